@@ -1,0 +1,7 @@
+"""The base learners: models of one or more modalities that give probabilities for one task."""
+
+LEARNERS = {
+    "prior": "base_models.prior:Prior",
+    "tfidf": "base_models.textual.tfidf:Tfidf",
+    "frozen": "base_models.frozen:Frozen",
+}

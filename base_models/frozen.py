@@ -1,0 +1,146 @@
+"""Features of a frozen image encoder, text encoder, or both, under a logistic probe."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from safetensors.numpy import load_file, save_file
+
+from base_models.probe import LogisticProbe
+from base_models.textual.encoder import Pooling, TextEncoder
+from base_models.visual.encoder import ImageEncoder
+from base_models.visual.views import COUNTS
+from base_models.weights import local_files
+from ensemble.data import Dataset, Task
+from ensemble.errors import LearnerError
+from ensemble.features import FeatureCache, Features
+
+IMAGE_BLOCK, TEXT_BLOCK = 256, 1024
+
+
+class Frozen:
+    """``image`` and ``text`` name encoders (hub names or local folders); with both, their features stand side by side.
+
+    Each block of features is centred and scaled on the fit rows to a mean squared norm of one; a missing modality is
+    its mean. ``views`` 1, 2, 5 or 10 crops of each image are averaged. ``penalties`` and ``balance`` are the probe's.
+    """
+
+    def __init__(
+        self,
+        image: str | None = None,
+        text: str | None = None,
+        views: int = 10,
+        image_layer: int | None = None,
+        text_layer: int | None = None,
+        pooling: Pooling = "mean",
+        max_length: int = 128,
+        penalties: Sequence[float] = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0),
+        balance: float = 0.5,
+    ) -> None:
+        if image is None and text is None:
+            raise LearnerError("frozen needs an image encoder, a text encoder, or both; neither is set.")
+        if views not in COUNTS:
+            raise LearnerError(f"frozen: views must be one of {list(COUNTS)}, got {views}.")
+        self.image = image
+        self.text = text
+        self.views = views
+        self.image_layer = image_layer
+        self.text_layer = text_layer
+        self.pooling = pooling
+        self.max_length = max_length
+        self.penalties = penalties
+        self.balance = balance
+        self._cache = FeatureCache()
+
+    def sources(self) -> list[Path]:
+        """The local weight files of the encoders."""
+        return [path for model in (self.image, self.text) if model for path in local_files(model)]
+
+    def prepare(self, data: Dataset, cache: FeatureCache) -> None:
+        """Encode every content that the cache does not hold yet."""
+        self._cache = cache
+        self._blocks(data)
+
+    def fit(self, data: Dataset, task: Task, seed: int) -> None:
+        data = data.take(data.labels(task) >= 0)
+        blocks = self._blocks(data)
+        self.means_ = [_mean(block) for block in blocks]
+        self.scales_ = [_scale(block - mean) for block, mean in zip(blocks, self.means_, strict=True)]
+        probe = LogisticProbe(self.penalties, self.balance)
+        features = self._standardise(blocks)
+        self.probe_ = probe.fit(features, data.labels(task), len(task.classes), data.groups, seed)
+
+    def predict_proba(self, data: Dataset) -> npt.NDArray[np.float64]:
+        return self.probe_.predict_proba(self._standardise(self._blocks(data)))
+
+    def save(self, folder: Path) -> None:
+        tensors = {f"mean{number}": mean for number, mean in enumerate(self.means_)}
+        tensors["scales"] = np.array(self.scales_, dtype=np.float32)
+        tensors["coefficients"] = np.ascontiguousarray(self.probe_.coefficients_)
+        tensors["intercept"] = self.probe_.intercept_
+        save_file(tensors, folder / "frozen.safetensors")
+
+    def load(self, folder: Path) -> None:
+        tensors = load_file(folder / "frozen.safetensors")
+        self.scales_ = tensors["scales"].tolist()
+        self.means_ = [tensors[f"mean{number}"] for number in range(len(self.scales_))]
+        self.probe_ = LogisticProbe(self.penalties, self.balance)
+        self.probe_.coefficients_, self.probe_.intercept_ = tensors["coefficients"], tensors["intercept"]
+
+    def _blocks(self, data: Dataset) -> list[Features]:
+        """(rows, width) features of each encoder; NaN rows where the modality is missing."""
+        blocks = []
+        if self.image is not None:
+            exports = None if self._cache.root is None else self._cache.root / "onnx"
+            image_encoder = ImageEncoder(self.image, self.views, self.image_layer, exports)
+            paths = [None if path is None else data.root / path for path in data.images]
+            blocks.append(
+                self._cache.get(
+                    image_encoder.key(),
+                    data.image_hashes(),
+                    lambda rows: image_encoder.encode([paths[row] or data.root for row in rows]),
+                    IMAGE_BLOCK,
+                    f"blocks of {IMAGE_BLOCK} images encoded",
+                )
+            )
+        if self.text is not None:
+            text_encoder = TextEncoder(self.text, self.pooling, self.text_layer, self.max_length)
+            texts = data.texts
+            blocks.append(
+                self._cache.get(
+                    text_encoder.key(),
+                    [None if text is None else hashlib.sha256(text.encode()).hexdigest() for text in texts],
+                    lambda rows: text_encoder.encode([texts[row] or "" for row in rows]),
+                    TEXT_BLOCK,
+                    f"blocks of {TEXT_BLOCK} texts encoded",
+                )
+            )
+        return blocks
+
+    def _standardise(self, blocks: Sequence[Features]) -> Features:
+        """Missing rows become zeros: the mean, which moves the probe in no direction."""
+        parts = [
+            np.nan_to_num((_widen(block, mean) - mean) / scale, nan=0.0)
+            for block, mean, scale in zip(blocks, self.means_, self.scales_, strict=True)
+        ]
+        return np.concatenate(parts, axis=1).astype(np.float32)
+
+
+def _mean(block: Features) -> Features:
+    known = block[~np.isnan(block).any(axis=1)]
+    return known.mean(axis=0) if len(known) else np.zeros(block.shape[1], dtype=np.float32)
+
+
+def _scale(centred: Features) -> float:
+    """The root of the mean squared row norm over known rows; 1 where there is nothing to scale."""
+    norms = np.square(centred[~np.isnan(centred).any(axis=1)]).sum(axis=1)
+    return float(np.sqrt(norms.mean())) if len(norms) and norms.mean() > 0 else 1.0
+
+
+def _widen(block: Features, mean: Features) -> Features:
+    """A block without any known row has no width of its own."""
+    if block.shape[1] == len(mean):
+        return block
+    return np.full((len(block), len(mean)), np.nan, dtype=np.float32)

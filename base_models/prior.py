@@ -1,0 +1,27 @@
+"""Class frequencies of the fit rows: the floor every learner must beat."""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ensemble.data import Dataset, Task
+from ensemble.files import read_json, write_json
+
+
+class Prior:
+    """Gives every row the class frequencies of the fit rows, with one row added to each class."""
+
+    def fit(self, data: Dataset, task: Task, seed: int) -> None:
+        labels = data.labels(task)
+        counts = np.bincount(labels[labels >= 0], minlength=len(task.classes)) + 1.0
+        self.frequencies_ = counts / counts.sum()
+
+    def predict_proba(self, data: Dataset) -> npt.NDArray[np.float64]:
+        return np.tile(self.frequencies_, (len(data), 1))
+
+    def save(self, folder: Path) -> None:
+        write_json(folder / "prior.json", {"frequencies": self.frequencies_.tolist()})
+
+    def load(self, folder: Path) -> None:
+        self.frequencies_ = np.array(read_json(folder / "prior.json")["frequencies"])

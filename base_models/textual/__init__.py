@@ -1,0 +1,1 @@
+"""Base learners and encoders that read the text."""

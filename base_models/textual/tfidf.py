@@ -1,0 +1,155 @@
+"""Words and characters counted: tf-idf under a logistic regression, the learner every other one must beat."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from safetensors.numpy import load_file, save_file
+from scipy.sparse import csr_matrix, hstack
+from scipy.special import softmax
+from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
+
+from ensemble.balance import class_weights
+from ensemble.data import Codes, Dataset, Task
+from ensemble.features import FeatureCache
+from ensemble.folds import distribute
+
+WORD_COLUMNS, CHARACTER_COLUMNS = 2**19, 2**21
+INNER_SHARE = 0.2
+ABSENT = -20.0
+
+
+class Tfidf:
+    """Word and character n-grams, sublinear tf-idf, logistic regression.
+
+    Counting needs no fitting (n-grams are hashed), so each text is counted once for all folds and tasks; document
+    frequencies and the vocabulary (n-grams in at least ``min_documents`` fit rows) come from the fit rows alone.
+    The strength is the best of ``strengths`` (scikit-learn's C) by log-loss on a fifth of the fit rows, groups whole.
+    ``balance`` is the power of the inverse class frequency that weighs a row: 0 none, 1 fully balanced.
+    """
+
+    def __init__(
+        self,
+        words: int = 2,
+        characters: int = 5,
+        min_documents: int = 2,
+        balance: float = 0.5,
+        strengths: Sequence[float] = (0.3, 1.0, 3.0, 10.0),
+    ) -> None:
+        self.words = words
+        self.characters = characters
+        self.min_documents = min_documents
+        self.balance = balance
+        self.strengths = strengths
+
+    def prepare(self, data: Dataset, cache: FeatureCache) -> None:
+        """Count every text once; later calls with the same texts find the counts in memory."""
+        texts = tuple(dict.fromkeys(text or "" for text in data.texts))
+        self._rows = {text: row for row, text in enumerate(texts)}
+        self._all_counts = count(texts, self.words, self.characters)
+
+    def fit(self, data: Dataset, task: Task, seed: int) -> None:
+        known = data.labels(task) >= 0
+        data = data.take(known)
+        labels = data.labels(task)
+        counts = self._counts(data)
+        self.columns_ = np.flatnonzero(np.asarray((counts > 0).sum(axis=0)).ravel() >= self.min_documents)
+        weigh = TfidfTransformer(sublinear_tf=True).fit(counts[:, self.columns_])
+        self.inverse_frequency_ = weigh.idf_.astype(np.float64)
+        features = self._weigh(counts)
+        inner = distribute([labels], [len(task.classes)], data.groups, [1 - INNER_SHARE, INNER_SHARE], seed)
+        weights = class_weights(labels, len(task.classes), self.balance)
+        strength = self._choose_strength(features, labels, weights, inner == 1)
+        self.coefficients_, self.intercept_ = self._regress(features, labels, weights, [strength], len(task.classes))[0]
+
+    def predict_proba(self, data: Dataset) -> npt.NDArray[np.float64]:
+        scores = self._weigh(self._counts(data)) @ self.coefficients_ + self.intercept_
+        return np.asarray(softmax(scores, axis=1))
+
+    def save(self, folder: Path) -> None:
+        tensors = {
+            "columns": self.columns_,
+            "inverse_frequency": self.inverse_frequency_,
+            "coefficients": self.coefficients_,
+            "intercept": self.intercept_,
+        }
+        save_file({name: np.ascontiguousarray(value) for name, value in tensors.items()}, folder / "tfidf.safetensors")
+
+    def load(self, folder: Path) -> None:
+        tensors = load_file(folder / "tfidf.safetensors")
+        self.columns_, self.inverse_frequency_ = tensors["columns"], tensors["inverse_frequency"]
+        self.coefficients_, self.intercept_ = tensors["coefficients"], tensors["intercept"]
+
+    def _counts(self, data: Dataset) -> csr_matrix:
+        texts = [text or "" for text in data.texts]
+        rows = getattr(self, "_rows", {})
+        if all(text in rows for text in texts):
+            return self._all_counts[[rows[text] for text in texts]]
+        return count(tuple(texts), self.words, self.characters)
+
+    def _weigh(self, counts: csr_matrix) -> csr_matrix:
+        weigh = TfidfTransformer(sublinear_tf=True)
+        weigh.idf_ = self.inverse_frequency_
+        return weigh.transform(counts[:, self.columns_])
+
+    def _regress(
+        self,
+        features: csr_matrix,
+        labels: Codes,
+        weights: npt.NDArray[np.float64],
+        strengths: Sequence[float],
+        classes: int,
+    ) -> list[tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]]:
+        """Coefficients (columns, classes) and intercepts for each strength, each fit starting from the one before.
+
+        A class without rows has a score far below all others; a single class has no coefficients at all.
+        """
+        present = np.unique(labels)
+        model = LogisticRegression(solver="newton-cg", warm_start=True, tol=1e-5, max_iter=200)
+        path = []
+        for strength in strengths:
+            coefficients = np.zeros((features.shape[1], classes))
+            intercept = np.full(classes, ABSENT)
+            intercept[present] = 0.0
+            if len(present) > 1:
+                model.set_params(C=strength).fit(features, labels, sample_weight=weights)
+                binary = len(present) == 2  # one row of coefficients, for the second class
+                used = present[1:] if binary else present
+                coefficients[:, used], intercept[used] = model.coef_.T, model.intercept_
+            path.append((coefficients, intercept))
+        return path
+
+    def _choose_strength(
+        self, features: csr_matrix, labels: Codes, weights: npt.NDArray[np.float64], held: npt.NDArray[np.bool_]
+    ) -> float:
+        classes = int(labels.max()) + 1
+        if held.all() or not held.any():
+            return self.strengths[0]
+        models = self._regress(features[~held], labels[~held], weights[~held], self.strengths, classes)
+        losses = [
+            log_loss(
+                labels[held],
+                softmax(features[held] @ coefficients + intercept, axis=1),
+                labels=list(range(classes)),
+                sample_weight=weights[held],
+            )
+            for coefficients, intercept in models
+        ]
+        return self.strengths[int(np.argmin(losses))]
+
+
+@lru_cache(maxsize=2)
+def count(texts: tuple[str, ...], words: int, characters: int) -> csr_matrix:
+    """(texts, columns) sparse counts of word n-grams and of character n-grams within words, hashed to columns."""
+    of_words = HashingVectorizer(
+        ngram_range=(1, words), n_features=WORD_COLUMNS, norm=None, alternate_sign=False, dtype=np.float32
+    )
+    of_characters = HashingVectorizer(
+        analyzer="char_wb", ngram_range=(2, characters), n_features=CHARACTER_COLUMNS, norm=None, alternate_sign=False,
+        dtype=np.float32,
+    )  # fmt: skip
+    return csr_matrix(hstack([of_words.transform(texts), of_characters.transform(texts)], format="csr"))

@@ -1,0 +1,139 @@
+"""A frozen timm image encoder: preprocessing from its own configuration, features averaged over views."""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from base_models.visual.views import RESAMPLING, Preprocessing, Views, make_views
+from base_models.weights import identity, local_files
+from ensemble.errors import LearnerError
+from ensemble.files import fingerprint
+from ensemble.images import Unreadable, open_image
+
+Features = npt.NDArray[np.float32]
+POSTS_AT_ONCE = 4
+
+
+class ImageEncoder:
+    """``model`` is a timm name, a hub name (``hf-hub:...``) or a local folder; ``layer`` None means the pooled last.
+
+    ``folder`` keeps the ONNX export, made once. Nothing is loaded before the first image is encoded.
+    """
+
+    def __init__(self, model: str, views: int, layer: int | None = None, folder: Path | None = None) -> None:
+        self.model = model
+        self.views = views
+        self.layer = layer
+        self.folder = folder
+
+    def key(self) -> str:
+        """Fingerprint of everything that decides the features but the images."""
+        return "image-" + fingerprint([identity(self.model), self.views, self.layer])
+
+    def encode(self, paths: Sequence[Path]) -> Features:
+        """(images, width) mean features over the views; NaN where an image cannot be read.
+
+        Under a linear softmax probe, the mean of features gives the same probabilities as the renormalised mean of
+        the views' log-probabilities: the normalisers are constant over classes.
+        """
+        parts = []
+        with ThreadPoolExecutor(1) as pool:  # decode the next images while these are encoded
+            for batch in _one_ahead(pool, self._load, list(_chunks(paths, POSTS_AT_ONCE))):
+                parts.append(self._encode_views(batch))
+        return np.concatenate(parts)
+
+    def _load(self, paths: Sequence[Path]) -> list[Views | None]:
+        return [self._views_of(path) for path in paths]
+
+    def _views_of(self, path: Path) -> Views | None:
+        try:
+            return make_views(open_image(path), self.preprocessing, self.views)
+        except Unreadable:
+            return None
+
+    def _encode_views(self, batch: list[Views | None]) -> Features:
+        readable = [views for views in batch if views is not None]
+        height, width = self.preprocessing.size
+        pixels = np.concatenate(readable) if readable else np.zeros((1, 3, height, width), dtype=np.float32)
+        encoded = self._run(pixels)
+        features = np.full((len(batch), encoded.shape[1]), np.nan, dtype=np.float32)
+        if readable:
+            known = [position for position, views in enumerate(batch) if views is not None]
+            features[known] = encoded.reshape(len(readable), self.views, -1).mean(axis=1)
+        return features
+
+    @cached_property
+    def preprocessing(self) -> Preprocessing:
+        from timm.data import resolve_model_data_config
+
+        wanted = resolve_model_data_config(self._network)
+        interpolation = wanted["interpolation"] if wanted["interpolation"] in RESAMPLING else "bicubic"
+        return Preprocessing(wanted["input_size"][1:], wanted["mean"], wanted["std"], interpolation, wanted["crop_pct"])
+
+    @cached_property
+    def _network(self) -> Any:
+        import timm
+
+        name = f"local-dir:{Path(self.model).resolve()}" if local_files(self.model) else self.model
+        try:
+            network = timm.create_model(name, pretrained=True, num_classes=0).eval()
+        except Exception as error:  # timm and the hub client raise a dozen kinds
+            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            raise LearnerError(
+                f"Cannot load image model {self.model!r}: {reason}. Give a timm name, or a local folder with "
+                "config.json and model.safetensors."
+            ) from error
+        return network if self.layer is None else _Layer.of(network, self.layer)
+
+    @cached_property
+    def _run(self) -> Callable[[Views], Features]:
+        """The forward pass where it is fastest: the GPU if there is one, else ONNX Runtime, else eager PyTorch."""
+        from base_models.visual.runtime import make_runtime
+
+        name = fingerprint([identity(self.model), self.layer])
+        kept = None if self.folder is None else self.folder / f"{name}.onnx"
+        return make_runtime(self._network, self.preprocessing.size, kept)
+
+
+class _Layer:
+    """The features of one layer, by its index in timm's ``forward_intermediates``, averaged over places."""
+
+    @staticmethod
+    def of(network: Any, layer: int) -> Any:
+        import torch
+
+        class Layer(torch.nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.network = network
+                self.pretrained_cfg = network.pretrained_cfg
+
+            def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+                maps: list[torch.Tensor] = self.network.forward_intermediates(
+                    pixels, indices=[layer], intermediates_only=True
+                )
+                return maps[0].mean(dim=(2, 3))
+
+        return Layer().eval()
+
+
+def _chunks(items: Sequence[Path], size: int) -> Iterator[Sequence[Path]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+def _one_ahead(
+    pool: ThreadPoolExecutor, load: Callable[[Sequence[Path]], list[Views | None]], chunks: list[Sequence[Path]]
+) -> Iterator[list[Views | None]]:
+    """Loaded chunks in order, the next one loading while this one is used."""
+    waiting = [pool.submit(load, chunk) for chunk in chunks[:1]]
+    for following in [*chunks[1:], None]:
+        ready = waiting.pop()
+        if following is not None:
+            waiting.append(pool.submit(load, following))
+        yield ready.result()

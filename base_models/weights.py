@@ -1,0 +1,31 @@
+"""Where an encoder's weights come from: a local folder, or a name on the model hub."""
+
+from functools import lru_cache
+from pathlib import Path
+
+from ensemble.data import file_hash
+from ensemble.errors import LearnerError
+
+
+def local_files(model: str) -> list[Path]:
+    """The files of a local folder that decide what an encoder computes; none for a hub name.
+
+    Raises LearnerError for a path that is not there, so that it is not taken for a hub name.
+    """
+    folder = Path(model)
+    if folder.is_dir():
+        return sorted(path for path in folder.iterdir() if path.suffix in (".safetensors", ".json", ".txt", ".bin"))
+    if model.startswith((".", "/", "~")):
+        raise LearnerError(f"No such model folder: {model}. Give a folder with config.json and weights, or a hub name.")
+    return []
+
+
+def identity(model: str) -> list[str]:
+    """What stands for the weights in a fingerprint: hashes of the local files, or the hub name."""
+    files = local_files(model)
+    return [f"{path.name}:{_hash(path, path.stat().st_mtime_ns)}" for path in files] or [model]
+
+
+@lru_cache(maxsize=64)
+def _hash(path: Path, modified: int) -> str:
+    return file_hash(path)

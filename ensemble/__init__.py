@@ -1,0 +1,1 @@
+"""The core contracts: data, folds, predictions, metrics, the run folder. Knows no model library."""

@@ -1,0 +1,56 @@
+"""Any CSV, TSV, JSON lines or Parquet table, its columns named in the configuration."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from ensemble.adapters.tables import ids, image_folder, join_parts, read_frame, strings, translate
+from ensemble.data import TEST, TRAIN, Dataset, Task
+from ensemble.errors import ConfigError
+
+
+def read(
+    root: Path,
+    train: str,
+    tasks: Mapping[str, Sequence[str]],
+    test: str | None = None,
+    id: str = "id",
+    text: str | None = None,
+    image: str | None = None,
+    images: str = ".",
+    test_column: str | None = None,
+    test_values: Sequence[str] = ("test",),
+) -> Dataset:
+    """One table (and perhaps one of test rows) below ``root``.
+
+    ``tasks`` maps each label column to its classes in order. ``id``, ``text`` and ``image`` name columns; image paths
+    are relative to ``images``. Rows whose ``test_column`` is one of ``test_values`` enter no fold.
+    """
+    if text is None and image is None:
+        raise ConfigError("data.text or data.image must name a column; neither is set.")
+    image_folder(root, images)
+    named = [column for column in (id, text, image, test_column) if column is not None]
+    frames = []
+    for name in filter(None, (train, test)):
+        needed = named + (list(tasks) if name == train else [])
+        table = read_frame(root / name, needed)
+        frames.append(_columns(table, root / name, tasks, (id, text, image)))
+        frames[-1]["is_test"] = table[test_column].isin(list(test_values)) if test_column else name == test
+    frame = join_parts(frames, [])
+    frame["part"] = frame.pop("is_test").map({True: TEST, False: TRAIN})
+    return Dataset(frame, root / images, tuple(Task(name, tuple(classes)) for name, classes in tasks.items()))
+
+
+def _columns(
+    table: pd.DataFrame, path: Path, tasks: Mapping[str, Sequence[str]], columns: tuple[str, str | None, str | None]
+) -> pd.DataFrame:
+    id_column, text, image = columns
+    table["id"] = ids(table[id_column], path)
+    frame = pd.DataFrame({"id": table["id"]})
+    for name, column in (("text", text), ("image", image)):
+        frame[name] = strings(table[column]) if column else None
+    for task, classes in tasks.items():
+        known = {label: label for label in classes}
+        frame[task] = translate(table, task, known, path) if task in table else None
+    return frame

@@ -1,0 +1,111 @@
+"""The TOML file: its keys, its defaults, ``--set`` on top. Below the command line only plain arguments go on."""
+
+import os
+import re
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ensemble.errors import ConfigError
+from ensemble.registry import validate
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Data(BaseModel):
+    """``preset`` names the layout; every other key is an argument of its adapter."""
+
+    model_config = ConfigDict(extra="allow")
+    preset: str
+    root: Path = Path(".")
+
+
+class Folds(Section):
+    k: int = 5
+    seed: int = 0
+    test_fraction: float = 0.0
+
+
+class Run(Section):
+    """``threads`` 0 means all cores."""
+
+    folder: Path = Path("artifacts/run")
+    cache: Path = Path("artifacts/cache")
+    seeds: list[int] = Field(default=[0], min_length=1)
+    threads: int = Field(default=0, ge=0)
+    keep_models: bool = True
+
+
+class Base(Section):
+    """One base learner; the table's name is its name in every report."""
+
+    learner: str
+    params: dict[str, Any] = {}
+
+
+class Stack(Section):
+    """``estimators`` empty means all."""
+
+    estimators: list[str] = []
+    learners: list[str] = []
+    metrics: dict[str, str] = {}
+
+
+class Submit(Section):
+    format: str = "csv"
+
+
+class Config(Section):
+    data: Data
+    folds: Folds = Folds()
+    run: Run = Run()
+    base: dict[str, Base] = {}
+    stack: Stack = Stack()
+    submit: Submit = Submit()
+
+    @property
+    def threads(self) -> int:
+        return self.run.threads or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
+    """The checked configuration; raises ConfigError naming file, key and what would be right."""
+    if not path.is_file():
+        raise ConfigError(f"No such file: {path}. `ensemble init PRESET --root DIR` writes one.")
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}.") from error
+    for override in overrides:
+        _override(values, override)
+    try:
+        config: Config = validate(Config, values, "")
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error.__cause__
+    for name in config.base:
+        if not NAME.fullmatch(name):
+            raise ConfigError(f"{path}: base learner name {name!r} must be letters, digits, '_', '-', '.'.")
+    return config
+
+
+def _override(values: dict[str, Any], override: str) -> None:
+    """``base.vit.params.lr=1e-5``: the value is read as TOML, or as a plain string where it is not TOML."""
+    key, equals, text = override.partition("=")
+    *tables, last = key.strip().split(".")
+    if not equals or not last:
+        raise ConfigError(f"--set {override!r} must read key=value, such as folds.k=10.")
+    for table in tables:
+        values = values.setdefault(table, {})
+        if not isinstance(values, dict):
+            raise ConfigError(f"--set {override!r}: {table!r} is a value, not a table.")
+    try:
+        values[last] = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        values[last] = text

@@ -1,0 +1,79 @@
+"""Writing files so that a reader sees all of one or nothing, and checking that they are still what was written."""
+
+import errno
+import hashlib
+import io
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ensemble.errors import StoreError
+
+
+def write_atomic(path: Path, payload: bytes) -> None:
+    """Temporary file beside it, fsync, rename: after a crash at any point the old file or the new one is there.
+
+    Raises StoreError in one line where the disk is full or the folder cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as file:
+            file.write(payload)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise unwritable(path, error, len(payload)) from error
+
+
+def unwritable(path: Path, error: OSError, size: int | None = None) -> StoreError:
+    """The one line for a file that could not be written."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        needed = f" ({size:,} bytes)" if size is not None else ""
+        return StoreError(f"The disk is full: {path}{needed} was not written. Make space and run the command again.")
+    return StoreError(f"Cannot write {path}: {error.strerror}.")
+
+
+def write_json(path: Path, value: dict[str, Any]) -> None:
+    """Readable JSON, written atomically."""
+    write_atomic(path, (json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode())
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file; raises StoreError where it is damaged."""
+    try:
+        value = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise StoreError(f"{path} is damaged: {error}. Delete it and run the command again.") from error
+    if not isinstance(value, dict):
+        raise StoreError(f"{path} is damaged: it must hold a JSON object. Delete it and run the command again.")
+    return value
+
+
+def write_table(path: Path, table: pa.Table) -> None:
+    """Parquet, written atomically; equal tables give equal bytes."""
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer, compression="zstd")
+    write_atomic(path, buffer.getvalue())
+
+
+def read_table(path: Path) -> pa.Table:
+    """A Parquet file; raises StoreError where it is missing or damaged."""
+    try:
+        return pq.read_table(path, partitioning=None)
+    except FileNotFoundError as error:
+        raise StoreError(f"{path} does not exist.") from error
+    except (pa.ArrowException, OSError) as error:
+        raise StoreError(f"{path} is damaged: it is not a complete Parquet file.") from error
+
+
+def fingerprint(value: object) -> str:
+    """SHA-256 of a JSON value in canonical form, the first 32 hex digits."""
+    canonical = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:32]

@@ -1,0 +1,170 @@
+"""The fold plan: which row is held out when. Made once per dataset, then only read."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from ensemble.data import TRAIN, Codes, Dataset
+from ensemble.errors import FoldError, some
+from ensemble.files import fingerprint, read_json, read_table, write_json, write_table
+
+OUTSIDE = -1  # the fold of rows that no fold holds: the test file, and a labelled test part
+
+
+@dataclass(frozen=True)
+class FoldSettings:
+    """How a plan is drawn. ``test_fraction`` of the training rows becomes a labelled test part that no fold holds."""
+
+    k: int = 5
+    seed: int = 0
+    test_fraction: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.k < 2:
+            raise FoldError(f"folds.k must be at least 2, got {self.k}.")
+        if not 0 <= self.test_fraction < 1:
+            raise FoldError(f"folds.test_fraction must be at least 0 and below 1, got {self.test_fraction}.")
+
+
+@dataclass(frozen=True)
+class FoldPlan:
+    """``frame`` has one row per post, in table order: ``id``, ``fold`` (OUTSIDE or 0..k-1), ``group``, ``digest``.
+
+    ``digest`` is of the row's content and labels, so that a changed table is noticed and the row named.
+    """
+
+    settings: FoldSettings
+    frame: pd.DataFrame
+
+    def __post_init__(self) -> None:
+        inside = self.frame[self.frame["fold"] != OUTSIDE]
+        if sorted(inside["fold"].unique()) != list(range(self.settings.k)):
+            raise FoldError(f"The plan must fill folds 0 to {self.settings.k - 1}; some are empty or unknown.")
+        straddling = inside.groupby("group")["fold"].nunique()
+        if (straddling > 1).any():
+            raise FoldError(f"Groups {some(straddling[straddling > 1].index)} straddle folds.")
+
+    @property
+    def fold(self) -> Codes:
+        return self.frame["fold"].to_numpy(dtype=np.int64)
+
+    @property
+    def inside(self) -> Codes:
+        """Positions of the rows that folds hold, in table order."""
+        return np.flatnonzero(self.fold != OUTSIDE)
+
+    @property
+    def outside(self) -> Codes:
+        """Positions of the rows every fold model predicts: the test rows."""
+        return np.flatnonzero(self.fold == OUTSIDE)
+
+    def fit_rows(self, fold: int) -> Codes:
+        return np.flatnonzero((self.fold != OUTSIDE) & (self.fold != fold))
+
+    def held_out_rows(self, fold: int) -> Codes:
+        return np.flatnonzero(self.fold == fold)
+
+    def fingerprint(self) -> str:
+        """Equal for plans that hold out the same rows together, whatever the order of the table."""
+        rows = sorted(zip(self.frame["id"], self.frame["fold"].tolist(), strict=True))
+        return fingerprint(rows)
+
+    def with_groups(self, data: Dataset) -> Dataset:
+        """The dataset, knowing which rows are copies of one another."""
+        return data.with_columns(group=self.frame["group"].tolist())
+
+    def check(self, data: Dataset, settings: FoldSettings) -> None:
+        """Raises FoldError naming the first differences if the settings or the table are not those of the plan."""
+        for name, was in vars(self.settings).items():
+            if vars(settings)[name] != was:
+                raise FoldError(
+                    f"This run's fold plan has {name} = {was}, the configuration says {vars(settings)[name]}. "
+                    "A plan is never redrawn: restore the setting or choose another run folder."
+                )
+        planned = dict(zip(self.frame["id"], self.frame["digest"], strict=True))
+        present = dict(zip(data.ids, row_digests(data), strict=True))
+        differences = {
+            "no longer there": [row for row in planned if row not in present],
+            "new": [row for row in present if row not in planned],
+            "changed": [row for row, digest in present.items() if planned.get(row, digest) != digest],
+        }
+        found = [f"{len(rows)} rows {what} ({some(rows)})" for what, rows in differences.items() if rows]
+        if found:
+            raise FoldError(
+                f"The table is not the one this run's folds were made for: {'; '.join(found)}. "
+                "Restore the data or choose another run folder."
+            )
+
+    def write(self, path: Path) -> None:
+        write_table(path, pa.Table.from_pandas(self.frame, preserve_index=False).replace_schema_metadata(None))
+        write_json(path.with_suffix(".json"), vars(self.settings) | {"fingerprint": self.fingerprint()})
+
+    @classmethod
+    def read(cls, path: Path) -> "FoldPlan":
+        record = read_json(path.with_suffix(".json"))
+        recorded = record.pop("fingerprint", None)
+        plan = cls(FoldSettings(**record), read_table(path).to_pandas())
+        if plan.fingerprint() != recorded:
+            raise FoldError(f"{path} was edited after it was made; a plan is never redrawn.")
+        return plan
+
+
+def make_plan(data: Dataset, group: Codes, settings: FoldSettings) -> FoldPlan:
+    """Stratified over every task at once, groups kept whole, seeded.
+
+    Raises FoldError where there are fewer groups than folds.
+    """
+    fold = np.full(len(data), OUTSIDE, dtype=np.int64)
+    train = np.flatnonzero((data.frame["part"] == TRAIN).to_numpy())
+    distinct = len(np.unique(group[train]))
+    if distinct < settings.k:
+        raise FoldError(f"{settings.k} folds need at least {settings.k} distinct training posts; there are {distinct}.")
+    rest = 1.0 - settings.test_fraction
+    shares = [settings.test_fraction] + [rest / settings.k] * settings.k
+    labels = [data.labels(task)[train] for task in data.tasks]
+    classes = [len(task.classes) for task in data.tasks]
+    fold[train] = distribute(labels, classes, group[train], shares, settings.seed) - 1
+    frame = pd.DataFrame({"id": data.ids, "fold": fold, "group": group, "digest": row_digests(data)})
+    return FoldPlan(settings, frame)
+
+
+def distribute(
+    labels: Sequence[Codes], classes: Sequence[int], group: Codes, shares: Sequence[float], seed: int
+) -> Codes:
+    """(rows,) the part of each row: every part gets its share of every class of every task, groups stay whole.
+
+    ``labels`` holds (rows,) class codes per task, -1 for unknown; ``shares`` sums to one. Greedy, as scikit-learn's
+    StratifiedGroupKFold: the group that matters most to some class first, each to the part that lacks its classes the
+    most, relative to the part's share, so that a rare class weighs as much as a common one.
+    """
+    _, local = np.unique(group, return_inverse=True)
+    counts = [np.bincount(local)[:, None].astype(np.float64)]
+    for label, width in zip(labels, classes, strict=True):
+        by_class = np.zeros((len(counts[0]), width))
+        np.add.at(by_class, (local[label >= 0], label[label >= 0]), 1)
+        counts.append(by_class)
+    of_group = np.hstack(counts)
+    relative = of_group / np.maximum(of_group.sum(axis=0), 1)
+    order = np.random.default_rng(seed).permutation(len(relative))
+    order = order[np.argsort(-relative[order].max(axis=1), kind="stable")]
+    share = np.asarray(shares)
+    open_parts = np.flatnonzero(share > 0)
+    filled = np.zeros((len(open_parts), relative.shape[1]))
+    part = np.zeros(len(relative), dtype=np.int64)
+    for g in order:
+        chosen = np.argmin(filled @ relative[g])
+        part[g] = open_parts[chosen]
+        filled[chosen] += relative[g] / share[open_parts[chosen]]
+    return part[local]
+
+
+def row_digests(data: Dataset) -> list[str]:
+    """One short digest per row of everything a result depends on: text, image, part, labels."""
+    columns = [data.frame[name] for name in ("id", "text", "part", *data.task_names)]
+    values = zip(*(column.where(column.notna(), None) for column in columns), data.image_hashes(), strict=True)
+    return [hashlib.sha256(repr(row).encode()).hexdigest()[:16] for row in values]

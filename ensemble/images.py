@@ -1,0 +1,85 @@
+"""Opening images that strangers posted: the only door through which image files come in."""
+
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps
+
+from ensemble.errors import DataError
+
+# Formats whose decoders are in Pillow itself; none that starts another program (EPS does).
+FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "MPO")
+MAX_PIXELS = 64_000_000
+HASH_SIDE = 16
+
+
+class Unreadable(Exception):
+    """One image cannot be used; the row goes on without it. The text is the reason."""
+
+
+def inside(root: Path, relative: str, row: str) -> Path:
+    """The path of an image below ``root``; raises DataError for one that leads out of it."""
+    path = root / relative
+    if "\0" in relative or not path.resolve().is_relative_to(root.resolve()):
+        raise DataError(f"Row {row!r}: image path {relative!r} leaves the image folder {root}; it must stay inside.")
+    return path
+
+
+def open_image(source: Path | bytes) -> Image.Image:
+    """An upright RGB image, transparency on white, the first frame of an animation.
+
+    Raises Unreadable for what is no image, is damaged, or would be larger than MAX_PIXELS once decoded.
+    """
+    try:
+        image = Image.open(BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS)
+        if image.width * image.height > MAX_PIXELS:
+            raise Unreadable(f"{image.width}x{image.height} pixels, over the limit of {MAX_PIXELS:,}")
+        return to_rgb(ImageOps.exif_transpose(image))
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise Unreadable(f"over the limit of {MAX_PIXELS:,} pixels") from error
+    except FileNotFoundError as error:
+        raise Unreadable("no such file") from error
+    except (OSError, ValueError, SyntaxError, EOFError, MemoryError) as error:
+        raise Unreadable("not an image that can be read") from error
+
+
+def to_rgb(image: Image.Image) -> Image.Image:
+    """RGB of any mode: 16-bit scaled, palettes expanded, transparency laid on white."""
+    if image.mode.startswith(("I", "F")):
+        values = np.asarray(image, dtype=np.float64)
+        peak = 65535.0 if values.max(initial=0.0) > 255 else 255.0
+        image = Image.fromarray((values.clip(0, peak) * (255.0 / peak)).astype(np.uint8))
+    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+    return image.convert("RGB")
+
+
+@dataclass(frozen=True)
+class Look:
+    """What one glance at an image gives: a thumbnail to compare, and why it is unusual, if it is.
+
+    ``thumbnail`` is (16, 17) grey levels of the whole image; None when ``problem`` says why it cannot be read.
+    """
+
+    thumbnail: npt.NDArray[np.uint8] | None
+    width: int = 0
+    height: int = 0
+    mode: str = ""
+    frames: int = 1
+    problem: str | None = None
+
+
+def look(raw: bytes) -> Look:
+    """Decode once, as small as the format allows, and describe."""
+    try:
+        image = open_image(raw)
+        with Image.open(BytesIO(raw), formats=FORMATS) as original:
+            mode, frames = original.mode, getattr(original, "n_frames", 1)
+    except Unreadable as error:
+        return Look(None, problem=str(error))
+    grey = image.convert("L").resize((HASH_SIDE + 1, HASH_SIDE), Image.Resampling.BOX)
+    return Look(np.asarray(grey, dtype=np.uint8), image.width, image.height, mode, frames)

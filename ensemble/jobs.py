@@ -1,0 +1,165 @@
+"""Training: every job once, finished work never again, then out-of-fold probabilities joined from the pieces."""
+
+import shutil
+import time
+import traceback
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ensemble.data import Task
+from ensemble.errors import EnsembleError, LearnerError, StoreError
+from ensemble.files import unwritable, write_json
+from ensemble.predictions import Predictions, concatenate, mean
+from ensemble.progress import Track, silent
+from ensemble.run import Run, Spec
+from ensemble.scoring import score_card
+from ensemble.store import (
+    DONE,
+    FAILED,
+    REPORT,
+    Job,
+    check,
+    clear,
+    read_predictions,
+    seal,
+    state,
+    write_predictions,
+)
+
+
+@dataclass(frozen=True)
+class Work:
+    """A job and what its result will be made of."""
+
+    job: Job
+    spec: Spec
+    task: Task
+    made_of: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Failure:
+    job: Job
+    reason: str
+
+
+def list_work(run: Run, specs: Sequence[Spec], tasks: Sequence[Task], folds: Sequence[int]) -> list[Work]:
+    """Every job of these learners, tasks and folds: learners outermost, so that what they share stays in memory."""
+    return [
+        Work(Job(spec.name, task.name, seed, fold), spec, task, {**made_of, "seed": seed, "fold": fold})
+        for spec in specs
+        for task in tasks
+        for made_of in [run.made_of(spec, task)]
+        for seed in run.seeds
+        for fold in folds
+    ]
+
+
+def train(run: Run, work: Sequence[Work], track: Track = silent) -> list[Failure]:
+    """Do what is not done. A failing job stops no other; what another process is at, is waited for at the end."""
+    open_work = [item for item in work if state(run.store.job(item.job), DONE, item.made_of)[0] != "done"]
+    finished = len(work) - len(open_work)
+    label = f"jobs ({finished} already done)" if finished else "jobs"
+    failures: list[Failure] = []
+    elsewhere: list[Work] = []
+    for item in track(open_work, label, len(open_work)):
+        with run.store.claim(item.job, wait=False) as claimed:
+            if claimed:
+                failures += _attempt(run, item)
+            else:
+                elsewhere.append(item)
+    for item in track(elsewhere, "jobs of another process", len(elsewhere)):
+        with run.store.claim(item.job, wait=True):
+            failures += _attempt(run, item)
+    failed = {(failure.job.learner, failure.job.task) for failure in failures}
+    for spec, task in _finished(run, work):
+        if (spec.name, task.name) not in failed:
+            combine(run, spec, task)
+    return failures
+
+
+def _attempt(run: Run, item: Work) -> list[Failure]:
+    folder = run.store.job(item.job)
+    if state(folder, DONE, item.made_of)[0] == "done":  # finished by another process since
+        return []
+    clear(folder)
+    try:
+        run_job(run, item)
+        return []
+    except StoreError:
+        raise  # the disk is full or the folder is gone: no other job would fare better
+    except OSError as error:
+        raise unwritable(Path(error.filename or folder), error) from error
+    except EnsembleError as error:
+        write_json(folder / FAILED, {"reason": str(error)})
+        return [Failure(item.job, str(error))]
+    except Exception as error:
+        write_json(folder / FAILED, {"reason": f"{type(error).__name__}: {error}", "traceback": traceback.format_exc()})
+        raise
+
+
+def run_job(run: Run, item: Work) -> None:
+    """Fit on the other folds, predict the held-out fold and the rows outside all folds, save, seal."""
+    started = time.monotonic()
+    folder = run.store.job(item.job)
+    unlabelled = run.data.without_labels()
+    learner = run.make(item.spec)
+    prepare = getattr(learner, "prepare", None)
+    if prepare is not None:
+        prepare(unlabelled, run.cache)
+    learner.fit(run.data.take(run.plan.fit_rows(item.job.fold)), item.task, item.job.seed)
+    parts = {}
+    for name, rows in (("held_out", run.plan.held_out_rows(item.job.fold)), ("test", run.plan.outside)):
+        held_out = unlabelled.take(rows)
+        values = learner.predict_proba(held_out)
+        if values.shape != (len(rows), len(item.task.classes)):
+            raise LearnerError(
+                f"{item.job}: predict_proba gave shape {values.shape}, expected {(len(rows), len(item.task.classes))}."
+            )
+        parts[name] = Predictions(item.task, held_out.ids, values)
+    write_predictions(folder, parts, item.made_of)
+    if run.keep_models:
+        (folder / "model").mkdir(exist_ok=True)
+        learner.save(folder / "model")
+    seal(folder, DONE, item.made_of, seconds=round(time.monotonic() - started, 3))
+
+
+def _finished(run: Run, work: Iterable[Work]) -> list[tuple[Spec, Task]]:
+    """Learner and task pairs touched by this work."""
+    return list({(item.spec.name, item.task.name): (item.spec, item.task) for item in work}.values())
+
+
+def combine(run: Run, spec: Spec, task: Task) -> bool:
+    """Join the folds of a learner into its OOF and test probabilities; False where some fold is not done yet.
+
+    OOF: each row from the fold model that never saw it, the mean over seeds. Test: the mean over all fold models.
+    """
+    folder = run.store.base(spec.name, task.name)
+    work = list_work(run, [spec], [task], range(run.plan.settings.k))
+    if any(state(run.store.job(item.job), DONE, item.made_of)[0] != "done" for item in work):
+        return False
+    made_of = {**run.made_of(spec, task), "seeds": list(run.seeds)}
+    with run.store.lock():
+        if state(folder, REPORT, made_of)[0] == "done":
+            return True
+        clear(folder)
+        by_seed = []
+        for seed in run.seeds:
+            folders = [run.store.job(item.job) for item in work if item.job.seed == seed]
+            by_seed.append(concatenate([read_predictions(path, "held_out", task) for path in folders]))
+        inside = run.data.take(run.plan.inside)
+        oof = mean(by_seed).take(inside.ids)
+        test = mean([read_predictions(run.store.job(item.job), "test", task) for item in work])
+        write_predictions(folder, {"oof": oof, "test": test}, made_of)
+        seconds = sum(check(run.store.job(item.job), DONE, None, "")["seconds"] for item in work)
+        card = score_card(task, oof, inside, run.plan.fold[run.plan.inside])
+        seal(folder, REPORT, made_of, seconds=round(seconds, 3), folds="run", oof=card)
+    return True
+
+
+def drop_models(run: Run, work: Iterable[Work]) -> None:
+    """Remove the fold models of these jobs; their probabilities stay."""
+    for item in work:
+        shutil.rmtree(run.store.job(item.job) / "model", ignore_errors=True)

@@ -1,0 +1,45 @@
+"""What a base learner is. No base class: anything with these methods is one."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from ensemble.data import Dataset, Task
+from ensemble.registry import bind, resolve
+
+
+class BaseLearner(Protocol):
+    """A model of one or more modalities that gives probabilities for one task.
+
+    The constructor only stores keyword arguments. ``fit`` sees the fit rows and nothing else; a split it needs for
+    itself it carves from them, ``data.groups`` whole. The same seed gives the same probabilities. A class absent from
+    the fit rows still has its column. Missing texts and images are predicted for, too.
+
+    Two methods are optional. ``prepare(data, cache)`` is called with every row, without labels, before ``fit``: what
+    all folds and tasks share is computed there, once. ``sources()`` names the files besides the parameters that
+    results depend on (local weights); a change in them makes results stale.
+    """
+
+    def fit(self, data: Dataset, task: Task, seed: int) -> None: ...
+
+    def predict_proba(self, data: Dataset) -> npt.NDArray[np.float64]:
+        """(rows, classes), rows sum to one."""
+        ...
+
+    def save(self, folder: Path) -> None: ...
+
+    def load(self, folder: Path) -> None: ...
+
+
+def make_learner(registry: Mapping[str, str], learner: str, params: Mapping[str, Any], where: str) -> BaseLearner:
+    """An unfitted learner; raises ConfigError for a name or parameter it does not have."""
+    return cast(BaseLearner, bind(resolve(registry, "learner", learner), params, where)())
+
+
+def source_files(learner: BaseLearner) -> list[Path]:
+    """The files a learner's results depend on besides its parameters, sorted."""
+    sources = getattr(learner, "sources", None)
+    return sorted(sources()) if sources else []

@@ -1,0 +1,147 @@
+"""Scores by name, and how sure they are: every metric takes a batch of row weights, so a bootstrap is one product."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ensemble.data import Codes
+from ensemble.errors import ConfigError, unknown
+from ensemble.predictions import Probabilities
+
+Floats = npt.NDArray[np.float64]
+Weights = npt.NDArray[np.float64]
+
+DRAWS = 1000
+CHUNK = 100
+LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class Metric:
+    """``score(labels, values, weights)`` gives one score per row of ``weights`` (draws, rows)."""
+
+    name: str
+    score: Callable[[Codes, Probabilities, Weights], Floats]
+    greater_is_better: bool = True
+
+    @property
+    def sign(self) -> int:
+        return 1 if self.greater_is_better else -1
+
+
+def confusion(labels: Codes, predicted: Codes, classes: int, weights: Weights) -> Floats:
+    """(draws, true, predicted) weighted counts."""
+    cells = np.eye(classes * classes, dtype=np.float64)[labels * classes + predicted]
+    return np.asarray((weights @ cells).reshape(-1, classes, classes), dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class PerClass:
+    """Arrays (..., classes). A class that neither occurs nor is predicted has NaN."""
+
+    precision: Floats
+    recall: Floats
+    f1: Floats
+    support: Floats
+
+
+def per_class(matrix: Floats) -> PerClass:
+    """Precision, recall, F1 and support from (..., true, predicted) counts."""
+    hit = np.diagonal(matrix, axis1=-2, axis2=-1)
+    support, predicted = matrix.sum(axis=-1), matrix.sum(axis=-2)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        recall = np.where(support > 0, hit / support, 0.0)
+        precision = np.where(predicted > 0, hit / predicted, 0.0)
+        f1 = 2 * hit / (support + predicted)  # 0/0 is NaN: the class plays no part
+    return PerClass(precision, recall, f1, support)
+
+
+def macro_f1(labels: Codes, values: Probabilities, weights: Weights) -> Floats:
+    """Mean F1 over the classes that occur or are predicted, as scikit-learn's f1_score(average="macro")."""
+    return np.asarray(np.nanmean(per_class(_matrix(labels, values, weights)).f1, axis=-1))
+
+
+def weighted_f1(labels: Codes, values: Probabilities, weights: Weights) -> Floats:
+    """F1 averaged by support."""
+    scores = per_class(_matrix(labels, values, weights))
+    return np.asarray(np.nansum(scores.f1 * scores.support, axis=-1) / scores.support.sum(axis=-1))
+
+
+def accuracy(labels: Codes, values: Probabilities, weights: Weights) -> Floats:
+    """Share of rows whose most probable class is the true one."""
+    return np.asarray(weights @ (values.argmax(axis=1) == labels) / weights.sum(axis=1), dtype=np.float64)
+
+
+def log_loss(labels: Codes, values: Probabilities, weights: Weights) -> Floats:
+    """Mean negative log-probability of the true class, in nats; probabilities are held above 1e-7."""
+    true = np.take_along_axis(values, labels[:, None], axis=1)[:, 0]
+    return np.asarray(weights @ -np.log(true.clip(1e-7)) / weights.sum(axis=1), dtype=np.float64)
+
+
+def roc_auc(labels: Codes, values: Probabilities, weights: Weights) -> Floats:
+    """Area under the ROC curve: of the second class where there are two, else one against the rest, macro-averaged.
+
+    NaN where no class has both positive and negative rows.
+    """
+    columns = [1] if values.shape[1] == 2 else range(values.shape[1])
+    areas = np.array([_area(values[:, column], labels == column, weights) for column in columns])
+    known = ~np.isnan(areas)
+    return np.where(known.any(axis=0), np.where(known, areas, 0).sum(axis=0) / known.sum(axis=0).clip(1), np.nan)
+
+
+def _area(score: Floats, positive: npt.NDArray[np.bool_], weights: Weights) -> Floats:
+    """Weighted Mann-Whitney statistic; equal scores count half."""
+    order = np.argsort(score, kind="stable")
+    starts = np.flatnonzero(np.r_[True, np.diff(score[order]) > 0])
+    ordered = weights[:, order]
+    up = np.add.reduceat(ordered * positive[order], starts, axis=1)
+    down = np.add.reduceat(ordered * ~positive[order], starts, axis=1)
+    below = np.cumsum(down, axis=1) - down / 2
+    total = up.sum(axis=1) * down.sum(axis=1)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.where(total > 0, (up * below).sum(axis=1) / total, np.nan))
+
+
+def _matrix(labels: Codes, values: Probabilities, weights: Weights) -> Floats:
+    return confusion(labels, np.asarray(values.argmax(axis=1), dtype=np.int64), values.shape[1], weights)
+
+
+METRICS = {
+    "macro_f1": Metric("macro_f1", macro_f1),
+    "accuracy": Metric("accuracy", accuracy),
+    "weighted_f1": Metric("weighted_f1", weighted_f1),
+    "roc_auc": Metric("roc_auc", roc_auc),
+    "log_loss": Metric("log_loss", log_loss, greater_is_better=False),
+}
+
+
+def metric_named(name: str) -> Metric:
+    """Raises ConfigError with a suggestion for a metric nobody knows."""
+    if name not in METRICS:
+        raise ConfigError(unknown("metric", name, METRICS))
+    return METRICS[name]
+
+
+def score(metric: Metric, labels: Codes, values: Probabilities) -> float:
+    """The metric over all rows."""
+    return float(metric.score(labels, values, np.ones((1, len(labels))))[0])
+
+
+def bootstrap(metric: Metric, labels: Codes, values: Probabilities, groups: Codes, seed: int = 0) -> Floats:
+    """(DRAWS,) scores of resampled groups of rows. Equal seeds resample equally, so differences are paired."""
+    _, local = np.unique(groups, return_inverse=True)
+    count = int(local.max()) + 1
+    random = np.random.default_rng(seed)
+    draws = []
+    for _ in range(DRAWS // CHUNK):
+        of_group = random.multinomial(count, np.full(count, 1 / count), size=CHUNK).astype(np.float64)
+        draws.append(metric.score(labels, values, of_group[:, local]))
+    return np.concatenate(draws)
+
+
+def interval(draws: Floats) -> tuple[float, float]:
+    """The central 95 % of bootstrap scores."""
+    low, high = np.nanquantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return float(low), float(high)

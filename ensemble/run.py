@@ -1,0 +1,134 @@
+"""One run: a dataset, its fold plan and its run folder, bound together and checked against what was there before."""
+
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from ensemble.data import Dataset, Task, file_hash
+from ensemble.duplicates import find_duplicates
+from ensemble.errors import ConfigError, StoreError, unknown
+from ensemble.features import FeatureCache
+from ensemble.files import fingerprint, read_json, write_json
+from ensemble.folds import FoldPlan, FoldSettings, make_plan
+from ensemble.learner import BaseLearner, make_learner, source_files
+from ensemble.registry import resolve
+from ensemble.scan import Scan
+from ensemble.store import REPORT, Store, check, first_difference
+
+FORMAT = 1  # of results; raise it when the same parameters give other numbers
+IMPORTED = "imported"
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A base learner of the configuration: its name there, its name in the registry, its parameters."""
+
+    name: str
+    learner: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What every job needs. ``data`` knows its groups; ``registry`` maps learner names to code."""
+
+    store: Store
+    data: Dataset
+    plan: FoldPlan
+    registry: Mapping[str, str]
+    specs: tuple[Spec, ...] = ()
+    seeds: tuple[int, ...] = (0,)
+    cache: FeatureCache = field(default_factory=FeatureCache)
+    keep_models: bool = True
+
+    @cached_property
+    def identity(self) -> dict[str, str]:
+        """The fingerprints every result carries."""
+        return {"data": fingerprint(sorted(self.plan.frame["digest"])), "folds": self.plan.fingerprint()}
+
+    def make(self, spec: Spec) -> BaseLearner:
+        return make_learner(self.registry, spec.learner, spec.params, f"base.{spec.name}.params")
+
+    def made_of(self, spec: Spec, task: Task) -> dict[str, Any]:
+        """Everything a learner's results for a task depend on, as flat JSON: equal means fresh."""
+        learner = self.make(spec)
+        params = {f"params.{key}": value for key, value in vars(learner).items() if not key.startswith("_")}
+        sources = [file_hash(path) for path in source_files(learner)]
+        made = {
+            "format": FORMAT,
+            "learner": self.registry[spec.learner],
+            "task": task.name,
+            "classes": task.classes,
+            "sources": fingerprint(sources),
+            **self.identity,
+            **params,
+        }
+        plain: dict[str, Any] = json.loads(json.dumps(made))
+        return plain
+
+    def spec(self, name: str) -> Spec:
+        for spec in self.specs:
+            if spec.name == name:
+                return spec
+        raise ConfigError(unknown("base learner", name, [spec.name for spec in self.specs]))
+
+    def imported(self, task: Task) -> list[str]:
+        """Names of learners whose probabilities for a task were made elsewhere."""
+        folders = sorted((self.store.root / "base").glob("*/*"))
+        return [
+            folder.parent.name
+            for folder in folders
+            if folder == self.store.base(folder.parent.name, task.name)
+            and (folder / REPORT).is_file()
+            and read_json(folder / REPORT)["made_of"].get("learner") == IMPORTED
+        ]
+
+    def base_record(self, name: str, task: Task) -> dict[str, Any]:
+        """The checked record of a learner's finished results for a task; raises StoreError where there are none."""
+        folder = self.store.base(name, task.name)
+        if name in self.imported(task):
+            facts = check(folder, REPORT, None, "import it again")
+            difference = first_difference({key: facts["made_of"][key] for key in self.identity}, self.identity)
+            if difference:
+                raise StoreError(f"{folder} is of another run: {difference}; import it again.")
+            return facts
+        made_of = {**self.made_of(self.spec(name), task), "seeds": list(self.seeds)}
+        return check(folder, REPORT, made_of, f"run `ensemble train-base --learner {name} --task {task.name}`")
+
+
+def bind_folds(store: Store, data: Dataset, seen: Scan, settings: FoldSettings) -> FoldPlan:
+    """The run's fold plan: made on the first call, then only read and checked. Raises FoldError where data changed."""
+    with store.lock():
+        if store.plan.with_suffix(".json").exists():
+            plan = FoldPlan.read(store.plan)
+            plan.check(data, settings)
+            return plan
+        plan = make_plan(data, find_duplicates(data, seen).group, settings)
+        plan.write(store.plan)
+        return plan
+
+
+def write_record(run: Run, config: Mapping[str, Any]) -> None:
+    """run.json: the resolved configuration, the fingerprints, the versions of what computed."""
+    with run.store.lock():
+        write_json(run.store.record, {**run.identity, "config": dict(config), "versions": versions()})
+
+
+PACKAGES: Sequence[str] = (
+    "modality-ensemble", "numpy", "pandas", "scikit-learn", "torch", "timm", "transformers", "onnxruntime", "xgboost-cpu",
+)  # fmt: skip
+
+
+def versions() -> dict[str, str]:
+    """Installed versions, without importing anything."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found

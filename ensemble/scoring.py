@@ -1,0 +1,57 @@
+"""The score card of one set of predictions: every metric with its interval, per class, per fold, and on which rows."""
+
+from typing import Any
+
+import numpy as np
+
+from ensemble.data import Codes, Dataset, Task
+from ensemble.metrics import METRICS, bootstrap, confusion, interval, metric_named, per_class, score
+from ensemble.predictions import Predictions
+
+
+def score_card(task: Task, predictions: Predictions, data: Dataset, fold: Codes | None = None) -> dict[str, Any]:
+    """Scores of ``predictions`` on the rows of ``data`` whose label is known.
+
+    ``data`` has the predicted rows in any order; ``fold`` (rows of data,) adds mean and deviation over folds.
+    Intervals are the central 95 % of a bootstrap over groups of duplicates.
+    """
+    labels = data.labels(task)
+    known = labels >= 0
+    labels, groups = labels[known], data.groups[known]
+    if not known.any():
+        return {"rows": 0}
+    aligned = predictions.take(data.ids[known])
+    counts = confusion(labels, aligned.labels(), len(task.classes), np.ones((1, len(labels))))[0]
+    classes = per_class(counts)
+    card: dict[str, Any] = {
+        "rows": len(labels),
+        "metric": task.metric,
+        "metrics": {},
+        "classes": {
+            name: {
+                "precision": float(classes.precision[position]),
+                "recall": float(classes.recall[position]),
+                "f1": float(np.nan_to_num(classes.f1[position])),
+                "support": int(classes.support[position]),
+            }
+            for position, name in enumerate(task.classes)
+        },
+        "confusion": counts.astype(int).tolist(),
+    }
+    for name, metric in METRICS.items():
+        low, high = interval(bootstrap(metric, labels, aligned.values, groups))
+        card["metrics"][name] = _finite(value=score(metric, labels, aligned.values), low=low, high=high)
+    if fold is not None:
+        card["folds"] = _per_fold(task, aligned, labels, fold[known])
+    return card
+
+
+def _per_fold(task: Task, predictions: Predictions, labels: Codes, fold: Codes) -> dict[str, Any]:
+    metric = metric_named(task.metric)
+    values = [score(metric, labels[fold == k], predictions.values[fold == k]) for k in np.unique(fold)]
+    return {"values": values, **_finite(mean=float(np.mean(values)), std=float(np.std(values, ddof=1)))}
+
+
+def _finite(**values: float) -> dict[str, float | None]:
+    """JSON knows no NaN: a score that does not exist is null."""
+    return {name: value if np.isfinite(value) else None for name, value in values.items()}

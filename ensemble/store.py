@@ -1,0 +1,158 @@
+"""The run folder: the only module that knows its paths, and what may be read from it.
+
+A folder of results is complete when its record is there; the record is written last and holds what the result was made
+of and the hash of each file. Reading refuses what is unfinished, stale or damaged, and names the file and the difference.
+"""
+
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from filelock import FileLock, Timeout
+
+from ensemble.data import Task, file_hash
+from ensemble.errors import EnsembleError, StoreError
+from ensemble.files import read_json, write_json
+from ensemble.predictions import Predictions
+
+MadeOf = Mapping[str, Any]
+DONE, FAILED, REPORT = "done.json", "failed.json", "report.json"
+
+
+@dataclass(frozen=True)
+class Job:
+    """The unit of work: one learner, one task, one seed, one fold."""
+
+    learner: str
+    task: str
+    seed: int
+    fold: int
+
+    def __str__(self) -> str:
+        return f"{self.learner} / {self.task} / seed {self.seed} / fold {self.fold}"
+
+
+class Store:
+    """Results below ``root``."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    @property
+    def plan(self) -> Path:
+        return self.root / "folds.parquet"
+
+    @property
+    def record(self) -> Path:
+        return self.root / "run.json"
+
+    @property
+    def scan(self) -> Path:
+        return self.root / "images.parquet"
+
+    @property
+    def submission(self) -> Path:
+        return self.root / "submission"
+
+    def base(self, learner: str, task: str) -> Path:
+        return self.root / "base" / quote(learner, safe="") / quote(task, safe="")
+
+    def job(self, job: Job) -> Path:
+        return self.base(job.learner, job.task) / f"seed-{job.seed}" / f"fold-{job.fold}"
+
+    def stack(self, task: str) -> Path:
+        return self.root / "stack" / quote(task, safe="")
+
+    @contextmanager
+    def lock(self, wait: bool = True) -> Iterator[None]:
+        """The whole run folder, for the moments in which the plan or the run's record is written."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        with FileLock(self.root / ".lock", timeout=-1 if wait else 0):
+            yield
+
+    @contextmanager
+    def claim(self, job: Job, wait: bool) -> Iterator[bool]:
+        """Whether this process may work on the job now; the claim of a killed process is void."""
+        folder = self.job(job)
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / ".lock", timeout=-1 if wait else 0)
+        try:
+            lock.acquire()
+        except Timeout:
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            lock.release()
+
+
+def clear(folder: Path) -> None:
+    """Remove everything but the lock, the record first, so that a half-removed result is never taken for whole."""
+    for record in (DONE, REPORT, FAILED):
+        (folder / record).unlink(missing_ok=True)
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if path.is_dir() and path.name == "model":
+            shutil.rmtree(path)
+        elif path.is_file() and path.name != ".lock":
+            path.unlink()
+
+
+def write_predictions(folder: Path, parts: Mapping[str, Predictions], made_of: MadeOf) -> None:
+    """One Parquet file per part, with the fingerprints of data and folds in its metadata."""
+    for name, predictions in parts.items():
+        predictions.write(folder / f"{name}.parquet", {key: str(made_of[key]) for key in ("data", "folds")})
+
+
+def seal(folder: Path, record: str, made_of: MadeOf, **facts: Any) -> None:
+    """Write the record that makes the folder complete."""
+    files = {path.name: file_hash(path) for path in sorted(folder.glob("*.parquet"))}
+    write_json(folder / record, {"made_of": dict(made_of), "files": files, **facts})
+
+
+def check(folder: Path, record: str, made_of: MadeOf | None, remedy: str) -> dict[str, Any]:
+    """The record of a complete, fresh, undamaged result; raises StoreError naming the file and the difference.
+
+    ``made_of`` None accepts whatever the result was made of (imported results).
+    """
+    path = folder / record
+    if not path.is_file():
+        raise StoreError(f"{folder} is not finished; {remedy}.")
+    facts = read_json(path)
+    if made_of is not None:
+        difference = first_difference(facts.get("made_of", {}), made_of)
+        if difference:
+            raise StoreError(f"{folder} is stale: {difference}; {remedy}.")
+    for name, recorded in facts.get("files", {}).items():
+        file = folder / name
+        if not file.is_file() or file_hash(file) != recorded:
+            what = "is damaged (its content is not what was written)" if file.is_file() else "is gone"
+            raise StoreError(f"{file} {what}; {remedy}.")
+    return facts
+
+
+def first_difference(was: MadeOf, now: MadeOf) -> str | None:
+    """``params.views was 10, is now 5``, or None where nothing differs."""
+    for key in sorted({*was, *now}):
+        if was.get(key) != now.get(key):
+            return f"{key} was {was.get(key)!r}, is now {now.get(key)!r}"
+    return None
+
+
+def state(folder: Path, record: str, made_of: MadeOf) -> tuple[str, str]:
+    """``(done | missing | stale | failed, reason)`` of a result, without raising."""
+    try:
+        check(folder, record, made_of, "run `ensemble train-base`")
+    except EnsembleError as error:
+        if (folder / FAILED).is_file():
+            return "failed", str(read_json(folder / FAILED).get("reason", "unknown"))
+        return ("stale", str(error)) if (folder / record).is_file() else ("missing", "")
+    return "done", ""
+
+
+def read_predictions(folder: Path, name: str, task: Task) -> Predictions:
+    return Predictions.read(folder / f"{name}.parquet", task)

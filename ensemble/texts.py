@@ -1,0 +1,34 @@
+"""Reading and comparing texts that were published in unknown encodings."""
+
+import re
+import unicodedata
+from pathlib import Path
+
+LINK = re.compile(r"https?://\S+")
+SPACE = re.compile(r"\s+")
+
+
+def decode(raw: bytes) -> tuple[str | None, str]:
+    """``(text, encoding)``: UTF-8 if it is that, else GB18030, else ``(None, "unreadable")``."""
+    for encoding in ("utf-8-sig", "gb18030"):
+        try:
+            return raw.decode(encoding), encoding.removesuffix("-sig")
+        except UnicodeDecodeError:
+            continue
+    return None, "unreadable"
+
+
+def read_text(path: Path) -> tuple[str | None, str]:
+    """``(text, encoding)`` of one small file; ``(None, "missing")`` where there is none."""
+    try:
+        return decode(path.read_bytes())
+    except (FileNotFoundError, IsADirectoryError):
+        return None, "missing"
+
+
+def normalise(text: str | None) -> str:
+    """What two copies of one text share: case, white space, Unicode form and links do not count."""
+    if text is None:
+        return ""
+    folded = unicodedata.normalize("NFKC", LINK.sub(" ", text)).casefold()
+    return SPACE.sub(" ", folded).strip()
