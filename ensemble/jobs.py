@@ -1,6 +1,5 @@
 """Training: every job once, finished work never again, then out-of-fold probabilities joined from the pieces."""
 
-import shutil
 import time
 import traceback
 from collections.abc import Iterable, Sequence
@@ -9,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ensemble.data import Task
-from ensemble.errors import EnsembleError, LearnerError, StoreError
+from ensemble.errors import EnsembleError, FoldError, LearnerError, StoreError
 from ensemble.files import unwritable, write_json
 from ensemble.predictions import Predictions, concatenate, mean
 from ensemble.progress import Track, silent
@@ -46,14 +45,19 @@ class Failure:
 
 
 def list_work(run: Run, specs: Sequence[Spec], tasks: Sequence[Task], folds: Sequence[int]) -> list[Work]:
-    """Every job of these learners, tasks and folds: learners outermost, so that what they share stays in memory."""
+    """Every job of these learners, tasks and folds (none named: all); learners outermost, so that what they share stays
+    in memory. Raises FoldError for a fold the plan does not have."""
+    planned = range(run.plan.settings.k)
+    for fold in folds:
+        if fold not in planned:
+            raise FoldError(f"There is no fold {fold}: the plan has folds 0 to {len(planned) - 1}.")
     return [
         Work(Job(spec.name, task.name, seed, fold), spec, task, {**made_of, "seed": seed, "fold": fold})
         for spec in specs
         for task in tasks
         for made_of in [run.made_of(spec, task)]
         for seed in run.seeds
-        for fold in folds
+        for fold in folds or planned
     ]
 
 
@@ -137,7 +141,7 @@ def combine(run: Run, spec: Spec, task: Task) -> bool:
     OOF: each row from the fold model that never saw it, the mean over seeds. Test: the mean over all fold models.
     """
     folder = run.store.base(spec.name, task.name)
-    work = list_work(run, [spec], [task], range(run.plan.settings.k))
+    work = list_work(run, [spec], [task], ())
     if any(state(run.store.job(item.job), DONE, item.made_of)[0] != "done" for item in work):
         return False
     made_of = {**run.made_of(spec, task), "seeds": list(run.seeds)}
@@ -157,9 +161,3 @@ def combine(run: Run, spec: Spec, task: Task) -> bool:
         card = score_card(task, oof, inside, run.plan.fold[run.plan.inside])
         seal(folder, REPORT, made_of, seconds=round(seconds, 3), folds="run", oof=card)
     return True
-
-
-def drop_models(run: Run, work: Iterable[Work]) -> None:
-    """Remove the fold models of these jobs; their probabilities stay."""
-    for item in work:
-        shutil.rmtree(run.store.job(item.job) / "model", ignore_errors=True)

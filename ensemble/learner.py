@@ -1,5 +1,6 @@
 """What a base learner is. No base class: anything with these methods is one."""
 
+import inspect
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -37,6 +38,19 @@ class BaseLearner(Protocol):
 def make_learner(registry: Mapping[str, str], learner: str, params: Mapping[str, Any], where: str) -> BaseLearner:
     """An unfitted learner; raises ConfigError for a name or parameter it does not have."""
     return cast(BaseLearner, bind(resolve(registry, "learner", learner), params, where)())
+
+
+def describe_learners(registry: Mapping[str, str]) -> dict[str, Any]:
+    """Per learner what it is (the first line of its docstring) and its parameters with defaults."""
+    found = {}
+    for name in registry:
+        learner = resolve(registry, "learner", name)
+        parameters = inspect.signature(learner).parameters.values()
+        found[name] = {
+            "about": inspect.cleandoc(learner.__doc__ or "").split("\n\n")[0].replace("\n", " "),
+            "parameters": {parameter.name: parameter.default for parameter in parameters},
+        }
+    return found
 
 
 def source_files(learner: BaseLearner) -> list[Path]:

@@ -125,14 +125,20 @@ def metric_named(name: str) -> Metric:
 
 
 def score(metric: Metric, labels: Codes, values: Probabilities) -> float:
-    """The metric over all rows."""
-    return float(metric.score(labels, values, np.ones((1, len(labels))))[0])
+    """The metric over all rows whose label is not -1."""
+    known = labels >= 0
+    return float(metric.score(labels[known], values[known], np.ones((1, int(known.sum()))))[0])
 
 
 def bootstrap(metric: Metric, labels: Codes, values: Probabilities, groups: Codes, seed: int = 0) -> Floats:
-    """(DRAWS,) scores of resampled groups of rows. Equal seeds resample equally, so differences are paired."""
+    """(DRAWS,) scores of resampled groups of rows; rows with label -1 take part in the drawing, not in the score.
+
+    Equal groups and seeds draw equally, so scores of two models, or of two tasks on the same rows, are paired.
+    """
     _, local = np.unique(groups, return_inverse=True)
     count = int(local.max()) + 1
+    known = labels >= 0
+    labels, values, local = labels[known], values[known], local[known]
     random = np.random.default_rng(seed)
     draws = []
     for _ in range(DRAWS // CHUNK):

@@ -76,6 +76,20 @@ class Run:
                 return spec
         raise ConfigError(unknown("base learner", name, [spec.name for spec in self.specs]))
 
+    def some_specs(self, names: Sequence[str]) -> list[Spec]:
+        """The named base learners, or all."""
+        return [self.spec(name) for name in names] or list(self.specs)
+
+    def some_tasks(self, names: Sequence[str]) -> list[Task]:
+        """The named tasks, or all."""
+        return [self.data.task(name) for name in names] or list(self.data.tasks)
+
+    def only_task(self, name: str | None) -> Task:
+        """The named task, or the only one; raises ConfigError where several could be meant."""
+        if name is None and len(self.data.tasks) > 1:
+            raise ConfigError(f"--task must name one of {', '.join(self.data.task_names)}.")
+        return self.data.tasks[0] if name is None else self.data.task(name)
+
     def imported(self, task: Task) -> list[str]:
         """Names of learners whose probabilities for a task were made elsewhere."""
         folders = sorted((self.store.root / "base").glob("*/*"))

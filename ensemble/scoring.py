@@ -8,6 +8,8 @@ from ensemble.data import Codes, Dataset, Task
 from ensemble.metrics import METRICS, bootstrap, confusion, interval, metric_named, per_class, score
 from ensemble.predictions import Predictions
 
+ALWAYS = ("macro_f1", "accuracy")  # have an interval whatever the task is judged by
+
 
 def score_card(task: Task, predictions: Predictions, data: Dataset, fold: Codes | None = None) -> dict[str, Any]:
     """Scores of ``predictions`` on the rows of ``data`` whose label is known.
@@ -15,16 +17,16 @@ def score_card(task: Task, predictions: Predictions, data: Dataset, fold: Codes 
     ``data`` has the predicted rows in any order; ``fold`` (rows of data,) adds mean and deviation over folds.
     Intervals are the central 95 % of a bootstrap over groups of duplicates.
     """
-    labels = data.labels(task)
+    labels, groups = data.labels(task), data.groups
     known = labels >= 0
-    labels, groups = labels[known], data.groups[known]
     if not known.any():
         return {"rows": 0}
-    aligned = predictions.take(data.ids[known])
-    counts = confusion(labels, aligned.labels(), len(task.classes), np.ones((1, len(labels))))[0]
+    aligned = predictions.take(data.ids)
+    rows = int(known.sum())
+    counts = confusion(labels[known], aligned.labels()[known], len(task.classes), np.ones((1, rows)))[0]
     classes = per_class(counts)
     card: dict[str, Any] = {
-        "rows": len(labels),
+        "rows": rows,
         "metric": task.metric,
         "metrics": {},
         "classes": {
@@ -39,10 +41,12 @@ def score_card(task: Task, predictions: Predictions, data: Dataset, fold: Codes 
         "confusion": counts.astype(int).tolist(),
     }
     for name, metric in METRICS.items():
-        low, high = interval(bootstrap(metric, labels, aligned.values, groups))
-        card["metrics"][name] = _finite(value=score(metric, labels, aligned.values), low=low, high=high)
+        card["metrics"][name] = _finite(value=score(metric, labels, aligned.values))
+        if name in (task.metric, *ALWAYS):
+            low, high = interval(bootstrap(metric, labels, aligned.values, groups))
+            card["metrics"][name] |= _finite(low=low, high=high)
     if fold is not None:
-        card["folds"] = _per_fold(task, aligned, labels, fold[known])
+        card["folds"] = _per_fold(task, aligned, labels, fold)
     return card
 
 

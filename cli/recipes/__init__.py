@@ -1,0 +1,1 @@
+"""Configurations that `ensemble init` writes: one TOML per dataset preset or paper."""

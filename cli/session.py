@@ -1,0 +1,87 @@
+"""From a configuration file to the objects the layers below work on."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from cli.progress import Bars
+from ensemble.config import Config, load_config
+
+
+def use_threads(count: int) -> None:
+    """Exactly this many threads for every library that is loaded from here on; bits depend on the number."""
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = str(count)
+
+
+class Session:
+    """One invocation: the configuration, the scanned dataset, the run. Relative paths are the configuration's."""
+
+    def __init__(self, config: Path, overrides: Sequence[str], quiet: bool) -> None:
+        self.config: Config = load_config(config, overrides)
+        use_threads(self.config.threads)
+        os.chdir(config.resolve().parent)
+        from ensemble.progress import silent
+
+        self.track = silent if quiet else Bars()
+
+    @cached_property
+    def store(self) -> Any:
+        from ensemble.store import Store
+
+        return Store(self.config.run.folder)
+
+    @cached_property
+    def _scanned(self) -> Any:
+        from ensemble.adapters import ADAPTERS
+        from ensemble.errors import DataError
+        from ensemble.registry import bind, resolve
+        from ensemble.scan import scan
+
+        section = self.config.data
+        read = bind(resolve(ADAPTERS, "preset", section.preset), section.model_extra or {}, "data")
+        if not section.root.is_dir():
+            raise DataError(f"data.root: the folder {section.root} does not exist.")
+        data = read(root=section.root)
+        return scan(self._with_metrics(data), self.store.scan, self.track)
+
+    def _with_metrics(self, data: Any) -> Any:
+        from ensemble.metrics import metric_named
+
+        metrics = self.config.stack.metrics
+        for name, metric in metrics.items():
+            data.task(name), metric_named(metric)
+        tasks = tuple(replace(task, metric=metrics.get(task.name, task.metric)) for task in data.tasks)
+        return replace(data, tasks=tasks)
+
+    @property
+    def data(self) -> Any:
+        return self._scanned[0]
+
+    @property
+    def seen(self) -> Any:
+        return self._scanned[1]
+
+    @cached_property
+    def run(self) -> Any:
+        """The run, its folds made or read, its record written."""
+        from base_models import LEARNERS
+        from ensemble.features import FeatureCache
+        from ensemble.folds import FoldSettings
+        from ensemble.run import Run, Spec, bind_folds, write_record
+
+        config = self.config
+        specs = [Spec(name, base.learner, base.params) for name, base in config.base.items()]
+        plan = bind_folds(self.store, self.data, self.seen, FoldSettings(**config.folds.model_dump()))
+        cache = FeatureCache(config.run.cache, self.track)
+        run = Run(
+            self.store, plan.with_groups(self.data), plan, LEARNERS, tuple(specs), tuple(config.run.seeds), cache,
+            config.run.keep_models,
+        )  # fmt: skip
+        for spec in specs:
+            run.make(spec)  # a wrong name or parameter is said now, not after the first hour
+        write_record(run, config.model_dump(mode="json") | {"threads": config.threads})
+        return run

@@ -1,0 +1,175 @@
+"""What commands print: tables that fit 100 columns."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+WIDTH = 100
+
+
+def console() -> Console:
+    found = Console(highlight=False)
+    return found if found.width <= WIDTH and found.is_terminal else Console(width=WIDTH, highlight=False)
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Names to the left, numbers to the right; texts of strangers are never markup."""
+    drawn = Table(title=escape(title), title_justify="left", title_style="bold", box=None, pad_edge=False)
+    for position, column in enumerate(columns):
+        drawn.add_column(escape(column), justify="left" if position == 0 else "right", overflow="fold")
+    for row in rows:
+        drawn.add_row(*(escape(str(cell)) for cell in row))
+    console().print(drawn)
+    console().print()
+
+
+def line(text: str) -> None:
+    console().print(escape(text), soft_wrap=False)
+
+
+def print_audit(found: Mapping[str, Any]) -> None:
+    for note in found["notes"]:
+        line(note)
+    counts = [
+        [task, *(f"{name} {count:,}" for name, count in classes.items() if name != "missing" or count)]
+        for task, classes in found["tasks"].items()
+    ]
+    rows = found["rows"]
+    width = max(len(row) for row in counts)
+    padded = [row + [""] * (width - len(row)) for row in counts]
+    table(f"{rows['train']:,} training rows, {rows['test']:,} test rows", ["task", *[""] * (width - 1)], padded)
+    texts, images, copies = found["texts"], found["images"], found["duplicates"]
+    encodings = ", ".join(f"{name} {count:,}" for name, count in texts["encodings"].items())
+    facts = [
+        ("texts missing", f"{texts['missing']:,}"),
+        ("text encodings", encodings or "one table"),
+        ("images missing", _with_first(images["missing"], images["missing_first"])),
+        ("images unreadable", _with_first(images["unreadable"], images["unreadable_first"])),
+        ("image modes", ", ".join(f"{mode} {count:,}" for mode, count in images["modes"].items())),
+        ("animated (first frame used)", f"{images['animated']:,}"),
+        ("groups of identical images", f"{copies['same_image_groups']:,}"),
+        ("near-identical image pairs", f"{copies['near_image_pairs']:,}"),
+        ("rows sharing a text", f"{copies['same_text_rows']:,}"),
+        ("groups of copies (kept together)", f"{copies['groups']:,} of {copies['rows_in_groups']:,} rows"),
+        ("largest group", f"{copies['largest_group']:,} rows"),
+        *((f"copies with conflicting {task}", f"{n:,} groups") for task, n in found["conflicting_labels"].items()),
+        ("test rows with a copy in training", f"{found['train_test_overlap']:,}"),
+    ]
+    table("what to know before training", ["", ""], facts)
+
+
+def _with_first(count: int, first: Sequence[str]) -> str:
+    return f"{count:,}" + (f" ({', '.join(first)}{', ...' if count > len(first) else ''})" if first else "")
+
+
+def interval(scored: Mapping[str, Any] | None, sign: str = "") -> str:
+    """``.599 [.580, .617]``"""
+    if not scored or scored.get("value") is None:
+        return "-"
+    value = _short(scored["value"], sign)
+    if scored.get("low") is None:
+        return value
+    return f"{value} [{_short(scored['low'], sign)}, {_short(scored['high'], sign)}]"
+
+
+def _short(value: float, sign: str = "") -> str:
+    """Three decimals without a leading zero."""
+    return f"{value:{sign}.3f}".replace("0.", ".", 1) if abs(value) < 1 else f"{value:{sign}.3f}"
+
+
+CARD_COLUMNS = ("score [95 %]", "over folds", "accuracy", "weighted F1", "ROC AUC", "log-loss")
+
+
+def card_row(card: Mapping[str, Any]) -> list[str]:
+    if not card.get("rows"):
+        return ["no labels"] + [""] * (len(CARD_COLUMNS) - 1)
+    metrics, folds = card["metrics"], card.get("folds")
+    over = f"{_short(folds['mean'])} ±{_short(folds['std'])}" if folds and folds["mean"] is not None else ""
+    others = [interval({"value": metrics[name]["value"]}) for name in ("accuracy", "weighted_f1", "roc_auc", "log_loss")]
+    return [interval(metrics[card["metric"]]), over, *others]
+
+
+def print_trained(result: Mapping[str, Any]) -> None:
+    tasks = dict.fromkeys(entry["task"] for entry in result["learners"])
+    for task in tasks:
+        entries = [entry for entry in result["learners"] if entry["task"] == task]
+        card = entries[0]["oof"]
+        title = f"{task}: out-of-fold {card.get('metric', '')} on {card['rows']:,} rows"
+        rows = [[entry["learner"], *card_row(entry["oof"]), f"{entry['seconds']:.1f}"] for entry in entries]
+        table(title, ["base learner", *CARD_COLUMNS, "seconds"], rows)
+    for failure in result["failures"]:
+        line(f"failed: {failure['job']}: {failure['reason']}")
+    if result["failures"]:
+        line(f"{len(result['failures'])} jobs failed; the same command tries them again. The others are kept.")
+
+
+def print_imported(result: Mapping[str, Any]) -> None:
+    title = f"{result['task']}: imported, {result['oof']['rows']:,} rows, folds: {result['folds']}"
+    table(title, ["base learner", *CARD_COLUMNS], [[result["learner"], *card_row(result["oof"])]])
+
+
+def print_stacks(result: Mapping[str, Any]) -> None:
+    for report in result["tasks"]:
+        _print_stack(report, result["folds"])
+    if result["subtasks"]:
+        models = dict.fromkeys(model for scores in result["subtasks"].values() for model in scores)
+        columns = [f"{name} [95 %]" for name in result["subtasks"]]
+        rows = [[model, *(interval(scores.get(model)) for scores in result["subtasks"].values())] for model in models]
+        table(f"subtasks, out of fold on {result['rows']:,} rows, {result['folds']} folds", ["", *columns], rows)
+
+
+def _print_stack(report: Mapping[str, Any], folds: int) -> None:
+    mark = {name: " *" for name in report["unknown_folds"]}
+    rows = [[name + mark.get(name, ""), *card_row(card)] for name, card in report["learners"].items()]
+    rows += [[f"  {_spoken(name)}", *card_row(card)] for name, card in report["candidates"].items()]
+    rows += [["stack", *card_row(report["stack"])]]
+    title = f"{report['task']}: out-of-fold {report['metric']} on {report['stack']['rows']:,} rows, {folds} folds"
+    table(title, ["learner / candidate", *CARD_COLUMNS], rows)
+    against = ", ".join(f"{interval(value, '+')} against the {name}" for name, value in report["against"].items())
+    line(f"The stack chooses its candidate for each fold on the other folds: {against}.")
+    line(f"The test rows get {_spoken(report['chosen'])}. Hard votes tied in {report['hard_vote_ties']:,} rows.")
+    if report["unknown_folds"]:
+        line("* imported with unknown folds: its score, and any stack with it, may be optimistic.")
+    if "test" in report:
+        rows = [[name, *card_row(card)] for name, card in report["test"].items()]
+        title = f"{report['task']}: the labelled test part, {report['test']['stack']['rows']:,} rows that no fold held"
+        table(title, ["", *CARD_COLUMNS], rows)
+    line("")
+
+
+def _spoken(name: str) -> str:
+    return "soft vote (plain mean)" if name == "soft_vote" else name.replace("_", " ")
+
+
+def print_submission(result: Mapping[str, Any]) -> None:
+    line(f"Wrote {result['file']}: {result['rows']:,} rows in the {result['format']} format, linted.")
+    for binary, rule in result["rules"].items():
+        line(f"{binary} and {binary}_degree agree by the rule: {rule}.")
+    rows = [[name, scored["metric"], interval(scored)] for name, scored in result["oof"].items()]
+    title = f"what labels made this way score out of fold ({result['oof_rows']:,} rows, {result['folds']} folds)"
+    table(title, ["", "metric", "score [95 %]"], rows)
+
+
+def print_status(result: Mapping[str, Any]) -> None:
+    states = ("done", "missing", "stale", "failed")
+    rows = [
+        [learner, task, *(counts.get(name, 0) for name in states)]
+        for learner, tasks in result["learners"].items()
+        for task, counts in tasks.items()
+    ]
+    table("jobs", ["base learner", "task", *states], rows)
+    for task, names in result["imported"].items():
+        line(f"imported for {task}: {', '.join(names)}")
+    for job, reason in result["reasons"].items():
+        line(f"{job}: {reason}")
+    if result["jobs"].get("done", 0) < sum(result["jobs"].values()):
+        line("`ensemble train-base` does what is not done.")
+
+
+def print_learners(result: Mapping[str, Any]) -> None:
+    for name, entry in result.items():
+        line(f"{name}: {entry['about']}")
+        table("", ["parameter", "default"], [[key, value] for key, value in entry["parameters"].items()])

@@ -1,0 +1,72 @@
+"""The audit of a dataset before anything is trained on it."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ensemble.data import TEST, TRAIN, Dataset
+from ensemble.duplicates import Duplicates, find_duplicates
+from ensemble.scan import Scan
+
+FEW = 5
+
+
+def audit(data: Dataset, seen: Scan) -> dict[str, Any]:
+    """Counts of everything that is odd about a dataset, as plain JSON. ``seen`` is the scan of its images."""
+    copies = find_duplicates(data, seen)
+    train = (data.frame["part"] == TRAIN).to_numpy()
+    return {
+        "rows": {TRAIN: int(train.sum()), TEST: int((~train).sum())},
+        "tasks": {task.name: _label_counts(data, task.name, task.classes) for task in data.tasks},
+        "texts": {"missing": sum(text is None for text in data.texts), "encodings": _encodings(data)},
+        "images": _images(data, seen),
+        "duplicates": _duplicates(data, copies),
+        "conflicting_labels": {task.name: _conflicts(data, copies, task.name) for task in data.tasks},
+        "train_test_overlap": int(np.isin(copies.group[~train], copies.group[train]).sum()),
+        "notes": list(data.notes),
+    }
+
+
+def _label_counts(data: Dataset, task: str, classes: tuple[str, ...]) -> dict[str, int]:
+    column = data.frame[task]
+    return {name: int((column == name).sum()) for name in classes} | {"missing": int(column.isna().sum())}
+
+
+def _encodings(data: Dataset) -> dict[str, int]:
+    if "text_encoding" not in data.frame:
+        return {}
+    return {str(name): int(count) for name, count in data.frame["text_encoding"].value_counts().items()}
+
+
+def _images(data: Dataset, seen: Scan) -> dict[str, Any]:
+    gone = seen.problems["problem"] == "no such file"
+    unreadable = seen.problems[~gone]
+    readable = seen.frame[seen.frame["thumbnail"].notna()]
+    return {
+        "missing": int(seen.frame["path"].isna().sum() + gone.sum()),
+        "missing_first": [str(path) for path in seen.problems[gone]["path"].head(FEW)],
+        "unreadable": len(unreadable),
+        "unreadable_first": [f"{row.path}: {row.problem}" for row in unreadable.head(FEW).itertuples()],
+        "modes": {str(mode): int(count) for mode, count in readable["mode"].value_counts().items()},
+        "animated": int((readable["frames"] > 1).sum()),
+    }
+
+
+def _duplicates(data: Dataset, copies: Duplicates) -> dict[str, int]:
+    sizes = np.bincount(copies.group)
+    hashes = pd.Series(data.image_hashes(), dtype=object).dropna().value_counts()
+    return {
+        "same_image_groups": int((hashes > 1).sum()),
+        "near_image_pairs": len(copies.near_image),
+        "same_text_rows": len(np.unique(copies.same_text)),
+        "groups": int((sizes > 1).sum()),
+        "rows_in_groups": int(sizes[sizes > 1].sum()),
+        "largest_group": int(sizes.max(initial=0)),
+    }
+
+
+def _conflicts(data: Dataset, copies: Duplicates, task: str) -> int:
+    """Groups of copies that hold more than one label of the task."""
+    labels = data.frame[task].groupby(copies.group).nunique()
+    return int((labels > 1).sum())

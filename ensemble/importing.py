@@ -1,0 +1,94 @@
+"""Probabilities made elsewhere, brought in as a base learner after the checks ours pass."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+
+from ensemble.adapters.tables import read_frame
+from ensemble.data import Task, file_hash
+from ensemble.errors import PredictionsError, some
+from ensemble.predictions import Predictions
+from ensemble.run import IMPORTED, Run
+from ensemble.scoring import score_card
+from ensemble.store import REPORT, clear, seal, write_predictions
+
+
+def import_predictions(
+    run: Run, name: str, task: Task, oof_file: Path, test_file: Path | None, unknown_folds: bool
+) -> dict[str, Any]:
+    """Bring in OOF and test probabilities as ``base/<name>/<task>/`` and return its record.
+
+    Both files have ``id`` and one column per class. That the OOF comes from this run's folds must show: by a ``fold``
+    column equal to the plan's up to renaming, or by the plan's fingerprint in the metadata (as our own files have).
+    ``unknown_folds`` waives that; such learners are marked in every table. Every row of the run must be there.
+    """
+    if name in {spec.name for spec in run.specs}:
+        raise PredictionsError(f"{name!r} is a base learner of the configuration; import under another name.")
+    inside, outside = run.data.take(run.plan.inside), run.data.take(run.plan.outside)
+    frame = _read(oof_file, task)
+    oof = _take(Predictions.of_frame(task, frame), inside.ids, oof_file)
+    folds = "unknown" if unknown_folds else _check_folds(run, frame, oof_file)
+    if test_file is None:
+        if len(outside):
+            raise PredictionsError(f"{len(outside):,} rows are outside the folds; --test FILE must predict them.")
+        test = Predictions(task, outside.ids, np.zeros((0, len(task.classes))))
+    else:
+        test = _take(Predictions.of_frame(task, _read(test_file, task)), outside.ids, test_file)
+    files = [file_hash(path) for path in (oof_file, test_file) if path is not None]
+    made_of = {**run.identity, "learner": IMPORTED, "task": task.name, "files": files}
+    folder = run.store.base(name, task.name)
+    card = score_card(task, oof, inside, run.plan.fold[run.plan.inside])
+    with run.store.lock():
+        folder.mkdir(parents=True, exist_ok=True)
+        clear(folder)
+        write_predictions(folder, {"oof": oof, "test": test}, made_of)
+        seal(folder, REPORT, made_of, seconds=0.0, folds=folds, oof=card)
+    return {"learner": name, "task": task.name, "folds": folds, "oof": card}
+
+
+def _read(path: Path, task: Task) -> pd.DataFrame:
+    return read_frame(path, ["id", *task.classes])
+
+
+def _take(predictions: Predictions, ids: Any, path: Path) -> Predictions:
+    try:
+        return predictions.take(ids)
+    except PredictionsError as error:
+        raise PredictionsError(f"{path}: {error}") from error
+
+
+def _check_folds(run: Run, frame: pd.DataFrame, path: Path) -> str:
+    """Raises PredictionsError unless the file's folds hold out the same rows together as the plan's."""
+    if "fold" in frame:
+        theirs = dict(zip(frame["id"].astype(str), frame["fold"].astype(str), strict=True))
+        inside = run.plan.frame.iloc[run.plan.inside]
+        pairs = {(ours, theirs[row]) for row, ours in zip(inside["id"], inside["fold"], strict=True)}
+        if len(pairs) == len({ours for ours, _ in pairs}) == len({theirs for _, theirs in pairs}):
+            return "run"
+        moved = _moved(inside, theirs)
+        raise PredictionsError(
+            f"{path}: its folds are not this run's; {len(moved):,} rows are held out with others: {some(moved)}. "
+            "Train on the run's folds.parquet, or declare --unknown-folds."
+        )
+    recorded = _metadata(path).get("folds")
+    if recorded == run.plan.fingerprint():
+        return "run"
+    found = f"of another plan ({recorded})" if recorded else "not said (no 'fold' column)"
+    raise PredictionsError(f"{path}: its folds are {found}. Add the column, or declare --unknown-folds.")
+
+
+def _moved(inside: pd.DataFrame, theirs: dict[str, str]) -> list[str]:
+    """Rows whose fold elsewhere is not the one that most of their fold here has there."""
+    table = inside.assign(theirs=[theirs[row] for row in inside["id"]])
+    usual = table.groupby("fold")["theirs"].agg(lambda names: names.mode().iloc[0])
+    return [str(row) for row in table.loc[table["theirs"] != table["fold"].map(usual), "id"]]
+
+
+def _metadata(path: Path) -> dict[str, str]:
+    if path.suffix != ".parquet":
+        return {}
+    metadata = pq.read_schema(path).metadata or {}
+    return {key.decode(): value.decode() for key, value in metadata.items() if key != b"ARROW:schema"}

@@ -1,0 +1,42 @@
+"""Where a run stands: what is done, missing, stale or failed, and the scores of what is finished."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from ensemble.data import Task
+from ensemble.errors import StoreError
+from ensemble.jobs import list_work
+from ensemble.run import Run, Spec
+from ensemble.store import DONE, state
+
+
+def status(run: Run) -> dict[str, Any]:
+    """Per learner and task the jobs in each state; per failed or stale job the reason."""
+    learners: dict[str, dict[str, dict[str, int]]] = {}
+    reasons: dict[str, str] = {}
+    for item in list_work(run, run.specs, run.data.tasks, ()):
+        found, reason = state(run.store.job(item.job), DONE, item.made_of)
+        counts = learners.setdefault(item.job.learner, {}).setdefault(item.job.task, {})
+        counts[found] = counts.get(found, 0) + 1
+        if reason:
+            reasons[str(item.job)] = f"{found}: {reason}"
+    totals = Counter[str]()
+    for tasks in learners.values():
+        for counts in tasks.values():
+            totals.update(counts)
+    imported = {task.name: names for task in run.data.tasks if (names := run.imported(task))}
+    return {"jobs": dict(totals), "learners": learners, "imported": imported, "reasons": reasons}
+
+
+def finished(run: Run, specs: Sequence[Spec], tasks: Sequence[Task]) -> list[dict[str, Any]]:
+    """The score cards of the learners whose folds are all done."""
+    cards = []
+    for spec in specs:
+        for task in tasks:
+            try:
+                record = run.base_record(spec.name, task)
+            except StoreError:
+                continue
+            cards.append({"learner": spec.name, "task": task.name, "seconds": record["seconds"], "oof": record["oof"]})
+    return cards

@@ -1,0 +1,76 @@
+"""Stacking several tasks, and the scores of the subtasks they belong to."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ensemble.data import Dataset, Task
+from ensemble.metrics import bootstrap, interval, metric_named, score
+from ensemble.progress import Track, silent
+from ensemble.run import Run
+from ensemble.store import read_predictions
+from meta.stack import stack_task
+from meta.table import MetaTable, assemble, choose_learners
+
+Floats = npt.NDArray[np.float64]
+
+
+def stack_tasks(
+    run: Run, tasks: Sequence[Task], estimators: Sequence[str], learners: Sequence[str], track: Track = silent
+) -> dict[str, Any]:
+    """Stack each task, then score each subtask: every learner, the plain mean, the stack."""
+    reports = [stack_task(run, task, estimators, learners) for task in track(tasks, "tasks stacked", len(tasks))]
+    inside = run.data.take(run.plan.inside)
+    oof = dict(_oof_by_model(run, tasks, learners, inside))
+    return {
+        "rows": len(inside),
+        "folds": run.plan.settings.k,
+        "tasks": reports,
+        "subtasks": {
+            name: {model: scored for model, values in oof.items() if (scored := headline(inside, of, values))}
+            for name, of in subtasks(run.data).items()
+            if set(of) <= {task.name for task in tasks}
+        },
+    }
+
+
+def _oof_by_model(
+    run: Run, tasks: Sequence[Task], learners: Sequence[str], inside: Dataset
+) -> Iterator[tuple[str, dict[str, Floats]]]:
+    tables: dict[str, MetaTable] = {}
+    for task in tasks:
+        tables[task.name] = assemble(run, task, choose_learners(run, task, learners))[0]
+    for learner in dict.fromkeys(name for table in tables.values() for name in table.learners):
+        having = {task: table for task, table in tables.items() if learner in table.learners}
+        yield learner, {task: table.learner_oof(learner).values for task, table in having.items()}
+    yield "plain mean", {
+        task: np.mean([table.learner_oof(name).values for name in table.learners], axis=0)
+        for task, table in tables.items()
+    }
+    stacked = {task.name: read_predictions(run.store.stack(task.name), "oof", task) for task in tasks}
+    yield "stack", {task: oof.take(inside.ids).values for task, oof in stacked.items()}
+
+
+def subtasks(data: Dataset) -> Mapping[str, tuple[str, ...]]:
+    """The named groups of tasks, or each task by itself where the data names none."""
+    return data.subtasks or {task.name: (task.name,) for task in data.tasks}
+
+
+def headline(data: Dataset, tasks: Sequence[str], values: Mapping[str, Floats]) -> dict[str, float] | None:
+    """The mean of the tasks' scores with its 95 % interval; None where a task has no values.
+
+    ``values`` holds per task (rows of data, classes) probabilities or one-hot labels. The interval resamples the same
+    rows for all tasks.
+    """
+    if not set(tasks) <= set(values):
+        return None
+    scores, draws = [], []
+    for name in tasks:
+        task = data.task(name)
+        metric = metric_named(task.metric)
+        scores.append(score(metric, data.labels(task), values[name]))
+        draws.append(bootstrap(metric, data.labels(task), values[name], data.groups))
+    low, high = interval(np.mean(draws, axis=0))
+    return {"value": float(np.mean(scores)), "low": low, "high": high}
