@@ -17,11 +17,13 @@ def console() -> Console:
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Names to the left, numbers to the right; texts of strangers are never markup."""
-    drawn = Table(title=escape(title), title_justify="left", title_style="bold", box=None, pad_edge=False)
+    drawn = Table(box=None, pad_edge=False)
     for position, column in enumerate(columns):
         drawn.add_column(escape(column), justify="left" if position == 0 else "right", overflow="fold")
     for row in rows:
         drawn.add_row(*(escape(str(cell)) for cell in row))
+    if title:
+        console().print(f"[bold]{escape(title)}[/bold]")
     console().print(drawn)
     console().print()
 

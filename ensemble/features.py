@@ -9,6 +9,7 @@ Blocks are cut from the order of the whole dataset, so a killed run continues wi
 import hashlib
 import io
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -92,10 +93,11 @@ class FeatureCache:
             except (OSError, ValueError, EOFError):
                 continue
 
-    def _lock(self, encoder: str) -> FileLock:
-        folder = self.root / encoder if self.root is not None else Path("/dev/null")
-        folder.mkdir(parents=True, exist_ok=True)
-        return FileLock(folder / ".lock")
+    def _lock(self, encoder: str) -> AbstractContextManager[object]:
+        if self.root is None:
+            return nullcontext()
+        (self.root / encoder).mkdir(parents=True, exist_ok=True)
+        return FileLock(self.root / encoder / ".lock")
 
 
 def _npy(array: npt.NDArray[np.generic]) -> bytes:

@@ -1,0 +1,82 @@
+"""The demo: memes are drawn, then every command runs on them, printed as the user would type it."""
+
+
+from pathlib import Path
+
+from cli.memes import SENTIMENTS, draw_memes
+from ensemble.errors import ConfigError
+from ensemble.files import write_atomic
+
+CONFIG = f"""# What `ensemble demo` ran. Every table and key is explained in the recipes that `ensemble init` writes.
+
+[data]
+preset = "csv"
+root = "data"
+train = "posts.csv"
+test = "test.csv"
+id = "name"
+text = "caption"
+image = "file"
+images = "images"
+
+[data.tasks]
+sentiment = {list(SENTIMENTS)}
+sarcasm = ["0", "1"]
+
+[folds]
+k = 4
+
+[run]
+folder = "run"
+cache = "cache"
+
+[base.prior]
+learner = "prior"
+
+[base.tfidf]
+learner = "tfidf"
+
+[base.text]
+learner = "frozen"
+params = {{ text = "encoders/text" }}
+
+[base.image]
+learner = "frozen"
+params = {{ image = "encoders/image", views = 10 }}
+
+[base.both]
+learner = "frozen"
+params = {{ image = "encoders/image", text = "encoders/text", views = 2 }}
+
+[submit]
+format = "csv"
+""".replace("'", '"')
+
+
+def run_demo(folder: Path, posts: int) -> None:
+    """Raises ConfigError where the folder holds something already."""
+    from base_models.tiny import make_image_encoder, make_text_encoder
+    from cli.main import app
+
+    folder = folder.resolve()
+    if folder.exists() and any(folder.iterdir()):
+        raise ConfigError(f"{folder} is not empty; give `ensemble demo` a new folder, or delete this one.")
+    _say(f"Drawing {posts} memes: a face, a caption, labels that need both ...")
+    captions = draw_memes(folder / "data", posts)
+    _say("Making two tiny encoders with random weights (real runs name a model of the hub) ...")
+    make_image_encoder(folder / "encoders" / "image")
+    make_text_encoder(folder / "encoders" / "text", captions)
+    config = folder / "ensemble.toml"
+    write_atomic(config, CONFIG.encode())
+    for command in ("data", "train-base", "stack", "submit"):
+        print(f"\n$ ensemble {command} -c {config}\n", flush=True)
+        app([command, "-c", str(config)], standalone_mode=False)
+    run = folder / "run"
+    _say(f"\nThe submission: {run / 'submission' / 'submission.csv'}")
+    _say(f"What the report shows: {run / 'stack' / 'sentiment' / 'report.json'} (and sarcasm)")
+    _say("Next, with your own posts: `ensemble init csv --root DIR`, then the four commands above.")
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+

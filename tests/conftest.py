@@ -1,0 +1,112 @@
+"""One tiny generated world for all tests: drawn memes, tiny encoders, and runs built from toy tables."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from base_models import LEARNERS
+from cli.memes import draw_memes
+from ensemble.adapters import csv
+from ensemble.data import Dataset, Task
+from ensemble.folds import FoldSettings, make_plan
+from ensemble.run import Run, Spec
+from ensemble.scan import scan
+from ensemble.store import Store
+
+SHARED = Path(__file__).parents[2] / "shared"
+SENTIMENT = Task("sentiment", ("negative", "neutral", "positive"))
+SARCASM = Task("sarcasm", ("0", "1"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests marked real_data need the published datasets beside the checkout."""
+    if not (SHARED / "data").is_dir():
+        for item in items:
+            if "real_data" in item.keywords:
+                item.add_marker(pytest.mark.skip(reason="no ../shared/data"))
+
+
+@pytest.fixture
+def random() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+@pytest.fixture(scope="session")
+def memes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with posts.csv, test.csv and images/: 120 drawn memes, a few copies, a few without image or text."""
+    folder = tmp_path_factory.mktemp("memes") / "data"
+    draw_memes(folder, 120, seed=1)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def encoders(memes: Path) -> dict[str, str]:
+    """Tiny random-weight encoders as local folders: ``image`` and ``text``."""
+    from base_models.tiny import make_image_encoder, make_text_encoder
+
+    captions = pd.read_csv(memes / "posts.csv", keep_default_na=False)["caption"].tolist()
+    folder = memes.parent / "encoders"
+    return {
+        "image": str(make_image_encoder(folder / "image")),
+        "text": str(make_text_encoder(folder / "text", captions)),
+    }
+
+
+@pytest.fixture(scope="session")
+def posts(memes: Path) -> Dataset:
+    """The drawn memes as a scanned dataset with two tasks and test rows."""
+    read = csv.read(
+        memes,
+        train="posts.csv",
+        test="test.csv",
+        tasks={SENTIMENT.name: SENTIMENT.classes, SARCASM.name: SARCASM.classes},
+        id="name",
+        text="caption",
+        image="file",
+        images="images",
+    )
+    return scan(read)[0]
+
+
+def toy_table(rows: int, seed: int = 0, test_rows: int = 0, tasks: tuple[Task, ...] = (SENTIMENT,)) -> Dataset:
+    """Posts without media whose text names their label two times of three; labels are unbalanced."""
+    random = np.random.default_rng(seed)
+    total = rows + test_rows
+    frame = pd.DataFrame(
+        {
+            "id": [f"post{number}" for number in range(total)],
+            "image": None,
+            "part": ["train"] * rows + ["test"] * test_rows,
+        },
+        dtype=object,
+    )
+    texts = [f"number{number}" for number in range(total)]
+    for task in tasks:
+        shares = np.arange(len(task.classes), 0, -1.0)
+        labels = random.choice(task.classes, size=total, p=shares / shares.sum())
+        said = np.where(random.random(total) < 2 / 3, labels, random.choice(task.classes, size=total))
+        texts = [f"{text} {task.name}{word}" for text, word in zip(texts, said, strict=True)]
+        frame[task.name] = [str(label) if row < rows else None for row, label in enumerate(labels)]
+    return Dataset(frame.assign(text=texts), Path("."), tasks)
+
+
+@pytest.fixture
+def make_run(tmp_path: Path) -> Callable[..., Run]:
+    """A run in a fresh folder: ``make_run(data, {"name": ("learner", params)}, k=3)``."""
+
+    def make(
+        data: Dataset,
+        learners: Mapping[str, tuple[str, dict[str, object]]],
+        k: int = 3,
+        registry: Mapping[str, str] = LEARNERS,
+        folder: str = "run",
+        **settings: float,
+    ) -> Run:
+        plan = make_plan(data, np.arange(len(data)), FoldSettings(k=k, **settings))  # type: ignore[arg-type]
+        specs = tuple(Spec(name, learner, params) for name, (learner, params) in learners.items())
+        return Run(Store(tmp_path / folder), plan.with_groups(data), plan, registry, specs)
+
+    return make

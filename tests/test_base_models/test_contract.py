@@ -1,0 +1,113 @@
+"""The contract of base learners, over every registered one. Adding a learner adds one line to TINY."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from base_models import LEARNERS
+from conftest import SARCASM, SENTIMENT
+from ensemble.data import Dataset
+from ensemble.features import FeatureCache
+from ensemble.learner import BaseLearner, make_learner
+
+TINY = {
+    "prior": {},
+    "tfidf": {},
+    "frozen": {"views": 2},
+}
+
+
+@pytest.fixture(params=sorted(LEARNERS))
+def make(request: pytest.FixtureRequest, encoders: dict[str, str]):  # type: ignore[no-untyped-def]
+    params = dict(TINY[request.param])
+    if request.param == "frozen":
+        params |= encoders
+    return lambda: make_learner(LEARNERS, request.param, params, "tests")
+
+
+def train_and_held(posts: Dataset) -> tuple[Dataset, Dataset]:
+    train = posts.take((posts.frame["part"] == "train").to_numpy())
+    return train.take(np.arange(70)), train.take(np.arange(70, len(train))).without_labels()
+
+
+def test_every_learner_has_tiny_parameters_here() -> None:
+    assert set(TINY) == set(LEARNERS)
+
+
+def test_probabilities_have_a_column_per_class_and_sum_to_one(make, posts: Dataset) -> None:  # type: ignore[no-untyped-def]
+    train, held = train_and_held(posts)
+    learner = make()
+    learner.fit(train, SENTIMENT, seed=0)
+    values = learner.predict_proba(held)
+    assert values.shape == (len(held), 3)
+    assert np.isfinite(values).all() and (values >= 0).all()
+    np.testing.assert_allclose(values.sum(axis=1), 1, atol=1e-6)
+
+
+def test_the_same_seed_gives_the_same_probabilities(make, posts: Dataset) -> None:  # type: ignore[no-untyped-def]
+    train, held = train_and_held(posts)
+    values = []
+    for _ in range(2):
+        learner = make()
+        learner.fit(train, SARCASM, seed=3)
+        values.append(learner.predict_proba(held))
+    assert (values[0] == values[1]).all()
+
+
+def test_a_loaded_learner_predicts_what_the_saved_one_did(make, posts: Dataset, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    train, held = train_and_held(posts)
+    learner: BaseLearner = make()
+    learner.fit(train, SENTIMENT, seed=0)
+    learner.save(tmp_path)
+    loaded: BaseLearner = make()
+    loaded.load(tmp_path)
+    assert (loaded.predict_proba(held) == learner.predict_proba(held)).all()
+
+
+@pytest.mark.parametrize("kept", [("negative", "positive"), ("neutral",)])
+def test_a_class_absent_from_the_fit_rows_still_has_its_column(make, posts: Dataset, kept: tuple[str, ...]) -> None:  # type: ignore[no-untyped-def]
+    train, held = train_and_held(posts)
+    learner = make()
+    learner.fit(train.take(train.frame["sentiment"].isin(kept).to_numpy()), SENTIMENT, seed=0)
+    values = learner.predict_proba(held)
+    assert values.shape == (len(held), 3) and np.isfinite(values).all()
+
+
+def test_rows_without_text_or_image_are_predicted_for(make, posts: Dataset) -> None:  # type: ignore[no-untyped-def]
+    train, held = train_and_held(posts)
+    learner = make()
+    learner.fit(train, SENTIMENT, seed=0)
+    for missing in ({"text": None}, {"image": None, "image_hash": None}, {"text": None, "image": None, "image_hash": None}):
+        blind = Dataset(held.frame.assign(**missing), held.root, held.tasks)
+        values = learner.predict_proba(blind)
+        assert np.isfinite(values).all()
+        np.testing.assert_allclose(values.sum(axis=1), 1, atol=1e-6)
+
+
+def test_a_learner_can_be_fitted_where_a_modality_is_missing_everywhere(make, posts: Dataset) -> None:  # type: ignore[no-untyped-def]
+    train, held = train_and_held(posts)
+    blind = Dataset(train.frame.assign(image=None, image_hash=None), train.root, train.tasks)
+    learner = make()
+    learner.fit(blind, SENTIMENT, seed=0)
+    assert np.isfinite(learner.predict_proba(held)).all()
+
+
+def test_rows_without_a_label_are_not_fitted_on(make, posts: Dataset) -> None:  # type: ignore[no-untyped-def]
+    train, held = train_and_held(posts)
+    some = Dataset(train.frame.assign(sentiment=train.frame["sentiment"].where(train.frame.index % 2 == 0, None)), train.root, train.tasks)
+    learner, other = make(), make()
+    learner.fit(some, SENTIMENT, seed=0)
+    other.fit(some.take(np.arange(0, len(some), 2)), SENTIMENT, seed=0)
+    np.testing.assert_allclose(learner.predict_proba(held), other.predict_proba(held), atol=1e-6)
+
+
+def test_preparing_changes_nothing_but_speed(make, posts: Dataset, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    train, held = train_and_held(posts)
+    prepared, plain = make(), make()
+    if not hasattr(prepared, "prepare"):
+        return
+    prepared.prepare(posts.without_labels(), FeatureCache(tmp_path))
+    for learner in (prepared, plain):
+        learner.fit(train, SENTIMENT, seed=0)
+    np.testing.assert_allclose(prepared.predict_proba(held), plain.predict_proba(held), atol=1e-4)

@@ -1,0 +1,64 @@
+"""Toy base learners for tests: real classes with the protocol's methods, each with one trait."""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ensemble.data import Dataset, Task
+from ensemble.errors import LearnerError
+
+TOYS = {
+    "hash": "toys:Hash",
+    "failing": "toys:Failing",
+    "slow": "toys:Slow",
+}
+
+
+class Hash:
+    """Probabilities from a hash of the id and the seed: no skill, but deterministic."""
+
+    def __init__(self, salt: int = 0) -> None:
+        self.salt = salt
+
+    def fit(self, data: Dataset, task: Task, seed: int) -> None:
+        self.classes_, self.seed_, self.seen_ = len(task.classes), seed, set(data.ids)
+
+    def predict_proba(self, data: Dataset) -> npt.NDArray[np.float64]:
+        assert not self.seen_ & set(data.ids), "a learner predicted rows it was fitted on"
+        rows = [np.random.default_rng([self.salt, self.seed_, *str(name).encode()]) for name in data.ids]
+        return np.array([row.dirichlet(np.ones(self.classes_)) for row in rows]).reshape(-1, self.classes_)
+
+    def save(self, folder: Path) -> None:
+        (folder / "hash.txt").write_text(f"{self.classes_} {self.seed_}")
+
+    def load(self, folder: Path) -> None:
+        classes, seed = (folder / "hash.txt").read_text().split()
+        self.classes_, self.seed_, self.seen_ = int(classes), int(seed), set()
+
+
+class Failing(Hash):
+    """Fails on one task."""
+
+    def __init__(self, task: str = "sarcasm") -> None:
+        super().__init__()
+        self.task = task
+
+    def fit(self, data: Dataset, task: Task, seed: int) -> None:
+        if task.name == self.task:
+            raise LearnerError(f"no luck with {task.name}")
+        super().fit(data, task, seed)
+
+
+class Slow(Hash):
+    """Takes ``seconds`` for each fit."""
+
+    def __init__(self, seconds: float = 0.2) -> None:
+        super().__init__()
+        self.seconds = seconds
+
+    def fit(self, data: Dataset, task: Task, seed: int) -> None:
+        import time
+
+        time.sleep(self.seconds)
+        super().fit(data, task, seed)
