@@ -1,6 +1,5 @@
 """The demo: memes are drawn, then every command runs on them, printed as the user would type it."""
 
-
 from pathlib import Path
 
 from cli.memes import SENTIMENTS, draw_memes
@@ -79,4 +78,3 @@ def run_demo(folder: Path, posts: int) -> None:
 
 def _say(text: str) -> None:
     print(text, flush=True)
-

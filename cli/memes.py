@@ -15,7 +15,20 @@ from PIL import Image, ImageDraw
 
 PRAISE = ("great", "love", "wonderful", "best", "finally", "thanks", "perfect", "brilliant", "happy", "awesome")
 COMPLAINT = ("awful", "hate", "worst", "broken", "never", "ruined", "tired", "terrible", "sad", "useless")
-ANYTHING = ("monday", "coffee", "boss", "cat", "meeting", "weekend", "internet", "exam", "traffic", "phone", "code", "mum")
+ANYTHING = (
+    "monday",
+    "coffee",
+    "boss",
+    "cat",
+    "meeting",
+    "weekend",
+    "internet",
+    "exam",
+    "traffic",
+    "phone",
+    "code",
+    "mum",
+)
 SIDE = 96
 SENTIMENTS = ("negative", "neutral", "positive")
 
@@ -70,7 +83,7 @@ def draw_memes(folder: Path, posts: int, seed: int = 0) -> list[str]:
     random = np.random.default_rng(seed)
     (folder / "images").mkdir(parents=True)
     memes = [invent(random) for _ in range(posts)]
-    rows = []
+    rows: list[dict[str, str]] = []
     for number, meme in enumerate(memes):
         name = f"meme_{number:04d}.{'png' if number % 3 else 'jpg'}"
         copied = number > 10 and random.random() < 0.04
@@ -79,7 +92,9 @@ def draw_memes(folder: Path, posts: int, seed: int = 0) -> list[str]:
             Image.open(folder / "images" / rows[-7]["file"]).convert("RGB").save(folder / "images" / name)
         else:
             draw(meme, random).save(folder / "images" / name)
-        rows.append({"name": name, "file": name, "caption": meme.text, "sentiment": meme.sentiment, "sarcasm": meme.sarcasm})
+        rows.append(
+            {"name": name, "file": name, "caption": meme.text, "sentiment": meme.sentiment, "sarcasm": meme.sarcasm}
+        )
     for row in random.choice(posts, size=max(2, posts // 33), replace=False):
         rows[row]["caption" if row % 2 else "file"] = ""
     _write(folder, rows, test=max(10, posts // 8))

@@ -10,7 +10,11 @@ from ensemble.files import write_atomic
 
 def write_recipe(preset: str, root: Path, out: Path) -> Path:
     """The file written; raises ConfigError for an unknown preset, a missing folder, or a file that is already there."""
-    recipes = {entry.name.removesuffix(".toml"): entry for entry in files("cli.recipes").iterdir() if entry.name.endswith(".toml")}
+    recipes = {
+        entry.name.removesuffix(".toml"): entry
+        for entry in files("cli.recipes").iterdir()
+        if entry.name.endswith(".toml")
+    }
     if preset not in recipes:
         raise ConfigError(unknown("preset", preset, recipes))
     if not root.is_dir():

@@ -90,7 +90,9 @@ def card_row(card: Mapping[str, Any]) -> list[str]:
         return ["no labels"] + [""] * (len(CARD_COLUMNS) - 1)
     metrics, folds = card["metrics"], card.get("folds")
     over = f"{_short(folds['mean'])} ±{_short(folds['std'])}" if folds and folds["mean"] is not None else ""
-    others = [interval({"value": metrics[name]["value"]}) for name in ("accuracy", "weighted_f1", "roc_auc", "log_loss")]
+    others = [
+        interval({"value": metrics[name]["value"]}) for name in ("accuracy", "weighted_f1", "roc_auc", "log_loss")
+    ]
     return [interval(metrics[card["metric"]]), over, *others]
 
 

@@ -72,7 +72,11 @@ class Config(Section):
 
     @property
     def threads(self) -> int:
-        return self.run.threads or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return (
+            self.run.threads or len(os.sched_getaffinity(0))
+            if hasattr(os, "sched_getaffinity")
+            else os.cpu_count() or 1
+        )
 
 
 def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:

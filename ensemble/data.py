@@ -1,9 +1,10 @@
 """Posts and their tasks as one frozen table. Knows what a valid table is; reads no file."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -117,7 +118,8 @@ class Dataset:
         """The same rows with every label missing, so that a learner cannot look."""
         return replace(self, frame=self.frame.assign(**{name: None for name in self.task_names}))
 
-    def with_columns(self, **columns: Sequence[object]) -> "Dataset":
+    def with_columns(self, **columns: Any) -> "Dataset":
+        """The same rows with these columns, (rows,) each, added or replaced."""
         return replace(self, frame=self.frame.assign(**columns))
 
     def image_hashes(self) -> list[str | None]:

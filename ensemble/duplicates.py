@@ -1,7 +1,8 @@
-"""Which posts are copies of one another: same or nearly the same image, or the same text. Groups never straddle folds."""
+"""Which posts are copies of one another: same or nearly the same image, or the same text."""
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -47,7 +48,7 @@ def find_duplicates(data: Dataset, seen: Scan) -> Duplicates:
 
 def _equal_pairs(keys: Sequence[Hashable]) -> Pairs:
     """Each later row paired with the first one that has the same key; None matches nothing."""
-    column = pd.Series(keys, dtype=object)
+    column: pd.Series[Any] = pd.Series(list(keys), dtype=object)
     known = column[column.notna()]
     positions = pd.Series(known.index.to_numpy(), index=known.index)
     first = positions.groupby(known).transform("first")

@@ -1,4 +1,4 @@
-"""Names to code: literal tables ``name -> "module:attribute"``, imported on use, arguments checked against signatures."""
+"""Names to code: literal tables ``name -> "module:attribute"``, imported on use, arguments checked by signature."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -20,7 +20,7 @@ def resolve(registry: Mapping[str, str], kind: str, name: str) -> Callable[..., 
     return found
 
 
-def bind(function: Callable[..., Any], arguments: Mapping[str, Any], where: str) -> Callable[[], Any]:
+def bind(function: Callable[..., Any], arguments: Mapping[str, Any], where: str) -> Callable[..., Any]:
     """The call with these keyword arguments, checked against the signature's names and types.
 
     ``where`` is the place in the configuration, for the message. Arguments the signature calls ``root`` are the

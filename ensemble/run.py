@@ -15,7 +15,6 @@ from ensemble.features import FeatureCache
 from ensemble.files import fingerprint, read_json, write_json
 from ensemble.folds import FoldPlan, FoldSettings, make_plan
 from ensemble.learner import BaseLearner, make_learner, source_files
-from ensemble.registry import resolve
 from ensemble.scan import Scan
 from ensemble.store import REPORT, Store, check, first_difference
 
@@ -132,9 +131,7 @@ def write_record(run: Run, config: Mapping[str, Any]) -> None:
         write_json(run.store.record, {**run.identity, "config": dict(config), "versions": versions()})
 
 
-PACKAGES: Sequence[str] = (
-    "modality-ensemble", "numpy", "pandas", "scikit-learn", "torch", "timm", "transformers", "onnxruntime", "xgboost-cpu",
-)  # fmt: skip
+PACKAGES = ("modality-ensemble", "numpy", "pandas", "scikit-learn", "torch", "timm", "transformers", "onnxruntime")
 
 
 def versions() -> dict[str, str]:

@@ -1,7 +1,7 @@
 """The run folder: the only module that knows its paths, and what may be read from it.
 
 A folder of results is complete when its record is there; the record is written last and holds what the result was made
-of and the hash of each file. Reading refuses what is unfinished, stale or damaged, and names the file and the difference.
+of and the hash of each file. Reading refuses what is unfinished, stale or damaged, and names file and difference.
 """
 
 import shutil

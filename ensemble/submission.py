@@ -111,7 +111,9 @@ def render_hateful_memes(handed: Handed) -> str:
 def lint_hateful_memes(text: str, data: Dataset) -> list[str]:
     problems = _lint_csv(text, data, ["id", "proba", "label"], [None, data.task("hateful").classes])
     shares = [row[1] for row in csv.reader(io.StringIO(text))][1:]
-    return problems + [f"probability {share!r} is not between 0 and 1" for share in shares if not 0 <= float(share) <= 1]
+    return problems + [
+        f"probability {share!r} is not between 0 and 1" for share in shares if not 0 <= float(share) <= 1
+    ]
 
 
 def render_csv(handed: Handed) -> str:
@@ -138,9 +140,7 @@ def _csv(rows: Sequence[Sequence[str]]) -> str:
     return buffer.getvalue()
 
 
-def _lint_csv(
-    text: str, data: Dataset, header: Sequence[str], domains: Sequence[Sequence[str] | None]
-) -> list[str]:
+def _lint_csv(text: str, data: Dataset, header: Sequence[str], domains: Sequence[Sequence[str] | None]) -> list[str]:
     """Header, ids in order, and each further column within its domain (None allows anything)."""
     rows = list(csv.reader(io.StringIO(text)))
     problems = [] if rows[0] == list(header) else [f"the header reads {rows[0]}, not {list(header)}"]

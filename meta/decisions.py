@@ -82,5 +82,7 @@ def label_scores(run: Run, decided: Decisions) -> dict[str, dict[str, Any]]:
     )
     one_hot = {name: np.eye(len(inside.task(name).classes))[labels] for name, labels in decided.oof.items()}
     scored = {name: headline(replace(inside, tasks=tasks), of, one_hot) for name, of in subtasks(inside).items()}
-    metrics = {name: sorted({task.metric for task in tasks if task.name in of}) for name, of in subtasks(inside).items()}
+    metrics = {
+        name: sorted({task.metric for task in tasks if task.name in of}) for name, of in subtasks(inside).items()
+    }
     return {name: {**value, "metric": ", ".join(metrics[name])} for name, value in scored.items() if value}

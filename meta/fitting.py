@@ -39,10 +39,10 @@ class Fitted:
             return np.zeros((0, self.classes))
         values = np.asarray(self.estimator.predict_proba(features), dtype=np.float64)
         if values.shape[1] == self.classes:  # votes know all classes
-            return values / values.sum(axis=1, keepdims=True)
+            return np.asarray(values / values.sum(axis=1, keepdims=True))
         full = np.zeros((len(features), self.classes))
         full[:, list(self.present)] = values
-        return full / full.sum(axis=1, keepdims=True)
+        return np.asarray(full / full.sum(axis=1, keepdims=True))
 
     def save(self, folder: Path) -> None:
         """XGBoost in its own format, everything else through skops."""

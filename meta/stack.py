@@ -48,9 +48,7 @@ def choose(metric: Metric, table: MetaTable, candidates: Mapping[str, Floats]) -
     return Choice(_best(metric, table, candidates, np.ones(len(table.ids), dtype=bool)), by_fold, values)
 
 
-def _best(
-    metric: Metric, table: MetaTable, candidates: Mapping[str, Floats], rows: npt.NDArray[np.bool_]
-) -> str:
+def _best(metric: Metric, table: MetaTable, candidates: Mapping[str, Floats], rows: npt.NDArray[np.bool_]) -> str:
     scores = {
         name: metric.sign * score(metric, table.labels[rows], values[rows]) for name, values in candidates.items()
     }
@@ -125,7 +123,9 @@ def difference(metric: Metric, table: MetaTable, ours: Floats, theirs: Floats) -
     return {"value": values, "low": low, "high": high}
 
 
-def read_stack(run: Run, task: Task, estimators: Sequence[str], learners: Sequence[str]) -> tuple[Predictions, Predictions]:
+def read_stack(
+    run: Run, task: Task, estimators: Sequence[str], learners: Sequence[str]
+) -> tuple[Predictions, Predictions]:
     """The finished stack's OOF and test probabilities; raises StoreError where it is missing or stale."""
     chosen = choose_learners(run, task, learners)
     records = {name: run.base_record(name, task) for name in chosen}

@@ -45,10 +45,13 @@ def _oof_by_model(
     for learner in dict.fromkeys(name for table in tables.values() for name in table.learners):
         having = {task: table for task, table in tables.items() if learner in table.learners}
         yield learner, {task: table.learner_oof(learner).values for task, table in having.items()}
-    yield "plain mean", {
-        task: np.mean([table.learner_oof(name).values for name in table.learners], axis=0)
-        for task, table in tables.items()
-    }
+    yield (
+        "plain mean",
+        {
+            task: np.mean([table.learner_oof(name).values for name in table.learners], axis=0)
+            for task, table in tables.items()
+        },
+    )
     stacked = {task.name: read_predictions(run.store.stack(task.name), "oof", task) for task in tasks}
     yield "stack", {task: oof.take(inside.ids).values for task, oof in stacked.items()}
 

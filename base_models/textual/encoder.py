@@ -1,7 +1,7 @@
 """A frozen Hugging Face text encoder: one vector per text, pooled over its real tokens."""
 
-from collections.abc import Callable, Sequence
-from functools import cached_property
+from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -35,62 +35,53 @@ class TextEncoder:
 
     def encode(self, texts: Sequence[str]) -> Features:
         """(texts, width). Batches are of texts of similar length, so that little is spent on padding."""
-        tokens = self._tokenizer(list(texts), truncation=True, max_length=self.max_length)["input_ids"]
+        tokenizer, network = load(self.model, fingerprint(identity(self.model)))
+        tokens = tokenizer(list(texts), truncation=True, max_length=self.max_length)["input_ids"]
         order = np.argsort([len(ids) for ids in tokens], kind="stable")
-        parts = []
-        for start in range(0, len(order), TEXTS_AT_ONCE):
-            parts.append(self._run([tokens[position] for position in order[start : start + TEXTS_AT_ONCE]]))
-        features = np.concatenate(parts)
-        return np.asarray(features[np.argsort(order)], dtype=np.float32)
+        batches = [order[start : start + TEXTS_AT_ONCE] for start in range(0, len(order), TEXTS_AT_ONCE)]
+        encoded = [self._run(network, [tokens[row] for row in batch], tokenizer.pad_token_id) for batch in batches]
+        return np.asarray(np.concatenate(encoded)[np.argsort(order)], dtype=np.float32)
 
-    @cached_property
-    def _tokenizer(self) -> Any:
-        from transformers import AutoTokenizer
-
-        tokenizer = self._load(AutoTokenizer.from_pretrained)
-        if tokenizer.pad_token is None:  # GPT-2 has none; padding is masked, so any token serves
-            tokenizer.pad_token = tokenizer.eos_token
-        return tokenizer
-
-    @cached_property
-    def _run(self) -> Callable[[list[list[int]]], Features]:
+    def _run(self, network: Any, batch: list[list[int]], padding: int) -> Features:
         import torch
-        from transformers import AutoModel
-        from transformers.utils import logging
 
-        logging.disable_progress_bar()
-        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        network = self._load(lambda name: AutoModel.from_pretrained(name, dtype=torch.float32)).to(device).eval()
-        padding = self._tokenizer.pad_token_id
-        chosen = -1 if self.layer is None else self.layer
+        ids = torch.full((len(batch), max(1, *map(len, batch))), padding)
+        mask = torch.zeros_like(ids)
+        for row, tokens in enumerate(batch):
+            ids[row, : len(tokens)] = torch.tensor(tokens, dtype=torch.long)
+            mask[row, : max(len(tokens), 1)] = 1  # a text of no tokens is one padding token
+        ids, mask = ids.to(network.device), mask.to(network.device)
+        with torch.inference_mode():
+            states = network(input_ids=ids, attention_mask=mask, output_hidden_states=True).hidden_states
+            chosen = states[-1 if self.layer is None else self.layer]
+            features: Features = pool(chosen, mask, self.pooling).float().cpu().numpy()
+            return features
 
-        def run(batch: list[list[int]]) -> Features:
-            longest = max(max(map(len, batch)), 1)
-            ids = torch.full((len(batch), longest), padding)
-            mask = torch.zeros((len(batch), longest), dtype=torch.long)
-            for row, tokens in enumerate(batch):
-                ids[row, : len(tokens)] = torch.tensor(tokens, dtype=torch.long)
-                mask[row, : max(len(tokens), 1)] = 1
-            with torch.inference_mode():
-                states = network(
-                    input_ids=ids.to(device), attention_mask=mask.to(device), output_hidden_states=True
-                ).hidden_states[chosen]
-                features: Features = pool(states, mask.to(device), self.pooling).float().cpu().numpy()
-                return features
 
-        return run
+@lru_cache(maxsize=2)
+def load(model: str, weights: str) -> tuple[Any, Any]:
+    """``(tokenizer, network)``, once per process and ``weights`` (their fingerprint).
 
-    def _load(self, load: Callable[[str], Any]) -> Any:
-        identity(self.model)  # a missing folder is not a hub name
-        name = str(Path(self.model).resolve()) if Path(self.model).is_dir() else self.model
-        try:
-            return load(name)
-        except (OSError, ValueError, ImportError) as error:
-            reason = str(error).strip().splitlines()[0]
-            raise LearnerError(
-                f"Cannot load text model {self.model!r}: {reason}. Give a hub name, or a local folder with config.json, "
-                "tokenizer files and model.safetensors."
-            ) from error
+    Raises LearnerError where there is no such model.
+    """
+    import torch
+    from transformers import AutoModel, AutoTokenizer
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    name = str(Path(model).resolve()) if Path(model).is_dir() else model
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(name)
+        network = AutoModel.from_pretrained(name, dtype=torch.float32).eval()
+    except (OSError, ValueError, ImportError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise LearnerError(
+            f"Cannot load text model {model!r}: {reason}. Give a hub name, or a local folder with config.json, "
+            "tokenizer files and model.safetensors."
+        ) from error
+    if tokenizer.pad_token is None:  # GPT-2 has none; padding is masked, so any token serves
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer, network.to("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def pool(states: Any, mask: Any, how: Pooling) -> Any:

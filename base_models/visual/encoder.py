@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,9 @@ from base_models.weights import identity, local_files
 from ensemble.errors import LearnerError
 from ensemble.files import fingerprint
 from ensemble.images import Unreadable, open_image
+
+if TYPE_CHECKING:
+    from base_models.visual.runtime import Run
 
 Features = npt.NDArray[np.float32]
 POSTS_AT_ONCE = 4
@@ -67,59 +70,67 @@ class ImageEncoder:
             features[known] = encoded.reshape(len(readable), self.views, -1).mean(axis=1)
         return features
 
-    @cached_property
+    @property
     def preprocessing(self) -> Preprocessing:
-        from timm.data import resolve_model_data_config
+        return self._loaded[0]
 
-        wanted = resolve_model_data_config(self._network)
-        interpolation = wanted["interpolation"] if wanted["interpolation"] in RESAMPLING else "bicubic"
-        return Preprocessing(wanted["input_size"][1:], wanted["mean"], wanted["std"], interpolation, wanted["crop_pct"])
+    @property
+    def _run(self) -> Run:
+        return self._loaded[1]
 
-    @cached_property
-    def _network(self) -> Any:
-        import timm
-
-        name = f"local-dir:{Path(self.model).resolve()}" if local_files(self.model) else self.model
-        try:
-            network = timm.create_model(name, pretrained=True, num_classes=0).eval()
-        except Exception as error:  # timm and the hub client raise a dozen kinds
-            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-            raise LearnerError(
-                f"Cannot load image model {self.model!r}: {reason}. Give a timm name, or a local folder with "
-                "config.json and model.safetensors."
-            ) from error
-        return network if self.layer is None else _Layer.of(network, self.layer)
-
-    @cached_property
-    def _run(self) -> Callable[[Views], Features]:
-        """The forward pass where it is fastest: the GPU if there is one, else ONNX Runtime, else eager PyTorch."""
-        from base_models.visual.runtime import make_runtime
-
-        name = fingerprint([identity(self.model), self.layer])
-        kept = None if self.folder is None else self.folder / f"{name}.onnx"
-        return make_runtime(self._network, self.preprocessing.size, kept)
+    @property
+    def _loaded(self) -> "tuple[Preprocessing, Run]":
+        return load(self.model, fingerprint([identity(self.model), self.layer]), self.layer, self.folder)
 
 
-class _Layer:
-    """The features of one layer, by its index in timm's ``forward_intermediates``, averaged over places."""
+@lru_cache(maxsize=2)
+def load(model: str, weights: str, layer: int | None, folder: Path | None) -> "tuple[Preprocessing, Run]":
+    """Preprocessing and forward pass, where that is fastest: the GPU, else ONNX Runtime, else eager PyTorch.
 
-    @staticmethod
-    def of(network: Any, layer: int) -> Any:
-        import torch
+    Loaded once per process and ``weights`` (their fingerprint, which also names the export in ``folder``).
+    """
+    from timm.data.config import resolve_model_data_config
 
-        class Layer(torch.nn.Module):
-            def __init__(self) -> None:
-                super().__init__()
-                self.network = network
-                self.pretrained_cfg = network.pretrained_cfg
+    from base_models.visual.runtime import make_runtime
 
-            def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-                maps: list[torch.Tensor] = self.network.forward_intermediates(
-                    pixels, indices=[layer], intermediates_only=True
-                )
-                return maps[0].mean(dim=(2, 3))
+    network = _network(model)
+    wanted = resolve_model_data_config(network)  # type: ignore[no-untyped-call]
+    interpolation = wanted["interpolation"] if wanted["interpolation"] in RESAMPLING else "bicubic"
+    how = Preprocessing(wanted["input_size"][1:], wanted["mean"], wanted["std"], interpolation, wanted["crop_pct"])
+    kept = None if folder is None else folder / f"{weights}.onnx"
+    return how, make_runtime(network if layer is None else one_layer(network, layer), how.size, kept)
 
-        return Layer().eval()
+
+def _network(model: str) -> Any:
+    import timm
+
+    name = f"local-dir:{Path(model).resolve()}" if local_files(model) else model
+    try:
+        return timm.create_model(name, pretrained=True, num_classes=0).eval()
+    except Exception as error:  # timm and the hub client raise a dozen kinds
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise LearnerError(
+            f"Cannot load image model {model!r}: {reason}. Give a timm name, or a local folder with config.json and "
+            "model.safetensors."
+        ) from error
+
+
+def one_layer(network: Any, layer: int) -> Any:
+    """A network of one layer's features, by its index in timm's ``forward_intermediates``, averaged over places."""
+    import torch
+
+    class Layer(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = network
+
+        def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+            maps: list[torch.Tensor] = self.network.forward_intermediates(
+                pixels, indices=[layer], intermediates_only=True
+            )
+            return maps[0].mean(dim=(2, 3))
+
+    return Layer().eval()
 
 
 def _chunks(items: Sequence[Path], size: int) -> Iterator[Sequence[Path]]:

@@ -43,7 +43,7 @@ def make_views(image: Image.Image, how: Preprocessing, count: int) -> Views:
     scale = max(height / share / image.height, width / share / image.width)
     resized = (max(width, round(image.width * scale)), max(height, round(image.height * scale)))
     pixels = np.asarray(image.resize(resized, RESAMPLING[how.interpolation]), dtype=np.float32)
-    mean, std = np.float32(how.mean) * np.float32(255), np.float32(how.std) * np.float32(255)
+    mean, std = np.array(how.mean, np.float32) * 255, np.array(how.std, np.float32) * 255
     normalised = ((pixels - mean) / std).transpose(2, 0, 1)
     down, right = normalised.shape[1] - height, normalised.shape[2] - width
     centre = (round(down / 2), round(right / 2))

@@ -11,9 +11,7 @@ from ensemble.data import Dataset, Task
 HATEFUL = Task("hateful", ("0", "1"))
 
 
-def read(
-    root: Path, train: Sequence[str] = ("train.jsonl",), test: Sequence[str] = ("test_seen.jsonl",)
-) -> Dataset:
+def read(root: Path, train: Sequence[str] = ("train.jsonl",), test: Sequence[str] = ("test_seen.jsonl",)) -> Dataset:
     """The JSON lines files below ``root``; rows of ``test`` may have labels and then score the stack."""
     frame = join_parts([_read(root / name) for name in train], [_read(root / name) for name in test])
     return Dataset(frame, root, (HATEFUL,))

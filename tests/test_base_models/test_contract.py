@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import SARCASM, SENTIMENT
 
 from base_models import LEARNERS
-from conftest import SARCASM, SENTIMENT
 from ensemble.data import Dataset
 from ensemble.features import FeatureCache
 from ensemble.learner import BaseLearner, make_learner
@@ -78,7 +78,11 @@ def test_rows_without_text_or_image_are_predicted_for(make, posts: Dataset) -> N
     train, held = train_and_held(posts)
     learner = make()
     learner.fit(train, SENTIMENT, seed=0)
-    for missing in ({"text": None}, {"image": None, "image_hash": None}, {"text": None, "image": None, "image_hash": None}):
+    for missing in (
+        {"text": None},
+        {"image": None, "image_hash": None},
+        {"text": None, "image": None, "image_hash": None},
+    ):
         blind = Dataset(held.frame.assign(**missing), held.root, held.tasks)
         values = learner.predict_proba(blind)
         assert np.isfinite(values).all()
@@ -95,7 +99,11 @@ def test_a_learner_can_be_fitted_where_a_modality_is_missing_everywhere(make, po
 
 def test_rows_without_a_label_are_not_fitted_on(make, posts: Dataset) -> None:  # type: ignore[no-untyped-def]
     train, held = train_and_held(posts)
-    some = Dataset(train.frame.assign(sentiment=train.frame["sentiment"].where(train.frame.index % 2 == 0, None)), train.root, train.tasks)
+    some = Dataset(
+        train.frame.assign(sentiment=train.frame["sentiment"].where(train.frame.index % 2 == 0, None)),
+        train.root,
+        train.tasks,
+    )
     learner, other = make(), make()
     learner.fit(some, SENTIMENT, seed=0)
     other.fit(some.take(np.arange(0, len(some), 2)), SENTIMENT, seed=0)

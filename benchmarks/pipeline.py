@@ -1,0 +1,109 @@
+"""The whole pipeline on a real dataset, cold (nothing cached) and warm (features cached), stage by stage.
+
+    python benchmarks/pipeline.py mvsa ../shared --keep /tmp/mvsa
+    python benchmarks/pipeline.py memotion ../shared --keep /tmp/memotion
+
+``../shared`` holds ``data/<name>/`` and ``weights/{minilm-l6,mobilenetv2_100}/``. Each stage is the installed command in
+a process of its own; seconds are wall time, memory is the process's peak. With --publish the out-of-fold and test
+probabilities are left under ``benchmarks/predictions/<name>/<learner>/``.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+STAGES = ("data", "train-base", "stack", "submit")
+PUBLISHED = Path(__file__).parent / "predictions"
+
+
+def measure(command: list[str], log: Path) -> tuple[float, float]:
+    """``(seconds, peak MiB)`` of a command; stops the benchmark where it fails."""
+    started = time.monotonic()
+    with log.open("ab") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+        _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        sys.exit(f"{' '.join(command)} failed:\n{log.read_text()}")
+    return time.monotonic() - started, usage.ru_maxrss / 1024
+
+
+def run_stages(config: Path, log: Path, overrides: list[str]) -> dict[str, tuple[float, float]]:
+    common = ["-c", str(config), *(part for override in overrides for part in ("--set", override))]
+    return {stage: measure(["ensemble", stage, *common], log) for stage in STAGES}
+
+
+def encoders(shared: Path) -> list[str]:
+    text, image = shared / "weights" / "minilm-l6", shared / "weights" / "mobilenetv2_100"
+    places = {"base.text.params.text": text, "base.both.params.text": text}
+    places |= {"base.image.params.image": image, "base.both.params.image": image}
+    return [f"{key}={path.resolve()}" for key, path in places.items()]
+
+
+def seconds_by_task(run: Path) -> dict[str, float]:
+    """What the learners of each task took; the first one pays for the encoders."""
+    found: dict[str, float] = {}
+    for report in run.glob("base/*/*/report.json"):
+        record: dict[str, Any] = json.loads(report.read_text())
+        task = unquote(report.parent.name)
+        found[task] = found.get(task, 0.0) + record["seconds"]
+    return dict(sorted(found.items(), key=lambda item: -item[1]))
+
+
+def publish(run: Path, name: str) -> None:
+    """Out-of-fold and test probabilities, nothing else, for later work to stack."""
+    for folder in run.glob("base/*/*"):
+        target = PUBLISHED / name / folder.parent.name
+        target.mkdir(parents=True, exist_ok=True)
+        for part in ("oof", "test"):
+            shutil.copy(folder / f"{part}.parquet", target / f"{folder.name}.{part}.parquet")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("name", choices=["mvsa", "memotion"])
+    parser.add_argument("shared", type=Path)
+    parser.add_argument("--keep", type=Path, help="a new folder for the runs; default: a temporary one")
+    parser.add_argument("--publish", action="store_true")
+    arguments = parser.parse_args()
+    folder = arguments.keep or Path(tempfile.mkdtemp())
+    folder.mkdir(parents=True, exist_ok=True)
+    config, log = folder / "ensemble.toml", folder / "log.txt"
+    root = arguments.shared / "data" / arguments.name
+    measure(["ensemble", "init", arguments.name, "--root", str(root), "--out", str(config)], log)
+    common = [*encoders(arguments.shared), "run.cache=cache"]
+    cold = run_stages(config, log, [*common, "run.folder=cold"])
+    warm = run_stages(config, log, [*common, "run.folder=warm"])
+    rows = count_rows(folder)
+    print(f"{arguments.name}: {rows:,} rows, {os.cpu_count()} cores")
+    print(f"{'stage':12} {'cold s':>8} {'rows/s':>8} {'MiB':>7} {'warm s':>8} {'rows/s':>8} {'MiB':>7}")
+    for stage in STAGES:
+        (a, b), (c, d) = cold[stage], warm[stage]
+        print(f"{stage:12} {a:8.1f} {rows / a:8.0f} {b:7.0f} {c:8.1f} {rows / c:8.0f} {d:7.0f}")
+    a, c = sum(s for s, _ in cold.values()), sum(s for s, _ in warm.values())
+    print(f"{'all':12} {a:8.1f} {rows / a:8.0f} {'':7} {c:8.1f} {rows / c:8.0f}")
+    by_task = seconds_by_task(folder / "cold")
+    first, *further = by_task.values()
+    print("seconds per task, cold:", ", ".join(f"{task} {value:.1f}" for task, value in by_task.items()))
+    if further:
+        print(f"dearest further task / first task: {max(further) / first:.3f}")
+    print(log.read_text())
+    if arguments.publish:
+        publish(folder / "cold", arguments.name)
+
+
+def count_rows(folder: Path) -> int:
+    import pyarrow.parquet as pq
+
+    return int(pq.read_metadata(folder / "cold" / "folds.parquet").num_rows)
+
+
+if __name__ == "__main__":
+    main()
