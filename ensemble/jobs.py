@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ensemble.data import Task
 from ensemble.errors import EnsembleError, FoldError, LearnerError, StoreError
 from ensemble.files import unwritable, write_json
@@ -117,7 +119,7 @@ def run_job(run: Run, item: Work) -> None:
     parts = {}
     for name, rows in (("held_out", run.plan.held_out_rows(item.job.fold)), ("test", run.plan.outside)):
         held_out = unlabelled.take(rows)
-        values = learner.predict_proba(held_out)
+        values = learner.predict_proba(held_out) if len(rows) else np.zeros((0, len(item.task.classes)))
         if values.shape != (len(rows), len(item.task.classes)):
             raise LearnerError(
                 f"{item.job}: predict_proba gave shape {values.shape}, expected {(len(rows), len(item.task.classes))}."

@@ -142,8 +142,9 @@ def bootstrap(metric: Metric, labels: Codes, values: Probabilities, groups: Code
     random = np.random.default_rng(seed)
     draws = []
     for _ in range(DRAWS // CHUNK):
-        of_group = random.multinomial(count, np.full(count, 1 / count), size=CHUNK).astype(np.float64)
-        draws.append(metric.score(labels, values, of_group[:, local]))
+        drawn = random.integers(count, size=(CHUNK, count)) + count * np.arange(CHUNK)[:, None]
+        of_group = np.bincount(drawn.ravel(), minlength=CHUNK * count).reshape(CHUNK, count)
+        draws.append(metric.score(labels, values, of_group[:, local].astype(np.float64)))
     return np.concatenate(draws)
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,7 @@ from ensemble.errors import StoreError
 from ensemble.files import read_json, write_atomic, write_json
 from ensemble.registry import resolve
 from meta import META_ESTIMATORS
+from meta.estimators import Certain
 from meta.table import MetaTable
 
 Floats = npt.NDArray[np.float64]
@@ -21,7 +23,13 @@ Floats = npt.NDArray[np.float64]
 MACRO_F1_BALANCE = 0.5
 
 # The only types that are loaded besides those skops trusts by itself.
-TRUSTED = ["meta.estimators.LogProbabilities", "meta.votes.HardVote", "meta.votes.SoftVote", "sklearn.tree._tree.Tree"]
+TRUSTED = [
+    "meta.estimators.Certain",
+    "meta.estimators.LogProbabilities",
+    "meta.votes.HardVote",
+    "meta.votes.SoftVote",
+    "sklearn.tree._tree.Tree",
+]
 
 
 @dataclass(frozen=True)
@@ -77,13 +85,8 @@ def _load_skops(path: Path) -> Any:
         return skops.io.load(path, trusted=TRUSTED)
     except UntrustedTypesFoundException as error:
         raise StoreError(f"{path} holds types that are not trusted, so it is not loaded: {error}") from error
-
-
-class _Constant:
-    """Where the fit rows have one class only there is nothing to fit."""
-
-    def predict_proba(self, features: Floats) -> Floats:
-        return np.ones((len(features), 1))
+    except (BadZipFile, KeyError, ValueError, OSError) as error:
+        raise StoreError(f"{path} is damaged: {error}; run `ensemble stack` again.") from error
 
 
 def fit(name: str, features: Floats, labels: Codes, classes: int, metric: str, seed: int) -> Fitted:
@@ -93,7 +96,7 @@ def fit(name: str, features: Floats, labels: Codes, classes: int, metric: str, s
     estimator = resolve(META_ESTIMATORS, "meta-estimator", name)(classes=classes, seed=seed)
     weights = class_weights(labels[known], classes, MACRO_F1_BALANCE if metric == "macro_f1" else 0.0)
     if len(present) < 2 and not name.endswith("_vote"):
-        return Fitted(name, _Constant(), tuple(present.tolist()), classes)
+        return Fitted(name, Certain(), tuple(present.tolist()), classes)
     estimator.fit(features[known], codes, **_weight_argument(estimator, weights))
     return Fitted(name, estimator, tuple(present.tolist()), classes)
 

@@ -75,7 +75,7 @@ class ImageEncoder:
         return self._loaded[0]
 
     @property
-    def _run(self) -> Run:
+    def _run(self) -> "Run":
         return self._loaded[1]
 
     @property

@@ -1,0 +1,127 @@
+"""The stack: joined by id, honest about its choice, at chance where there is nothing to find."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from conftest import SARCASM, SENTIMENT, toy_table
+from ensemble.data import Dataset
+from ensemble.errors import StoreError
+from ensemble.jobs import list_work, train
+from ensemble.metrics import METRICS, score
+from ensemble.run import Run
+from ensemble.store import read_predictions
+from meta.decisions import hand_in
+from meta.stack import choose, read_stack, stack_task
+from meta.summary import stack_tasks
+from test_fitting import table
+
+LEARNERS = {"prior": ("prior", {}), "tfidf": ("tfidf", {}), "words": ("tfidf", {"characters": 2})}
+Make = Callable[..., Run]
+
+
+def trained(make_run: Make, data: Dataset, **settings: object) -> Run:
+    run = make_run(data, LEARNERS, **settings)
+    assert train(run, list_work(run, run.specs, data.tasks, ())) == []
+    return run
+
+
+def test_stacking_writes_probabilities_for_every_row_inside_and_outside_the_folds(make_run: Make) -> None:
+    run = trained(make_run, toy_table(150, test_rows=20))
+    report = stack_task(run, SENTIMENT, [], [])
+    oof, test = read_stack(run, SENTIMENT, [], [])
+    assert set(oof.ids) == {f"post{number}" for number in range(150)}
+    assert set(test.ids) == {f"post{number}" for number in range(150, 170)}
+    assert report["stack"]["rows"] == 150
+    assert set(report["candidates"]) >= {"soft_vote", "hard_vote", "xgboost"}
+
+
+def test_shuffled_labels_leave_the_stack_at_chance(make_run: Make) -> None:
+    """The leak canary: whatever sees a held-out label, in folds, learners or stack, lifts this above chance."""
+    data = toy_table(400, seed=5)
+    random = np.random.default_rng(7)
+    labels = random.permutation(data.frame["sentiment"].to_numpy())
+    run = trained(make_run, data.with_columns(sentiment=labels), k=5)
+    card = stack_task(run, SENTIMENT, [], [])["stack"]["metrics"]["macro_f1"]
+    truth = run.data.labels(SENTIMENT)
+    guesses = [score(METRICS["macro_f1"], truth, np.eye(3)[random.permutation(truth)]) for _ in range(200)]
+    assert card["low"] <= np.quantile(guesses, 0.975)
+
+
+def test_labels_that_can_be_read_off_the_text_are_found(make_run: Make) -> None:
+    """The canary's counterpart: the same pipeline is far above chance where there is something to find."""
+    run = trained(make_run, toy_table(400, seed=5), k=5)
+    assert stack_task(run, SENTIMENT, [], [])["stack"]["metrics"]["macro_f1"]["low"] > 0.5
+
+
+def test_the_candidate_of_a_fold_is_chosen_without_that_fold() -> None:
+    data = table()
+    perfect_in_one = np.full((240, 3), 1 / 3)
+    held = data.fold == 1
+    perfect_in_one[held] = np.eye(3)[data.labels[held]]
+    decent = data.oof[:, :3]
+    choice = choose(METRICS["macro_f1"], data, {"decent": decent, "perfect in fold 1": perfect_in_one})
+    assert choice.by_fold[1] == "decent"
+    assert (choice.values[held] == decent[held]).all()
+
+
+def test_of_equal_candidates_the_first_one_is_taken() -> None:
+    data = table()
+    same = data.oof[:, :3]
+    assert choose(METRICS["accuracy"], data, {"simple": same, "complicated": same.copy()}).name == "simple"
+
+
+def test_a_finished_stack_is_read_and_not_made_again(make_run: Make) -> None:
+    run = trained(make_run, toy_table(120))
+    stack_task(run, SENTIMENT, [], [])
+    written = (run.store.stack("sentiment") / "oof.parquet").stat().st_mtime_ns
+    stack_task(run, SENTIMENT, [], [])
+    assert (run.store.stack("sentiment") / "oof.parquet").stat().st_mtime_ns == written
+
+
+def test_a_stack_is_stale_once_other_learners_or_candidates_are_wanted(make_run: Make) -> None:
+    run = trained(make_run, toy_table(120))
+    stack_task(run, SENTIMENT, [], [])
+    with pytest.raises(StoreError, match="stale: estimators"):
+        read_stack(run, SENTIMENT, ["soft_vote"], [])
+    with pytest.raises(StoreError, match="stale: learner"):
+        read_stack(run, SENTIMENT, [], ["prior", "tfidf"])
+
+
+def test_learners_that_are_not_finished_are_refused_by_name(make_run: Make) -> None:
+    run = make_run(toy_table(60), LEARNERS)
+    with pytest.raises(StoreError, match=r"prior.*not finished.*ensemble train-base --learner prior"):
+        stack_task(run, SENTIMENT, [], [])
+
+
+def test_the_labelled_test_part_is_scored_only_in_the_stack_report(make_run: Make) -> None:
+    run = trained(make_run, toy_table(200), test_fraction=0.2)
+    report = stack_task(run, SENTIMENT, [], [])
+    outside = len(run.plan.outside)
+    assert 30 <= outside <= 50
+    assert report["test"]["stack"]["rows"] == outside
+    assert report["stack"]["rows"] == 200 - outside
+    assert {"low", "high"} <= set(report["test"]["stack"]["metrics"]["macro_f1"])
+
+
+def test_the_plain_mean_is_of_the_learners_own_probabilities(make_run: Make) -> None:
+    run = trained(make_run, toy_table(120, test_rows=10))
+    stack_task(run, SENTIMENT, ["soft_vote"], [])
+    oof, test = read_stack(run, SENTIMENT, ["soft_vote"], [])
+    for part, made in (("oof", oof), ("test", test)):
+        folders = [run.store.base(name, "sentiment") for name in LEARNERS]
+        expected = np.mean([read_predictions(f, part, SENTIMENT).take(made.ids).values for f in folders], axis=0)
+        np.testing.assert_allclose(made.values, expected, atol=1e-6)
+
+
+def test_a_run_of_several_tasks_ends_in_a_linted_file_and_one_headline_per_task(make_run: Make) -> None:
+    data = toy_table(150, test_rows=12, tasks=(SENTIMENT, SARCASM))
+    run = trained(make_run, data)
+    summary = stack_tasks(run, data.tasks, [], [])
+    assert set(summary["subtasks"]) == {"sentiment", "sarcasm"}
+    assert {"tfidf", "plain mean", "stack"} <= set(summary["subtasks"]["sarcasm"])
+    handed = hand_in(run, "csv", None, [], [])
+    lines = (run.store.submission / "submission.csv").read_text().splitlines()
+    assert lines[0] == "id,sentiment,sarcasm" and len(lines) == 13
+    assert handed["oof"]["sentiment"]["value"] == pytest.approx(summary["subtasks"]["sentiment"]["stack"]["value"])
