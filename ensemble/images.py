@@ -11,7 +11,7 @@ from PIL import Image, ImageOps
 from ensemble.errors import DataError
 
 # Formats whose decoders are in Pillow itself; none that starts another program (EPS does).
-FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "MPO")
+FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF")
 MAX_PIXELS = 64_000_000
 HASH_SIDE = 16
 

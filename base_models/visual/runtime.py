@@ -20,6 +20,8 @@ Views = npt.NDArray[np.float32]
 Features = npt.NDArray[np.float32]
 Run = Callable[[Views], Features]
 
+TOLERANCE = 1e-4
+
 log = logging.getLogger("ensemble")
 
 
@@ -34,7 +36,8 @@ def make_runtime(network: Any, size: tuple[int, int], kept: Path | None) -> Run:
                 export(network, size, path)
             return onnx_session(path)
     except Exception as error:  # the exporter raises whatever the network's own code does
-        log.warning("No ONNX export (%s); the encoder runs in eager PyTorch, slower.", type(error).__name__)
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        log.warning("No ONNX export (%s); the encoder runs in eager PyTorch, slower.", reason)
         return eager(network, torch.device("cpu"))
 
 
@@ -52,7 +55,10 @@ def eager(network: Any, device: torch.device) -> Run:
 
 
 def export(network: Any, size: tuple[int, int], path: Path) -> None:
-    """Write the network as ONNX with a free batch size, atomically."""
+    """Write the network as ONNX with a free batch size, atomically.
+
+    Raises ValueError where the export computes something else: an exporter takes what it cannot follow for a constant.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     pixels = torch.zeros(2, 3, *size)
@@ -63,6 +69,12 @@ def export(network: Any, size: tuple[int, int], path: Path) -> None:
             network, (pixels,), unfinished, dynamic_shapes=({0: torch.export.Dim("batch")},), external_data=False,
             verbose=False,
         )  # fmt: skip
+    probe = np.random.default_rng(0).normal(size=(3, 3, *size)).astype(np.float32)
+    expected = eager(network, torch.device("cpu"))(probe)
+    difference = np.abs(onnx_session(unfinished)(probe) - expected).max()
+    if difference > TOLERANCE * max(1.0, float(np.abs(expected).max())):
+        unfinished.unlink()
+        raise ValueError(f"the export differs by {difference:.2g}")
     unfinished.replace(path)
 
 

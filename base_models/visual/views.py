@@ -1,6 +1,5 @@
 """Views of one decoded image for inference: the centre, four corners, and their mirror images."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,9 +48,6 @@ def make_views(image: Image.Image, how: Preprocessing, count: int) -> Views:
     centre = (round(down / 2), round(right / 2))
     corners = [(0, 0), (0, right), (down, 0), (down, right)]
     places = [centre] if count <= 2 else [*corners, centre]
-    return _cut(normalised, places, how.size, mirrored=count in (2, 10))
-
-
-def _cut(pixels: Views, places: Sequence[tuple[int, int]], size: tuple[int, int], mirrored: bool) -> Views:
-    crops = np.stack([pixels[:, top : top + size[0], left : left + size[1]] for top, left in places])
-    return np.concatenate([crops, crops[..., ::-1]]) if mirrored else crops
+    sides = [normalised, normalised[..., ::-1]] if count in (2, 10) else [normalised]
+    crops = [side[:, top : top + height, left : left + width] for side in sides for top, left in places]
+    return np.stack(crops)

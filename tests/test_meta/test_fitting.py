@@ -4,12 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import SENTIMENT
 
 from ensemble.errors import ConfigError, StoreError
 from meta import META_ESTIMATORS
 from meta.fitting import Fitted, cross_fit, fit
 from meta.table import MetaTable
-from conftest import SENTIMENT
 
 
 def table(rows: int = 240, seed: int = 0, signal: float = 2.0) -> MetaTable:

@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-
 from conftest import SARCASM, SENTIMENT, toy_table
+from test_fitting import table
+
 from ensemble.data import Dataset
 from ensemble.errors import StoreError
 from ensemble.jobs import list_work, train
@@ -15,7 +16,6 @@ from ensemble.store import read_predictions
 from meta.decisions import hand_in
 from meta.stack import choose, read_stack, stack_task
 from meta.summary import stack_tasks
-from test_fitting import table
 
 LEARNERS = {"prior": ("prior", {}), "tfidf": ("tfidf", {}), "words": ("tfidf", {"characters": 2})}
 Make = Callable[..., Run]

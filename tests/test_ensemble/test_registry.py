@@ -1,0 +1,118 @@
+"""Names to code, and arguments checked against signatures."""
+
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from pydantic import BaseModel
+from toys import TOYS, Hash
+
+from ensemble.errors import ConfigError, some, unknown
+from ensemble.learner import describe_learners, make_learner, source_files
+from ensemble.registry import bind, resolve, validate
+
+
+class Paint:
+    """Colours a wall."""
+
+    def __init__(
+        self, colour: Literal["red", "blue"], coats: int = 1, thin: float = 0.5, name: str | None = None
+    ) -> None:
+        self.colour, self.coats, self.thin, self.name = colour, coats, thin, name
+
+
+def read(root: Path, train: str, folds: int = 5) -> tuple[Path, str, int]:
+    return root, train, folds
+
+
+def test_a_name_resolves_to_its_code() -> None:
+    assert resolve(TOYS, "learner", "hash") is Hash
+
+
+def test_an_unknown_name_gets_a_suggestion_and_the_list() -> None:
+    with pytest.raises(
+        ConfigError, match=r"Unknown learner 'hsah'. Did you mean 'hash'\? Available: failing, hash, slow"
+    ):
+        resolve(TOYS, "learner", "hsah")
+
+
+def test_a_name_like_no_other_gets_the_list_alone() -> None:
+    assert unknown("learner", "zzz", ["b", "a"]) == "Unknown learner 'zzz'. Available: a, b."
+
+
+def test_the_first_of_many_are_named() -> None:
+    assert some("abcde") == "'a', 'b', 'c' and 2 more"
+    assert some([1]) == "1"
+
+
+def test_bound_arguments_reach_the_call_in_their_types() -> None:
+    paint = bind(Paint, {"colour": "red", "coats": "2", "thin": 1}, "base.wall.params")()
+    assert (paint.colour, paint.coats, paint.thin, paint.name) == ("red", 2, 1.0, None)
+
+
+def test_root_is_the_callers_to_add() -> None:
+    bound = bind(read, {"train": "a.csv"}, "data")
+    assert bound(root=Path("x")) == (Path("x"), "a.csv", 5)  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({}, r"base\.wall\.params\.colour is missing; it must be set"),
+        ({"colour": "green"}, r"base\.wall\.params\.colour = 'green': input should be 'red' or 'blue'"),
+        ({"colour": "red", "coats": "many"}, r"base\.wall\.params\.coats = 'many': input should be a valid integer"),
+        ({"colour": "red", "coat": 2}, r"Unknown key 'base\.wall\.params\.coat'.* Did you mean 'coats'\?"),
+    ],
+)
+def test_wrong_arguments_are_refused_where_they_stand(arguments: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        bind(Paint, arguments, "base.wall.params")
+
+
+class Inner(BaseModel, extra="forbid"):
+    width: int = 1
+
+
+class Outer(BaseModel, extra="forbid"):
+    inner: Inner = Inner()
+    many: dict[str, Inner] = {}
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ({"inner": {"widht": 2}}, r"'inner\.widht'.* Did you mean 'width'"),
+        ({"many": {"a": {"widht": 2}}}, r"'many\.a\.widht'.* Did you mean 'width'"),
+        ({"iner": {}}, r"'iner'.* Did you mean 'inner'"),
+        ({"inner": 3}, r"inner = 3: input should be"),
+    ],
+)
+def test_nested_keys_are_named_with_their_place(value: object, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        validate(Outer, value, "")
+
+
+def test_a_learner_is_made_with_checked_parameters() -> None:
+    learner = make_learner(TOYS, "hash", {"salt": 3}, "base.h.params")
+    assert vars(learner) == {"salt": 3}
+    with pytest.raises(ConfigError, match=r"base\.h\.params\.salt = 'x'"):
+        make_learner(TOYS, "hash", {"salt": "x"}, "base.h.params")
+
+
+def test_learners_are_described_by_docstring_and_parameters() -> None:
+    found = describe_learners(TOYS)
+    assert found["failing"] == {"about": "Fails on one task.", "parameters": {"task": "sarcasm"}}
+    assert list(found) == list(TOYS)
+
+
+def test_a_learner_without_sources_depends_on_no_file() -> None:
+    assert source_files(make_learner(TOYS, "hash", {}, "")) == []
+
+
+class Weighted(Hash):
+    def sources(self) -> list[Path]:
+        return [Path("b"), Path("a")]
+
+
+def test_sources_are_sorted() -> None:
+    assert source_files(Weighted()) == [Path("a"), Path("b")]
