@@ -28,6 +28,7 @@ Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bars.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of tables.")]
 TaskNames = Annotated[list[str], typer.Option("-t", "--task", help="Only this task; repeatable.")]
 DEFAULT = Path("ensemble.toml")
+INTERRUPTED = 130
 
 
 @app.command()
@@ -235,17 +236,18 @@ def main() -> None:
 
     warnings.filterwarnings("ignore", module="PIL")  # what is wrong with an image, the audit says
     try:
-        sys.exit(app(standalone_mode=False) or 0)
+        code = app(standalone_mode=False) or 0
+        if code == INTERRUPTED:  # the argument parser's way of saying KeyboardInterrupt
+            raise KeyboardInterrupt
+        sys.exit(code)
     except EnsembleError as error:
         _fail(str(error))
     except KeyboardInterrupt:
-        _fail("Interrupted. Nothing finished is lost: the same command continues.", 130)
+        _fail("Interrupted. Nothing finished is lost: the same command continues.", INTERRUPTED)
     except Exception as error:
-        if hasattr(error, "format_message"):  # the argument parser's
-            _fail(" ".join(str(error.format_message()).split()))
-        if type(error).__name__ == "Abort":
-            _fail("Interrupted. Nothing finished is lost: the same command continues.", 130)
-        raise
+        if not hasattr(error, "format_message"):  # the argument parser's errors have it
+            raise
+        _fail(str(error.format_message()))
 
 
 def _fail(line: str, code: int = 2) -> None:

@@ -71,17 +71,18 @@ class Session:
         from base_models import LEARNERS
         from ensemble.features import FeatureCache
         from ensemble.folds import FoldSettings
+        from ensemble.learner import make_learner, source_files
         from ensemble.run import Run, Spec, bind_folds, write_record
 
         config = self.config
         specs = [Spec(name, base.learner, base.params) for name, base in config.base.items()]
+        for spec in specs:  # a wrong name or parameter is said now, not after the first hour
+            source_files(make_learner(LEARNERS, spec.learner, spec.params, f"base.{spec.name}.params"))
         plan = bind_folds(self.store, self.data, self.seen, FoldSettings(**config.folds.model_dump()))
         cache = FeatureCache(config.run.cache, self.track)
         run = Run(
             self.store, plan.with_groups(self.data), plan, LEARNERS, tuple(specs), tuple(config.run.seeds), cache,
             config.run.keep_models,
         )  # fmt: skip
-        for spec in specs:
-            run.make(spec)  # a wrong name or parameter is said now, not after the first hour
         write_record(run, config.model_dump(mode="json") | {"threads": config.threads})
         return run

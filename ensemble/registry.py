@@ -46,7 +46,8 @@ def validate(model: type[BaseModel], value: object, where: str) -> Any:
         *path, key = (str(part) for part in first["loc"]) if first["loc"] else ("",)
         place = ".".join(part for part in (where, *path, key) if part)
         if first["type"] == "extra_forbidden":
-            raise ConfigError(unknown(f"key {place!r}: no", key, _fields(model, path))) from error
+            table = ".".join(part for part in (where, *path) if part)
+            raise ConfigError(unknown(f"{table} key".strip(), key, _fields(model, path))) from error
         if first["type"] == "missing":
             raise ConfigError(f"{place} is missing; it must be set.") from error
         raise ConfigError(f"{place} = {first['input']!r}: {_lower(first['msg'])}.") from error

@@ -6,19 +6,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from world import SARCASM, SENTIMENT, SHARED, toy_table  # noqa: F401
 
 from base_models import LEARNERS
 from cli.memes import draw_memes
 from ensemble.adapters import csv
-from ensemble.data import Dataset, Task
+from ensemble.data import Dataset
 from ensemble.folds import FoldSettings, make_plan
 from ensemble.run import Run, Spec
 from ensemble.scan import scan
 from ensemble.store import Store
-
-SHARED = Path(__file__).parents[2] / "shared"
-SENTIMENT = Task("sentiment", ("negative", "neutral", "positive"))
-SARCASM = Task("sarcasm", ("0", "1"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -69,28 +66,6 @@ def posts(memes: Path) -> Dataset:
         images="images",
     )
     return scan(read)[0]
-
-
-def toy_table(rows: int, seed: int = 0, test_rows: int = 0, tasks: tuple[Task, ...] = (SENTIMENT,)) -> Dataset:
-    """Posts without media whose text names their label two times of three; labels are unbalanced."""
-    random = np.random.default_rng(seed)
-    total = rows + test_rows
-    frame = pd.DataFrame(
-        {
-            "id": [f"post{number}" for number in range(total)],
-            "image": None,
-            "part": ["train"] * rows + ["test"] * test_rows,
-        },
-        dtype=object,
-    )
-    texts = [f"number{number}" for number in range(total)]
-    for task in tasks:
-        shares = np.arange(len(task.classes), 0, -1.0)
-        labels = random.choice(task.classes, size=total, p=shares / shares.sum())
-        said = np.where(random.random(total) < 2 / 3, labels, random.choice(task.classes, size=total))
-        texts = [f"{text} {task.name}{word}" for text, word in zip(texts, said, strict=True)]
-        frame[task.name] = [str(label) if row < rows else None for row, label in enumerate(labels)]
-    return Dataset(frame.assign(text=texts), Path("."), tasks)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import SARCASM, SENTIMENT
+from world import SARCASM, SENTIMENT
 
 from base_models import LEARNERS
 from ensemble.data import Dataset

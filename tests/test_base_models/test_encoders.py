@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from test_views import picture
+from world import picture
 
 from base_models.textual.encoder import TextEncoder, pool
 from base_models.visual.encoder import ImageEncoder

@@ -1,8 +1,8 @@
 """tf-idf counts once and learns its vocabulary from the fit rows alone."""
 
 import numpy as np
-from conftest import SENTIMENT, toy_table
 from sklearn.feature_extraction.text import TfidfVectorizer
+from world import SENTIMENT, toy_table
 
 from base_models.textual.tfidf import CHARACTER_COLUMNS, WORD_COLUMNS, Tfidf, count
 from ensemble.features import FeatureCache

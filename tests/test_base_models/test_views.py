@@ -10,14 +10,9 @@ from hypothesis import strategies as st
 from PIL import Image
 from scipy.special import log_softmax, softmax
 from torchvision.transforms import v2
+from world import picture
 
 from base_models.visual.views import Preprocessing, make_views
-
-
-def picture(width: int, height: int, seed: int = 0) -> Image.Image:
-    pixels = np.random.default_rng(seed).integers(0, 256, size=(height, width, 3), dtype=np.uint8)
-    return Image.fromarray(pixels)
-
 
 PLAIN = Preprocessing((32, 32), (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), "bilinear", 0.875)
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import SENTIMENT
+from world import meta_table
 
 from ensemble.errors import ConfigError, StoreError
 from meta import META_ESTIMATORS
@@ -12,21 +12,9 @@ from meta.fitting import Fitted, cross_fit, fit
 from meta.table import MetaTable
 
 
-def table(rows: int = 240, seed: int = 0, signal: float = 2.0) -> MetaTable:
-    """Three learners, three classes, as informative as ``signal``."""
-    random = np.random.default_rng(seed)
-    labels = random.choice(3, size=rows, p=[0.3, 0.1, 0.6])
-    scores = random.normal(size=(rows, 3, 3)) + signal * np.eye(3)[labels][:, None, :]
-    values = np.exp(scores) / np.exp(scores).sum(axis=2, keepdims=True)
-    features = values.reshape(rows, -1)
-    ids = np.array([f"r{row}" for row in range(rows)], dtype=object)
-    fold = np.arange(rows) % 4
-    return MetaTable(SENTIMENT, ("a", "b", "c"), ids, features, labels, fold, np.arange(rows), ids[:0], features[:0])
-
-
 @pytest.mark.parametrize("name", META_ESTIMATORS)
 def test_a_saved_estimator_loads_back_to_equal_predictions(name: str, tmp_path: Path) -> None:
-    data = table()
+    data = meta_table()
     fitted = fit(name, data.oof, data.labels, 3, "macro_f1", seed=0)
     fitted.save(tmp_path)
     assert (Fitted.load(tmp_path).predict_proba(data.oof) == fitted.predict_proba(data.oof)).all()
@@ -35,7 +23,7 @@ def test_a_saved_estimator_loads_back_to_equal_predictions(name: str, tmp_path: 
 @pytest.mark.parametrize("name", META_ESTIMATORS)
 @pytest.mark.parametrize("gone", [0, 1])
 def test_a_class_absent_from_the_rows_still_has_its_column(name: str, gone: int) -> None:
-    data = table()
+    data = meta_table()
     kept = data.labels != gone
     values = fit(name, data.oof[kept], data.labels[kept], 3, "macro_f1", seed=0).predict_proba(data.oof)
     assert values.shape == (len(data.oof), 3)
@@ -46,7 +34,7 @@ def test_a_class_absent_from_the_rows_still_has_its_column(name: str, gone: int)
 
 @pytest.mark.parametrize("name", META_ESTIMATORS)
 def test_one_class_only_is_predicted_surely_by_trained_estimators(name: str, tmp_path: Path) -> None:
-    data = table()
+    data = meta_table()
     kept = data.labels == 2
     fitted = fit(name, data.oof[kept], data.labels[kept], 3, "accuracy", seed=0)
     fitted.save(tmp_path)
@@ -58,7 +46,7 @@ def test_one_class_only_is_predicted_surely_by_trained_estimators(name: str, tmp
 
 @pytest.mark.parametrize("name", ["logistic_regression", "random_forest", "xgboost", "decision_tree"])
 def test_cross_fitting_does_not_depend_on_the_labels_of_the_fold_it_predicts(name: str) -> None:
-    data = table()
+    data = meta_table()
     scrambled = data.labels.copy()
     held = data.fold == 2
     scrambled[held] = (scrambled[held] + 1) % 3
@@ -68,7 +56,7 @@ def test_cross_fitting_does_not_depend_on_the_labels_of_the_fold_it_predicts(nam
 
 @pytest.mark.parametrize("name", META_ESTIMATORS)
 def test_rows_without_a_label_are_predicted_but_not_fitted_on(name: str) -> None:
-    data = table()
+    data = meta_table()
     labels = np.where(np.arange(240) % 5 == 0, -1, data.labels)
     known = labels >= 0
     ours = fit(name, data.oof, labels, 3, "macro_f1", seed=0).predict_proba(data.oof)
@@ -79,7 +67,7 @@ def test_rows_without_a_label_are_predicted_but_not_fitted_on(name: str) -> None
 def test_a_model_file_with_a_strange_type_is_refused_with_its_name(tmp_path: Path) -> None:
     import skops.io
 
-    data = table()
+    data = meta_table()
     fit("decision_tree", data.oof, data.labels, 3, "accuracy", seed=0).save(tmp_path)
     (tmp_path / "model.skops").write_bytes(skops.io.dumps(Stranger()))
     with pytest.raises(StoreError, match="Stranger"):
@@ -87,7 +75,7 @@ def test_a_model_file_with_a_strange_type_is_refused_with_its_name(tmp_path: Pat
 
 
 def test_a_damaged_model_file_is_refused(tmp_path: Path) -> None:
-    data = table()
+    data = meta_table()
     fit("decision_tree", data.oof, data.labels, 3, "accuracy", seed=0).save(tmp_path)
     (tmp_path / "model.skops").write_bytes(b"PK not really")
     with pytest.raises(StoreError, match="damaged"):
@@ -95,7 +83,7 @@ def test_a_damaged_model_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_unknown_estimator_is_refused_with_a_suggestion() -> None:
-    data = table()
+    data = meta_table()
     with pytest.raises(ConfigError, match="Did you mean 'random_forest'"):
         fit("random_forrest", data.oof, data.labels, 3, "accuracy", seed=0)
 

@@ -4,8 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from conftest import SARCASM, SENTIMENT, toy_table
-from test_fitting import table
+from world import SARCASM, SENTIMENT, meta_table, toy_table
 
 from ensemble.data import Dataset
 from ensemble.errors import StoreError
@@ -56,7 +55,7 @@ def test_labels_that_can_be_read_off_the_text_are_found(make_run: Make) -> None:
 
 
 def test_the_candidate_of_a_fold_is_chosen_without_that_fold() -> None:
-    data = table()
+    data = meta_table()
     perfect_in_one = np.full((240, 3), 1 / 3)
     held = data.fold == 1
     perfect_in_one[held] = np.eye(3)[data.labels[held]]
@@ -67,7 +66,7 @@ def test_the_candidate_of_a_fold_is_chosen_without_that_fold() -> None:
 
 
 def test_of_equal_candidates_the_first_one_is_taken() -> None:
-    data = table()
+    data = meta_table()
     same = data.oof[:, :3]
     assert choose(METRICS["accuracy"], data, {"simple": same, "complicated": same.copy()}).name == "simple"
 

@@ -1,0 +1,109 @@
+"""The commands in the order a user types them, on drawn memes."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from shell import Ensemble
+
+FAST = ("--set", "base.both.params.views=1", "--set", "base.image.params.views=1")
+
+
+def test_help_is_printed_without_loading_anything_heavy() -> None:
+    program = (
+        "import sys; sys.argv = ['ensemble', '--help']\n"
+        "from cli.main import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "heavy = {'numpy', 'pandas', 'torch', 'sklearn', 'rich', 'xgboost', 'transformers', 'timm'} & set(sys.modules)\n"
+        "sys.exit(f'loaded {heavy}' if heavy else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "ensemble demo" in done.stdout and "train-base" in done.stdout
+
+
+@pytest.mark.parametrize("command", ["demo", "init", "data", "train-base", "import", "stack", "submit", "status"])
+def test_every_command_teaches_by_example(ensemble: Ensemble, command: str) -> None:
+    outcome = ensemble(command, "--help")
+    assert outcome.code == 0
+    assert f"\n  ensemble {command}" in outcome.out
+
+
+def test_the_whole_way_from_posts_to_a_submission(ensemble: Ensemble, config: Path, tmp_path: Path) -> None:
+    audit = json.loads(ensemble("data", "--json", *FAST).out)
+    assert audit["rows"]["test"] == 15 and audit["duplicates"]["groups"] > 0
+    assert json.loads(ensemble("status", "--json", *FAST).out)["jobs"] == {"missing": 40}
+    trained = json.loads(ensemble("train-base", "--json", *FAST).out)
+    assert {entry["learner"] for entry in trained["learners"]} == {"prior", "tfidf", "text", "image", "both"}
+    assert trained["failures"] == []
+    assert json.loads(ensemble("status", "--json", *FAST).out)["jobs"] == {"done": 40}
+    stacked = ensemble("stack", *FAST)
+    assert stacked.code == 0 and "soft vote (plain mean)" in stacked.out
+    assert max(map(len, stacked.out.splitlines())) <= 100
+    handed = ensemble("submit", "-o", "mine.csv", *FAST)
+    assert handed.code == 0 and "out of fold" in handed.out
+    lines = (tmp_path / "mine.csv").read_text().splitlines()
+    assert lines[0] == "id,sentiment,sarcasm" and len(lines) == 16
+
+
+def test_a_second_run_of_the_same_command_trains_nothing(ensemble: Ensemble, config: Path, tmp_path: Path) -> None:
+    only = ("--learner", "tfidf", "--task", "sentiment")
+    ensemble("train-base", *only)
+    written = {path: path.stat().st_mtime_ns for path in (tmp_path / "run" / "base").rglob("*.parquet")}
+    assert len(written) == 4 * 2 + 2
+    outcome = ensemble("train-base", *only)
+    assert outcome.code == 0
+    assert {path: path.stat().st_mtime_ns for path in written} == written
+
+
+def test_one_fold_is_trained_when_one_fold_is_asked_for(ensemble: Ensemble, config: Path) -> None:
+    ensemble("train-base", "--learner", "prior", "--fold", "1")
+    jobs = json.loads(ensemble("status", "--json").out)["learners"]["prior"]["sentiment"]
+    assert jobs == {"done": 1, "missing": 3}
+
+
+def test_probabilities_from_elsewhere_are_stacked_and_marked(ensemble: Ensemble, config: Path, tmp_path: Path) -> None:
+    import pandas as pd
+
+    ensemble("train-base", "--learner", "tfidf", "--task", "sentiment")
+    base = tmp_path / "run" / "base" / "tfidf" / "sentiment"
+    for part in ("oof", "test"):
+        pd.read_parquet(base / f"{part}.parquet").to_csv(tmp_path / f"{part}.csv", index=False)
+    known = ensemble(
+        "import", "again", "--oof", base / "oof.parquet", "--test", base / "test.parquet", "-t", "sentiment"
+    )
+    assert known.code == 0 and "folds: run" in known.out
+    refused = ensemble("import", "other", "--oof", "oof.csv", "--test", "test.csv", "-t", "sentiment")
+    assert refused.code == 2 and "--unknown-folds" in refused.err
+    marked = ensemble("import", "other", "--oof", "oof.csv", "--test", "test.csv", "-t", "sentiment", "--unknown-folds")
+    assert marked.code == 0 and "folds: unknown" in marked.out
+    stacked = ensemble("stack", "-t", "sentiment", "--set", 'stack.learners=["tfidf", "again", "other"]')
+    assert stacked.code == 0 and "other *" in stacked.out and "optimistic" in stacked.out
+
+
+def test_init_writes_a_recipe_that_loads(ensemble: Ensemble, tmp_path: Path) -> None:
+    from importlib.resources import files
+
+    from ensemble.config import load_config
+
+    for recipe in files("cli.recipes").iterdir():
+        if recipe.name.endswith(".toml"):
+            preset = recipe.name.removesuffix(".toml")
+            assert ensemble("init", preset, "--root", ".", "--out", f"{preset}.toml").code == 0
+            assert load_config(tmp_path / f"{preset}.toml").data.preset == preset
+
+
+def test_the_demo_ends_in_a_submission(ensemble: Ensemble, tmp_path: Path) -> None:
+    outcome = ensemble("demo", "demo", "--posts", "60")
+    assert outcome.code == 0, outcome.err
+    assert (tmp_path / "demo" / "run" / "submission" / "submission.csv").exists()
+    for command in ("data", "train-base", "stack", "submit"):
+        assert f"$ ensemble {command}" in outcome.out
+
+
+def test_learners_are_listed_with_their_parameters(ensemble: Ensemble) -> None:
+    listed = ensemble("learners")
+    assert listed.code == 0 and "frozen" in listed.out and "views" in listed.out

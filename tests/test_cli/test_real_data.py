@@ -1,0 +1,37 @@
+"""Slices of about 300 published posts through the whole pipeline; whole datasets are run by benchmarks/pipeline.py."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from shell import Ensemble
+
+pytestmark = pytest.mark.real_data
+
+
+def test_posts_of_mvsa_end_in_a_file_for_its_test_rows(ensemble: Ensemble, real_config: Path) -> None:
+    audit = json.loads(ensemble("data", "--json").out)
+    assert audit["rows"] == {"train": 280, "test": 20}
+    assert audit["texts"]["encodings"]["gb18030"] > 20
+    trained = ensemble("train-base")
+    assert trained.code == 0, trained.err
+    assert ensemble("stack").code == 0
+    handed = json.loads(ensemble("submit", "--json").out)
+    lines = (real_config.parent / handed["file"]).read_text().splitlines()
+    wanted = (real_config.parent / "mvsa" / "test_without_label.txt").read_text().splitlines()
+    assert lines[0] == "guid,tag"
+    assert [line.split(",")[0] for line in lines[1:]] == [line.split(",")[0] for line in wanted[1:]]
+
+
+def test_all_nine_columns_of_memotion_end_in_a_valid_answer(ensemble: Ensemble, memotion_config: Path) -> None:
+    assert ensemble("train-base").code == 0
+    stacked = json.loads(ensemble("stack", "--json").out)
+    assert set(stacked["subtasks"]) == {"A", "B", "C"} and len(stacked["tasks"]) == 8
+    handed = json.loads(ensemble("submit", "--json").out)
+    lines = (memotion_config.parent / handed["file"]).read_text().splitlines()
+    assert len(lines) == 20
+    for line in lines:
+        assert re.fullmatch(r"-?[01]_[01]{4}_[0-3]{4}", line)
+        _, binary, degree = line.rsplit("_", 2)
+        assert all((b == "1") == (c > "0") for b, c in zip(binary, degree, strict=True))

@@ -1,0 +1,117 @@
+"""A run: what its results depend on, and which of them may be used."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import SARCASM, SENTIMENT, toy_table
+from toys import TOYS, Hash
+
+from ensemble.data import Dataset
+from ensemble.errors import ConfigError, DataError
+from ensemble.files import read_json
+from ensemble.folds import FoldSettings
+from ensemble.run import Run, Spec, bind_folds, versions, write_record
+from ensemble.scan import scan
+from ensemble.store import Store
+
+MakeRun = Callable[..., Run]
+
+
+class Weighted(Hash):
+    """Depends on a local file."""
+
+    def __init__(self, weights: str) -> None:
+        super().__init__()
+        self.weights = weights
+        self._loaded = object()
+
+    def sources(self) -> list[Path]:
+        return [Path(self.weights)]
+
+
+REGISTRY = {**TOYS, "weighted": f"{__name__}:Weighted"}
+
+
+@pytest.fixture
+def run(make_run: MakeRun) -> Run:
+    data = toy_table(30, tasks=(SENTIMENT, SARCASM))
+    return make_run(data, {"a": ("hash", {"salt": 1}), "b": ("hash", {})}, registry=REGISTRY)
+
+
+def test_results_are_made_of_parameters_task_data_and_folds(run: Run) -> None:
+    made = run.made_of(run.specs[0], SENTIMENT)
+    assert made == json.loads(json.dumps(made))
+    assert made["learner"] == "toys:Hash"
+    assert (made["task"], made["classes"]) == ("sentiment", ["negative", "neutral", "positive"])
+    assert made["params.salt"] == 1
+    assert made["data"] == run.identity["data"]
+    assert made["folds"] == run.plan.fingerprint()
+
+
+def test_a_default_written_out_is_the_same_parameter(run: Run) -> None:
+    assert run.made_of(Spec("b", "hash", {}), SENTIMENT) == run.made_of(Spec("b", "hash", {"salt": 0}), SENTIMENT)
+    assert run.made_of(Spec("b", "hash", {}), SENTIMENT) != run.made_of(Spec("b", "hash", {"salt": 2}), SENTIMENT)
+
+
+def test_a_changed_weight_file_makes_results_stale(run: Run, tmp_path: Path) -> None:
+    weights = tmp_path / "weights"
+    weights.write_bytes(b"one")
+    spec = Spec("w", "weighted", {"weights": str(weights)})
+    before = run.made_of(spec, SENTIMENT)
+    assert not any(key.startswith("params._") for key in before)
+    weights.write_bytes(b"two")
+    assert run.made_of(spec, SENTIMENT)["sources"] != before["sources"]
+
+
+def test_names_are_looked_up_with_a_suggestion(run: Run) -> None:
+    assert run.spec("b").name == "b"
+    with pytest.raises(ConfigError, match=r"Unknown base learner 'aa'. Did you mean 'a'\? Available: a, b"):
+        run.spec("aa")
+    with pytest.raises(DataError, match="Unknown task 'sarcsm'"):
+        run.some_tasks(["sarcsm"])
+
+
+def test_no_name_means_all(run: Run) -> None:
+    assert [spec.name for spec in run.some_specs([])] == ["a", "b"]
+    assert [spec.name for spec in run.some_specs(["b"])] == ["b"]
+    assert run.some_tasks([]) == [SENTIMENT, SARCASM]
+
+
+def test_one_of_several_tasks_must_be_named(run: Run, make_run: MakeRun) -> None:
+    with pytest.raises(ConfigError, match="--task must name one of sentiment, sarcasm"):
+        run.only_task(None)
+    assert run.only_task("sarcasm") == SARCASM
+    assert make_run(toy_table(30), {}, folder="other").only_task(None) == SENTIMENT
+
+
+def test_the_identity_does_not_depend_on_the_order_of_rows(run: Run) -> None:
+    turned = replace(run.plan, frame=run.plan.frame.iloc[::-1].reset_index(drop=True))
+    assert replace(run, plan=turned).identity == run.identity
+
+
+def test_the_record_keeps_configuration_fingerprints_and_versions(run: Run) -> None:
+    write_record(run, {"folds": {"k": 3}})
+    record = read_json(run.store.record)
+    assert record["config"] == {"folds": {"k": 3}}
+    assert record["folds"] == run.plan.fingerprint()
+    assert record["versions"] == versions()
+    assert {"python", "numpy", "pandas"} <= set(record["versions"])
+
+
+def test_the_drawn_memes_bind_with_their_copies_together(posts: Dataset, tmp_path: Path) -> None:
+    data, seen = scan(posts)
+    plan = bind_folds(Store(tmp_path), data, seen, FoldSettings(k=3))
+    grouped = plan.with_groups(data)
+    sizes = np.bincount(grouped.groups)
+    assert (sizes > 1).any()
+    for group in np.flatnonzero(sizes > 1):
+        rows = np.intersect1d(np.flatnonzero(grouped.groups == group), plan.inside)
+        assert len(set(plan.fold[rows])) <= 1
+
+
+def test_nothing_is_imported_before_something_was(run: Run) -> None:
+    assert run.imported(SENTIMENT) == []

@@ -1,0 +1,80 @@
+"""The shape of the code base: layers, sizes, the README's tree, no pickle."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+LAYERS = {
+    "ensemble": {"ensemble"},
+    "base_models": {"ensemble", "base_models"},
+    "meta": {"ensemble", "meta"},
+    "cli": {"ensemble", "base_models", "meta", "cli"},
+}
+FORBIDDEN = {"ensemble": {"torch", "timm", "transformers", "typer", "rich"}, "meta": {"torch", "timm", "transformers"}}
+SOURCES = sorted(path for package in LAYERS for path in (ROOT / package).rglob("*.py"))
+
+
+def imports(path: Path) -> set[str]:
+    """Top-level names of everything a file imports, at its head or inside functions."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module.split(".")[0])
+    return found
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name)
+def test_a_layer_imports_no_layer_above_it(path: Path) -> None:
+    package = path.relative_to(ROOT).parts[0]
+    assert not (imports(path) & set(LAYERS)) - LAYERS[package]
+    assert not imports(path) & FORBIDDEN.get(package, set())
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name)
+def test_files_stay_small_and_shallow_and_say_what_they_are(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 250
+    assert len(path.relative_to(ROOT).parts) <= 3
+    assert ast.get_docstring(ast.parse(text)), "a module's first line says what it is"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name)
+def test_functions_fit_on_a_screen(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef):
+            documented = ast.get_docstring(node, clean=False) or ""
+            length = (node.end_lineno or 0) - node.lineno + 1 - len(documented.splitlines())
+            assert length <= 45, f"{node.name} has {length} lines"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name)
+def test_no_pickle_is_ever_read(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert not imports(path) & {"pickle", "dill", "cloudpickle", "joblib"}
+    assert not re.search(r"torch\.load|read_pickle|allow_pickle=True|weights_only=False", text)
+
+
+def test_the_readme_names_every_source_file_and_no_other() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    tree = readme[readme.index("```text\nsetup.cfg") :].split("```")[1]
+    named = set(re.findall(r"[\w/.-]+\.(?:py|toml)\b", tree))
+    files = {path.name for path in SOURCES if path.name != "__init__.py"}
+    files |= {path.name for path in (ROOT / "cli" / "recipes").glob("*.toml")}
+    files |= {path.name for path in (ROOT / "benchmarks").glob("*.py")}
+    assert files - named == set()
+    assert {entry for entry in named if entry.endswith(".py")} - files == set()
+
+
+def test_the_readme_shows_the_commands_that_are_tested() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "pip install . && ensemble demo" in readme
+    assert 'pip install ".[test]" && pytest' in readme
