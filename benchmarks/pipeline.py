@@ -3,8 +3,8 @@
     python benchmarks/pipeline.py mvsa ../shared --keep /tmp/mvsa
     python benchmarks/pipeline.py memotion ../shared --keep /tmp/memotion
 
-``../shared`` holds ``data/<name>/`` and ``weights/{minilm-l6,mobilenetv2_100}/``. Each stage is the installed command in
-a process of its own; seconds are wall time, memory is the process's peak. With --publish the out-of-fold and test
+``../shared`` holds ``data/<name>/`` and ``weights/{minilm-l6,mobilenetv2_100}/``. Each stage is the installed command
+in a process of its own; seconds are wall time, memory is the process's peak. With --publish the out-of-fold and test
 probabilities are left under ``benchmarks/predictions/<name>/<learner>/``.
 """
 

@@ -67,7 +67,7 @@ def init(
 
 
 @app.command()
-def data(config: ConfigPath = DEFAULT, set: Overrides = [], quiet: Quiet = False, as_json: AsJson = False) -> None:  # noqa: B006
+def data(config: ConfigPath = DEFAULT, set: Overrides = [], quiet: Quiet = False, as_json: AsJson = False) -> None:
     """Audit the dataset: rows, classes, missing and unreadable media, duplicates, train/test overlap.
 
     \b
@@ -86,10 +86,10 @@ def data(config: ConfigPath = DEFAULT, set: Overrides = [], quiet: Quiet = False
 @app.command()
 def train_base(
     config: ConfigPath = DEFAULT,
-    set: Overrides = [],  # noqa: B006
-    learner: Annotated[list[str], typer.Option("-l", "--learner", help="Only this base learner; repeatable.")] = [],  # noqa: B006
-    task: TaskNames = [],  # noqa: B006
-    fold: Annotated[list[int], typer.Option("-f", "--fold", help="Only this fold; repeatable.")] = [],  # noqa: B006
+    set: Overrides = [],
+    learner: Annotated[list[str], typer.Option("-l", "--learner", help="Only this base learner; repeatable.")] = [],
+    task: TaskNames = [],
+    fold: Annotated[list[int], typer.Option("-f", "--fold", help="Only this fold; repeatable.")] = [],
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
@@ -125,7 +125,7 @@ def import_(
     task: Annotated[str | None, typer.Option("-t", "--task", help="Needed where the data has several tasks.")] = None,
     unknown_folds: Annotated[bool, typer.Option(help="Accept OOF whose folds cannot be checked, and mark it.")] = False,
     config: ConfigPath = DEFAULT,
-    set: Overrides = [],  # noqa: B006
+    set: Overrides = [],
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
@@ -147,8 +147,8 @@ def import_(
 @app.command()
 def stack(
     config: ConfigPath = DEFAULT,
-    set: Overrides = [],  # noqa: B006
-    task: TaskNames = [],  # noqa: B006
+    set: Overrides = [],
+    task: TaskNames = [],
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
@@ -174,7 +174,7 @@ def submit(
     format: Annotated[str | None, typer.Option("-F", "--format", help="Default: submit.format.")] = None,
     out: Annotated[Path | None, typer.Option("-o", "--out", help="Default: <run>/submission/<its usual name>.")] = None,
     config: ConfigPath = DEFAULT,
-    set: Overrides = [],  # noqa: B006
+    set: Overrides = [],
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
@@ -196,7 +196,7 @@ def submit(
 
 
 @app.command()
-def status(config: ConfigPath = DEFAULT, set: Overrides = [], quiet: Quiet = False, as_json: AsJson = False) -> None:  # noqa: B006
+def status(config: ConfigPath = DEFAULT, set: Overrides = [], quiet: Quiet = False, as_json: AsJson = False) -> None:
     """Which jobs are done, missing, stale or failed, and why.
 
     \b

@@ -72,11 +72,8 @@ class Config(Section):
 
     @property
     def threads(self) -> int:
-        return (
-            self.run.threads or len(os.sched_getaffinity(0))
-            if hasattr(os, "sched_getaffinity")
-            else os.cpu_count() or 1
-        )
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return self.run.threads or cores
 
 
 def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
@@ -84,7 +81,7 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
     if not path.is_file():
         raise ConfigError(f"No such file: {path}. `ensemble init PRESET --root DIR` writes one.")
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not valid TOML: {error}.") from error
     for override in overrides:

@@ -29,6 +29,8 @@ class Task:
     def __post_init__(self) -> None:
         if len(self.classes) < 2 or len(set(self.classes)) < len(self.classes):
             raise DataError(f"Task {self.name!r} needs at least two distinct classes, got {list(self.classes)}.")
+        if {"id", "fold"} & set(self.classes):
+            raise DataError(f"Task {self.name!r} has a class named 'id' or 'fold', a column of every probability file.")
         if self.name in RESERVED:
             raise DataError(f"Task {self.name!r} has the name of a column of the table; rename the task.")
 

@@ -11,6 +11,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from ensemble.data import Dataset
+from ensemble.images import HASH_SIDE
 from ensemble.scan import Scan, Thumbnails
 from ensemble.texts import normalise
 
@@ -61,9 +62,11 @@ def near_pairs(positions: npt.NDArray[np.int64], thumbnails: Thumbnails) -> Pair
 
     All pairs are compared, 64 gradient signs to a machine word, in chunks: 7,000 images take a second.
     """
-    signs = np.packbits(thumbnails[:, :, 1:] > thumbnails[:, :, :-1], axis=2).reshape(len(thumbnails), -1)
+    signs = np.packbits(thumbnails[:, :, 1:] > thumbnails[:, :, :-1], axis=2).reshape(
+        len(thumbnails), HASH_SIDE * HASH_SIDE // 8
+    )
     words = np.ascontiguousarray(signs).view(np.uint64)
-    grey = thumbnails.reshape(len(thumbnails), -1).astype(np.int16)
+    grey = thumbnails.reshape(len(thumbnails), HASH_SIDE * (HASH_SIDE + 1)).astype(np.int16)
     found = []
     for start in range(0, len(words), CHUNK):
         chunk = words[start : start + CHUNK]

@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,8 @@ def write_atomic(path: Path, payload: bytes) -> None:
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # where the folder itself is the trouble there is nothing to remove
+            temporary.unlink()
         raise unwritable(path, error, len(payload)) from error
 
 

@@ -78,6 +78,10 @@ class FoldPlan:
         """The dataset, knowing which rows are copies of one another."""
         return data.with_columns(group=self.frame["group"].tolist())
 
+    def ordered(self, data: Dataset) -> "FoldPlan":
+        """The same plan with its rows in the order of the table, which may have been sorted anew."""
+        return FoldPlan(self.settings, self.frame.set_index("id").loc[list(data.ids)].reset_index())
+
     def check(self, data: Dataset, settings: FoldSettings) -> None:
         """Raises FoldError naming the first differences if the settings or the table are not those of the plan."""
         for name, was in vars(self.settings).items():

@@ -1,5 +1,6 @@
 """Opening images that strangers posted: the only door through which image files come in."""
 
+import warnings
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -13,6 +14,7 @@ from ensemble.errors import DataError
 # Formats whose decoders are in Pillow itself; none that starts another program (EPS does).
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF")
 MAX_PIXELS = 64_000_000
+warnings.filterwarnings("error", category=Image.DecompressionBombWarning)  # refused below, in one line
 HASH_SIDE = 16
 
 
@@ -34,28 +36,37 @@ def open_image(source: Path | bytes) -> Image.Image:
     Raises Unreadable for what is no image, is damaged, or would be larger than MAX_PIXELS once decoded.
     """
     try:
-        image = Image.open(BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS)
-        if image.width * image.height > MAX_PIXELS:
-            raise Unreadable(f"{image.width}x{image.height} pixels, over the limit of {MAX_PIXELS:,}")
-        return to_rgb(ImageOps.exif_transpose(image))
+        with Image.open(BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise Unreadable(f"{image.width}x{image.height} pixels, over the limit of {MAX_PIXELS:,}")
+            return to_rgb(ImageOps.exif_transpose(image))
+    except Unreadable:
+        raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise Unreadable(f"over the limit of {MAX_PIXELS:,} pixels") from error
     except FileNotFoundError as error:
         raise Unreadable("no such file") from error
-    except (OSError, ValueError, SyntaxError, EOFError, MemoryError) as error:
+    except Exception as error:  # decoders raise anything on damage: KeyError, TypeError, struct.error
         raise Unreadable("not an image that can be read") from error
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
     """RGB of any mode: 16-bit scaled, palettes expanded, transparency laid on white."""
     if image.mode.startswith(("I", "F")):
-        values = np.asarray(image, dtype=np.float64)
-        peak = 65535.0 if values.max(initial=0.0) > 255 else 255.0
+        values = np.nan_to_num(np.asarray(image, dtype=np.float64))
+        peak = _white(image.mode, float(values.max(initial=0.0)))
         image = Image.fromarray((values.clip(0, peak) * (255.0 / peak)).astype(np.uint8))
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
         image = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
     return image.convert("RGB")
+
+
+def _white(mode: str, brightest: float) -> float:
+    """What white is in a mode of more than eight bits, which the file does not say."""
+    if mode.startswith("I;16") or brightest > 255:
+        return 65535.0
+    return 1.0 if mode == "F" and brightest <= 1 else 255.0
 
 
 @dataclass(frozen=True)
@@ -78,8 +89,15 @@ def look(raw: bytes) -> Look:
     try:
         image = open_image(raw)
         with Image.open(BytesIO(raw), formats=FORMATS) as original:
-            mode, frames = original.mode, getattr(original, "n_frames", 1)
+            mode, frames = original.mode, _frames(original)
     except Unreadable as error:
         return Look(None, problem=str(error))
     grey = image.convert("L").resize((HASH_SIDE + 1, HASH_SIDE), Image.Resampling.BOX)
     return Look(np.asarray(grey, dtype=np.uint8), image.width, image.height, mode, frames)
+
+
+def _frames(image: Image.Image) -> int:
+    try:
+        return int(getattr(image, "n_frames", 1))
+    except Exception:  # damage behind the first frame, which is the one we use
+        return 1

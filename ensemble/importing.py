@@ -8,6 +8,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from ensemble.adapters.tables import read_frame
+from ensemble.config import NAME
 from ensemble.data import Task, file_hash
 from ensemble.errors import PredictionsError, some
 from ensemble.predictions import Predictions
@@ -27,6 +28,8 @@ def import_predictions(
     """
     if name in {spec.name for spec in run.specs}:
         raise PredictionsError(f"{name!r} is a base learner of the configuration; import under another name.")
+    if not NAME.fullmatch(name):
+        raise PredictionsError(f"The name {name!r} must be letters, digits, '_', '-', '.'.")
     inside, outside = run.data.take(run.plan.inside), run.data.take(run.plan.outside)
     frame = _read(oof_file, task)
     oof = _take(Predictions.of_frame(task, frame), inside.ids, oof_file)

@@ -1,5 +1,6 @@
 """Training: every job once, finished work never again, then out-of-fold probabilities joined from the pieces."""
 
+import errno
 import time
 import traceback
 from collections.abc import Iterable, Sequence
@@ -28,6 +29,8 @@ from ensemble.store import (
     state,
     write_predictions,
 )
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 @dataclass(frozen=True)
@@ -97,13 +100,19 @@ def _attempt(run: Run, item: Work) -> list[Failure]:
     except StoreError:
         raise  # the disk is full or the folder is gone: no other job would fare better
     except OSError as error:
-        raise unwritable(Path(error.filename or folder), error) from error
+        if error.errno in FULL:
+            raise unwritable(Path(error.filename or folder), error) from error
+        return [_failed(run, item, f"{type(error).__name__}: {error}")]
     except EnsembleError as error:
-        write_json(folder / FAILED, {"reason": str(error)})
-        return [Failure(item.job, str(error))]
+        return [_failed(run, item, str(error))]
     except Exception as error:
-        write_json(folder / FAILED, {"reason": f"{type(error).__name__}: {error}", "traceback": traceback.format_exc()})
+        _failed(run, item, f"{type(error).__name__}: {error}", traceback=traceback.format_exc())
         raise
+
+
+def _failed(run: Run, item: Work, reason: str, **details: str) -> Failure:
+    write_json(run.store.job(item.job) / FAILED, {"made_of": item.made_of, "reason": reason, **details})
+    return Failure(item.job, reason)
 
 
 def run_job(run: Run, item: Work) -> None:

@@ -60,24 +60,25 @@ def per_class(matrix: Floats) -> PerClass:
 
 def macro_f1(labels: Codes, values: Probabilities, weights: Weights) -> Floats:
     """Mean F1 over the classes that occur or are predicted, as scikit-learn's f1_score(average="macro")."""
-    return np.asarray(np.nanmean(per_class(_matrix(labels, values, weights)).f1, axis=-1))
+    f1 = per_class(_matrix(labels, values, weights)).f1
+    return _ratio(np.nansum(f1, axis=-1), (~np.isnan(f1)).sum(axis=-1))
 
 
 def weighted_f1(labels: Codes, values: Probabilities, weights: Weights) -> Floats:
     """F1 averaged by support."""
     scores = per_class(_matrix(labels, values, weights))
-    return np.asarray(np.nansum(scores.f1 * scores.support, axis=-1) / scores.support.sum(axis=-1))
+    return _ratio(np.nansum(scores.f1 * scores.support, axis=-1), scores.support.sum(axis=-1))
 
 
 def accuracy(labels: Codes, values: Probabilities, weights: Weights) -> Floats:
     """Share of rows whose most probable class is the true one."""
-    return np.asarray(weights @ (values.argmax(axis=1) == labels) / weights.sum(axis=1), dtype=np.float64)
+    return _ratio(weights @ (values.argmax(axis=1) == labels), weights.sum(axis=1))
 
 
 def log_loss(labels: Codes, values: Probabilities, weights: Weights) -> Floats:
     """Mean negative log-probability of the true class, in nats; probabilities are held above 1e-7."""
     true = np.take_along_axis(values, labels[:, None], axis=1)[:, 0]
-    return np.asarray(weights @ -np.log(true.clip(1e-7)) / weights.sum(axis=1), dtype=np.float64)
+    return _ratio(weights @ -np.log(true.clip(1e-7)), weights.sum(axis=1))
 
 
 def roc_auc(labels: Codes, values: Probabilities, weights: Weights) -> Floats:
@@ -104,6 +105,13 @@ def _area(score: Floats, positive: npt.NDArray[np.bool_], weights: Weights) -> F
         return np.asarray(np.where(total > 0, (up * below).sum(axis=1) / total, np.nan))
 
 
+def _ratio(total: Floats, weight: Floats) -> Floats:
+    """NaN where nothing weighs: a bootstrap draw may hold no row whose label is known."""
+    return np.asarray(
+        np.divide(total, weight, out=np.full(np.shape(weight), np.nan), where=weight > 0), dtype=np.float64
+    )
+
+
 def _matrix(labels: Codes, values: Probabilities, weights: Weights) -> Floats:
     return confusion(labels, np.asarray(values.argmax(axis=1), dtype=np.int64), values.shape[1], weights)
 
@@ -125,8 +133,10 @@ def metric_named(name: str) -> Metric:
 
 
 def score(metric: Metric, labels: Codes, values: Probabilities) -> float:
-    """The metric over all rows whose label is not -1."""
+    """The metric over all rows whose label is not -1; NaN where there are none."""
     known = labels >= 0
+    if not known.any():
+        return float("nan")
     return float(metric.score(labels[known], values[known], np.ones((1, int(known.sum()))))[0])
 
 
@@ -150,5 +160,7 @@ def bootstrap(metric: Metric, labels: Codes, values: Probabilities, groups: Code
 
 def interval(draws: Floats) -> tuple[float, float]:
     """The central 95 % of bootstrap scores."""
+    if np.isnan(draws).all():
+        return float("nan"), float("nan")
     low, high = np.nanquantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)

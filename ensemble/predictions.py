@@ -77,7 +77,10 @@ class Predictions:
     @classmethod
     def of_frame(cls, task: Task, frame: pd.DataFrame) -> "Predictions":
         """From a frame with ``id`` and one column per class, in any order."""
-        values = frame[list(task.classes)].to_numpy(dtype=np.float64)
+        try:
+            values = frame[list(task.classes)].to_numpy(dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise PredictionsError(f"Probabilities for {task.name!r} must be numbers: {error}.") from error
         return cls(task, frame["id"].astype(str).to_numpy(dtype=object), values)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
+from urllib.parse import unquote
 
 from ensemble.data import Dataset, Task, file_hash
 from ensemble.duplicates import find_duplicates
@@ -93,9 +94,9 @@ class Run:
         """Names of learners whose probabilities for a task were made elsewhere."""
         folders = sorted((self.store.root / "base").glob("*/*"))
         return [
-            folder.parent.name
+            unquote(folder.parent.name)
             for folder in folders
-            if folder == self.store.base(folder.parent.name, task.name)
+            if folder == self.store.base(unquote(folder.parent.name), task.name)
             and (folder / REPORT).is_file()
             and read_json(folder / REPORT)["made_of"].get("learner") == IMPORTED
         ]
@@ -119,7 +120,7 @@ def bind_folds(store: Store, data: Dataset, seen: Scan, settings: FoldSettings) 
         if store.plan.with_suffix(".json").exists():
             plan = FoldPlan.read(store.plan)
             plan.check(data, settings)
-            return plan
+            return plan.ordered(data)
         plan = make_plan(data, find_duplicates(data, seen).group, settings)
         plan.write(store.plan)
         return plan

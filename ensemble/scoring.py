@@ -53,7 +53,10 @@ def score_card(task: Task, predictions: Predictions, data: Dataset, fold: Codes 
 def _per_fold(task: Task, predictions: Predictions, labels: Codes, fold: Codes) -> dict[str, Any]:
     metric = metric_named(task.metric)
     values = [score(metric, labels[fold == k], predictions.values[fold == k]) for k in np.unique(fold)]
-    return {"values": values, **_finite(mean=float(np.mean(values)), std=float(np.std(values, ddof=1)))}
+    known = [value for value in values if np.isfinite(value)]
+    mean = float(np.mean(known)) if known else np.nan
+    std = float(np.std(known, ddof=1)) if len(known) > 1 else np.nan
+    return {"values": [v if np.isfinite(v) else None for v in values], **_finite(mean=mean, std=std)}
 
 
 def _finite(**values: float) -> dict[str, float | None]:

@@ -148,10 +148,22 @@ def state(folder: Path, record: str, made_of: MadeOf) -> tuple[str, str]:
     try:
         check(folder, record, made_of, "run `ensemble train-base`")
     except EnsembleError as error:
-        if (folder / FAILED).is_file():
-            return "failed", str(read_json(folder / FAILED).get("reason", "unknown"))
+        reason = _failure(folder / FAILED, made_of)
+        if reason is not None:
+            return "failed", reason
         return ("stale", str(error)) if (folder / record).is_file() else ("missing", "")
     return "done", ""
+
+
+def _failure(path: Path, made_of: MadeOf) -> str | None:
+    """Why a job failed, if what failed was made of the same."""
+    if not path.is_file():
+        return None
+    try:
+        facts = read_json(path)
+    except StoreError as error:
+        return str(error)
+    return str(facts.get("reason")) if facts.get("made_of") == dict(made_of) else None
 
 
 def read_predictions(folder: Path, name: str, task: Task) -> Predictions:

@@ -66,7 +66,7 @@ def make_submission(name: str, handed: Handed) -> tuple[str, str]:
 
 MEMOTION_BINARY = ("humour", "sarcasm", "offensive", "motivational")
 MEMOTION_DEGREE = ("humour_degree", "sarcasm_degree", "offensive_degree", "motivational")
-MEMOTION_LINE = re.compile(r"(-1|0|1)_([01]{4})_([0-3]{4})")
+MEMOTION_LINE = re.compile(r"(-1|0|1)_([01]{4})_([0-3]{3}[01])")
 
 
 def render_memotion(handed: Handed) -> str:
@@ -110,10 +110,15 @@ def render_hateful_memes(handed: Handed) -> str:
 
 def lint_hateful_memes(text: str, data: Dataset) -> list[str]:
     problems = _lint_csv(text, data, ["id", "proba", "label"], [None, data.task("hateful").classes])
-    shares = [row[1] for row in csv.reader(io.StringIO(text))][1:]
-    return problems + [
-        f"probability {share!r} is not between 0 and 1" for share in shares if not 0 <= float(share) <= 1
-    ]
+    shares = [row[1] for row in csv.reader(io.StringIO(text)) if len(row) > 1][1:]
+    return problems + [f"probability {share!r} is not between 0 and 1" for share in shares if not _is_share(share)]
+
+
+def _is_share(text: str) -> bool:
+    try:
+        return 0 <= float(text) <= 1
+    except ValueError:
+        return False
 
 
 def render_csv(handed: Handed) -> str:
@@ -142,11 +147,14 @@ def _csv(rows: Sequence[Sequence[str]]) -> str:
 
 def _lint_csv(text: str, data: Dataset, header: Sequence[str], domains: Sequence[Sequence[str] | None]) -> list[str]:
     """Header, ids in order, and each further column within its domain (None allows anything)."""
-    rows = list(csv.reader(io.StringIO(text)))
+    rows = list(csv.reader(io.StringIO(text))) or [[]]
     problems = [] if rows[0] == list(header) else [f"the header reads {rows[0]}, not {list(header)}"]
-    if [row[0] for row in rows[1:]] != [str(name) for name in data.ids]:
+    if [row[0] if row else "" for row in rows[1:]] != [str(name) for name in data.ids]:
         problems.append(f"the ids are not the {len(data)} ids of the test file in its order")
     for row in rows[1:]:
+        if len(row) != len(header):
+            problems.append(f"a row reads {row}, not {len(header)} values")
+            continue
         for value, domain in zip(row[1:], domains, strict=True):
             if domain is not None and value not in domain:
                 problems.append(f"row {row[0]!r} has {value!r}, not one of {list(domain)}")

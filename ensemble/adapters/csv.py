@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
-from ensemble.adapters.tables import ids, image_folder, join_parts, read_frame, strings, translate
+from ensemble.adapters.tables import ids, image_folder, read_frame, strings, translate
 from ensemble.data import TEST, TRAIN, Dataset, Task
-from ensemble.errors import ConfigError
+from ensemble.errors import ConfigError, DataError, some
 
 
 def read(
@@ -25,7 +26,8 @@ def read(
     """One table (and perhaps one of test rows) below ``root``.
 
     ``tasks`` maps each label column to its classes in order. ``id``, ``text`` and ``image`` name columns; image paths
-    are relative to ``images``. Rows whose ``test_column`` is one of ``test_values`` enter no fold.
+    are relative to ``images``. Rows of ``test``, and those whose ``test_column`` is one of ``test_values``, enter no
+    fold.
     """
     if text is None and image is None:
         raise ConfigError("data.text or data.image must name a column; neither is set.")
@@ -36,9 +38,12 @@ def read(
         needed = named + (list(tasks) if name == train else [])
         table = read_frame(root / name, needed)
         frames.append(_columns(table, root / name, tasks, (id, text, image)))
-        frames[-1]["is_test"] = table[test_column].isin(list(test_values)) if test_column else name == test
-    frame = join_parts(frames, [])
-    frame["part"] = frame.pop("is_test").map({True: TEST, False: TRAIN})
+        held = strings(table[test_column]).isin(list(test_values)) if test_column else False
+        frames[-1]["part"] = np.where(held | (name == test), TEST, TRAIN)
+    frame = pd.concat(frames, ignore_index=True)
+    if test_column and not (frame["part"] == TEST).any():
+        found = sorted(set(strings(table[test_column]).dropna()))
+        raise DataError(f"No row has {test_column} {some(test_values)}; the column holds {some(found, 8)}.")
     return Dataset(frame, root / images, tuple(Task(name, tuple(classes)) for name, classes in tasks.items()))
 
 
@@ -46,11 +51,10 @@ def _columns(
     table: pd.DataFrame, path: Path, tasks: Mapping[str, Sequence[str]], columns: tuple[str, str | None, str | None]
 ) -> pd.DataFrame:
     id_column, text, image = columns
-    table["id"] = ids(table[id_column], path)
-    frame = pd.DataFrame({"id": table["id"]})
+    frame = pd.DataFrame({"id": ids(table[id_column], path)})
     for name, column in (("text", text), ("image", image)):
         frame[name] = strings(table[column]) if column else None
     for task, classes in tasks.items():
         known = {label: label for label in classes}
-        frame[task] = translate(table, task, known, path) if task in table else None
+        frame[task] = translate(table.assign(id=frame["id"]), task, known, path) if task in table else None
     return frame

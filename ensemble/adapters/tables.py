@@ -1,6 +1,7 @@
 """Reading tables as they were published: everything stays a string, nothing is guessed to be missing."""
 
 import io
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -36,12 +37,29 @@ def _parse(path: Path) -> pd.DataFrame:
         if text is None:
             raise DataError(f"{path}: neither UTF-8 nor GB18030; save it as UTF-8.")
         if path.suffix in (".jsonl", ".json"):
-            return pd.read_json(io.StringIO(text), lines=True, dtype=False, convert_dates=False)
+            return _json_lines(text)
         separator = "\t" if path.suffix == ".tsv" else ","
-        return pd.read_csv(io.StringIO(text), sep=separator, dtype=str, keep_default_na=False, na_filter=False)
+        frame = pd.read_csv(io.StringIO(text), sep=separator, dtype=str, keep_default_na=False, na_filter=False)
+        if len(frame) and not isinstance(frame.index, pd.RangeIndex):
+            raise ValueError("rows have more values than the header has columns; quote texts that hold the separator")
+        return frame
     except (pd.errors.ParserError, pd.errors.EmptyDataError, pa.ArrowException, ValueError, OSError) as error:
         reason = str(error).splitlines()[0].rstrip(".")
         raise DataError(f"{path}: not a readable {path.suffix[1:]} table ({reason}).") from error
+
+
+def _json_lines(text: str) -> pd.DataFrame:
+    rows = []
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.strip():
+            try:
+                row = json.loads(line)
+            except ValueError as error:
+                raise ValueError(f"line {number}: {error}") from error
+            if not isinstance(row, dict):
+                raise ValueError(f"line {number} is not a JSON object")
+            rows.append(row)
+    return pd.DataFrame(rows, dtype=object)
 
 
 def strings(column: "pd.Series[str]") -> "pd.Series[str]":

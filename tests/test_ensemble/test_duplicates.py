@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import SENTIMENT, toy_table
 from PIL import Image, ImageDraw
+from world import SENTIMENT, toy_table
 
 from ensemble.data import Dataset
 from ensemble.duplicates import CHUNK, Duplicates, find_duplicates, near_pairs
@@ -104,13 +104,21 @@ def test_a_dataset_of_texts_alone_has_groups() -> None:
     assert len(set(find_duplicates(*scan(data)).group)) == 20
 
 
-def test_near_pairs_are_the_same_whatever_the_chunks(random: np.random.Generator) -> None:
+def test_near_pairs_are_found_in_every_chunk(random: np.random.Generator) -> None:
     originals = random.integers(0, 256, (CHUNK + 40, 16, 17)).astype(np.uint8)
-    shifted = np.clip(originals[:60].astype(int) + 2, 0, 255).astype(np.uint8)
+    copied = np.array([0, 5, CHUNK - 1, CHUNK, CHUNK + 39])
+    shifted = np.clip(originals[copied].astype(int) + 2, 0, 255).astype(np.uint8)
     thumbnails = np.concatenate([originals, shifted])
-    positions = np.arange(len(thumbnails)) * 3
-    found = near_pairs(positions, thumbnails)
-    assert sorted(map(tuple, found.tolist())) == [(3 * row, 3 * (row + len(originals))) for row in range(60)]
+    found = near_pairs(np.arange(len(thumbnails)) * 3, thumbnails)
+    expected = [(3 * row, 3 * (len(originals) + place)) for place, row in enumerate(copied)]
+    assert sorted(map(tuple, found.tolist())) == expected
+
+
+@pytest.mark.parametrize(("darker", "pairs"), [(5, 1), (8, 0)])
+def test_pictures_of_equal_outline_are_copies_only_if_their_greys_agree(darker: int, pairs: int) -> None:
+    """Memes that share a template agree in the signs of their gradients, not in their captions' greys."""
+    thumbnail = np.tile(np.arange(17, dtype=np.uint8) * 10 + 20, (16, 1))
+    assert len(near_pairs(np.arange(2), np.stack([thumbnail, thumbnail - np.uint8(darker)]))) == pairs
 
 
 @pytest.mark.parametrize("rows", [0, 1])

@@ -6,16 +6,18 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ensemble.errors import StoreError
 from ensemble.files import fingerprint, read_json, read_table, write_atomic, write_json, write_table
 
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
 )
+few = settings(max_examples=50, deadline=None)
 
 
 @pytest.fixture
@@ -90,11 +92,13 @@ def test_a_table_that_is_not_there_says_so(tmp_path: Path) -> None:
         read_table(tmp_path / "a.parquet")
 
 
-@given(st.dictionaries(st.text(), json_values))
+@few
+@given(st.dictionaries(st.text(max_size=5), json_values, max_size=4))
 def test_the_fingerprint_does_not_depend_on_the_order_of_keys(value: dict[str, object]) -> None:
     assert fingerprint(value) == fingerprint(dict(reversed(value.items())))
 
 
+@few
 @given(json_values, json_values)
 def test_different_values_have_different_fingerprints(one: object, other: object) -> None:
     if repr(one) != repr(other) and one != other:

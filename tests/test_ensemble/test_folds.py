@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from conftest import SARCASM, SENTIMENT, toy_table
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from world import SARCASM, SENTIMENT, toy_table
 
 from ensemble.data import Codes, Dataset
 from ensemble.duplicates import find_duplicates

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import SENTIMENT, toy_table
 from toys import TOYS
+from world import SENTIMENT, toy_table
 
 from ensemble.errors import DataError, PredictionsError, StoreError
 from ensemble.folds import FoldSettings, make_plan

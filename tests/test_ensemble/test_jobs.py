@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import SARCASM, SENTIMENT, toy_table
 from toys import TOYS
+from world import SARCASM, SENTIMENT, toy_table
 
 from ensemble.errors import FoldError, StoreError
 from ensemble.folds import FoldSettings, make_plan

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import SENTIMENT, toy_table
 from toys import TOYS, Hash
+from world import SENTIMENT, toy_table
 
 from ensemble.data import Dataset, Task
 from ensemble.errors import StoreError

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from conftest import SARCASM, SENTIMENT
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from world import SARCASM, SENTIMENT
 
 from ensemble.errors import PredictionsError, StoreError
 from ensemble.predictions import Predictions, concatenate, mean

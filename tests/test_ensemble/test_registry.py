@@ -61,7 +61,7 @@ def test_root_is_the_callers_to_add() -> None:
         ({}, r"base\.wall\.params\.colour is missing; it must be set"),
         ({"colour": "green"}, r"base\.wall\.params\.colour = 'green': input should be 'red' or 'blue'"),
         ({"colour": "red", "coats": "many"}, r"base\.wall\.params\.coats = 'many': input should be a valid integer"),
-        ({"colour": "red", "coat": 2}, r"Unknown key 'base\.wall\.params\.coat'.* Did you mean 'coats'\?"),
+        ({"colour": "red", "coat": 2}, r"Unknown base\.wall\.params key 'coat'\. Did you mean 'coats'\?"),
     ],
 )
 def test_wrong_arguments_are_refused_where_they_stand(arguments: dict[str, object], message: str) -> None:
@@ -81,9 +81,9 @@ class Outer(BaseModel, extra="forbid"):
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ({"inner": {"widht": 2}}, r"'inner\.widht'.* Did you mean 'width'"),
-        ({"many": {"a": {"widht": 2}}}, r"'many\.a\.widht'.* Did you mean 'width'"),
-        ({"iner": {}}, r"'iner'.* Did you mean 'inner'"),
+        ({"inner": {"widht": 2}}, r"Unknown inner key 'widht'\. Did you mean 'width'"),
+        ({"many": {"a": {"widht": 2}}}, r"Unknown many\.a key 'widht'\. Did you mean 'width'"),
+        ({"iner": {}}, r"Unknown key 'iner'\. Did you mean 'inner'"),
         ({"inner": 3}, r"inner = 3: input should be"),
     ],
 )

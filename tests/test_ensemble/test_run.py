@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import SARCASM, SENTIMENT, toy_table
 from toys import TOYS, Hash
+from world import SARCASM, SENTIMENT, toy_table
 
 from ensemble.data import Dataset
 from ensemble.errors import ConfigError, DataError

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import SENTIMENT
 from PIL import Image
+from world import SENTIMENT
 
 from ensemble.data import Dataset, file_hash
 from ensemble.errors import DataError

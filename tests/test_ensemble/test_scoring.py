@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import SARCASM, SENTIMENT, toy_table
 from sklearn.metrics import confusion_matrix, f1_score
+from world import SARCASM, SENTIMENT, toy_table
 
 from ensemble.data import Dataset, Task
 from ensemble.metrics import METRICS
@@ -49,6 +49,16 @@ def test_the_judging_metric_has_an_interval_around_its_value() -> None:
     metrics = plain(score_card(task, guess(task, data), data))["metrics"]
     assert {name for name, facts in metrics.items() if "low" in facts} == {"macro_f1", "accuracy", "roc_auc"}
     assert metrics["roc_auc"]["low"] < metrics["roc_auc"]["value"] < metrics["roc_auc"]["high"]
+
+
+def test_the_interval_is_over_groups_of_copies() -> None:
+    data = toy_table(200)
+    predictions = guess(SENTIMENT, data)
+    right = predictions.labels() == data.labels(SENTIMENT)
+    copies = data.with_columns(group=right.astype(int))  # all hits copy one post, all misses another
+    alone, grouped = (score_card(SENTIMENT, predictions, table)["metrics"]["accuracy"] for table in (data, copies))
+    assert alone["high"] - alone["low"] < 0.2
+    assert (grouped["low"], grouped["high"]) == (0.0, 1.0)
 
 
 def test_rows_are_joined_by_id() -> None:

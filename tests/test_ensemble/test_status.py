@@ -5,8 +5,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from conftest import SARCASM, SENTIMENT, toy_table
 from toys import TOYS
+from world import SARCASM, SENTIMENT, toy_table
 
 from ensemble.jobs import list_work, train
 from ensemble.run import Run, Spec

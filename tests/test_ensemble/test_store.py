@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import SENTIMENT
+from world import SENTIMENT
 
 from ensemble.errors import StoreError
 from ensemble.files import read_json, write_json
@@ -114,8 +114,14 @@ def test_a_damaged_record_is_refused_and_named(folder: Path) -> None:
 
 def test_a_failure_is_told_with_its_reason(folder: Path) -> None:
     clear(folder)
-    write_json(folder / FAILED, {"reason": "no luck"})
+    write_json(folder / FAILED, {"made_of": MADE, "reason": "no luck"})
     assert state(folder, DONE, MADE) == ("failed", "no luck")
+
+
+def test_a_failure_with_other_parameters_is_forgotten(folder: Path) -> None:
+    clear(folder)
+    write_json(folder / FAILED, {"made_of": {**MADE, "params.x": 5}, "reason": "no luck"})
+    assert state(folder, DONE, MADE) == ("missing", "")
 
 
 def test_a_damaged_failure_is_still_a_state(folder: Path) -> None:

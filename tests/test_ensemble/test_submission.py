@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import SARCASM, SENTIMENT, toy_table
+from world import SARCASM, SENTIMENT, toy_table
 
 from ensemble import submission
 from ensemble.adapters.memotion import TASKS as MEMOTION_TASKS
