@@ -55,7 +55,7 @@ format = "csv"
 def run_demo(folder: Path, posts: int) -> None:
     """Raises ConfigError where the folder holds something already."""
     from base_models.tiny import make_image_encoder, make_text_encoder
-    from cli.main import app
+    from cli.commands import app
 
     folder = folder.resolve()
     if folder.exists() and any(folder.iterdir()):
