@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save
 
 from base_models.probe import LogisticProbe
 from base_models.textual.encoder import Pooling, TextEncoder
@@ -16,6 +16,7 @@ from base_models.weights import local_files
 from ensemble.data import Dataset, Task
 from ensemble.errors import LearnerError
 from ensemble.features import FeatureCache, Features
+from ensemble.files import write_atomic
 
 IMAGE_BLOCK, TEXT_BLOCK = 256, 1024
 
@@ -80,7 +81,7 @@ class Frozen:
         tensors["scales"] = np.array(self.scales_, dtype=np.float32)
         tensors["coefficients"] = np.ascontiguousarray(self.probe_.coefficients_)
         tensors["intercept"] = self.probe_.intercept_
-        save_file(tensors, folder / "frozen.safetensors")
+        write_atomic(folder / "frozen.safetensors", save(tensors))
 
     def load(self, folder: Path) -> None:
         tensors = load_file(folder / "frozen.safetensors")

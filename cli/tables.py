@@ -132,6 +132,9 @@ def _print_stack(report: Mapping[str, Any], folds: int) -> None:
     rows += [["stack", *card_row(report["stack"])]]
     title = f"{report['task']}: out-of-fold {report['metric']} on {report['stack']['rows']:,} rows, {folds} folds"
     table(title, ["learner / candidate", *CARD_COLUMNS], rows)
+    classes = report["stack"]["classes"].items()
+    rows = [[name, *map(_short, (c["precision"], c["recall"], c["f1"])), f"{c['support']:,}"] for name, c in classes]
+    table("the stack, class by class", [report["task"], "precision", "recall", "F1", "rows"], rows)
     against = ", ".join(f"{interval(value, '+')} against the {name}" for name, value in report["against"].items())
     line(f"The stack chooses its candidate for each fold on the other folds: {against}.")
     line(f"The test rows get {_spoken(report['chosen'])}. Hard votes tied in {report['hard_vote_ties']:,} rows.")

@@ -57,6 +57,8 @@ class FeatureCache:
         known = self._open(encoder)
         blocks = [order[start : start + block] for start in range(0, len(order), block)]
         wanted = [keys for keys in blocks if any(key not in known for key in keys)]
+        if len(wanted) < len(blocks):
+            label = f"{label} ({len(blocks) - len(wanted)} cached)"
         for keys in self.track(wanted, label, len(wanted)):
             with self._lock(encoder):
                 self._refresh(encoder)  # another process may have been faster

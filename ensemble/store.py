@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from filelock import FileLock, Timeout
+from filelock import BaseFileLock, FileLock, Timeout
 
 from ensemble.data import Task, file_hash
 from ensemble.errors import EnsembleError, StoreError
-from ensemble.files import read_json, write_json
+from ensemble.files import read_json, unwritable, write_json
 from ensemble.predictions import Predictions
 
 MadeOf = Mapping[str, Any]
@@ -68,20 +68,19 @@ class Store:
         return self.root / "stack" / quote(task, safe="")
 
     @contextmanager
-    def lock(self, wait: bool = True) -> Iterator[None]:
+    def lock(self) -> Iterator[None]:
         """The whole run folder, for the moments in which the plan or the run's record is written."""
-        self.root.mkdir(parents=True, exist_ok=True)
-        with FileLock(self.root / ".lock", timeout=-1 if wait else 0):
+        lock = acquire(self.root, wait=True)
+        try:
             yield
+        finally:
+            lock.release()
 
     @contextmanager
     def claim(self, job: Job, wait: bool) -> Iterator[bool]:
         """Whether this process may work on the job now; the claim of a killed process is void."""
-        folder = self.job(job)
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / ".lock", timeout=-1 if wait else 0)
         try:
-            lock.acquire()
+            lock = acquire(self.job(job), wait)
         except Timeout:
             yield False
             return
@@ -89,6 +88,19 @@ class Store:
             yield True
         finally:
             lock.release()
+
+
+def acquire(folder: Path, wait: bool) -> BaseFileLock:
+    """The lock of a folder, made if need be; raises Timeout where another process holds it and ``wait`` is false."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / ".lock", timeout=-1 if wait else 0)
+        lock.acquire()
+        return lock
+    except Timeout:
+        raise
+    except OSError as error:
+        raise unwritable(folder, error) from error
 
 
 def clear(folder: Path) -> None:

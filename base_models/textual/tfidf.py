@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save
 from scipy.sparse import csr_matrix, hstack
 from scipy.special import softmax
 from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
@@ -16,6 +16,7 @@ from sklearn.metrics import log_loss
 from ensemble.balance import class_weights
 from ensemble.data import Codes, Dataset, Task
 from ensemble.features import FeatureCache
+from ensemble.files import write_atomic
 from ensemble.folds import distribute
 
 WORD_COLUMNS, CHARACTER_COLUMNS = 2**19, 2**21
@@ -77,7 +78,8 @@ class Tfidf:
             "coefficients": self.coefficients_,
             "intercept": self.intercept_,
         }
-        save_file({name: np.ascontiguousarray(value) for name, value in tensors.items()}, folder / "tfidf.safetensors")
+        whole = {name: np.ascontiguousarray(value) for name, value in tensors.items()}
+        write_atomic(folder / "tfidf.safetensors", save(whole))
 
     def load(self, folder: Path) -> None:
         tensors = load_file(folder / "tfidf.safetensors")

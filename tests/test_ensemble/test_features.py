@@ -174,4 +174,4 @@ def test_progress_counts_only_the_blocks_to_do(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         get(FeatureCache(tmp_path), Encoder(KEYS, fail_after=2))
     get(FeatureCache(tmp_path, track), Encoder(KEYS))
-    assert totals == [("rows", 4)]
+    assert totals == [("rows (2 cached)", 4)]
