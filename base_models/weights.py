@@ -1,10 +1,9 @@
 """Where an encoder's weights come from: a local folder, or a name on the model hub."""
 
-from functools import lru_cache
 from pathlib import Path
 
-from ensemble.data import file_hash
 from ensemble.errors import LearnerError
+from ensemble.files import known_hash
 
 
 def local_files(model: str) -> list[Path]:
@@ -22,10 +21,4 @@ def local_files(model: str) -> list[Path]:
 
 def identity(model: str) -> list[str]:
     """What stands for the weights in a fingerprint: hashes of the local files, or the hub name."""
-    files = local_files(model)
-    return [f"{path.name}:{_hash(path, path.stat().st_mtime_ns)}" for path in files] or [model]
-
-
-@lru_cache(maxsize=64)
-def _hash(path: Path, modified: int) -> str:
-    return file_hash(path)
+    return [f"{path.name}:{known_hash(path)}" for path in local_files(model)] or [model]

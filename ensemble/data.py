@@ -1,6 +1,5 @@
 """Posts and their tasks as one frozen table. Knows what a valid table is; reads no file."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ensemble.errors import DataError, some, unknown
+from ensemble.files import file_hash
 
 Codes = npt.NDArray[np.int64]
 
@@ -134,9 +134,3 @@ class Dataset:
 def optional(column: "pd.Series[str]") -> list[str | None]:
     """A column as a list with None for every kind of missing value."""
     return [None if missing else value for value, missing in zip(column, column.isna(), strict=True)]
-
-
-def file_hash(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -9,14 +9,14 @@ Blocks are cut from the order of the whole dataset, so a killed run continues wi
 import hashlib
 import io
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from filelock import FileLock
 
 from ensemble.files import write_atomic
+from ensemble.locks import hold
 from ensemble.progress import Track, silent
 
 Features = npt.NDArray[np.float32]
@@ -60,7 +60,7 @@ class FeatureCache:
         if len(wanted) < len(blocks):
             label = f"{label} ({len(blocks) - len(wanted)} cached)"
         for keys in self.track(wanted, label, len(wanted)):
-            with self._lock(encoder):
+            with nullcontext() if self.root is None else hold(self.root / encoder):
                 self._refresh(encoder)  # another process may have been faster
                 missing = [key for key in keys if key not in known]
                 if missing:
@@ -94,12 +94,6 @@ class FeatureCache:
                     known.update({key: (values, row) for row, key in enumerate(keys)})
             except (OSError, ValueError, EOFError):
                 continue
-
-    def _lock(self, encoder: str) -> AbstractContextManager[object]:
-        if self.root is None:
-            return nullcontext()
-        (self.root / encoder).mkdir(parents=True, exist_ok=True)
-        return FileLock(self.root / encoder / ".lock")
 
 
 def _npy(array: npt.NDArray[np.generic]) -> bytes:

@@ -9,8 +9,9 @@ import pyarrow.parquet as pq
 
 from ensemble.adapters.tables import read_frame
 from ensemble.config import NAME
-from ensemble.data import Task, file_hash
+from ensemble.data import Task
 from ensemble.errors import PredictionsError, some
+from ensemble.files import file_hash
 from ensemble.predictions import Predictions
 from ensemble.run import IMPORTED, Run
 from ensemble.scoring import score_card

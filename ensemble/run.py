@@ -9,11 +9,11 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 from urllib.parse import unquote
 
-from ensemble.data import Dataset, Task, file_hash
+from ensemble.data import Dataset, Task
 from ensemble.duplicates import find_duplicates
 from ensemble.errors import ConfigError, StoreError, unknown
 from ensemble.features import FeatureCache
-from ensemble.files import fingerprint, read_json, write_json
+from ensemble.files import fingerprint, known_hash, read_json, write_json
 from ensemble.folds import FoldPlan, FoldSettings, make_plan
 from ensemble.learner import BaseLearner, make_learner, source_files
 from ensemble.scan import Scan
@@ -57,7 +57,7 @@ class Run:
         """Everything a learner's results for a task depend on, as flat JSON: equal means fresh."""
         learner = self.make(spec)
         params = {f"params.{key}": value for key, value in vars(learner).items() if not key.startswith("_")}
-        sources = [file_hash(path) for path in source_files(learner)]
+        sources = [known_hash(path) for path in source_files(learner)]
         made = {
             "format": FORMAT,
             "learner": self.registry[spec.learner],

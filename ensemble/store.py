@@ -6,17 +6,18 @@ of and the hash of each file. Reading refuses what is unfinished, stale or damag
 
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from filelock import BaseFileLock, FileLock, Timeout
+from filelock import Timeout
 
-from ensemble.data import Task, file_hash
+from ensemble.data import Task
 from ensemble.errors import EnsembleError, StoreError
-from ensemble.files import read_json, unwritable, write_json
+from ensemble.files import file_hash, read_json, write_json
+from ensemble.locks import hold
 from ensemble.predictions import Predictions
 
 MadeOf = Mapping[str, Any]
@@ -70,37 +71,19 @@ class Store:
     @contextmanager
     def lock(self) -> Iterator[None]:
         """The whole run folder, for the moments in which the plan or the run's record is written."""
-        lock = acquire(self.root, wait=True)
-        try:
+        with hold(self.root):
             yield
-        finally:
-            lock.release()
 
     @contextmanager
     def claim(self, job: Job, wait: bool) -> Iterator[bool]:
         """Whether this process may work on the job now; the claim of a killed process is void."""
-        try:
-            lock = acquire(self.job(job), wait)
-        except Timeout:
-            yield False
-            return
-        try:
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(hold(self.job(job), wait))
+            except Timeout:
+                yield False
+                return
             yield True
-        finally:
-            lock.release()
-
-
-def acquire(folder: Path, wait: bool) -> BaseFileLock:
-    """The lock of a folder, made if need be; raises Timeout where another process holds it and ``wait`` is false."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / ".lock", timeout=-1 if wait else 0)
-        lock.acquire()
-        return lock
-    except Timeout:
-        raise
-    except OSError as error:
-        raise unwritable(folder, error) from error
 
 
 def clear(folder: Path) -> None:

@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 from world import SARCASM, SENTIMENT, toy_table
 
-from ensemble.data import RESERVED, Dataset, Task, file_hash
+from ensemble.data import RESERVED, Dataset, Task
 from ensemble.errors import DataError
+from ensemble.files import file_hash
 
 
 def frame(**columns: list[object]) -> pd.DataFrame:

@@ -9,8 +9,9 @@ import pytest
 from PIL import Image
 from world import SENTIMENT
 
-from ensemble.data import Dataset, file_hash
+from ensemble.data import Dataset
 from ensemble.errors import DataError
+from ensemble.files import file_hash
 from ensemble.scan import scan
 
 
