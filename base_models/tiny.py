@@ -41,7 +41,7 @@ def make_text_encoder(folder: Path, texts: Sequence[str], seed: int = 0) -> Path
     torch.manual_seed(seed)
     config = BertConfig(
         vocab_size=len(vocabulary), hidden_size=64, num_hidden_layers=1, num_attention_heads=2, intermediate_size=128,
-        max_position_embeddings=64, initializer_range=0.5,
+        max_position_embeddings=64,
     )  # fmt: skip
     BertModel(config).save_pretrained(folder)
     return folder

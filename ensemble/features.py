@@ -10,6 +10,7 @@ import hashlib
 import io
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -23,77 +24,83 @@ Features = npt.NDArray[np.float32]
 Encode = Callable[[Sequence[int]], Features]
 
 
+@dataclass
+class Opened:
+    """The blocks of one encoder that this process has mapped: each content's block and row in it."""
+
+    blocks: list[Features] = field(default_factory=list)
+    places: dict[str, tuple[int, int]] = field(default_factory=dict)
+    names: set[str] = field(default_factory=set)
+
+    def add(self, name: str, keys: Sequence[str], features: Features) -> None:
+        self.names.add(name)
+        self.places.update({key: (len(self.blocks), row) for row, key in enumerate(keys)})
+        self.blocks.append(features)
+
+    def gather(self, keys: Sequence[str | None]) -> Features:
+        """(rows, width), NaN where a key is None."""
+        width = self.blocks[0].shape[1] if self.blocks else 1
+        features = np.full((len(keys), width), np.nan, dtype=np.float32)
+        known = np.array([position for position, key in enumerate(keys) if key is not None], dtype=np.int64)
+        places = np.array([self.places[key] for key in keys if key is not None], dtype=np.int64).reshape(-1, 2)
+        for block in np.unique(places[:, 0]):
+            here = places[:, 0] == block
+            features[known[here]] = self.blocks[block][places[here, 1]]
+        return features
+
+
 class FeatureCache:
-    """Features by content, on disk below ``root`` and memory-mapped; without ``root`` nothing is kept."""
+    """Features by content, on disk below ``root`` and memory-mapped; without ``root`` nothing is kept on disk."""
 
     def __init__(self, root: Path | None = None, track: Track = silent) -> None:
         self.root = root
         self.track = track
-        self._opened: dict[str, dict[str, tuple[Features, int]]] = {}
+        self._opened: dict[str, Opened] = {}
 
     def get(self, encoder: str, keys: Sequence[str | None], encode: Encode, block: int, label: str) -> Features:
         """(rows, width) features of the contents named by ``keys``; NaN rows where a key is None.
 
         ``encode`` is called with positions into ``keys`` for contents not seen before, at most ``block`` at a time.
         """
-        unique = {key: position for position, key in reversed(list(enumerate(keys))) if key is not None}
-        order = sorted(unique, key=unique.__getitem__)
-        known = self._open(encoder)
-        if any(key not in known for key in order):
-            self._fill(encoder, order, unique, encode, block, label)
-        if not order:
-            return np.full((len(keys), 1), np.nan, dtype=np.float32)
-        width = known[order[0]][0].shape[1]
-        features = np.full((len(keys), width), np.nan, dtype=np.float32)
-        for position, key in enumerate(keys):
-            if key is not None:
-                values, row = known[key]
-                features[position] = values[row]
-        return features
-
-    def _fill(
-        self, encoder: str, order: list[str], positions: dict[str, int], encode: Encode, block: int, label: str
-    ) -> None:
-        known = self._open(encoder)
+        first = {key: position for position, key in reversed(list(enumerate(keys))) if key is not None}
+        order = sorted(first, key=first.__getitem__)
+        opened = self._opened.setdefault(encoder, Opened())
+        if any(key not in opened.places for key in order):
+            self._refresh(encoder, opened)
         blocks = [order[start : start + block] for start in range(0, len(order), block)]
-        wanted = [keys for keys in blocks if any(key not in known for key in keys)]
+        wanted = [keys for keys in blocks if any(key not in opened.places for key in keys)]
         if len(wanted) < len(blocks):
             label = f"{label} ({len(blocks) - len(wanted)} cached)"
-        for keys in self.track(wanted, label, len(wanted)):
-            with nullcontext() if self.root is None else hold(self.root / encoder):
-                self._refresh(encoder)  # another process may have been faster
-                missing = [key for key in keys if key not in known]
-                if missing:
-                    features = encode([positions[key] for key in missing])
-                    self._keep(encoder, missing, np.ascontiguousarray(features, dtype=np.float32))
+        for missing in self.track(wanted, label, len(wanted)):
+            self._fill(encoder, opened, missing, lambda names: encode([first[name] for name in names]))
+        return opened.gather(keys)
 
-    def _keep(self, encoder: str, keys: list[str], features: Features) -> None:
-        if self.root is not None:
-            name = hashlib.sha256("\n".join(keys).encode()).hexdigest()[:16]
-            folder = self.root / encoder
-            write_atomic(folder / f"{name}.ids.npy", _npy(np.array(keys, dtype=np.bytes_)))
-            write_atomic(folder / f"{name}.npy", _npy(features))
-        self._opened[encoder].update({key: (features, row) for row, key in enumerate(keys)})
+    def _fill(self, encoder: str, opened: Opened, keys: list[str], encode: Callable[[list[str]], Features]) -> None:
+        with nullcontext() if self.root is None else hold(self.root / encoder):
+            self._refresh(encoder, opened)  # another process may have been faster
+            missing = [key for key in keys if key not in opened.places]
+            if not missing:
+                return
+            features = np.ascontiguousarray(encode(missing), dtype=np.float32)
+            name = hashlib.sha256("\n".join(missing).encode()).hexdigest()[:16]
+            if self.root is not None:
+                write_atomic(self.root / encoder / f"{name}.ids.npy", _npy(np.array(missing, dtype=np.bytes_)))
+                write_atomic(self.root / encoder / f"{name}.npy", _npy(features))
+            opened.add(name, missing, features)
 
-    def _open(self, encoder: str) -> dict[str, tuple[Features, int]]:
-        if encoder not in self._opened:
-            self._opened[encoder] = {}
-            self._refresh(encoder)
-        return self._opened[encoder]
-
-    def _refresh(self, encoder: str) -> None:
+    def _refresh(self, encoder: str, opened: Opened) -> None:
         """Map the blocks on disk that are not open yet; a damaged one counts as absent and is written again."""
-        if self.root is None:
-            return
-        known = self._opened[encoder]
-        for path in sorted((self.root / encoder).glob("*.ids.npy")):
+        for path in sorted((self.root / encoder).glob("*.ids.npy")) if self.root is not None else ():
+            name = path.name.removesuffix(".ids.npy")
+            if name in opened.names:
+                continue
             try:
                 keys = [key.decode() for key in np.load(path, allow_pickle=False).tolist()]
-                if keys and keys[0] not in known:
-                    values = np.load(path.with_name(path.name.replace(".ids", "")), mmap_mode="r", allow_pickle=False)
-                    known.update({key: (values, row) for row, key in enumerate(keys)})
+                values = np.load(path.with_name(f"{name}.npy"), mmap_mode="r", allow_pickle=False)
             except (OSError, ValueError, EOFError):
                 continue
+            if len(keys) == len(values):
+                opened.add(name, keys, values)
 
 
 def _npy(array: npt.NDArray[np.generic]) -> bytes:
