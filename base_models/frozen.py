@@ -1,8 +1,10 @@
 """Features of a frozen image encoder, text encoder, or both, under a logistic probe."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,10 +17,11 @@ from base_models.visual.views import COUNTS
 from base_models.weights import local_files
 from ensemble.data import Dataset, Task
 from ensemble.errors import LearnerError
-from ensemble.features import FeatureCache, Features
+from ensemble.features import Encode, FeatureCache, Features
 from ensemble.files import write_atomic
 
 IMAGE_BLOCK, TEXT_BLOCK = 256, 1024
+Request = tuple[str, Sequence[str | None], Encode, int, str]
 
 
 class Frozen:
@@ -62,7 +65,8 @@ class Frozen:
     def prepare(self, data: Dataset, cache: FeatureCache) -> None:
         """Encode every content that the cache does not hold yet."""
         self._cache = cache
-        self._blocks(data)
+        for request in self._requests(data):
+            cache.fill(*request)
 
     def fit(self, data: Dataset, task: Task, seed: int) -> None:
         data = data.take(data.labels(task) >= 0)
@@ -92,33 +96,24 @@ class Frozen:
 
     def _blocks(self, data: Dataset) -> list[Features]:
         """(rows, width) features of each encoder; NaN rows where the modality is missing."""
-        blocks = []
+        return [self._cache.get(*request) for request in self._requests(data)]
+
+    def _requests(self, data: Dataset) -> list[Request]:
+        """What to ask of the cache for these rows: encoder, contents, how to encode them, block size, label."""
+        requests: list[Request] = []
         if self.image is not None:
-            exports = None if self._cache.root is None else self._cache.root / "onnx"
-            image_encoder = ImageEncoder(self.image, self.views, self.image_layer, exports)
-            paths = [None if path is None else data.root / path for path in data.images]
-            blocks.append(
-                self._cache.get(
-                    image_encoder.key(),
-                    data.image_hashes(),
-                    lambda rows: image_encoder.encode([paths[row] or data.root for row in rows]),
-                    IMAGE_BLOCK,
-                    f"blocks of {IMAGE_BLOCK} images encoded",
-                )
-            )
+            images = ImageEncoder(self.image, self.views, self.image_layer, self._cache.exports)
+            paths = [data.root / (path or "") for path in data.images]
+            encode = partial(_encode_rows, images.encode, paths)
+            label = f"blocks of {IMAGE_BLOCK} images encoded"
+            requests.append((images.key(), data.image_hashes(), encode, IMAGE_BLOCK, label))
         if self.text is not None:
-            text_encoder = TextEncoder(self.text, self.pooling, self.text_layer, self.max_length)
-            texts = data.texts
-            blocks.append(
-                self._cache.get(
-                    text_encoder.key(),
-                    [None if text is None else hashlib.sha256(text.encode()).hexdigest() for text in texts],
-                    lambda rows: text_encoder.encode([texts[row] or "" for row in rows]),
-                    TEXT_BLOCK,
-                    f"blocks of {TEXT_BLOCK} texts encoded",
-                )
-            )
-        return blocks
+            encoder = TextEncoder(self.text, self.pooling, self.text_layer, self.max_length)
+            texts = [text or "" for text in data.texts]
+            keys = [None if text is None else hashlib.sha256(text.encode()).hexdigest() for text in data.texts]
+            encode = partial(_encode_rows, encoder.encode, texts)
+            requests.append((encoder.key(), keys, encode, TEXT_BLOCK, f"blocks of {TEXT_BLOCK} texts encoded"))
+        return requests
 
     def _standardise(self, blocks: Sequence[Features]) -> Features:
         """Missing rows become zeros: the mean, which moves the probe in no direction."""
@@ -127,6 +122,10 @@ class Frozen:
             for block, mean, scale in zip(blocks, self.means_, self.scales_, strict=True)
         ]
         return np.concatenate(parts, axis=1).astype(np.float32)
+
+
+def _encode_rows(encode: Callable[[list[Any]], Features], contents: Sequence[Any], rows: Sequence[int]) -> Features:
+    return encode([contents[row] for row in rows])
 
 
 def _mean(block: Features) -> Features:

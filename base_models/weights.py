@@ -6,15 +6,22 @@ from ensemble.errors import LearnerError
 from ensemble.files import known_hash
 
 
+def local(model: str) -> Path:
+    """The path a model string may stand for."""
+    return Path(model).expanduser()
+
+
 def local_files(model: str) -> list[Path]:
     """The files of a local folder that decide what an encoder computes; none for a hub name.
 
     Raises LearnerError for a path that is not there, so that it is not taken for a hub name.
     """
-    folder = Path(model)
+    folder = local(model)
     if folder.is_dir():
-        return sorted(path for path in folder.iterdir() if path.suffix in (".safetensors", ".json", ".txt", ".bin"))
-    if model.startswith((".", "/", "~")):
+        return sorted(
+            path for path in folder.iterdir() if path.suffix in (".safetensors", ".json", ".txt", ".model", ".bin")
+        )
+    if folder.is_absolute() or model.startswith("."):
         raise LearnerError(f"No such model folder: {model}. Give a folder with config.json and weights, or a hub name.")
     return []
 

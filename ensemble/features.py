@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from ensemble.errors import LearnerError
 from ensemble.files import write_atomic
 from ensemble.locks import hold
 from ensemble.progress import Track, silent
@@ -57,10 +58,20 @@ class FeatureCache:
         self.track = track
         self._opened: dict[str, Opened] = {}
 
-    def get(self, encoder: str, keys: Sequence[str | None], encode: Encode, block: int, label: str) -> Features:
-        """(rows, width) features of the contents named by ``keys``; NaN rows where a key is None.
+    @property
+    def exports(self) -> Path | None:
+        """Where encoders keep what they were compiled to."""
+        return None if self.root is None else self.root / "onnx"
 
-        ``encode`` is called with positions into ``keys`` for contents not seen before, at most ``block`` at a time.
+    def get(self, encoder: str, keys: Sequence[str | None], encode: Encode, block: int, label: str) -> Features:
+        """(rows, width) features of the contents named by ``keys``; NaN rows where a key is None."""
+        self.fill(encoder, keys, encode, block, label)
+        return self._opened[encoder].gather(keys)
+
+    def fill(self, encoder: str, keys: Sequence[str | None], encode: Encode, block: int, label: str) -> None:
+        """Encode what has not been seen before: ``encode`` gets positions into ``keys``, at most ``block`` at a time.
+
+        Raises LearnerError where a content gets no features: it could be read when it was scanned.
         """
         first = {key: position for position, key in reversed(list(enumerate(keys))) if key is not None}
         order = sorted(first, key=first.__getitem__)
@@ -69,19 +80,23 @@ class FeatureCache:
             self._refresh(encoder, opened)
         blocks = [order[start : start + block] for start in range(0, len(order), block)]
         wanted = [keys for keys in blocks if any(key not in opened.places for key in keys)]
+        if not wanted:
+            return
         if len(wanted) < len(blocks):
             label = f"{label} ({len(blocks) - len(wanted)} cached)"
         for missing in self.track(wanted, label, len(wanted)):
-            self._fill(encoder, opened, missing, lambda names: encode([first[name] for name in names]))
-        return opened.gather(keys)
+            self._encode(encoder, opened, missing, lambda names: encode([first[name] for name in names]))
 
-    def _fill(self, encoder: str, opened: Opened, keys: list[str], encode: Callable[[list[str]], Features]) -> None:
+    def _encode(self, encoder: str, opened: Opened, keys: list[str], encode: Callable[[list[str]], Features]) -> None:
         with nullcontext() if self.root is None else hold(self.root / encoder):
             self._refresh(encoder, opened)  # another process may have been faster
             missing = [key for key in keys if key not in opened.places]
             if not missing:
                 return
             features = np.ascontiguousarray(encode(missing), dtype=np.float32)
+            lost = int(np.isnan(features).any(axis=1).sum())
+            if lost and self.root is not None:  # a passing fault must not be remembered as a fact
+                raise LearnerError(f"{lost} files could be read when scanned and cannot be now; run the command again.")
             name = hashlib.sha256("\n".join(missing).encode()).hexdigest()[:16]
             if self.root is not None:
                 write_atomic(self.root / encoder / f"{name}.ids.npy", _npy(np.array(missing, dtype=np.bytes_)))

@@ -91,7 +91,7 @@ def file_hash(path: Path) -> str:
 def known_hash(path: Path) -> str:
     """The same for a large file that is asked for often: remembered while its size and time of change stay."""
     status = path.stat()
-    return _hash_of(path, status.st_size, status.st_mtime_ns)
+    return _hash_of(path.resolve(), status.st_size, status.st_mtime_ns)
 
 
 @lru_cache(maxsize=256)

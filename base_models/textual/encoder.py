@@ -2,19 +2,19 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from base_models.weights import identity
+from base_models.weights import identity, local
 from ensemble.errors import LearnerError
 from ensemble.files import fingerprint
 
 Features = npt.NDArray[np.float32]
 Pooling = Literal["mean", "first", "last", "max"]
 TEXTS_AT_ONCE = 32
+FEATURES = 1  # of our own pooling; raise it when the same text gives other features
 
 
 class TextEncoder:
@@ -31,7 +31,7 @@ class TextEncoder:
 
     def key(self) -> str:
         """Fingerprint of everything that decides the features but the texts."""
-        return "text-" + fingerprint([identity(self.model), self.pooling, self.layer, self.max_length])
+        return "text-" + fingerprint([FEATURES, identity(self.model), self.pooling, self.layer, self.max_length])
 
     def encode(self, texts: Sequence[str]) -> Features:
         """(texts, width). Batches are of texts of similar length, so that little is spent on padding."""
@@ -69,10 +69,10 @@ def load(model: str, weights: str) -> tuple[Any, Any]:
     from transformers.utils import logging
 
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    name = str(Path(model).resolve()) if Path(model).is_dir() else model
+    name = str(local(model).resolve()) if local(model).is_dir() else model
     try:
         tokenizer = AutoTokenizer.from_pretrained(name)
-        network = AutoModel.from_pretrained(name, dtype=torch.float32).eval()
+        network = AutoModel.from_pretrained(name, dtype=torch.float32, use_safetensors=True).eval()
     except (OSError, ValueError, ImportError) as error:
         reason = str(error).strip().splitlines()[0]
         raise LearnerError(

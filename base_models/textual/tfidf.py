@@ -129,7 +129,7 @@ class Tfidf:
         self, features: csr_matrix, labels: Codes, weights: npt.NDArray[np.float64], held: npt.NDArray[np.bool_]
     ) -> float:
         classes = int(labels.max()) + 1
-        if held.all() or not held.any():
+        if len(np.unique(labels)) < 2 or held.all() or not held.any():
             return self.strengths[0]
         models = self._regress(features[~held], labels[~held], weights[~held], self.strengths, classes)
         losses = [

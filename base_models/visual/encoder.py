@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from base_models.visual.views import RESAMPLING, Preprocessing, Views, make_views
-from base_models.weights import identity, local_files
+from base_models.weights import identity, local, local_files
 from ensemble.errors import LearnerError
 from ensemble.files import fingerprint
 from ensemble.images import Unreadable, open_image
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 Features = npt.NDArray[np.float32]
 POSTS_AT_ONCE = 4
+FEATURES = 1  # of our own preprocessing; raise it when the same image gives other features
 
 
 class ImageEncoder:
@@ -36,7 +37,7 @@ class ImageEncoder:
 
     def key(self) -> str:
         """Fingerprint of everything that decides the features but the images."""
-        return "image-" + fingerprint([identity(self.model), self.views, self.layer])
+        return "image-" + fingerprint([FEATURES, identity(self.model), self.views, self.layer])
 
     def encode(self, paths: Sequence[Path]) -> Features:
         """(images, width) mean features over the views; NaN where an image cannot be read.
@@ -44,43 +45,32 @@ class ImageEncoder:
         Under a linear softmax probe, the mean of features gives the same probabilities as the renormalised mean of
         the views' log-probabilities: the normalisers are constant over classes.
         """
-        parts = []
+        how, run = load(self.model, fingerprint([identity(self.model), self.layer]), self.layer, self.folder)
+        chunks = [paths[start : start + POSTS_AT_ONCE] for start in range(0, len(paths), POSTS_AT_ONCE)]
         with ThreadPoolExecutor(1) as pool:  # decode the next images while these are encoded
-            for batch in _one_ahead(pool, self._load, list(_chunks(paths, POSTS_AT_ONCE))):
-                parts.append(self._encode_views(batch))
-        return np.concatenate(parts)
+            decode = partial(_views_of_all, how=how, count=self.views)
+            return np.concatenate([_mean_over_views(run, how, views) for views in _one_ahead(pool, decode, chunks)])
 
-    def _load(self, paths: Sequence[Path]) -> list[Views | None]:
-        return [self._views_of(path) for path in paths]
 
-    def _views_of(self, path: Path) -> Views | None:
-        try:
-            return make_views(open_image(path), self.preprocessing, self.views)
-        except Unreadable:
-            return None
+def _views_of_all(paths: Sequence[Path], how: Preprocessing, count: int) -> list[Views | None]:
+    return [_views_of(path, how, count) for path in paths]
 
-    def _encode_views(self, batch: list[Views | None]) -> Features:
-        readable = [views for views in batch if views is not None]
-        height, width = self.preprocessing.size
-        pixels = np.concatenate(readable) if readable else np.zeros((1, 3, height, width), dtype=np.float32)
-        encoded = self._run(pixels)
-        features = np.full((len(batch), encoded.shape[1]), np.nan, dtype=np.float32)
-        if readable:
-            known = [position for position, views in enumerate(batch) if views is not None]
-            features[known] = encoded.reshape(len(readable), self.views, -1).mean(axis=1)
-        return features
 
-    @property
-    def preprocessing(self) -> Preprocessing:
-        return self._loaded[0]
+def _views_of(path: Path, how: Preprocessing, count: int) -> Views | None:
+    try:
+        return make_views(open_image(path), how, count)
+    except Unreadable:
+        return None
 
-    @property
-    def _run(self) -> "Run":
-        return self._loaded[1]
 
-    @property
-    def _loaded(self) -> "tuple[Preprocessing, Run]":
-        return load(self.model, fingerprint([identity(self.model), self.layer]), self.layer, self.folder)
+def _mean_over_views(run: "Run", how: Preprocessing, batch: list[Views | None]) -> Features:
+    readable = [views for views in batch if views is not None]
+    encoded = run(np.concatenate(readable) if readable else np.zeros((1, 3, *how.size), dtype=np.float32))
+    features = np.full((len(batch), encoded.shape[1]), np.nan, dtype=np.float32)
+    if readable:
+        known = [position for position, views in enumerate(batch) if views is not None]
+        features[known] = encoded.reshape(len(readable), len(readable[0]), -1).mean(axis=1)
+    return features
 
 
 @lru_cache(maxsize=2)
@@ -104,7 +94,7 @@ def load(model: str, weights: str, layer: int | None, folder: Path | None) -> "t
 def _network(model: str) -> Any:
     import timm
 
-    name = f"local-dir:{Path(model).resolve()}" if local_files(model) else model
+    name = f"local-dir:{local(model).resolve()}" if local_files(model) else model
     try:
         return timm.create_model(name, pretrained=True, num_classes=0).eval()
     except Exception as error:  # timm and the hub client raise a dozen kinds
@@ -131,11 +121,6 @@ def one_layer(network: Any, layer: int) -> Any:
             return maps[0].mean(dim=(2, 3))
 
     return Layer().eval()
-
-
-def _chunks(items: Sequence[Path], size: int) -> Iterator[Sequence[Path]]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
 
 
 def _one_ahead(

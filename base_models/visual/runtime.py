@@ -16,6 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from ensemble.files import unwritable
+
 Views = npt.NDArray[np.float32]
 Features = npt.NDArray[np.float32]
 Run = Callable[[Views], Features]
@@ -31,14 +33,23 @@ def make_runtime(network: Any, size: tuple[int, int], kept: Path | None) -> Run:
         return eager(network, torch.device("cuda"))
     try:
         with tempfile.TemporaryDirectory() as scratch:
-            path = kept or Path(scratch) / "encoder.onnx"
-            if not path.exists():
-                export(network, size, path)
-            return onnx_session(path)
+            return _exported(network, size, kept or Path(scratch) / "encoder.onnx")
+    except OSError as error:  # a full disk is no reason to go on with other bits
+        raise unwritable(Path(error.filename or kept or "."), error) from error
     except Exception as error:  # the exporter raises whatever the network's own code does
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         log.warning("No ONNX export (%s); the encoder runs in eager PyTorch, slower.", reason)
         return eager(network, torch.device("cpu"))
+
+
+def _exported(network: Any, size: tuple[int, int], path: Path) -> Run:
+    if path.exists():
+        try:
+            return onnx_session(path)
+        except Exception:  # damaged, or of another version: made again
+            path.unlink()
+    export(network, size, path)
+    return onnx_session(path)
 
 
 def eager(network: Any, device: torch.device) -> Run:

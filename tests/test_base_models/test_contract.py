@@ -65,7 +65,7 @@ def test_a_loaded_learner_predicts_what_the_saved_one_did(make, posts: Dataset, 
     assert (loaded.predict_proba(held) == learner.predict_proba(held)).all()
 
 
-@pytest.mark.parametrize("kept", [("negative", "positive"), ("neutral",)])
+@pytest.mark.parametrize("kept", [("negative", "positive"), ("negative",), ("neutral",)])
 def test_a_class_absent_from_the_fit_rows_still_has_its_column(make, posts: Dataset, kept: tuple[str, ...]) -> None:  # type: ignore[no-untyped-def]
     train, held = train_and_held(posts)
     learner = make()
