@@ -108,8 +108,8 @@ def solve(left: Floats, scale: Floats, targets: Floats, weights: Floats, penalti
     ``left`` (rows, rank) has orthonormal columns, ``targets`` is (rows, classes) one-hot, ``weights`` (rows, problems).
     Returns coefficients of ``left`` (rank, problems, classes) and intercepts (problems, classes). Accelerated gradient
     descent with restarts: the softmax Hessian is at most one half, so in this basis its bound is diagonal and gives
-    the step without a line search (Boehning 1992; O'Donoghue and Candes 2015). A problem stops when its largest step
-    is below TOLERANCE of its largest score.
+    the step without a line search (Boehning 1992; O'Donoghue and Candes 2015). All problems
+    stop when the step of each is below TOLERANCE of its coefficients, or after STEPS.
     """
     rows, classes = targets.shape
     problems = weights.shape[1]

@@ -11,7 +11,6 @@ probabilities are left under ``benchmarks/predictions/<name>/<learner>/``.
 import argparse
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -19,6 +18,9 @@ import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 STAGES = ("data", "train-base", "stack", "submit")
 PUBLISHED = Path(__file__).parent / "predictions"
@@ -48,13 +50,17 @@ def encoders(shared: Path) -> list[str]:
 
 
 def seconds_by_task(run: Path) -> dict[str, float]:
-    """What the learners of each task took; the first one pays for the encoders."""
+    """What the learners of each task took, in the order they were trained; the first one pays for the encoders."""
     found: dict[str, float] = {}
-    for report in run.glob("base/*/*/report.json"):
+    for report in sorted(run.glob("base/*/*/report.json"), key=first_written):
         record: dict[str, Any] = json.loads(report.read_text())
         task = unquote(report.parent.name)
         found[task] = found.get(task, 0.0) + record["seconds"]
-    return dict(sorted(found.items(), key=lambda item: -item[1]))
+    return found
+
+
+def first_written(report: Path) -> int:
+    return (report.parent / "seed-0" / "fold-0" / "done.json").stat().st_mtime_ns
 
 
 def publish(run: Path, name: str) -> None:
@@ -63,7 +69,11 @@ def publish(run: Path, name: str) -> None:
         target = PUBLISHED / name / folder.parent.name
         target.mkdir(parents=True, exist_ok=True)
         for part in ("oof", "test"):
-            shutil.copy(folder / f"{part}.parquet", target / f"{folder.name}.{part}.parquet")
+            table = pq.read_table(folder / f"{part}.parquet")
+            single = [pa.float32() if pa.types.is_floating(f.type) else f.type for f in table.schema]
+            names = zip(table.schema.names, single, strict=True)
+            schema = pa.schema([pa.field(name, kind) for name, kind in names], metadata=table.schema.metadata)
+            pq.write_table(table.cast(schema), target / f"{folder.name}.{part}.parquet", compression="zstd")
 
 
 def main() -> None:
@@ -100,8 +110,6 @@ def main() -> None:
 
 
 def count_rows(folder: Path) -> int:
-    import pyarrow.parquet as pq
-
     return int(pq.read_metadata(folder / "cold" / "folds.parquet").num_rows)
 
 

@@ -107,6 +107,7 @@ def train_base(
     session = Session(config, set, quiet)
     run = session.run
     specs, tasks = run.some_specs(learner), run.some_tasks(task)
+    session.record()
     failures = train(run, list_work(run, specs, tasks, fold), session.track)
     failed = [{"job": str(failure.job), "reason": failure.reason} for failure in failures]
     _show({"learners": finished(run, specs, tasks), "failures": failed}, print_trained, as_json)
@@ -222,6 +223,6 @@ def learners(as_json: AsJson = False) -> None:
 
 def _show(result: dict[str, Any], table: Any, as_json: bool) -> None:
     if as_json:
-        print(json.dumps(result, indent=1, ensure_ascii=False))
+        print(json.dumps(result, indent=1, ensure_ascii=False, allow_nan=False))
     else:
         table(result)

@@ -1,5 +1,6 @@
 """The `ensemble` command: runs a subcommand and turns its end into a line and an exit code."""
 
+import os
 import sys
 import warnings
 from typing import NoReturn
@@ -17,7 +18,11 @@ def main() -> NoReturn:
         code = app(standalone_mode=False) or 0
         if code == INTERRUPTED:  # the argument parser's way of saying KeyboardInterrupt
             raise KeyboardInterrupt
+        sys.stdout.flush()
         sys.exit(code)
+    except BrokenPipeError:  # `ensemble data | head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
     except EnsembleError as error:
         _fail(str(error), USER)
     except KeyboardInterrupt:

@@ -18,9 +18,7 @@ class Bars:
         self._progress: Progress | None = None
 
     def __call__(self, items: Iterable[Item], label: str, total: int) -> Iterator[Item]:
-        if total == 0:
-            return
-        if not self._console.is_terminal:
+        if total == 0 or not self._console.is_terminal:
             yield from items
             print(f"  {total} {label}", file=sys.stderr, flush=True)
             return

@@ -38,6 +38,7 @@ class Session:
     def _scanned(self) -> Any:
         from ensemble.adapters import ADAPTERS
         from ensemble.errors import DataError
+        from ensemble.files import fingerprint
         from ensemble.registry import bind, resolve
         from ensemble.scan import scan
 
@@ -46,14 +47,16 @@ class Session:
         if not section.root.is_dir():
             raise DataError(f"data.root: the folder {section.root} does not exist.")
         data = read(root=section.root)
-        return scan(self._with_metrics(data), self.store.scan, self.track)
+        looks = f"images-{fingerprint(str(data.root.resolve()))}.parquet"
+        return scan(self._with_metrics(data), self.config.run.cache / looks, self.track)
 
     def _with_metrics(self, data: Any) -> Any:
         from ensemble.metrics import metric_named
 
         metrics = self.config.stack.metrics
         for name, metric in metrics.items():
-            data.task(name), metric_named(metric)
+            data.task(name)
+            metric_named(metric)
         tasks = tuple(replace(task, metric=metrics.get(task.name, task.metric)) for task in data.tasks)
         return replace(data, tasks=tasks)
 
@@ -72,7 +75,7 @@ class Session:
         from ensemble.features import FeatureCache
         from ensemble.folds import FoldSettings
         from ensemble.learner import make_learner, source_files
-        from ensemble.run import Run, Spec, bind_folds, write_record
+        from ensemble.run import Run, Spec, bind_folds
 
         config = self.config
         specs = [Spec(name, base.learner, base.params) for name, base in config.base.items()]
@@ -84,5 +87,10 @@ class Session:
             self.store, plan.with_groups(self.data), plan, LEARNERS, tuple(specs), tuple(config.run.seeds), cache,
             config.run.keep_models,
         )  # fmt: skip
-        write_record(run, config.model_dump(mode="json") | {"threads": config.threads})
         return run
+
+    def record(self) -> None:
+        """Write into the run folder what it was made with."""
+        from ensemble.run import write_record
+
+        write_record(self.run, self.config.model_dump(mode="json") | {"threads": self.config.threads})

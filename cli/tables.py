@@ -47,7 +47,7 @@ def print_audit(found: Mapping[str, Any]) -> None:
     encodings = ", ".join(f"{name} {count:,}" for name, count in texts["encodings"].items())
     facts = [
         ("texts missing", f"{texts['missing']:,}"),
-        ("text encodings", encodings or "one table"),
+        ("text encodings", encodings),
         ("images missing", _with_first(images["missing"], images["missing_first"])),
         ("images unreadable", _with_first(images["unreadable"], images["unreadable_first"])),
         ("image modes", ", ".join(f"{mode} {count:,}" for mode, count in images["modes"].items())),
@@ -123,6 +123,11 @@ def print_stacks(result: Mapping[str, Any]) -> None:
         columns = [f"{name} [95 %]" for name in result["subtasks"]]
         rows = [[model, *(interval(scores.get(model)) for scores in result["subtasks"].values())] for model in models]
         table(f"subtasks, out of fold on {result['rows']:,} rows, {result['folds']} folds", ["", *columns], rows)
+    if len(result["columns"]) > len(result["subtasks"]):
+        rows = [
+            [name, interval(entry["plain mean"]), interval(entry["stack"])] for name, entry in result["columns"].items()
+        ]
+        table("column by column", ["", "plain mean [95 %]", "stack [95 %]"], rows)
 
 
 def _print_stack(report: Mapping[str, Any], folds: int) -> None:
@@ -141,10 +146,18 @@ def _print_stack(report: Mapping[str, Any], folds: int) -> None:
     if report["unknown_folds"]:
         line("* imported with unknown folds: its score, and any stack with it, may be optimistic.")
     if "test" in report:
-        rows = [[name, *card_row(card)] for name, card in report["test"].items()]
-        title = f"{report['task']}: the labelled test part, {report['test']['stack']['rows']:,} rows that no fold held"
-        table(title, ["", *CARD_COLUMNS], rows)
+        _print_test_part(report["task"], report["test"])
     line("")
+
+
+def _print_test_part(task: str, part: Mapping[str, Any]) -> None:
+    rows = [[name, *card_row(card)] for name, card in part["cards"].items()]
+    if part["copies_in_training"]:
+        rows.append(["stack, without copies", *card_row(part["stack_without_copies"])])
+    title = f"{task}: the labelled test part, {part['cards']['stack']['rows']:,} rows that no fold held"
+    table(title, ["", *CARD_COLUMNS], rows)
+    if part["copies_in_training"]:
+        line(f"{part['copies_in_training']:,} of these rows have a copy among the training rows.")
 
 
 def _spoken(name: str) -> str:
@@ -153,8 +166,8 @@ def _spoken(name: str) -> str:
 
 def print_submission(result: Mapping[str, Any]) -> None:
     line(f"Wrote {result['file']}: {result['rows']:,} rows in the {result['format']} format, linted.")
-    for binary, rule in result["rules"].items():
-        line(f"{binary} and {binary}_degree agree by the rule: {rule}.")
+    for pair, rule in result["rules"].items():
+        line(f"{pair} agree by the rule: {rule}.")
     rows = [[name, scored["metric"], interval(scored)] for name, scored in result["oof"].items()]
     title = f"what labels made this way score out of fold ({result['oof_rows']:,} rows, {result['folds']} folds)"
     table(title, ["", "metric", "score [95 %]"], rows)

@@ -93,6 +93,11 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
     for name in config.base:
         if not NAME.fullmatch(name):
             raise ConfigError(f"{path}: base learner name {name!r} must be letters, digits, '_', '-', '.'.")
+    folded = [name.casefold() for name in config.base]
+    if len(set(folded)) < len(folded):
+        raise ConfigError(
+            f"{path}: base learners {list(config.base)} differ in case only; some file systems do not tell."
+        )
     return config
 
 

@@ -31,6 +31,8 @@ class Task:
             raise DataError(f"Task {self.name!r} needs at least two distinct classes, got {list(self.classes)}.")
         if {"id", "fold"} & set(self.classes):
             raise DataError(f"Task {self.name!r} has a class named 'id' or 'fold', a column of every probability file.")
+        if self.name in ("", ".", ".."):
+            raise DataError(f"A task cannot be named {self.name!r}; name it after what it asks.")
         if self.name in RESERVED:
             raise DataError(f"Task {self.name!r} has the name of a column of the table; rename the task.")
 

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 
 from ensemble.data import TRAIN, Codes, Dataset
-from ensemble.errors import FoldError, some
+from ensemble.errors import DataError, FoldError, StoreError, some
 from ensemble.files import fingerprint, read_json, read_table, write_json, write_table
 
 OUTSIDE = -1  # the fold of rows that no fold holds: the test file, and a labelled test part
@@ -35,11 +35,13 @@ class FoldSettings:
 class FoldPlan:
     """``frame`` has one row per post, in table order: ``id``, ``fold`` (OUTSIDE or 0..k-1), ``group``, ``digest``.
 
-    ``digest`` is of the row's content and labels, so that a changed table is noticed and the row named.
+    ``digest`` is of the row's content and labels, so that a changed table is noticed and the row named; ``tasks`` are
+    the names of the label columns.
     """
 
     settings: FoldSettings
     frame: pd.DataFrame
+    tasks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         inside = self.frame[self.frame["fold"] != OUTSIDE]
@@ -70,9 +72,10 @@ class FoldPlan:
         return np.flatnonzero(self.fold == fold)
 
     def fingerprint(self) -> str:
-        """Equal for plans that hold out the same rows together, whatever the order of the table."""
-        rows = sorted(zip(self.frame["id"], self.frame["fold"].tolist(), strict=True))
-        return fingerprint(rows)
+        """Equal for plans that hold out and group the same rows together, whatever the order of the table."""
+        frame = self.frame.sort_values("id")
+        groups = pd.factorize(frame["group"])[0].tolist()
+        return fingerprint(list(zip(frame["id"], frame["fold"].tolist(), groups, strict=True)))
 
     def with_groups(self, data: Dataset) -> Dataset:
         """The dataset, knowing which rows are copies of one another."""
@@ -80,7 +83,7 @@ class FoldPlan:
 
     def ordered(self, data: Dataset) -> "FoldPlan":
         """The same plan with its rows in the order of the table, which may have been sorted anew."""
-        return FoldPlan(self.settings, self.frame.set_index("id").loc[list(data.ids)].reset_index())
+        return replace(self, frame=self.frame.set_index("id").loc[list(data.ids)].reset_index())
 
     def check(self, data: Dataset, settings: FoldSettings) -> None:
         """Raises FoldError naming the first differences if the settings or the table are not those of the plan."""
@@ -90,6 +93,11 @@ class FoldPlan:
                     f"This run's fold plan has {name} = {was}, the configuration says {vars(settings)[name]}. "
                     "A plan is never redrawn: restore the setting or choose another run folder."
                 )
+        if self.tasks != data.task_names:
+            raise FoldError(
+                f"This run's folds were made for the tasks {list(self.tasks)}, the table has {list(data.task_names)}. "
+                "Restore the tasks or choose another run folder."
+            )
         planned = dict(zip(self.frame["id"], self.frame["digest"], strict=True))
         present = dict(zip(data.ids, row_digests(data), strict=True))
         differences = {
@@ -106,13 +114,19 @@ class FoldPlan:
 
     def write(self, path: Path) -> None:
         write_table(path, pa.Table.from_pandas(self.frame, preserve_index=False).replace_schema_metadata(None))
-        write_json(path.with_suffix(".json"), vars(self.settings) | {"fingerprint": self.fingerprint()})
+        write_json(
+            path.with_suffix(".json"),
+            vars(self.settings) | {"tasks": list(self.tasks), "fingerprint": self.fingerprint()},
+        )
 
     @classmethod
     def read(cls, path: Path) -> "FoldPlan":
         record = read_json(path.with_suffix(".json"))
-        recorded = record.pop("fingerprint", None)
-        plan = cls(FoldSettings(**record), read_table(path).to_pandas())
+        recorded, tasks = record.pop("fingerprint", None), record.pop("tasks", [])
+        try:
+            plan = cls(FoldSettings(**record), read_table(path).to_pandas(), tuple(tasks))
+        except (TypeError, KeyError) as error:
+            raise StoreError(f"{path} or its .json is damaged ({error}); restore it, or start another run.") from error
         if plan.fingerprint() != recorded:
             raise FoldError(f"{path} was edited after it was made; a plan is never redrawn.")
         return plan
@@ -132,9 +146,12 @@ def make_plan(data: Dataset, group: Codes, settings: FoldSettings) -> FoldPlan:
     shares = [settings.test_fraction] + [rest / settings.k] * settings.k
     labels = [data.labels(task)[train] for task in data.tasks]
     classes = [len(task.classes) for task in data.tasks]
+    for task, codes in zip(data.tasks, labels, strict=True):
+        if len(np.unique(codes[codes >= 0])) < 2:
+            raise DataError(f"Task {task.name!r} has fewer than two classes among the {len(train)} training rows.")
     fold[train] = distribute(labels, classes, group[train], shares, settings.seed) - 1
     frame = pd.DataFrame({"id": data.ids, "fold": fold, "group": group, "digest": row_digests(data)})
-    return FoldPlan(settings, frame)
+    return FoldPlan(settings, frame, data.task_names)
 
 
 def distribute(

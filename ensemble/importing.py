@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
-from ensemble.adapters.tables import read_frame
+from ensemble.adapters.tables import ids, read_frame
 from ensemble.config import NAME
 from ensemble.data import Task
 from ensemble.errors import PredictionsError, some
@@ -54,7 +54,9 @@ def import_predictions(
 
 
 def _read(path: Path, task: Task) -> pd.DataFrame:
-    return read_frame(path, ["id", *task.classes])
+    frame = read_frame(path, ["id", *task.classes])
+    frame["id"] = ids(frame["id"], path)
+    return frame
 
 
 def _take(predictions: Predictions, ids: Any, path: Path) -> Predictions:
@@ -77,7 +79,7 @@ def _check_folds(run: Run, frame: pd.DataFrame, path: Path) -> str:
             f"{path}: its folds are not this run's; {len(moved):,} rows are held out with others: {some(moved)}. "
             "Train on the run's folds.parquet, or declare --unknown-folds."
         )
-    recorded = _metadata(path).get("folds")
+    recorded = _recorded_folds(path)
     if recorded == run.plan.fingerprint():
         return "run"
     found = f"of another plan ({recorded})" if recorded else "not said (no 'fold' column)"
@@ -91,8 +93,7 @@ def _moved(inside: pd.DataFrame, theirs: dict[str, str]) -> list[str]:
     return [str(row) for row in table.loc[table["theirs"] != table["fold"].map(usual), "id"]]
 
 
-def _metadata(path: Path) -> dict[str, str]:
-    if path.suffix != ".parquet":
-        return {}
-    metadata = pq.read_schema(path).metadata or {}
-    return {key.decode(): value.decode() for key, value in metadata.items() if key != b"ARROW:schema"}
+def _recorded_folds(path: Path) -> str | None:
+    """The fold plan's fingerprint in the metadata that our own files have."""
+    metadata = (pq.read_schema(path).metadata or {}) if path.suffix == ".parquet" else {}
+    return metadata[b"folds"].decode("utf-8", "replace") if b"folds" in metadata else None

@@ -12,7 +12,7 @@ import numpy as np
 
 from ensemble.data import Task
 from ensemble.errors import EnsembleError, FoldError, LearnerError, StoreError
-from ensemble.files import unwritable, write_json
+from ensemble.files import read_json, unwritable, write_json
 from ensemble.predictions import Predictions, concatenate, mean
 from ensemble.progress import Track, silent
 from ensemble.run import Run, Spec
@@ -22,7 +22,6 @@ from ensemble.store import (
     FAILED,
     REPORT,
     Job,
-    check,
     clear,
     read_predictions,
     seal,
@@ -79,13 +78,11 @@ def train(run: Run, work: Sequence[Work], track: Track = silent) -> list[Failure
                 failures += _attempt(run, item)
             else:
                 elsewhere.append(item)
-    for item in track(elsewhere, "jobs of another process", len(elsewhere)):
+    for item in track(elsewhere, "jobs of another process", len(elsewhere)) if elsewhere else ():
         with run.store.claim(item.job, wait=True):
             failures += _attempt(run, item)
-    failed = {(failure.job.learner, failure.job.task) for failure in failures}
-    for spec, task in _finished(run, work):
-        if (spec.name, task.name) not in failed:
-            combine(run, spec, task)
+    for spec, task in _pairs(work):
+        combine(run, spec, task)
     return failures
 
 
@@ -141,7 +138,7 @@ def run_job(run: Run, item: Work) -> None:
     seal(folder, DONE, item.made_of, seconds=round(time.monotonic() - started, 3))
 
 
-def _finished(run: Run, work: Iterable[Work]) -> list[tuple[Spec, Task]]:
+def _pairs(work: Iterable[Work]) -> list[tuple[Spec, Task]]:
     """Learner and task pairs touched by this work."""
     return list({(item.spec.name, item.task.name): (item.spec, item.task) for item in work}.values())
 
@@ -168,7 +165,7 @@ def combine(run: Run, spec: Spec, task: Task) -> bool:
         oof = mean(by_seed).take(inside.ids)
         test = mean([read_predictions(run.store.job(item.job), "test", task) for item in work])
         write_predictions(folder, {"oof": oof, "test": test}, made_of)
-        seconds = sum(check(run.store.job(item.job), DONE, None, "")["seconds"] for item in work)
+        seconds = sum(read_json(run.store.job(item.job) / DONE)["seconds"] for item in work)
         card = score_card(task, oof, inside, run.plan.fold[run.plan.inside])
         seal(folder, REPORT, made_of, seconds=round(seconds, 3), folds="run", oof=card)
     return True

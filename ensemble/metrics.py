@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -149,13 +150,19 @@ def bootstrap(metric: Metric, labels: Codes, values: Probabilities, groups: Code
     count = int(local.max()) + 1
     known = labels >= 0
     labels, values, local = labels[known], values[known], local[known]
-    random = np.random.default_rng(seed)
     draws = []
-    for _ in range(DRAWS // CHUNK):
-        drawn = random.integers(count, size=(CHUNK, count)) + count * np.arange(CHUNK)[:, None]
-        of_group = np.bincount(drawn.ravel(), minlength=CHUNK * count).reshape(CHUNK, count)
+    for chunk in range(DRAWS // CHUNK):
+        of_group = _drawn(count, seed, chunk)
         draws.append(metric.score(labels, values, of_group[:, local].astype(np.float64)))
     return np.concatenate(draws)
+
+
+@lru_cache(maxsize=DRAWS // CHUNK)
+def _drawn(count: int, seed: int, chunk: int) -> npt.NDArray[np.uint16]:
+    """(CHUNK, count) how often each group is drawn; the next metric on the same rows asks for the same."""
+    drawn = np.random.default_rng([seed, chunk]).integers(count, size=(CHUNK, count))
+    flat = drawn + count * np.arange(CHUNK)[:, None]
+    return np.bincount(flat.ravel(), minlength=CHUNK * count).reshape(CHUNK, count).astype(np.uint16)
 
 
 def interval(draws: Floats) -> tuple[float, float]:

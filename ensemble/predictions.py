@@ -58,10 +58,10 @@ class Predictions:
         return np.asarray(self.values.argmax(axis=1), dtype=np.int64)
 
     def write(self, path: Path, made_of: Mapping[str, str]) -> None:
-        """Parquet with ``id`` and one float32 column per class; task, class order and ``made_of`` in its metadata."""
+        """Parquet with ``id`` and one float64 column per class; task, class order and ``made_of`` in its metadata."""
         columns = {"id": pa.array(self.ids, type=pa.string())}
         for position, name in enumerate(self.task.classes):
-            columns[name] = pa.array(self.values[:, position].astype(np.float32))
+            columns[name] = pa.array(self.values[:, position])
         metadata = {"task": self.task.name, "classes": "\x1f".join(self.task.classes), **made_of}
         write_table(path, pa.table(columns).replace_schema_metadata(metadata))
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 from ensemble.data import Dataset, Task
 from ensemble.duplicates import find_duplicates
@@ -91,27 +91,31 @@ class Run:
         return self.data.tasks[0] if name is None else self.data.task(name)
 
     def imported(self, task: Task) -> list[str]:
-        """Names of learners whose probabilities for a task were made elsewhere."""
-        folders = sorted((self.store.root / "base").glob("*/*"))
-        return [
-            unquote(folder.parent.name)
-            for folder in folders
-            if folder == self.store.base(unquote(folder.parent.name), task.name)
-            and (folder / REPORT).is_file()
-            and read_json(folder / REPORT)["made_of"].get("learner") == IMPORTED
-        ]
+        """Names of learners whose probabilities for a task were made elsewhere; a damaged one is among them, so that it
+        is refused and not forgotten."""
+        ours = {spec.name for spec in self.specs}
+        folders = [self.store.base(path.name, task.name) for path in sorted((self.store.root / "base").glob("*"))]
+        return [f.parent.name for f in folders if f.parent.name not in ours and _is_imported(f / REPORT)]
 
     def base_record(self, name: str, task: Task) -> dict[str, Any]:
         """The checked record of a learner's finished results for a task; raises StoreError where there are none."""
         folder = self.store.base(name, task.name)
-        if name in self.imported(task):
-            facts = check(folder, REPORT, None, "import it again")
-            difference = first_difference({key: facts["made_of"][key] for key in self.identity}, self.identity)
-            if difference:
-                raise StoreError(f"{folder} is of another run: {difference}; import it again.")
-            return facts
-        made_of = {**self.made_of(self.spec(name), task), "seeds": list(self.seeds)}
-        return check(folder, REPORT, made_of, f"run `ensemble train-base --learner {name} --task {task.name}`")
+        if any(spec.name == name for spec in self.specs):
+            made_of = {**self.made_of(self.spec(name), task), "seeds": list(self.seeds)}
+            return check(folder, REPORT, made_of, f"run `ensemble train-base --learner {name} --task {task.name}`")
+        facts = check(folder, REPORT, None, "import it again")
+        made = facts.get("made_of", {})
+        difference = first_difference({key: made.get(key) for key in self.identity}, self.identity)
+        if difference:
+            raise StoreError(f"{folder} is of another run: {difference}; import it again.")
+        return facts
+
+
+def _is_imported(report: Path) -> bool:
+    try:
+        return report.is_file() and read_json(report).get("made_of", {}).get("learner") == IMPORTED
+    except StoreError:
+        return True
 
 
 def bind_folds(store: Store, data: Dataset, seen: Scan, settings: FoldSettings) -> FoldPlan:

@@ -12,12 +12,13 @@ import pandas as pd
 import pyarrow as pa
 
 from ensemble.data import Dataset
-from ensemble.errors import StoreError
+from ensemble.errors import DataError, StoreError
 from ensemble.files import read_table, write_table
-from ensemble.images import HASH_SIDE, inside, look
+from ensemble.images import HASH_SIDE, Look, inside, look
 from ensemble.progress import Track, silent
 
 COLUMNS = ("path", "size", "modified", "hash", "thumbnail", "width", "height", "mode", "frames", "problem")
+MAX_BYTES = 256_000_000
 Thumbnails = npt.NDArray[np.uint8]
 
 
@@ -47,6 +48,8 @@ def scan(data: Dataset, kept: Path | None = None, track: Track = silent) -> tupl
     paths = [inside(data.root, path, row) for row, path in zip(data.ids, data.images, strict=True) if path is not None]
     known = _read_kept(kept)
     stamps = {path: _stamp(path) for path in paths}
+    if len(stamps) > 1 and all(stamp == (-1, -1) for stamp in stamps.values()):
+        raise DataError(f"None of the {len(paths):,} images is there; the first would be {paths[0]}.")
     new = [path for path in stamps if (str(path), *stamps[path]) not in known]
     for entry in track(_entries(new, stamps), "images scanned", len(new)):
         known[entry[:3]] = entry
@@ -68,8 +71,11 @@ def _entries(paths: list[Path], stamps: dict[Path, tuple[int, int]]) -> Iterator
     def entry(path: Path) -> Entry:
         if stamps[path] == (-1, -1):
             return (str(path), -1, -1, None, None, 0, 0, "", 0, "no such file")
-        raw = path.read_bytes()
-        seen = look(raw)
+        try:
+            raw = path.read_bytes() if stamps[path][0] <= MAX_BYTES else b""
+        except OSError as error:
+            return (str(path), *stamps[path], None, None, 0, 0, "", 0, f"cannot be read ({error.strerror})")
+        seen = look(raw) if raw else Look(None, problem=f"empty, or over {MAX_BYTES:,} bytes")
         thumbnail = None if seen.thumbnail is None else seen.thumbnail.tobytes()
         return (str(path), *stamps[path], hashlib.sha256(raw).hexdigest(), thumbnail, *astuple(seen)[1:])
 

@@ -41,10 +41,10 @@ def score_card(task: Task, predictions: Predictions, data: Dataset, fold: Codes 
         "confusion": counts.astype(int).tolist(),
     }
     for name, metric in METRICS.items():
-        card["metrics"][name] = _finite(value=score(metric, labels, aligned.values))
+        card["metrics"][name] = finite(value=score(metric, labels, aligned.values))
         if name in (task.metric, *ALWAYS):
             low, high = interval(bootstrap(metric, labels, aligned.values, groups))
-            card["metrics"][name] |= _finite(low=low, high=high)
+            card["metrics"][name] |= finite(low=low, high=high)
     if fold is not None:
         card["folds"] = _per_fold(task, aligned, labels, fold)
     return card
@@ -56,9 +56,9 @@ def _per_fold(task: Task, predictions: Predictions, labels: Codes, fold: Codes) 
     known = [value for value in values if np.isfinite(value)]
     mean = float(np.mean(known)) if known else np.nan
     std = float(np.std(known, ddof=1)) if len(known) > 1 else np.nan
-    return {"values": [v if np.isfinite(v) else None for v in values], **_finite(mean=mean, std=std)}
+    return {"values": [v if np.isfinite(v) else None for v in values], **finite(mean=mean, std=std)}
 
 
-def _finite(**values: float) -> dict[str, float | None]:
+def finite(**values: float) -> dict[str, float | None]:
     """JSON knows no NaN: a score that does not exist is null."""
     return {name: value if np.isfinite(value) else None for name, value in values.items()}

@@ -52,10 +52,6 @@ class Store:
         return self.root / "run.json"
 
     @property
-    def scan(self) -> Path:
-        return self.root / "images.parquet"
-
-    @property
     def submission(self) -> Path:
         return self.root / "submission"
 
@@ -105,7 +101,8 @@ def write_predictions(folder: Path, parts: Mapping[str, Predictions], made_of: M
 
 def seal(folder: Path, record: str, made_of: MadeOf, **facts: Any) -> None:
     """Write the record that makes the folder complete."""
-    files = {path.name: file_hash(path) for path in sorted(folder.glob("*.parquet"))}
+    kept = sorted([*folder.glob("*.parquet"), *folder.glob("model/*")])
+    files = {path.relative_to(folder).as_posix(): file_hash(path) for path in kept}
     write_json(folder / record, {"made_of": dict(made_of), "files": files, **facts})
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ensemble.data import TEST, Codes, Dataset
-from ensemble.errors import SubmissionError, some, unknown
+from ensemble.errors import DataError, SubmissionError, some, unknown
 from ensemble.predictions import Predictions
 
 
@@ -55,9 +55,8 @@ def make_submission(name: str, handed: Handed) -> tuple[str, str]:
     form = FORMATS[name]
     try:
         text = form.render(handed)
-    except KeyError as error:
-        tasks = list(handed.data.task_names)
-        raise SubmissionError(f"Format {name!r} needs task {error.args[0]!r}; this dataset has {tasks}.") from error
+    except DataError as error:
+        raise SubmissionError(f"Format {name!r} does not fit the data: {error}") from error
     problems = form.lint(text, handed.data)
     if problems:
         raise SubmissionError(f"The {name} file would be refused: {some(problems)}.")
@@ -103,9 +102,9 @@ def lint_mvsa(text: str, data: Dataset) -> list[str]:
 
 def render_hateful_memes(handed: Handed) -> str:
     """``id,proba,label``: the probability that a meme is hateful, and the label."""
-    hateful = handed.probabilities["hateful"].values[:, 1]
-    probabilities = [f"{value:.6f}" for value in hateful]
-    return _csv([("id", "proba", "label"), *zip(handed.ids, probabilities, handed.names("hateful"), strict=True)])
+    labels = handed.names("hateful")
+    probabilities = [f"{value:.6f}" for value in handed.probabilities["hateful"].values[:, 1]]
+    return _csv([("id", "proba", "label"), *zip(handed.ids, probabilities, labels, strict=True)])
 
 
 def lint_hateful_memes(text: str, data: Dataset) -> list[str]:

@@ -22,7 +22,7 @@ def read_text(path: Path) -> tuple[str | None, str]:
     """``(text, encoding)`` of one small file; ``(None, "missing")`` where there is none."""
     try:
         return decode(path.read_bytes())
-    except (FileNotFoundError, IsADirectoryError):
+    except (OSError, ValueError):  # no such file, a folder, a name too long
         return None, "missing"
 
 

@@ -14,7 +14,7 @@ from ensemble.run import Run
 from ensemble.submission import Handed, make_submission, test_rows
 from meta.presence import agree, decode
 from meta.stack import read_stack
-from meta.summary import headline, subtasks
+from meta.summary import headline, labelled_rows, subtasks
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def decide(run: Run, estimators: Sequence[str], learners: Sequence[str]) -> Deci
         decided.oof[binary], decided.oof[degree] = agreed.binary, agreed.degree
         probabilities = decided.probabilities
         decided.test[binary], decided.test[degree] = decode(probabilities[binary], probabilities[degree], agreed.rule)
-        decided.rules[binary] = agreed.rule
+        decided.rules[f"{binary} and {degree}"] = agreed.rule
     return decided
 
 
@@ -66,7 +66,7 @@ def hand_in(
         "file": str(path),
         "format": form,
         "rows": len(rows),
-        "oof_rows": len(run.plan.inside),
+        "oof_rows": labelled_rows(run.data.take(run.plan.inside)),
         "folds": run.plan.settings.k,
         "oof": label_scores(run, decided),
         "rules": decided.rules,
@@ -81,8 +81,8 @@ def label_scores(run: Run, decided: Decisions) -> dict[str, dict[str, Any]]:
         replace(task, metric="macro_f1") if task.metric in ("roc_auc", "log_loss") else task for task in inside.tasks
     )
     one_hot = {name: np.eye(len(inside.task(name).classes))[labels] for name, labels in decided.oof.items()}
-    scored = {name: headline(replace(inside, tasks=tasks), of, one_hot) for name, of in subtasks(inside).items()}
-    metrics = {
-        name: sorted({task.metric for task in tasks if task.name in of}) for name, of in subtasks(inside).items()
-    }
-    return {name: {**value, "metric": ", ".join(metrics[name])} for name, value in scored.items() if value}
+    scores = {}
+    for name, of in subtasks(inside).items():
+        metrics = sorted({task.metric for task in tasks if task.name in of})
+        scores[name] = {**(headline(replace(inside, tasks=tasks), of, one_hot) or {}), "metric": ", ".join(metrics)}
+    return scores

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ensemble.data import Task
+from ensemble.data import Dataset, Task
 from ensemble.metrics import Metric, bootstrap, interval, metric_named, score
 from ensemble.predictions import Predictions
 from ensemble.run import Run
-from ensemble.scoring import score_card
+from ensemble.scoring import finite, score_card
 from ensemble.store import REPORT, check, clear, read_predictions, seal, state, write_predictions
 from meta import META_ESTIMATORS
 from meta.fitting import cross_fit, fit
@@ -69,13 +69,14 @@ def stack_task(run: Run, task: Task, estimators: Sequence[str], learners: Sequen
     fitted = fit(choice.name, table.oof, table.labels, table.classes, task.metric, SEED)
     oof = Predictions(task, table.ids, choice.values)
     test = Predictions(task, table.test_ids, fitted.predict_proba(table.test))
+    report = _report(run, table, records, candidates, choice, oof, test)
     with run.store.lock():
-        clear(folder)
-        write_predictions(folder, {"oof": oof, "test": test}, made)
-        fitted.save(folder / "model")
-        report = _report(run, table, records, candidates, choice, oof, test)
-        seal(folder, REPORT, made, **report)
-    return report
+        if state(folder, REPORT, made)[0] != "done":  # another process may have been faster
+            clear(folder)
+            write_predictions(folder, {"oof": oof, "test": test}, made)
+            fitted.save(folder / "model")
+            seal(folder, REPORT, made, **report)
+        return check(folder, REPORT, made, "")
 
 
 def _report(
@@ -91,7 +92,7 @@ def _report(
     metric = metric_named(task.metric)
     inside, outside = run.data.take(run.plan.inside), run.data.take(run.plan.outside)
     base = {name: score_card(task, table.learner_oof(name), inside, table.fold) for name in table.learners}
-    single = max(base, key=lambda name: metric.sign * (base[name]["metrics"][task.metric]["value"] or -np.inf))
+    single = _best(metric, table, {n: table.learner_oof(n).values for n in table.learners}, table.labels >= 0)
     rivals = {"plain mean": candidates[PLAIN_MEAN], f"best single ({single})": table.learner_oof(single).values}
     report: dict[str, Any] = {
         "task": task.name,
@@ -109,18 +110,28 @@ def _report(
         "against": {name: difference(metric, table, oof.values, values) for name, values in rivals.items()},
     }
     if (outside.labels(task) >= 0).any():  # the labelled test part: looked at only here, after the choice
-        report["test"] = {"stack": score_card(task, test, outside)} | {
-            name: score_card(task, table.learner_test(name), outside) for name in table.learners
-        }
+        report["test"] = _test_part(table, test, inside, outside)
     return report
 
 
-def difference(metric: Metric, table: MetaTable, ours: Floats, theirs: Floats) -> dict[str, float]:
+def _test_part(table: MetaTable, test: Predictions, inside: Dataset, outside: Dataset) -> dict[str, Any]:
+    """Cards of the labelled rows outside the folds; a given test part may hold copies of training rows, so the stack
+    is also scored without these."""
+    copied = outside.frame["group"].isin(set(inside.frame["group"])).to_numpy()
+    cards = {name: score_card(table.task, table.learner_test(name), outside) for name in table.learners}
+    return {
+        "cards": {**cards, "stack": score_card(table.task, test, outside)},
+        "copies_in_training": int((copied & (outside.labels(table.task) >= 0)).sum()),
+        "stack_without_copies": score_card(table.task, test, outside.take(~copied)),
+    }
+
+
+def difference(metric: Metric, table: MetaTable, ours: Floats, theirs: Floats) -> dict[str, float | None]:
     """Ours minus theirs, with the interval of paired bootstrap differences; positive is better."""
     values = metric.sign * (score(metric, table.labels, ours) - score(metric, table.labels, theirs))
     draws = [bootstrap(metric, table.labels, each, table.groups) for each in (ours, theirs)]
     low, high = interval(metric.sign * (draws[0] - draws[1]))
-    return {"value": values, "low": low, "high": high}
+    return finite(value=values, low=low, high=high)
 
 
 def read_stack(

@@ -10,6 +10,7 @@ from ensemble.data import Dataset, Task
 from ensemble.metrics import bootstrap, interval, metric_named, score
 from ensemble.progress import Track, silent
 from ensemble.run import Run
+from ensemble.scoring import finite
 from ensemble.store import read_predictions
 from meta.stack import stack_task
 from meta.table import MetaTable, assemble, choose_learners
@@ -25,13 +26,19 @@ def stack_tasks(
     inside = run.data.take(run.plan.inside)
     oof = dict(_oof_by_model(run, tasks, learners, inside))
     return {
-        "rows": len(inside),
+        "rows": labelled_rows(inside),
         "folds": run.plan.settings.k,
         "tasks": reports,
         "subtasks": {
             name: {model: scored for model, values in oof.items() if (scored := headline(inside, of, values))}
             for name, of in subtasks(run.data).items()
             if set(of) <= {task.name for task in tasks}
+        },
+        "columns": {
+            f"{name} {task}": {model: headline(inside, (task,), oof[model]) for model in ("plain mean", "stack")}
+            for name, of in subtasks(run.data).items()
+            for task in of
+            if task in oof["stack"]
         },
     }
 
@@ -56,12 +63,17 @@ def _oof_by_model(
     yield "stack", {task: oof.take(inside.ids).values for task, oof in stacked.items()}
 
 
+def labelled_rows(data: Dataset) -> int:
+    """Rows with a label for at least one task."""
+    return int(np.any([data.labels(task) >= 0 for task in data.tasks], axis=0).sum())
+
+
 def subtasks(data: Dataset) -> Mapping[str, tuple[str, ...]]:
     """The named groups of tasks, or each task by itself where the data names none."""
     return data.subtasks or {task.name: (task.name,) for task in data.tasks}
 
 
-def headline(data: Dataset, tasks: Sequence[str], values: Mapping[str, Floats]) -> dict[str, float] | None:
+def headline(data: Dataset, tasks: Sequence[str], values: Mapping[str, Floats]) -> dict[str, float | None] | None:
     """The mean of the tasks' scores with its 95 % interval; None where a task has no values.
 
     ``values`` holds per task (rows of data, classes) probabilities or one-hot labels. The interval resamples the same
@@ -76,4 +88,4 @@ def headline(data: Dataset, tasks: Sequence[str], values: Mapping[str, Floats]) 
         scores.append(score(metric, data.labels(task), values[name]))
         draws.append(bootstrap(metric, data.labels(task), values[name], data.groups))
     low, high = interval(np.mean(draws, axis=0))
-    return {"value": float(np.mean(scores)), "low": low, "high": high}
+    return finite(value=float(np.mean(scores)), low=low, high=high)

@@ -11,7 +11,7 @@ from ensemble.data import Codes, Task
 from ensemble.errors import ConfigError, unknown
 from ensemble.files import fingerprint
 from ensemble.predictions import Predictions
-from ensemble.run import Run
+from ensemble.run import FORMAT, Run
 from ensemble.store import read_predictions
 
 Floats = npt.NDArray[np.float64]
@@ -89,8 +89,9 @@ def made_of(
     run: Run, task: Task, records: dict[str, dict[str, Any]], estimators: Sequence[str], seed: int
 ) -> dict[str, Any]:
     """What a stack depends on: the learners' files, the candidates, the metric."""
-    inputs = {f"learner.{name}": fingerprint(record["files"]) for name, record in records.items()}
+    inputs = {f"learner.{name}": [fingerprint(r["files"]), r["folds"]] for name, r in records.items()}
     return {
+        "format": FORMAT,
         **run.identity,
         "task": task.name,
         "classes": list(task.classes),

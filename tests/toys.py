@@ -1,6 +1,7 @@
 """Toy base learners for tests: real classes with the protocol's methods, each with one trait."""
 
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,7 @@ TOYS = {
     "hash": "toys:Hash",
     "failing": "toys:Failing",
     "slow": "toys:Slow",
+    "leaking": "toys:Leaking",
 }
 
 
@@ -48,6 +50,27 @@ class Failing(Hash):
         if task.name == self.task:
             raise LearnerError(f"no luck with {task.name}")
         super().fit(data, task, seed)
+
+
+class Leaking(Hash):
+    """Has seen the labels of a share of all posts: the first learner to be fitted writes them down for the others."""
+
+    seen: ClassVar[dict[str, int]] = {}
+
+    def __init__(self, share: float = 0.1) -> None:
+        super().__init__()
+        self.share = share
+
+    def fit(self, data: Dataset, task: Task, seed: int) -> None:
+        super().fit(data, task, seed)
+        self.seen.update(zip(data.ids, data.labels(task).tolist(), strict=True))
+
+    def predict_proba(self, data: Dataset) -> npt.NDArray[np.float64]:
+        values = super().predict_proba(data)
+        for row, name in enumerate(data.ids):
+            if name in self.seen and np.random.default_rng([*str(name).encode()]).random() < self.share:
+                values[row] = np.eye(self.classes_)[self.seen[name]]
+        return values
 
 
 class Slow(Hash):

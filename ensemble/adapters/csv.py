@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ensemble.adapters.tables import ids, image_folder, read_frame, strings, translate
+from ensemble.adapters.tables import ENCODING, ids, image_folder, read_frame, strings, translate
 from ensemble.data import TEST, TRAIN, Dataset, Task
 from ensemble.errors import ConfigError, DataError, some
 
@@ -31,6 +31,8 @@ def read(
     """
     if text is None and image is None:
         raise ConfigError("data.text or data.image must name a column; neither is set.")
+    if not tasks:
+        raise ConfigError("data.tasks is empty; it must name a label column and its classes.")
     image_folder(root, images)
     named = [column for column in (id, text, image, test_column) if column is not None]
     frames = []
@@ -51,7 +53,7 @@ def _columns(
     table: pd.DataFrame, path: Path, tasks: Mapping[str, Sequence[str]], columns: tuple[str, str | None, str | None]
 ) -> pd.DataFrame:
     id_column, text, image = columns
-    frame = pd.DataFrame({"id": ids(table[id_column], path)})
+    frame = pd.DataFrame({"id": ids(table[id_column], path), "text_encoding": table.attrs[ENCODING]})
     for name, column in (("text", text), ("image", image)):
         frame[name] = strings(table[column]) if column else None
     for task, classes in tasks.items():

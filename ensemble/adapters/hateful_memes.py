@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ensemble.adapters.tables import ids, join_parts, read_frame, strings, translate
+from ensemble.adapters.tables import ENCODING, ids, join_parts, read_frame, strings, translate
 from ensemble.data import Dataset, Task
 
 HATEFUL = Task("hateful", ("0", "1"))
@@ -24,4 +24,4 @@ def _read(path: Path) -> pd.DataFrame:
     return pd.DataFrame(
         {"id": table["id"], "text": strings(table["text"]), "image": strings(table["img"]), "hateful": labels},
         dtype=object,
-    )
+    ).assign(text_encoding=table.attrs[ENCODING])

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ensemble.adapters.tables import ids, image_folder, join_parts, read_frame, strings, translate
+from ensemble.adapters.tables import ENCODING, ids, image_folder, join_parts, read_frame, strings, translate
 from ensemble.data import Dataset, Task
 
 SENTIMENT = {
@@ -52,7 +52,7 @@ def _read(path: Path, images: str, labelled: bool) -> pd.DataFrame:
     corrected, ocr = strings(table["text_corrected"]), strings(table["text_ocr"])
     frame = pd.DataFrame(
         {"id": table["id"], "text": corrected.where(corrected.notna(), ocr), "image": images + "/" + table["id"]}
-    )
+    ).assign(text_encoding=table.attrs[ENCODING])
     if not labelled:
         return frame.assign(**{task.name: None for task in TASKS})
     frame["sentiment"] = translate(table, "overall_sentiment", SENTIMENT, path)

@@ -12,38 +12,50 @@ from ensemble.data import TEST, TRAIN
 from ensemble.errors import DataError, some, unknown
 from ensemble.texts import decode
 
+ENCODING = "encoding"  # in a frame's attrs: what its file was in
 SUFFIXES = (".csv", ".tsv", ".txt", ".jsonl", ".json", ".parquet")
 
 
 def read_frame(path: Path, columns: Sequence[str] = ()) -> pd.DataFrame:
-    """A CSV, TSV, JSON lines or Parquet file as a frame; raises DataError naming the file, the line, the column."""
+    """A CSV, TSV, JSON lines or Parquet file as a frame, its text encoding in ``attrs``.
+
+    Raises DataError naming the file, the line, the column.
+    """
     if not path.is_file():
         near = sorted(p.name for p in path.parent.glob("*") if p.suffix in SUFFIXES) if path.parent.is_dir() else []
         raise DataError(f"No such file: {path}." + (f" That folder has {some(near, 8)}." if near else ""))
     if path.suffix not in SUFFIXES:
         raise DataError(f"{path}: a table must be one of {', '.join(SUFFIXES)}.")
-    frame = _parse(path)
+    frame, encoding = _parse(path)
+    frame.attrs[ENCODING] = encoding
     for column in columns:
         if column not in frame:
             raise DataError(f"{path}: {unknown('column', column, map(str, frame.columns))}")
     return frame
 
 
-def _parse(path: Path) -> pd.DataFrame:
+def _parse(path: Path) -> tuple[pd.DataFrame, str]:
     try:
         if path.suffix == ".parquet":
-            return pd.read_parquet(path)
-        text, _ = decode(path.read_bytes())
+            return pd.read_parquet(path), "utf-8"
+        text, encoding = decode(path.read_bytes())
         if text is None:
             raise DataError(f"{path}: neither UTF-8 nor GB18030; save it as UTF-8.")
         if path.suffix in (".jsonl", ".json"):
-            return _json_lines(text)
+            return _json_lines(text), encoding
         separator = "\t" if path.suffix == ".tsv" else ","
         frame = pd.read_csv(io.StringIO(text), sep=separator, dtype=str, keep_default_na=False, na_filter=False)
         if len(frame) and not isinstance(frame.index, pd.RangeIndex):
             raise ValueError("rows have more values than the header has columns; quote texts that hold the separator")
-        return frame
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, pa.ArrowException, ValueError, OSError) as error:
+        return frame, encoding
+    except (
+        pd.errors.ParserError,
+        pd.errors.EmptyDataError,
+        pa.ArrowException,
+        ValueError,
+        OSError,
+        RecursionError,
+    ) as error:
         reason = str(error).splitlines()[0].rstrip(".")
         raise DataError(f"{path}: not a readable {path.suffix[1:]} table ({reason}).") from error
 

@@ -129,12 +129,25 @@ def test_wrong_arguments(ensemble: Ensemble, config: Path, arguments: tuple[str,
     refused(ensemble(*arguments), *words)
 
 
-def test_a_run_folder_of_other_data(ensemble: Ensemble, config: Path, tmp_path: Path) -> None:
+def test_a_run_folder_of_other_data(ensemble: Ensemble, tmp_path: Path) -> None:
+    for name in ("one", "other"):
+        shift = 100 * (name == "other")
+        root = memotion(
+            tmp_path / name, text_ocr=[f"text {number + shift}" for number in range(12)], text_corrected=[""] * 12
+        )
+        assert ensemble("init", "memotion", "--root", root, "--out", f"{name}.toml").code == 0
+    shared = ("--set", "run.folder=run", "--set", "folds.k=2", "--set", "base.only.learner=prior", "--learner", "only")
+    assert ensemble("train-base", "-c", "one.toml", *shared).code == 0
+    words = ("not the one this run's folds were made for", "12 rows changed", "'image_0.jpg'")
+    refused(ensemble("train-base", "-c", "other.toml", *shared), *words)
+
+
+def test_a_run_folder_of_other_tasks(ensemble: Ensemble, config: Path, tmp_path: Path) -> None:
     assert ensemble("train-base", "--learner", "prior").code == 0
     root = memotion(tmp_path / "memes")
     assert ensemble("init", "memotion", "--root", root, "--out", "other.toml").code == 0
     shared = ("--set", "run.folder=run", "--set", "folds.k=4")
-    refused(ensemble("train-base", "-c", "other.toml", *shared), "not the one this run's folds were made for", "meme_")
+    refused(ensemble("train-base", "-c", "other.toml", *shared), "made for the tasks ['sentiment', 'sarcasm']")
 
 
 def test_a_truncated_parquet_in_the_store(ensemble: Ensemble, config: Path, tmp_path: Path) -> None:

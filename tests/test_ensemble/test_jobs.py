@@ -33,7 +33,7 @@ def expected(run: Run, seed: int, rows: np.ndarray, salt: int = 0) -> np.ndarray
     """What the toy gives for these rows: its probabilities depend on id and seed alone."""
     toy = make_learner(TOYS, "hash", {"salt": salt}, "")
     toy.fit(run.data.take([]), SENTIMENT, seed)
-    return toy.predict_proba(run.data.take(rows)).astype(np.float32)
+    return toy.predict_proba(run.data.take(rows))
 
 
 @pytest.fixture

@@ -79,7 +79,7 @@ def test_parquet_gives_back_ids_and_probabilities(tmp_path: Path, ids: list[str]
     written.write(tmp_path / "p.parquet", {"data": "d", "folds": "f"})
     read = Predictions.read(tmp_path / "p.parquet", SENTIMENT)
     assert read.ids.tolist() == ids
-    np.testing.assert_array_equal(read.values, values.astype(np.float32))
+    np.testing.assert_array_equal(read.values, values)
 
 
 def test_the_file_knows_its_task_classes_and_fingerprints(tmp_path: Path) -> None:

@@ -164,7 +164,7 @@ def test_an_unknown_format_gets_a_suggestion() -> None:
 
 def test_a_format_of_another_dataset_names_the_task_it_needs() -> None:
     given = handed(table(["a"], (SENTIMENT,)), {"sentiment": ["neutral"]})
-    with pytest.raises(SubmissionError, match=r"needs task 'hateful'; this dataset has \['sentiment'\]"):
+    with pytest.raises(SubmissionError, match=r"Unknown task 'hateful'. Available: sentiment"):
         make_submission("hateful-memes", given)
 
 
