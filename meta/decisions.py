@@ -63,7 +63,7 @@ def hand_in(
     path = out or run.store.submission / file
     write_atomic(path, text.encode())
     return {
-        "file": str(path),
+        "file": str(path.resolve()),
         "format": form,
         "rows": len(rows),
         "oof_rows": labelled_rows(run.data.take(run.plan.inside)),
