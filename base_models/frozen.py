@@ -15,6 +15,7 @@ from base_models.textual.encoder import Pooling, TextEncoder
 from base_models.visual.encoder import ImageEncoder
 from base_models.visual.views import COUNTS
 from base_models.weights import local_files
+from ensemble.balance import check_grid
 from ensemble.data import Dataset, Task
 from ensemble.errors import LearnerError
 from ensemble.features import Encode, FeatureCache, Features
@@ -47,6 +48,7 @@ class Frozen:
             raise LearnerError("frozen needs an image encoder, a text encoder, or both; neither is set.")
         if views not in COUNTS:
             raise LearnerError(f"frozen: views must be one of {list(COUNTS)}, got {views}.")
+        check_grid("frozen", "penalties", penalties, balance)
         self.image = image
         self.text = text
         self.views = views

@@ -13,7 +13,6 @@ app = typer.Typer(
     "ensemble init memotion --root DIR                write ensemble.toml for a dataset\n"
     "ensemble data                                    look before you train\n"
     "ensemble train-base && ensemble stack && ensemble submit",
-    no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,

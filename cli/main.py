@@ -14,6 +14,8 @@ USER, INTERRUPTED = 2, 130
 def main() -> NoReturn:
     """Exit with 0 done, 2 a user's mistake in one line, 130 interrupted. Anything else is our bug and shows itself."""
     warnings.filterwarnings("ignore", module="PIL")  # what is wrong with an image, the audit says
+    if len(sys.argv) == 1:
+        sys.argv.append("--help")
     try:
         code = app(standalone_mode=False) or 0
         if code == INTERRUPTED:  # the argument parser's way of saying KeyboardInterrupt

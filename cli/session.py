@@ -27,6 +27,21 @@ class Session:
         from ensemble.progress import silent
 
         self.track = silent if quiet else Bars()
+        self._check_names()
+
+    def _check_names(self) -> None:
+        """What later commands would refuse is refused before the first hour of training."""
+        from ensemble.errors import ConfigError, unknown
+        from ensemble.folds import FoldSettings
+        from ensemble.submission import FORMATS
+        from meta import META_ESTIMATORS
+
+        FoldSettings(**self.config.folds.model_dump())
+        if self.config.submit.format not in FORMATS:
+            raise ConfigError(unknown("submission format", self.config.submit.format, FORMATS))
+        for name in self.config.stack.estimators:
+            if name not in META_ESTIMATORS:
+                raise ConfigError(unknown("meta-estimator", name, META_ESTIMATORS))
 
     @cached_property
     def store(self) -> Any:

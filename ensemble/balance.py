@@ -1,7 +1,11 @@
 """Weights against class imbalance, shared by base learners and meta-estimators."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
+
+from ensemble.errors import LearnerError
 
 
 def class_weights(labels: npt.NDArray[np.int64], classes: int, balance: float) -> npt.NDArray[np.float64]:
@@ -13,3 +17,11 @@ def class_weights(labels: npt.NDArray[np.int64], classes: int, balance: float) -
     frequency = np.bincount(labels, minlength=classes)
     weights = np.power(np.maximum(frequency, 1), -float(balance))[labels]
     return np.asarray(weights / weights.mean())
+
+
+def check_grid(learner: str, name: str, values: Sequence[float], balance: float) -> None:
+    """Raises LearnerError unless there is a positive value to choose and ``balance`` is between 0 and 1."""
+    if not values or min(values) <= 0:
+        raise LearnerError(f"{learner}: {name} must hold positive numbers, got {list(values)}.")
+    if not 0 <= balance <= 1:
+        raise LearnerError(f"{learner}: balance must be between 0 (none) and 1 (inverse frequency), got {balance}.")

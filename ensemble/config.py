@@ -7,12 +7,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from ensemble.errors import ConfigError
 from ensemble.registry import validate
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+
+
+NAMING = "letters, digits, '_', '-' and '.', and not 'stack'"
+
+
+def is_name(name: str) -> bool:
+    """Whether a base learner may be called so: it names a folder, and a row beside the stack's."""
+    return bool(NAME.fullmatch(name)) and name.casefold() != "stack"
 
 
 class Section(BaseModel):
@@ -41,6 +49,13 @@ class Run(Section):
     seeds: list[int] = Field(default=[0], min_length=1)
     threads: int = Field(default=0, ge=0)
     keep_models: bool = True
+
+    @field_validator("seeds")
+    @classmethod
+    def _distinct(cls, seeds: list[int]) -> list[int]:
+        if len(set(seeds)) < len(seeds):
+            raise ValueError("seeds must differ from one another")
+        return seeds
 
 
 class Base(Section):
@@ -91,8 +106,8 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error.__cause__
     for name in config.base:
-        if not NAME.fullmatch(name):
-            raise ConfigError(f"{path}: base learner name {name!r} must be letters, digits, '_', '-', '.'.")
+        if not is_name(name):
+            raise ConfigError(f"{path}: base learner name {name!r} must be {NAMING}.")
     folded = [name.casefold() for name in config.base]
     if len(set(folded)) < len(folded):
         raise ConfigError(

@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from ensemble.adapters.tables import ids, read_frame
-from ensemble.config import NAME
+from ensemble.config import NAMING, is_name
 from ensemble.data import Task
 from ensemble.errors import PredictionsError, some
 from ensemble.files import file_hash
@@ -29,18 +29,18 @@ def import_predictions(
     """
     if name in {spec.name for spec in run.specs}:
         raise PredictionsError(f"{name!r} is a base learner of the configuration; import under another name.")
-    if not NAME.fullmatch(name):
-        raise PredictionsError(f"The name {name!r} must be letters, digits, '_', '-', '.'.")
+    if not is_name(name):
+        raise PredictionsError(f"The name {name!r} must be {NAMING}.")
     inside, outside = run.data.take(run.plan.inside), run.data.take(run.plan.outside)
     frame = _read(oof_file, task)
-    oof = _take(Predictions.of_frame(task, frame), inside.ids, oof_file)
+    oof = _take(task, frame, inside.ids, oof_file)
     folds = "unknown" if unknown_folds else _check_folds(run, frame, oof_file)
     if test_file is None:
         if len(outside):
             raise PredictionsError(f"{len(outside):,} rows are outside the folds; --test FILE must predict them.")
         test = Predictions(task, outside.ids, np.zeros((0, len(task.classes))))
     else:
-        test = _take(Predictions.of_frame(task, _read(test_file, task)), outside.ids, test_file)
+        test = _take(task, _read(test_file, task), outside.ids, test_file)
     files = [file_hash(path) for path in (oof_file, test_file) if path is not None]
     made_of = {**run.identity, "learner": IMPORTED, "task": task.name, "files": files}
     folder = run.store.base(name, task.name)
@@ -59,9 +59,9 @@ def _read(path: Path, task: Task) -> pd.DataFrame:
     return frame
 
 
-def _take(predictions: Predictions, ids: Any, path: Path) -> Predictions:
+def _take(task: Task, frame: pd.DataFrame, wanted: Any, path: Path) -> Predictions:
     try:
-        return predictions.take(ids)
+        return Predictions.of_frame(task, frame).take(wanted)
     except PredictionsError as error:
         raise PredictionsError(f"{path}: {error}") from error
 

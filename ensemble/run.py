@@ -77,7 +77,9 @@ class Run:
         raise ConfigError(unknown("base learner", name, [spec.name for spec in self.specs]))
 
     def some_specs(self, names: Sequence[str]) -> list[Spec]:
-        """The named base learners, or all."""
+        """The named base learners, or all; raises ConfigError where there are none."""
+        if not self.specs:
+            raise ConfigError("The configuration has no base learner; add a table such as [base.tfidf].")
         return [self.spec(name) for name in names] or list(self.specs)
 
     def some_tasks(self, names: Sequence[str]) -> list[Task]:
@@ -125,6 +127,8 @@ def bind_folds(store: Store, data: Dataset, seen: Scan, settings: FoldSettings) 
             plan = FoldPlan.read(store.plan)
             plan.check(data, settings)
             return plan.ordered(data)
+        if (store.root / "base").exists():  # results without the plan they were made on
+            raise StoreError(f"{store.plan.with_suffix('.json')} is gone; restore it or choose another run folder.")
         plan = make_plan(data, find_duplicates(data, seen).group, settings)
         plan.write(store.plan)
         return plan

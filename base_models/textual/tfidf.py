@@ -13,8 +13,9 @@ from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
-from ensemble.balance import class_weights
+from ensemble.balance import check_grid, class_weights
 from ensemble.data import Codes, Dataset, Task
+from ensemble.errors import LearnerError
 from ensemble.features import FeatureCache
 from ensemble.files import write_atomic
 from ensemble.folds import distribute
@@ -41,6 +42,9 @@ class Tfidf:
         balance: float = 0.5,
         strengths: Sequence[float] = (0.3, 1.0, 3.0, 10.0),
     ) -> None:
+        if words < 1 or characters < 2 or min_documents < 1:
+            raise LearnerError("tfidf: words and min_documents must be at least 1, characters at least 2.")
+        check_grid("tfidf", "strengths", strengths, balance)
         self.words = words
         self.characters = characters
         self.min_documents = min_documents
