@@ -36,7 +36,7 @@ def print_audit(found: Mapping[str, Any]) -> None:
     for note in found["notes"]:
         line(note)
     counts = [
-        [task, *(f"{name} {count:,}" for name, count in classes.items() if name != "missing" or count)]
+        [task, *(f"{name}: {count:,}" for name, count in classes.items() if name != "missing" or count)]
         for task, classes in found["tasks"].items()
     ]
     rows = found["rows"]
@@ -104,6 +104,8 @@ def print_trained(result: Mapping[str, Any]) -> None:
         title = f"{task}: out-of-fold {card.get('metric', '')} on {card['rows']:,} rows"
         rows = [[entry["learner"], *card_row(entry["oof"]), f"{entry['seconds']:.1f}"] for entry in entries]
         table(title, ["base learner", *CARD_COLUMNS, "seconds"], rows)
+    if not result["learners"]:
+        line("No learner has all its folds yet; `ensemble status` says what is missing.")
     for failure in result["failures"]:
         line(f"failed: {failure['job']}: {failure['reason']}")
     if result["failures"]:

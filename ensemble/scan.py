@@ -51,7 +51,7 @@ def scan(data: Dataset, kept: Path | None = None, track: Track = silent) -> tupl
     if len(stamps) > 1 and all(stamp == (-1, -1) for stamp in stamps.values()):
         raise DataError(f"None of the {len(paths):,} images is there; the first would be {paths[0]}.")
     new = [path for path in stamps if (str(path), *stamps[path]) not in known]
-    for entry in track(_entries(new, stamps), "images scanned", len(new)):
+    for entry in track(_entries(new, stamps), "images scanned", len(new)) if new else ():
         known[entry[:3]] = entry
     if kept is not None and new:
         write_table(kept, pa.Table.from_pylist([dict(zip(COLUMNS, entry, strict=True)) for entry in known.values()]))

@@ -57,12 +57,14 @@ def _read_tags(path: Path) -> pd.DataFrame:
 
 def _read_published(path: Path) -> pd.DataFrame:
     """``ID<tab>text,image`` and rows such as ``1<tab>neutral,positive``."""
-    table = read_frame(path.with_suffix(".txt"))
-    header = list(table.columns)
-    if len(header) != 2 or "\t" not in header[0]:
-        raise DataError(f"{path}: the header must be 'ID<tab>text,image' (one annotator), found {','.join(header)!r}.")
-    first = table[header[0]].str.split("\t", n=1, expand=True).reindex(columns=[0, 1])
-    frame = pd.DataFrame({"ID": first[0], "text": first[1], "image": table[header[1]]})
+    with path.open(encoding="utf-8", errors="replace") as file:
+        header = file.readline().strip()
+    if header.count("\t") != 1 or header.count(",") != 1:
+        raise DataError(f"{path}: the header must be 'ID<tab>text,image' (one annotator), found {header!r}.")
+    table = read_frame(path)
+    left, image = table.columns
+    first = table[left].str.split("\t", n=1, expand=True).reindex(columns=[0, 1])
+    frame = pd.DataFrame({"ID": first[0], "text": first[1], "image": table[image]})
     frame["id"] = ids(frame["ID"], path)
     return pd.DataFrame(
         {

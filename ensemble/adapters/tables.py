@@ -1,5 +1,6 @@
 """Reading tables as they were published: everything stays a string, nothing is guessed to be missing."""
 
+import csv
 import io
 import json
 from collections.abc import Mapping, Sequence
@@ -44,20 +45,25 @@ def _parse(path: Path) -> tuple[pd.DataFrame, str]:
         if path.suffix in (".jsonl", ".json"):
             return _json_lines(text), encoding
         separator = "\t" if path.suffix == ".tsv" else ","
-        frame = pd.read_csv(io.StringIO(text), sep=separator, dtype=str, keep_default_na=False, na_filter=False)
-        if len(frame) and not isinstance(frame.index, pd.RangeIndex):
-            raise ValueError("rows have more values than the header has columns; quote texts that hold the separator")
-        return frame, encoding
-    except (
-        pd.errors.ParserError,
-        pd.errors.EmptyDataError,
-        pa.ArrowException,
-        ValueError,
-        OSError,
-        RecursionError,
-    ) as error:
+        return _separated(text, separator), encoding
+    except (csv.Error, pa.ArrowException, ValueError, OSError, RecursionError) as error:
         reason = str(error).splitlines()[0].rstrip(".")
         raise DataError(f"{path}: not a readable {path.suffix[1:]} table ({reason}).") from error
+
+
+def _separated(text: str, separator: str) -> pd.DataFrame:
+    """Every row must have as many values as the header: a stray comma or quote is an error, not a shifted column."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    header = next(reader, [])
+    if not header or len(set(header)) < len(header):
+        raise ValueError(f"the header must name each column once, found {header}")
+    rows = []
+    for row in reader:
+        if len(row) not in (0, len(header)):
+            raise ValueError(f"line {reader.line_num} has {len(row)} values, the header has {len(header)}")
+        if row:
+            rows.append(row)
+    return pd.DataFrame(rows, columns=header, dtype=object)
 
 
 def _json_lines(text: str) -> pd.DataFrame:

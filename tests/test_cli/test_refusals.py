@@ -101,6 +101,14 @@ def test_an_image_path_that_leaves_the_root(ensemble: Ensemble, tmp_path: Path) 
         ("folds.k=many", ("folds.k", "'many'")),
         ("stack.metrics.sentiment=macro_f", ("macro_f", "Did you mean 'macro_f1'")),
         ("run.threads=-1", ("run.threads",)),
+        ("run.seeds=[0, 0]", ("run.seeds", "differ")),
+        ("base.stack.learner=prior", ("'stack'", "not 'stack'")),
+        ("base.tfidf.params.words=0", ("tfidf", "at least 1")),
+        ("base.tfidf.params.strengths=[]", ("strengths must hold positive numbers",)),
+        ("base.image.params.penalties=[-1.0]", ("penalties must hold positive numbers",)),
+        ("base.tfidf.params.balance=7", ("balance must be between 0", "got 7")),
+        ("submit.format=cvs", ("'cvs'", "Did you mean 'csv'")),
+        ('stack.estimators=["xgbost"]', ("'xgbost'", "Did you mean 'xgboost'")),
         ("nonsense", ("key=value",)),
     ],
 )
@@ -158,6 +166,18 @@ def test_a_truncated_parquet_in_the_store(ensemble: Ensemble, config: Path, tmp_
     refused(ensemble("stack", *only), "oof.parquet is damaged", "ensemble train-base")
     assert ensemble("train-base", "--learner", "prior").code == 0
     assert ensemble("stack", *only).code == 0
+
+
+def test_a_fold_plan_that_is_gone_is_not_drawn_again(ensemble: Ensemble, config: Path, tmp_path: Path) -> None:
+    assert ensemble("train-base", "--learner", "prior").code == 0
+    (tmp_path / "run" / "folds.json").unlink()
+    refused(ensemble("train-base", "--learner", "prior"), "folds.json is gone", "restore it")
+
+
+def test_a_configuration_without_base_learners(ensemble: Ensemble, config: Path) -> None:
+    text = config.read_text()
+    config.write_text(text[: text.index("[base.prior]")])
+    refused(ensemble("train-base"), "no base learner", "[base.tfidf]")
 
 
 def test_a_damaged_fold_plan(ensemble: Ensemble, config: Path, tmp_path: Path) -> None:

@@ -174,3 +174,20 @@ def test_a_test_column_may_hold_numbers_or_truth_values(tmp_path: Path, values: 
     )
     data = read(tmp_path, "posts.parquet", image=None, test_column="held", test_values=(str(values[0]),))
     assert data.frame["part"].tolist() == ["test", "train"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("id,text,mood\n1,a,b,up\n", "line 2 has 4 values, the header has 3"),
+        ("id,text,mood\n1,up\n", "line 2 has 2 values"),
+        ('id,text,mood\n1,"a" b,up\n', "expected after"),
+        ('id,text,mood\n1,"a,up\n', "unexpected end of data"),
+        ("id,text,id\n1,a,2\n", "name each column once"),
+        ("", "name each column once"),
+    ],
+)
+def test_a_row_of_another_shape_is_refused_with_its_line(tmp_path: Path, text: str, words: str) -> None:
+    (tmp_path / "posts.csv").write_text(text)
+    with pytest.raises(DataError, match=words):
+        csv.read(tmp_path, train="posts.csv", tasks={"mood": ["up", "down"]}, text="text")
