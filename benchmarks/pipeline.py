@@ -5,12 +5,14 @@
 
 ``../shared`` holds ``data/<name>/`` and ``weights/{minilm-l6,mobilenetv2_100}/``. Each stage is the installed command
 in a process of its own; seconds are wall time, memory is the process's peak. With --publish the out-of-fold and test
-probabilities are left under ``benchmarks/predictions/<name>/<learner>/``.
+probabilities are left under ``benchmarks/predictions/<name>/<learner>/``, the competition file under
+``benchmarks/submissions/<name>/``.
 """
 
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -24,6 +26,7 @@ import pyarrow.parquet as pq
 
 STAGES = ("data", "train-base", "stack", "submit")
 PUBLISHED = Path(__file__).parent / "predictions"
+SUBMITTED = Path(__file__).parent / "submissions"
 
 
 def measure(command: list[str], log: Path) -> tuple[float, float]:
@@ -64,7 +67,11 @@ def first_written(report: Path) -> int:
 
 
 def publish(run: Path, name: str) -> None:
-    """Out-of-fold and test probabilities, nothing else, for later work to stack."""
+    """Out-of-fold and test probabilities for later work to stack, and the competition file."""
+    submission = SUBMITTED / name
+    submission.mkdir(parents=True, exist_ok=True)
+    for file in (run / "submission").iterdir():
+        shutil.copy(file, submission / file.name)
     for folder in run.glob("base/*/*"):
         target = PUBLISHED / name / folder.parent.name
         target.mkdir(parents=True, exist_ok=True)
