@@ -16,7 +16,13 @@ KILLS = 5
 def start(config: Path, run: str) -> "subprocess.Popen[bytes]":
     command = [sys.executable, "-m", "cli.main", "train-base", "--quiet", "-c", str(config)]
     places = ["--set", f"run.folder={run}", "--set", f"run.cache={run}-cache", "--set", "run.threads=2"]
-    return subprocess.Popen([*command, *places], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    streams = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+    return subprocess.Popen([*command, *places], **streams, preexec_fn=heed_control_c)
+
+
+def heed_control_c() -> None:
+    """A test run started in the background ignores SIGINT, and so would all it starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def finish(config: Path, run: str) -> None:
