@@ -85,7 +85,7 @@ class Session:
 
     @cached_property
     def run(self) -> Any:
-        """The run, its folds made or read, its record written."""
+        """The run, its folds made or read."""
         from base_models import LEARNERS
         from ensemble.features import FeatureCache
         from ensemble.folds import FoldSettings
@@ -98,11 +98,10 @@ class Session:
             source_files(make_learner(LEARNERS, spec.learner, spec.params, f"base.{spec.name}.params"))
         plan = bind_folds(self.store, self.data, self.seen, FoldSettings(**config.folds.model_dump()))
         cache = FeatureCache(config.run.cache, self.track)
-        run = Run(
+        return Run(
             self.store, plan.with_groups(self.data), plan, LEARNERS, tuple(specs), tuple(config.run.seeds), cache,
             config.run.keep_models,
         )  # fmt: skip
-        return run
 
     def record(self) -> None:
         """Write into the run folder what it was made with."""
