@@ -1,8 +1,10 @@
 """One tiny generated world for all tests: drawn memes, tiny encoders, and runs built from toy tables."""
 
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,6 +18,10 @@ from ensemble.folds import FoldSettings, make_plan
 from ensemble.run import Run, Spec
 from ensemble.scan import scan
 from ensemble.store import Store
+
+# A busy machine is no failure, and a check of a change looks at the same examples every time.
+hypothesis.settings.register_profile("steady", deadline=None, derandomize="CI" in os.environ)
+hypothesis.settings.load_profile("steady")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
