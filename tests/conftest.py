@@ -8,7 +8,7 @@ import hypothesis
 import numpy as np
 import pandas as pd
 import pytest
-from world import SARCASM, SENTIMENT, SHARED, toy_table  # noqa: F401
+from world import SARCASM, SENTIMENT, SHARED
 
 from base_models import LEARNERS
 from cli.memes import draw_memes
