@@ -4,4 +4,5 @@ LEARNERS = {
     "prior": "base_models.prior:Prior",
     "tfidf": "base_models.textual.tfidf:Tfidf",
     "frozen": "base_models.frozen:Frozen",
+    "visual": "base_models.visual.finetuned:Visual",
 }

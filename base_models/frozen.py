@@ -16,9 +16,10 @@ from base_models.visual.encoder import ImageEncoder
 from base_models.visual.views import COUNTS
 from base_models.weights import local_files
 from ensemble.balance import check_grid
+from ensemble.blocks import Features
 from ensemble.data import Dataset, Task
 from ensemble.errors import LearnerError
-from ensemble.features import Encode, FeatureCache, Features
+from ensemble.features import Encode, FeatureCache
 from ensemble.files import write_atomic
 
 IMAGE_BLOCK, TEXT_BLOCK = 256, 1024

@@ -97,7 +97,7 @@ class Session:
         for spec in specs:  # a wrong name or parameter is said now, not after the first hour
             source_files(make_learner(LEARNERS, spec.learner, spec.params, f"base.{spec.name}.params"))
         plan = bind_folds(self.store, self.data, self.seen, FoldSettings(**config.folds.model_dump()))
-        cache = FeatureCache(config.run.cache, self.track)
+        cache = FeatureCache(config.run.cache, self.track, config.run.image_bytes)
         return Run(
             self.store, plan.with_groups(self.data), plan, LEARNERS, tuple(specs), tuple(config.run.seeds), cache,
             config.run.keep_models,

@@ -8,15 +8,20 @@ import numpy.typing as npt
 from ensemble.errors import LearnerError
 
 
+def weight_per_class(labels: npt.NDArray[np.int64], classes: int, balance: float) -> npt.NDArray[np.float64]:
+    """(classes,) frequency to the power of minus ``balance``, of mean one over the rows; finite for an absent class."""
+    frequency = np.bincount(labels, minlength=classes)
+    weights = np.power(np.maximum(frequency, 1), -float(balance))
+    return np.asarray(weights / weights[labels].mean())
+
+
 def class_weights(labels: npt.NDArray[np.int64], classes: int, balance: float) -> npt.NDArray[np.float64]:
     """(rows,) weights of mean one: class frequency to the power of minus ``balance``.
 
     0 leaves rows alone (best log-loss), 1 gives every class the same total (the papers' inverse frequency); one half
     is between accuracy and macro-F1.
     """
-    frequency = np.bincount(labels, minlength=classes)
-    weights = np.power(np.maximum(frequency, 1), -float(balance))[labels]
-    return np.asarray(weights / weights.mean())
+    return weight_per_class(labels, classes, balance)[labels]
 
 
 def check_grid(learner: str, name: str, values: Sequence[float], balance: float) -> None:

@@ -5,11 +5,12 @@ import re
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from ensemble.errors import ConfigError
+from ensemble.features import IMAGE_BYTES
 from ensemble.registry import validate
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
@@ -42,13 +43,14 @@ class Folds(Section):
 
 
 class Run(Section):
-    """``threads`` 0 means all cores."""
+    """``threads`` 0 means all cores. ``keep_models`` "none" keeps probabilities only."""
 
     folder: Path = Path("artifacts/run")
     cache: Path = Path("artifacts/cache")
     seeds: list[int] = Field(default=[0], min_length=1)
     threads: int = Field(default=0, ge=0)
-    keep_models: bool = True
+    keep_models: Literal["none", "best"] = "best"
+    image_bytes: int = Field(default=IMAGE_BYTES, ge=0)
 
     @field_validator("seeds")
     @classmethod

@@ -1,6 +1,7 @@
 """Training: every job once, finished work never again, then out-of-fold probabilities joined from the pieces."""
 
 import errno
+import shutil
 import time
 import traceback
 from collections.abc import Iterable, Sequence
@@ -9,21 +10,25 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from ensemble.data import Task
+from ensemble.data import Dataset, Task
 from ensemble.errors import EnsembleError, FoldError, LearnerError, StoreError
-from ensemble.files import read_json, unwritable, write_json
+from ensemble.files import read_json, unwritable, write_atomic, write_json
+from ensemble.learner import BaseLearner, Workspace
 from ensemble.predictions import Predictions, concatenate, mean
 from ensemble.progress import Track, silent
 from ensemble.run import Run, Spec
 from ensemble.scoring import score_card
 from ensemble.store import (
+    CURVE,
     DONE,
     FAILED,
     REPORT,
     Job,
     clear,
     read_predictions,
+    reserve,
     seal,
     state,
     write_predictions,
@@ -75,24 +80,24 @@ def train(run: Run, work: Sequence[Work], track: Track = silent) -> list[Failure
     for item in track(open_work, label, len(open_work)):
         with run.store.claim(item.job, wait=False) as claimed:
             if claimed:
-                failures += _attempt(run, item)
+                failures += _attempt(run, item, track)
             else:
                 elsewhere.append(item)
     for item in track(elsewhere, "jobs of another process", len(elsewhere)) if elsewhere else ():
         with run.store.claim(item.job, wait=True):
-            failures += _attempt(run, item)
+            failures += _attempt(run, item, track)
     for spec, task in _pairs(work):
         combine(run, spec, task)
     return failures
 
 
-def _attempt(run: Run, item: Work) -> list[Failure]:
+def _attempt(run: Run, item: Work, track: Track) -> list[Failure]:
     folder = run.store.job(item.job)
     if state(folder, DONE, item.made_of)[0] == "done":  # finished by another process since
         return []
     clear(folder)
     try:
-        run_job(run, item)
+        run_job(run, item, track)
         return []
     except StoreError:
         raise  # the disk is full or the folder is gone: no other job would fare better
@@ -112,30 +117,53 @@ def _failed(run: Run, item: Work, reason: str, **details: str) -> Failure:
     return Failure(item.job, reason)
 
 
-def run_job(run: Run, item: Work) -> None:
+def run_job(run: Run, item: Work, track: Track = silent) -> None:
     """Fit on the other folds, predict the held-out fold and the rows outside all folds, save, seal."""
     started = time.monotonic()
     folder = run.store.job(item.job)
     unlabelled = run.data.without_labels()
-    learner = run.make(item.spec)
-    prepare = getattr(learner, "prepare", None)
-    if prepare is not None:
-        prepare(unlabelled, run.cache)
+    learner = _ready(run, item, track)
     learner.fit(run.data.take(run.plan.fit_rows(item.job.fold)), item.task, item.job.seed)
-    parts = {}
-    for name, rows in (("held_out", run.plan.held_out_rows(item.job.fold)), ("test", run.plan.outside)):
-        held_out = unlabelled.take(rows)
-        values = learner.predict_proba(held_out) if len(rows) else np.zeros((0, len(item.task.classes)))
-        if values.shape != (len(rows), len(item.task.classes)):
-            raise LearnerError(
-                f"{item.job}: predict_proba gave shape {values.shape}, expected {(len(rows), len(item.task.classes))}."
-            )
-        parts[name] = Predictions(item.task, held_out.ids, values)
+    rows = {"held_out": run.plan.held_out_rows(item.job.fold), "test": run.plan.outside}
+    parts = {name: _predict(learner, item, unlabelled.take(positions)) for name, positions in rows.items()}
     write_predictions(folder, parts, item.made_of)
-    if run.keep_models:
+    if run.keep_models == "best":
         (folder / "model").mkdir(exist_ok=True)
         learner.save(folder / "model")
-    seal(folder, DONE, item.made_of, seconds=round(time.monotonic() - started, 3))
+    facts = learner.facts() if hasattr(learner, "facts") else {}
+    if hasattr(learner, "curve") and learner.curve():
+        write_atomic(folder / CURVE, pd.DataFrame(learner.curve()).to_csv(index=False).encode())
+    seal(folder, DONE, item.made_of, seconds=round(time.monotonic() - started, 3), **facts)
+    shutil.rmtree(run.store.unfinished(item.job), ignore_errors=True)
+
+
+def _ready(run: Run, item: Work, track: Track) -> BaseLearner:
+    """A learner with what the optional methods of the protocol offer it."""
+    learner = run.make(item.spec)
+    if hasattr(learner, "prepare"):
+        learner.prepare(run.data.without_labels(), run.cache)
+    if hasattr(learner, "work_in"):
+        unfinished = run.store.unfinished(item.job)
+        reserve(unfinished, item.made_of)
+        memory = None if run.cache.root is None else run.cache.root / "batch-sizes.json"
+        learner.work_in(
+            Workspace(unfinished, memory, f"{item.job.learner} {item.job.task} fold {item.job.fold}", track)
+        )
+    return learner
+
+
+def _predict(learner: BaseLearner, item: Work, data: Dataset) -> Predictions:
+    shape = (len(data), len(item.task.classes))
+    spread = None
+    if not len(data):
+        values = np.zeros(shape)
+    elif hasattr(learner, "predict_with_spread"):
+        values, spread = learner.predict_with_spread(data)
+    else:
+        values = learner.predict_proba(data)
+    if values.shape != shape:
+        raise LearnerError(f"{item.job}: predict_proba gave shape {values.shape}, expected {shape}.")
+    return Predictions(item.task, data.ids, values, spread)
 
 
 def _pairs(work: Iterable[Work]) -> list[tuple[Spec, Task]]:

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -9,7 +10,22 @@ import numpy as np
 import numpy.typing as npt
 
 from ensemble.data import Dataset, Task
+from ensemble.progress import Track, silent
 from ensemble.registry import bind, resolve
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """What a job lends to a learner that trains for long.
+
+    ``folder`` keeps what a killed ``fit`` needs to go on and is emptied when the job is done; without one nothing is
+    kept. ``memory`` (a JSON file) outlasts jobs: what was found out about the machine. ``name`` is for progress bars.
+    """
+
+    folder: Path | None = None
+    memory: Path | None = None
+    name: str = ""
+    track: Track = silent
 
 
 class BaseLearner(Protocol):
@@ -19,9 +35,12 @@ class BaseLearner(Protocol):
     itself it carves from them, ``data.groups`` whole. The same seed gives the same probabilities. A class absent from
     the fit rows still has its column. Missing texts and images are predicted for, too.
 
-    Two methods are optional. ``prepare(data, cache)`` is called with every row, without labels, before ``fit``: what
+    Other methods are optional. ``prepare(data, cache)`` is called with every row, without labels, before ``fit``: what
     all folds and tasks share is computed there, once. ``sources()`` names the files besides the parameters that
-    results depend on (local weights); a change in them makes results stale.
+    results depend on (local weights); a change in them makes results stale. ``work_in(workspace)`` is called before
+    ``fit`` of a learner that trains for long; ``facts()`` after it, for the job's record (plain JSON), and ``curve()``
+    for the job's learning curve, a row per epoch. ``predict_with_spread(data)`` gives the probabilities and, of the
+    same shape, their standard deviation over views of a row; it is called instead of ``predict_proba``.
     """
 
     def fit(self, data: Dataset, task: Task, seed: int) -> None: ...

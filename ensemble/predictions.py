@@ -1,6 +1,6 @@
 """Probabilities for one task, checked once, joined by id and never by position."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,15 +15,20 @@ from ensemble.files import read_table, write_table
 
 Probabilities = npt.NDArray[np.float64]
 TOLERANCE = 1e-4
+SPREAD = "spread."  # before a class's name: the column of its standard deviation over views
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """``values`` is (rows, classes) in the order of ``task.classes``; ``ids`` is (rows,) of str, unique."""
+    """``values`` is (rows, classes) in the order of ``task.classes``; ``ids`` is (rows,) of str, unique.
+
+    ``spread``, of the same shape, is their standard deviation over views of a row, where a learner gives it.
+    """
 
     task: Task
     ids: npt.NDArray[np.object_]
     values: Probabilities
+    spread: Probabilities | None = None
 
     def __post_init__(self) -> None:
         where = f"Probabilities for {self.task.name!r}"
@@ -51,7 +56,9 @@ class Predictions:
                 f"Probabilities for {self.task.name!r} lack {(positions < 0).sum():,} rows: "
                 f"{some(wanted[positions < 0])}."
             )
-        return Predictions(self.task, wanted, self.values[positions])
+        return Predictions(
+            self.task, wanted, self.values[positions], None if self.spread is None else self.spread[positions]
+        )
 
     def labels(self) -> npt.NDArray[np.int64]:
         """The most probable class of each row, as a position in ``task.classes``."""
@@ -62,6 +69,8 @@ class Predictions:
         columns = {"id": pa.array(self.ids, type=pa.string())}
         for position, name in enumerate(self.task.classes):
             columns[name] = pa.array(self.values[:, position])
+        for position, name in enumerate(self.task.classes if self.spread is not None else ()):
+            columns[SPREAD + name] = pa.array(self.spread[:, position])  # type: ignore[index]
         metadata = {"task": self.task.name, "classes": "\x1f".join(self.task.classes), **made_of}
         write_table(path, pa.table(columns).replace_schema_metadata(metadata))
 
@@ -70,7 +79,7 @@ class Predictions:
         """Raises PredictionsError where the file is for another task or class order, StoreError where damaged."""
         table = read_table(path)
         expected = ["id", *task.classes]
-        if table.column_names != expected:
+        if table.column_names not in (expected, [*expected, *(SPREAD + name for name in task.classes)]):
             raise PredictionsError(f"{path} has columns {table.column_names}; it must have {expected}, in this order.")
         return cls.of_frame(task, table.to_pandas())
 
@@ -79,21 +88,30 @@ class Predictions:
         """From a frame with ``id`` and one column per class, in any order."""
         try:
             values = frame[list(task.classes)].to_numpy(dtype=np.float64)
+            kept = [SPREAD + name for name in task.classes if SPREAD + name in frame]
+            spread = frame[kept].to_numpy(dtype=np.float64) if len(kept) == len(task.classes) else None
         except (TypeError, ValueError) as error:
             raise PredictionsError(f"Probabilities for {task.name!r} must be numbers: {error}.") from error
-        return cls(task, frame["id"].astype(str).to_numpy(dtype=object), values)
+        return cls(task, frame["id"].astype(str).to_numpy(dtype=object), values, spread)
 
 
 def mean(parts: Sequence[Predictions]) -> Predictions:
-    """The plain mean of several probabilities for the same rows."""
-    first = parts[0]
-    return Predictions(first.task, first.ids, np.mean([part.take(first.ids).values for part in parts], axis=0))
+    """The plain mean of several probabilities for the same rows, and of their spreads where all have one."""
+    ids = parts[0].ids
+    return _together([part.take(ids) for part in parts], ids, lambda arrays: np.mean(arrays, axis=0))
 
 
 def concatenate(parts: Sequence[Predictions]) -> Predictions:
     """Probabilities for disjoint rows, one after the other."""
-    ids = np.concatenate([part.ids for part in parts])
-    return Predictions(parts[0].task, ids, np.concatenate([part.values for part in parts]))
+    return _together(parts, np.concatenate([part.ids for part in parts]), np.concatenate)
+
+
+def _together(
+    parts: Sequence[Predictions], ids: npt.NDArray[np.object_], join: Callable[[list[Probabilities]], Probabilities]
+) -> Predictions:
+    spreads = [part.spread for part in parts if part.spread is not None]
+    spread = join(spreads) if len(spreads) == len(parts) else None
+    return Predictions(parts[0].task, ids, join([part.values for part in parts]), spread)
 
 
 def _repeated(ids: npt.NDArray[np.object_]) -> list[str]:

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+from pydantic import BaseModel
 
 from ensemble.data import Dataset, Task
 from ensemble.duplicates import find_duplicates
@@ -43,7 +45,7 @@ class Run:
     specs: tuple[Spec, ...] = ()
     seeds: tuple[int, ...] = (0,)
     cache: FeatureCache = field(default_factory=FeatureCache)
-    keep_models: bool = True
+    keep_models: Literal["none", "best"] = "best"
 
     @cached_property
     def identity(self) -> dict[str, str]:
@@ -56,7 +58,7 @@ class Run:
     def made_of(self, spec: Spec, task: Task) -> dict[str, Any]:
         """Everything a learner's results for a task depend on, as flat JSON: equal means fresh."""
         learner = self.make(spec)
-        params = {f"params.{key}": value for key, value in vars(learner).items() if not key.startswith("_")}
+        params = flat("params", {key: value for key, value in vars(learner).items() if not key.startswith("_")})
         sources = [known_hash(path) for path in source_files(learner)]
         made = {
             "format": FORMAT,
@@ -111,6 +113,15 @@ class Run:
         if difference:
             raise StoreError(f"{folder} is of another run: {difference}; import it again.")
         return facts
+
+
+def flat(name: str, value: object) -> dict[str, Any]:
+    """Nested parameters as one level of dotted names; a model's excluded fields change no result."""
+    if isinstance(value, BaseModel):
+        value = value.model_dump()
+    if not isinstance(value, dict):
+        return {name: value}
+    return {path: leaf for key, part in value.items() for path, leaf in flat(f"{name}.{key}", part).items()}
 
 
 def _is_imported(report: Path) -> bool:

@@ -21,7 +21,7 @@ from ensemble.locks import hold
 from ensemble.predictions import Predictions
 
 MadeOf = Mapping[str, Any]
-DONE, FAILED, REPORT = "done.json", "failed.json", "report.json"
+DONE, FAILED, REPORT, CURVE = "done.json", "failed.json", "report.json", "curve.csv"
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,10 @@ class Store:
     def job(self, job: Job) -> Path:
         return self.base(job.learner, job.task) / f"seed-{job.seed}" / f"fold-{job.fold}"
 
+    def unfinished(self, job: Job) -> Path:
+        """Where a job keeps what it needs to go on after it was killed."""
+        return self.job(job) / "training"
+
     def stack(self, task: str) -> Path:
         return self.root / "stack" / quote(task, safe="")
 
@@ -91,6 +95,15 @@ def clear(folder: Path) -> None:
             shutil.rmtree(path)
         elif path.is_file() and path.name != ".lock":
             path.unlink()
+
+
+def reserve(folder: Path, made_of: MadeOf) -> None:
+    """Make room for unfinished work; what was begun with other data, folds or parameters goes."""
+    record = folder / "made_of.json"
+    if folder.exists() and not (record.is_file() and read_json(record) == dict(made_of)):
+        shutil.rmtree(folder)
+    if not record.exists():
+        write_json(record, dict(made_of))
 
 
 def write_predictions(folder: Path, parts: Mapping[str, Predictions], made_of: MadeOf) -> None:

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from base_models.visual.views import RESAMPLING, Preprocessing, Views, make_views
-from base_models.weights import identity, local, local_files
-from ensemble.errors import LearnerError
+from base_models.visual.views import Preprocessing, Views, make_views
+from base_models.weights import identity
 from ensemble.files import fingerprint
 from ensemble.images import Unreadable, open_image
 
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
 Features = npt.NDArray[np.float32]
 POSTS_AT_ONCE = 4
-FEATURES = 1  # of our own preprocessing; raise it when the same image gives other features
+FEATURES = 2  # of our own preprocessing; raise it when the same image gives other features
 
 
 class ImageEncoder:
@@ -81,28 +80,13 @@ def load(model: str, weights: str, layer: int | None, folder: Path | None) -> "t
     """
     from timm.data.config import resolve_model_data_config
 
+    from base_models.visual.network import create
     from base_models.visual.runtime import make_runtime
 
-    network = _network(model)
-    wanted = resolve_model_data_config(network)  # type: ignore[no-untyped-call]
-    interpolation = wanted["interpolation"] if wanted["interpolation"] in RESAMPLING else "bicubic"
-    how = Preprocessing(wanted["input_size"][1:], wanted["mean"], wanted["std"], interpolation, wanted["crop_pct"])
+    network = create(model, 0, pretrained=True).eval()
+    how = Preprocessing.of(resolve_model_data_config(network))  # type: ignore[no-untyped-call]
     kept = None if folder is None else folder / f"{weights}.onnx"
     return how, make_runtime(network if layer is None else one_layer(network, layer), how.size, kept)
-
-
-def _network(model: str) -> Any:
-    import timm
-
-    name = f"local-dir:{local(model).resolve()}" if local_files(model) else model
-    try:
-        return timm.create_model(name, pretrained=True, num_classes=0).eval()
-    except Exception as error:  # timm and the hub client raise a dozen kinds
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise LearnerError(
-            f"Cannot load image model {model!r}: {reason}. Give a timm name, or a local folder with config.json and "
-            "model.safetensors."
-        ) from error
 
 
 def one_layer(network: Any, layer: int) -> Any:

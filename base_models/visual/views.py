@@ -1,12 +1,14 @@
 """Views of one decoded image for inference: the centre, four corners, and their mirror images."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
 Views = npt.NDArray[np.float32]
+Pixels = npt.NDArray[np.uint8]
 
 COUNTS = (1, 2, 5, 10)
 RESAMPLING = {
@@ -16,6 +18,7 @@ RESAMPLING = {
     "lanczos": Image.Resampling.LANCZOS,
 }
 WIDEST_CORNER_CROP = 0.875  # corners of a full-size crop would all be the centre
+LONGEST = 8  # times the shorter side; what is longer (or a trap) is cut to its middle
 
 
 @dataclass(frozen=True)
@@ -31,23 +34,57 @@ class Preprocessing:
     interpolation: str
     crop_share: float
 
+    @classmethod
+    def of(cls, config: dict[str, Any]) -> "Preprocessing":
+        """From timm's data configuration of a model."""
+        interpolation = config["interpolation"] if config["interpolation"] in RESAMPLING else "bicubic"
+        return cls(tuple(config["input_size"][1:]), config["mean"], config["std"], interpolation, config["crop_pct"])
 
-def make_views(image: Image.Image, how: Preprocessing, count: int) -> Views:
-    """(count, 3, height, width) normalised crops of an RGB image.
 
-    1 is the centre; 2 adds its mirror image; 5 is the four corners and the centre; 10 adds their mirror images.
-    """
+def resize(image: Image.Image, how: Preprocessing, views: int) -> Image.Image:
+    """An RGB image, resized so that ``views`` crops can be cut from it, its sides in proportion."""
+    if max(image.size) > LONGEST * min(image.size):
+        image = _middle(image)
     height, width = how.size
-    share = how.crop_share if count <= 2 else min(how.crop_share, WIDEST_CORNER_CROP)
-    scale = max(height / share / image.height, width / share / image.width)
+    rows, columns = covered(how, views)
+    scale = max(rows / image.height, columns / image.width)
     resized = (max(width, round(image.width * scale)), max(height, round(image.height * scale)))
-    pixels = np.asarray(image.resize(resized, RESAMPLING[how.interpolation]), dtype=np.float32)
-    mean, std = np.array(how.mean, np.float32) * 255, np.array(how.std, np.float32) * 255
-    normalised = ((pixels - mean) / std).transpose(2, 0, 1)
-    down, right = normalised.shape[1] - height, normalised.shape[2] - width
+    return image.resize(resized, RESAMPLING[how.interpolation])
+
+
+def covered(how: Preprocessing, views: int) -> tuple[float, float]:
+    """Height and width that a resized image covers, so that ``views`` crops can be cut from it."""
+    share = how.crop_share if views <= 2 else min(how.crop_share, WIDEST_CORNER_CROP)
+    return how.size[0] / share, how.size[1] / share
+
+
+def _middle(image: Image.Image) -> Image.Image:
+    longest = LONGEST * min(image.size)
+    width, height = min(image.width, longest), min(image.height, longest)
+    left, top = (image.width - width) // 2, (image.height - height) // 2
+    return image.crop((left, top, left + width, top + height))
+
+
+def cut(pixels: npt.NDArray[Any], size: tuple[int, int], count: int) -> npt.NDArray[Any]:
+    """(count, height, width, channels) crops of (rows, columns, channels).
+
+    1 is the centre; 2 adds its mirror image; 5 is the four corners and the centre; 10 adds their mirror images, in the
+    order of torchvision's TenCrop.
+    """
+    height, width = size
+    down, right = pixels.shape[0] - height, pixels.shape[1] - width
     centre = (round(down / 2), round(right / 2))
     corners = [(0, 0), (0, right), (down, 0), (down, right)]
     places = [centre] if count <= 2 else [*corners, centre]
-    sides = [normalised, normalised[..., ::-1]] if count in (2, 10) else [normalised]
-    crops = [side[:, top : top + height, left : left + width] for side in sides for top, left in places]
-    return np.stack(crops)
+    plain = [pixels[top : top + height, left : left + width] for top, left in places]
+    if count in (1, 5):
+        return np.stack(plain)
+    mirrored = pixels[:, ::-1]
+    return np.stack([*plain, *(mirrored[top : top + height, left : left + width] for top, left in places)])
+
+
+def make_views(image: Image.Image, how: Preprocessing, count: int) -> Views:
+    """(count, 3, height, width) normalised crops of an RGB image."""
+    pixels = np.asarray(resize(image, how, count), dtype=np.float32)
+    mean, std = np.array(how.mean, np.float32) * 255, np.array(how.std, np.float32) * 255
+    return cut((pixels - mean) / std, how.size, count).transpose(0, 3, 1, 2)

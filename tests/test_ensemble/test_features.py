@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ensemble.features import FeatureCache, Features
+from ensemble.blocks import Features
+from ensemble.features import FeatureCache
 
 WIDTH = 3
 

@@ -1,0 +1,75 @@
+"""One checkpoint of a training that may be killed at any moment, and the weights of its best epoch."""
+
+import shutil
+import time
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save
+
+from base_models.journal import Journal
+from ensemble.files import write_atomic
+
+Tensors = dict[str, torch.Tensor]
+JOURNAL = "journal.json"
+
+
+class Checkpoints:
+    """Below ``folder``: ``checkpoint-<step>/`` of the Trainer, complete once our journal is in it, and
+    ``best-<epoch>.safetensors``. A new one is complete before the old one goes."""
+
+    def __init__(self, folder: Path, minutes: float) -> None:
+        self.folder = folder
+        self.seconds = 60 * minutes
+        self._saved = time.monotonic()
+        self._anchor = 0  # the best epoch of the journal on disk, whose weights must stay
+
+    def last(self) -> tuple[str | None, Journal]:
+        """The newest complete checkpoint, None for none, and the journal to go on with."""
+        complete = sorted(self.folder.glob(f"checkpoint-*/{JOURNAL}"), key=lambda path: _step(path.parent))
+        if not complete:
+            return None, Journal()
+        journal = Journal.read(complete[-1])
+        self._anchor = journal.best_epoch
+        return str(complete[-1].parent), journal
+
+    def due(self) -> bool:
+        """Whether as much work is unsaved as one is ready to lose."""
+        return time.monotonic() - self._saved >= self.seconds
+
+    def seal(self, step: int, journal: Journal) -> None:
+        """Complete the checkpoint of a step; the ones before it go."""
+        journal.write(self.folder / f"checkpoint-{step}" / JOURNAL)
+        for path in self.folder.glob("checkpoint-*"):
+            if _step(path) != step:
+                shutil.rmtree(path)
+        self._anchor = journal.best_epoch
+        self._drop_all_but(self._anchor)
+        self._saved = time.monotonic()
+
+    def keep_best(self, network: torch.nn.Module, epoch: int) -> None:
+        write_weights(self._best(epoch), network)
+        self._drop_all_but(epoch, self._anchor)
+
+    def restore_best(self, network: torch.nn.Module, journal: Journal) -> None:
+        """Give the network the weights of its best epoch; those of the last are in it already."""
+        path = self._best(journal.best_epoch)
+        if path.exists():
+            network.load_state_dict(load_file(path))
+
+    def _best(self, epoch: int) -> Path:
+        return self.folder / f"best-{epoch}.safetensors"
+
+    def _drop_all_but(self, *epochs: int) -> None:
+        for path in set(self.folder.glob("best-*.safetensors")) - {self._best(epoch) for epoch in epochs}:
+            path.unlink()
+
+
+def write_weights(path: Path, network: torch.nn.Module) -> None:
+    """Safetensors, atomically; a full disk is one line."""
+    tensors: Tensors = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
+    write_atomic(path, save(tensors))
+
+
+def _step(path: Path) -> int:
+    return int(path.name.rpartition("-")[2])

@@ -1,0 +1,72 @@
+"""Running a trained network over batches, as many rows at a time as fit."""
+
+import logging
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from itertools import islice
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from base_models.sampling import Examples
+from ensemble.progress import Track, silent
+
+Logits = npt.NDArray[np.float32]
+
+log = logging.getLogger("ensemble")
+
+
+def device() -> torch.device:
+    """Where networks run: the process's GPU, else the CPU."""
+    if torch.cuda.is_available():
+        return torch.device("cuda", torch.cuda.current_device())
+    return torch.device("cpu")
+
+
+def half_precision(precision: str, where: torch.device) -> bool:
+    """Whether to run in bfloat16: where asked for, or where the GPU is made for it."""
+    if precision == "auto":
+        return where.type == "cuda" and torch.cuda.is_bf16_supported()
+    return precision == "bfloat16"
+
+
+def autocast(precision: str, where: torch.device) -> AbstractContextManager[object]:
+    return torch.autocast(where.type, torch.bfloat16, enabled=half_precision(precision, where))
+
+
+@torch.inference_mode()
+def predict_logits(
+    network: torch.nn.Module, examples: Examples, rows: Sequence[int], at_once: int, precision: str = "float32",
+    track: Track = silent, label: str = "",
+) -> Logits:  # fmt: skip
+    """(rows, classes) or (rows, views, classes); half as many rows at a time once memory ran out."""
+    network.eval()
+    found: list[Logits] = []
+    done = 0
+    bar = track(iter(rows), label, len(rows))
+    while done < len(rows):
+        logits = _attempt(network, examples, rows[done : done + at_once], precision)
+        if logits is None:
+            at_once = (at_once + 1) // 2
+            torch.cuda.empty_cache()
+            log.warning("Out of memory: predicting %d rows at a time.", at_once)
+            continue
+        found.append(logits)
+        done += len(list(islice(bar, len(logits))))
+    next(bar, None)
+    return np.concatenate(found)
+
+
+def _attempt(network: torch.nn.Module, examples: Examples, rows: Sequence[int], precision: str) -> Logits | None:
+    """None where memory ran out and fewer rows may fit."""
+    where = next(network.parameters()).device
+    try:
+        batch = {name: tensor.to(where) for name, tensor in examples.batch(rows).items()}
+        with autocast(precision, where):
+            logits: Logits = network(**batch).float().cpu().numpy()
+            return logits
+    except torch.OutOfMemoryError:
+        if len(rows) == 1:
+            raise
+        return None

@@ -1,0 +1,63 @@
+"""Optimizers, learning-rate schedules and losses, from hyper-parameters."""
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch.nn import functional as F
+
+from base_models.hyperparameters import Training
+
+Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+OPTIMIZERS = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
+
+
+def make_optimizer(parameters: Iterable[torch.nn.Parameter], how: Training) -> torch.optim.Optimizer:
+    """Fused: on a CPU the plain step of AdamW costs as much as a forward pass."""
+    arguments = {"momentum": how.momentum} if how.optimizer == "sgd" else {}
+    trainable = [parameter for parameter in parameters if parameter.requires_grad]
+    kind: Any = OPTIMIZERS[how.optimizer]
+    optimizer: torch.optim.Optimizer = kind(
+        trainable, lr=how.lr, weight_decay=how.weight_decay, fused=True, **arguments
+    )
+    return optimizer
+
+
+def learning_rate(how: Training, epoch: float) -> float:
+    """The factor on ``lr`` after so many epochs, which need not be whole."""
+    if epoch < how.warmup:
+        return epoch / how.warmup
+    if how.schedule == "steps":
+        return float(how.decay ** sum(epoch >= milestone for milestone in how.milestones))
+    done = min(1.0, (epoch - how.warmup) / (how.epochs - how.warmup))
+    return {"constant": 1.0, "linear": 1.0 - done, "cosine": (1 + math.cos(math.pi * done)) / 2}[how.schedule]
+
+
+def make_schedule(optimizer: torch.optim.Optimizer, how: Training, steps: int) -> torch.optim.lr_scheduler.LambdaLR:
+    """``steps`` is of one epoch. The first step of a warm-up is not zero."""
+
+    def factor(step: int) -> float:
+        return learning_rate(how, max(step / steps, min(1 / steps, how.warmup)))
+
+    return torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+
+
+def make_loss(how: Training, weights: npt.NDArray[np.float64], device: torch.device) -> Loss:
+    """(rows,) losses of (rows, classes) logits and (rows,) labels, times the class's weight.
+
+    The focal loss is (1 - p)^gamma times the cross-entropy (Lin et al. 2017).
+    """
+    weight = torch.tensor(weights, dtype=torch.float32, device=device)
+
+    def cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        smoothing = how.label_smoothing
+        return F.cross_entropy(logits.float(), labels, weight, reduction="none", label_smoothing=smoothing)
+
+    def focal(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        nats = F.cross_entropy(logits.float(), labels, reduction="none")
+        return (1 - torch.exp(-nats)) ** how.gamma * nats * weight[labels]
+
+    return focal if how.loss == "focal" else cross_entropy

@@ -1,0 +1,83 @@
+"""The order in which rows are trained on: of seed and epoch alone, so that a killed epoch goes on in place."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch.utils.data import Dataset, Sampler
+
+Batch = dict[str, torch.Tensor]
+Drawn = tuple[int, int, int]  # seed, epoch, row: what augmentation may depend on
+
+
+class Examples(Protocol):
+    """What a network is fed with: rows by position."""
+
+    def __len__(self) -> int: ...
+
+    def batch(self, rows: Sequence[int]) -> Batch:
+        """The network's keyword arguments for these rows, as they are."""
+        ...
+
+    def augmented(self, drawn: Sequence[Drawn]) -> Batch:
+        """The same for training. Randomness comes from seed, epoch and row, never from a global generator's state."""
+        ...
+
+
+class EpochSampler(Sampler[list[Drawn]]):
+    """Batches of rows, shuffled; or, with ``resample``, drawn so that every class is as frequent as the others."""
+
+    def __init__(
+        self, rows: npt.NDArray[np.int64], labels: npt.NDArray[np.int64], batch: int, seed: int, resample: float = 0
+    ) -> None:
+        self.rows = rows
+        self.labels = labels
+        self.batch = batch
+        self.seed = seed
+        self.resample = resample
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return -(-self._count // self.batch)
+
+    @property
+    def _count(self) -> int:
+        return max(1, round(len(self.rows) * self.resample)) if self.resample else len(self.rows)
+
+    def __iter__(self) -> Iterator[list[Drawn]]:
+        order = self._order(np.random.default_rng([self.seed, self.epoch])).tolist()
+        for start in range(0, len(order), self.batch):
+            yield [(self.seed, self.epoch, row) for row in order[start : start + self.batch]]
+
+    def _order(self, random: np.random.Generator) -> npt.NDArray[np.int64]:
+        if not self.resample:
+            return random.permutation(self.rows)
+        frequency = np.bincount(self.labels)[self.labels]
+        return random.choice(self.rows, size=self._count, p=(1 / frequency) / (1 / frequency).sum())
+
+
+class Labelled(Dataset[Any]):
+    """Examples with their labels, for a DataLoader whose sampler yields whole batches."""
+
+    def __init__(self, examples: Examples, labels: npt.NDArray[np.int64]) -> None:
+        self.examples = examples
+        self.labels = torch.from_numpy(labels)
+
+    def __len__(self) -> int:
+        return len(self.examples)
+
+    def __getitems__(self, drawn: list[Drawn]) -> list[Batch]:
+        labels = self.labels[[row for _, _, row in drawn]]
+        return [{**self.examples.augmented(drawn), "labels": labels}]
+
+
+def only(batches: Sequence[Batch]) -> Mapping[str, torch.Tensor]:
+    """The collate function of data sets that make a whole batch at once."""
+    return batches[0]
+
+
+def mixed(drawn: Drawn) -> int:
+    """One 63-bit seed of seed, epoch and row."""
+    return int(np.random.SeedSequence(drawn).generate_state(1, np.uint64)[0] >> 1)

@@ -1,0 +1,95 @@
+"""Training a network, whatever it sees: one call, resumable to the bit, ending with the weights of the best epoch."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from base_models.checkpoints import Checkpoints
+from base_models.hyperparameters import Training
+from base_models.inference import device
+from base_models.journal import Journal
+from base_models.sampling import Examples
+from ensemble.data import Codes, Dataset, Task
+from ensemble.errors import LearnerError
+from ensemble.folds import distribute
+from ensemble.learner import Workspace
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is learned: ``examples`` with (rows,) ``labels``; of the rows, ``fitting`` are trained on, and ``judging``
+    ones only say which epoch is best."""
+
+    task: Task
+    examples: Examples
+    labels: Codes
+    fitting: Codes
+    judging: Codes
+
+    @classmethod
+    def of(cls, task: Task, examples: Examples, data: Dataset, share: float, seed: int) -> "Problem":
+        """With ``share`` of the rows put aside for judging: copies whole, classes in proportion."""
+        labels = data.labels(task)
+        part = distribute([labels], [len(task.classes)], data.groups, [1 - share, share], seed)
+        return cls(task, examples, labels, np.flatnonzero(part == 0), np.flatnonzero(part == 1))
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A network that has been trained and what is to be said of it."""
+
+    journal: Journal
+    facts: dict[str, Any]
+
+
+def train(network: torch.nn.Module, problem: Problem, how: Training, seed: int, workspace: Workspace) -> Trained:
+    """Fit ``network`` in place, going on from the workspace's checkpoint.
+
+    Raises LearnerError where the loss is no longer a number or a tracker is not installed.
+    """
+    _check_tracker(how.tracker)
+    facts: dict[str, Any] = {
+        "parameters": sum(parameter.numel() for parameter in network.parameters()),
+        "trainable_parameters": sum(p.numel() for p in network.parameters() if p.requires_grad),
+        "fit_rows": len(problem.fitting),
+        "judging_rows": len(problem.judging),
+        "device": str(device()),
+    }
+    network.to(device())
+    with _folder(workspace) as folder:
+        checkpoints = Checkpoints(folder, how.checkpoint_minutes)
+        start, journal = checkpoints.last()
+        if not journal.stopped:
+            from base_models.loop import Loop  # the Trainer takes seconds to import
+
+            loop = Loop(network, problem, how, seed, workspace, checkpoints, journal)
+            try:
+                loop.train(resume_from_checkpoint=start)
+            finally:
+                loop.close()
+            facts |= loop.pieces.facts
+        checkpoints.restore_best(network, journal)
+    return Trained(journal, {**facts, **journal.facts})
+
+
+@contextmanager
+def _folder(workspace: Workspace) -> Iterator[Path]:
+    """The job's own folder, or one that goes with the call."""
+    if workspace.folder is not None:
+        workspace.folder.mkdir(parents=True, exist_ok=True)
+        yield workspace.folder
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        yield Path(scratch)
+
+
+def _check_tracker(tracker: str) -> None:
+    if tracker != "none" and not find_spec(tracker):
+        raise LearnerError(f"training.tracker = {tracker!r} needs a package that is not here: `pip install {tracker}`.")

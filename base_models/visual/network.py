@@ -1,0 +1,148 @@
+"""Image networks by name, with one output per class: anything of timm, and PolyNet, which only pretrainedmodels has."""
+
+from contextlib import suppress
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+
+from base_models.visual.views import Preprocessing
+from base_models.weights import local, local_files
+from ensemble.errors import LearnerError, some
+
+POLYNET = "polynet"
+POLYNET_IMAGES = Preprocessing((331, 331), (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), "bilinear", 0.875)
+
+
+class ImageClassifier(torch.nn.Module):
+    """(rows, height, width, 3) or (rows, views, height, width, 3) uint8 to (..., classes) logits.
+
+    Pixels are normalised here, on the device; memory is channels-last as the pixels are.
+    """
+
+    def __init__(self, body: torch.nn.Module, how: Preprocessing) -> None:
+        super().__init__()
+        self.body = body.to(memory_format=torch.channels_last)
+        self.mean: torch.Tensor
+        self.std: torch.Tensor
+        self.register_buffer("mean", 255 * torch.tensor(how.mean).view(3, 1, 1), persistent=False)
+        self.register_buffer("std", 255 * torch.tensor(how.std).view(3, 1, 1), persistent=False)
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        images = pixels.flatten(0, -4).permute(0, 3, 1, 2)
+        logits: torch.Tensor = self.body((images - self.mean) / self.std)
+        return logits.view(*pixels.shape[:-3], -1)
+
+
+def make_classifier(
+    model: str, classes: int, pretrained: bool, checkpoint: str | None, size: int | None, seed: int, how: Preprocessing
+) -> ImageClassifier:
+    """A classifier whose top layer is new, drawn from ``seed``, and so is all where not ``pretrained``.
+
+    ``model`` is a timm name, a hub name, a local folder, or "polynet"; ``checkpoint`` a local file of weights for it.
+    Raises LearnerError.
+    """
+    make = _polynet if model == POLYNET else create
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        body = make(model, classes, pretrained and checkpoint is None, size)
+    if pretrained and checkpoint is not None:
+        load_matching(body, local(checkpoint))
+    return ImageClassifier(body, how)
+
+
+@lru_cache(maxsize=16)
+def preprocessing(
+    model: str,
+    size: int | None,
+    mean: tuple[float, float, float] | None,
+    std: tuple[float, float, float] | None,
+    interpolation: str | None,
+    crop_share: float | None,
+) -> Preprocessing:
+    """What a model wants of its images: its own configuration, where an argument does not say else."""
+    from timm.data.config import resolve_model_data_config
+
+    how = POLYNET_IMAGES
+    if model != POLYNET:
+        how = Preprocessing.of(resolve_model_data_config(create(model, 1, False, size)))  # type: ignore[no-untyped-call]
+    return Preprocessing(
+        how.size if size is None else (size, size),
+        mean or how.mean,
+        std or how.std,
+        interpolation or how.interpolation,
+        crop_share or how.crop_share,
+    )
+
+
+def create(model: str, classes: int, pretrained: bool, size: int | None = None) -> torch.nn.Module:
+    """A timm network; raises LearnerError in one line, whatever the hub or the files say."""
+    import timm
+
+    name = f"local-dir:{local(model).resolve()}" if local_files(model) else model
+    try:
+        if size is not None:
+            with suppress(TypeError):  # only networks that depend on the size take it
+                return timm.create_model(name, pretrained=pretrained, num_classes=classes, img_size=size)
+        return timm.create_model(name, pretrained=pretrained, num_classes=classes)
+    except Exception as error:  # timm and the hub client raise a dozen kinds
+        raise LearnerError(
+            f"Cannot load image model {model!r}: {first_line(error)}. Give a timm name, or a local folder with "
+            "config.json and model.safetensors."
+        ) from error
+
+
+def _polynet(model: str, classes: int, pretrained: bool, size: int | None) -> torch.nn.Module:
+    """PolyNet (Zhang et al. 2017) at any size from 75 pixels; its own forward has a fixed pool of 9 x 9 places."""
+    from pretrainedmodels.models.polynet import PolyNet, pretrained_settings
+
+    class AnySize(PolyNet):  # type: ignore[misc]
+        def logits(self, maps: torch.Tensor) -> torch.Tensor:
+            scores: torch.Tensor = self.last_linear(self.dropout(maps.mean(dim=(2, 3))))
+            return scores
+
+    network: torch.nn.Module = AnySize(num_classes=classes)
+    if pretrained:
+        load_matching(network, download(pretrained_settings["polynet"]["imagenet"]["url"]))
+    return network
+
+
+def download(url: str) -> Path:
+    """The file of a published checkpoint, fetched once and checked; raises LearnerError with the remedy."""
+    name = url.rpartition("/")[2]
+    path = Path(torch.hub.get_dir()) / "checkpoints" / name
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            beginning = name.removesuffix(".pth").rpartition("-")[2]  # of the hash, by torch's convention
+            torch.hub.download_url_to_file(url, str(path), beginning, progress=False)
+        except Exception as error:  # the host answers late, wrongly or not at all
+            raise LearnerError(
+                f"Cannot download {name}: {first_line(error)}. Get the file elsewhere and give its path as "
+                "params.checkpoint."
+            ) from error
+    return path
+
+
+def load_matching(network: torch.nn.Module, path: Path) -> None:
+    """Load weights from a file, all but a top layer of other width. Raises LearnerError where they do not fit."""
+    from timm.models import load_state_dict
+
+    if not path.is_file():
+        raise LearnerError(f"No such checkpoint: {path}. Give a .safetensors or .pth file of this network's weights.")
+    try:
+        tensors = load_state_dict(str(path), weights_only=True)
+    except Exception as error:  # damage and refused pickles come as a dozen kinds
+        raise LearnerError(f"{path} is not a file of weights that can be read: {first_line(error)}.") from error
+    own = network.state_dict()
+    fitting = {name: tensor for name, tensor in tensors.items() if name in own and tensor.shape == own[name].shape}
+    head = {name for name in tensors if name in own and tensors[name].shape != own[name].shape}
+    needed = [name for name in own if name not in head and not name.endswith("num_batches_tracked")]
+    lost = [name for name in needed if name not in fitting]
+    if lost or len(head) > 2:
+        raise LearnerError(f"{path} holds the weights of another network: no {some(lost or head)} that fits.")
+    network.load_state_dict(fitting, strict=False)
+
+
+def first_line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__).rstrip(".")

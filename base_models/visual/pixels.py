@@ -1,0 +1,115 @@
+"""Images decoded and resized once, kept as uint8 in the feature cache for every fold, epoch, task and learner."""
+
+import logging
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from base_models.sampling import Batch, Drawn
+from base_models.visual.augmentation import Augmentation
+from base_models.visual.views import Pixels, Preprocessing, covered, cut, resize
+from ensemble.blocks import Ragged
+from ensemble.data import Dataset
+from ensemble.errors import LearnerError
+from ensemble.features import FeatureCache
+from ensemble.files import fingerprint
+from ensemble.images import Unreadable, open_image
+
+BLOCK = 256
+DECODED = 1  # of our own decoding and resizing; raise it when the same image gives other pixels
+NOTHING = np.zeros((0, 0, 3), dtype=np.uint8)
+
+log = logging.getLogger("ensemble")
+
+
+class PixelSource:
+    """(rows, columns, 3) pixels of posts' images, ready for ``views`` crops, from ``cache`` where they fit."""
+
+    def __init__(self, how: Preprocessing, views: int, cache: FeatureCache) -> None:
+        self.how = how
+        self.views = views
+        self.cache = cache
+
+    @property
+    def key(self) -> str:
+        """Fingerprint of what decides the pixels: the size images are resized to, and how."""
+        return "pixels-" + fingerprint([DECODED, covered(self.how, self.views), self.how.interpolation])
+
+    def fill(self, data: Dataset) -> None:
+        """Decode every image that the cache does not hold, as long as there is room."""
+        paths = [data.root / (path or "") for path in data.images]
+        keys = data.image_hashes()
+        label = f"blocks of {BLOCK} images decoded"
+        self.cache.fill(self.key, keys, partial(self._decode, paths), BLOCK, label, self._room)
+        left = sum(found is None for found in self.cache.find(self.key, keys)) - keys.count(None)
+        if left:
+            log.warning(
+                "The image cache is full (run.image_bytes = %s): %d of %d images are decoded at every use.",
+                f"{self.cache.image_bytes:,}", left, len(keys),
+            )  # fmt: skip
+
+    def of(self, data: Dataset) -> "Images":
+        """The images of these rows."""
+        return Images(self, [data.root / (path or "") for path in data.images], data.image_hashes())
+
+    def read(self, path: Path) -> Pixels:
+        """Decode one image; empty where it cannot be read."""
+        try:
+            return np.asarray(resize(open_image(path), self.how, self.views))
+        except Unreadable:
+            return NOTHING
+
+    def _decode(self, paths: Sequence[Path], rows: Sequence[int]) -> Ragged:
+        return Ragged.of([self.read(paths[row]) for row in rows])
+
+    def _room(self) -> int:
+        return self.cache.image_bytes - self.cache.used("pixels-")
+
+
+class Images:
+    """Random access to the pixels of rows."""
+
+    def __init__(self, source: PixelSource, paths: Sequence[Path], keys: Sequence[str | None]) -> None:
+        self.source = source
+        self.paths = paths
+        self.keys = keys
+        self._found = source.cache.find(source.key, keys)
+
+    def __getitem__(self, row: int) -> Pixels:
+        """(rows, columns, 3) uint8; raises LearnerError where the image has gone since it was scanned."""
+        found = self._found[row]
+        pixels = self.source.read(self.paths[row]) if found is None else found
+        if not pixels.size:
+            raise LearnerError(
+                f"{self.paths[row]} could be read when scanned and cannot be now; run the command again."
+            )
+        return pixels
+
+
+class ImageExamples:
+    """What an image network is fed with: drawn views for training, cut ones otherwise."""
+
+    def __init__(
+        self, images: Images, size: tuple[int, int], views: int, augmentation: Augmentation | None = None
+    ) -> None:
+        self.images = images
+        self.size = size
+        self.views = views
+        self.augmentation = augmentation
+
+    def __len__(self) -> int:
+        return len(self.images.keys)
+
+    def batch(self, rows: Sequence[int]) -> Batch:
+        """``pixels`` (rows, views, height, width, 3) uint8."""
+        views = [cut(self.images[row], self.size, self.views) for row in rows]
+        return {"pixels": torch.from_numpy(np.stack(views))}
+
+    def augmented(self, drawn: Sequence[Drawn]) -> Batch:
+        """``pixels`` (rows, height, width, 3) uint8."""
+        assert self.augmentation is not None
+        views = [self.augmentation(self.images[one[2]], one) for one in drawn]
+        return {"pixels": torch.from_numpy(np.stack(views))}

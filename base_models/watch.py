@@ -1,0 +1,125 @@
+"""What happens around the steps of a training: epochs are judged, checkpoints written, progress shown."""
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from scipy.special import log_softmax, softmax
+from transformers import TrainerCallback, TrainerControl, TrainerState
+
+from base_models.checkpoints import Checkpoints
+from base_models.hyperparameters import Training
+from base_models.inference import predict_logits
+from base_models.journal import Journal
+from base_models.microbatches import keep_size
+from base_models.optimization import learning_rate
+from base_models.training import Problem
+from ensemble.errors import LearnerError
+from ensemble.learner import Workspace
+from ensemble.metrics import METRICS, metric_named, score
+
+if TYPE_CHECKING:
+    from base_models.loop import Loop
+
+SHOWN_SECONDS = 1.0  # reading a loss waits for the GPU
+
+
+class Watch(TrainerCallback):
+    """``losses`` are of the steps that the journal does not have yet."""
+
+    def __init__(
+        self, loop: "Loop", problem: Problem, how: Training, workspace: Workspace, checkpoints: Checkpoints,
+        journal: Journal,
+    ) -> None:  # fmt: skip
+        self.loop = loop
+        self.problem = problem
+        self.how = how
+        self.workspace = workspace
+        self.checkpoints = checkpoints
+        self.journal = journal
+        self.metric = metric_named(problem.task.metric)
+        self.losses: list[torch.Tensor] = []
+        self._steps = len(loop.sampler)
+        self._began = self._shown = time.monotonic()
+        self._text = "starting"
+        self._bar = workspace.track(range(0), "", 0)
+
+    def on_train_begin(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        left = self._steps * self.how.epochs - state.global_step
+        self._bar = self.workspace.track(range(left), self._label, left)
+        next(self._bar, None)
+
+    def on_epoch_begin(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        self.loop.sampler.epoch = state.global_step // self._steps
+        self._began = time.monotonic()
+
+    def on_step_end(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        if time.monotonic() - self._shown > SHOWN_SECONDS:
+            self._text = f"loss {float(self.losses[-1]):.3f}"
+            self._shown = time.monotonic()
+        next(self._bar, None)
+        # The last step of an epoch is saved after the epoch is judged, so that judging is never skipped.
+        control.should_save = self.checkpoints.due() and state.global_step % self._steps > 0
+
+    def on_epoch_end(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        self._note_losses()
+        epoch = state.global_step / self._steps
+        loss = float(np.mean(self.journal.losses))
+        if not np.isfinite(loss):
+            raise LearnerError(
+                f"{self.workspace.name or 'training'}: the loss is {loss} in epoch {epoch:.0f}; lower training.lr "
+                f"(now {self.how.lr:g}) or set training.clip."
+            )
+        scores, judged = self._judge(loss)
+        lr = self.how.lr * learning_rate(self.how, epoch - 1 / self._steps)
+        row = {"lr": lr, **scores, "seconds": round(time.monotonic() - self._began, 3)}
+        if self.journal.close_epoch(self.how, row, judged) and judged is not None:
+            self.checkpoints.keep_best(self.loop.network, self.journal.best_epoch)
+        control.should_training_stop |= self.journal.stopped
+        control.should_save = self.checkpoints.due()
+        self.loop.log(dict(scores))
+
+    def on_save(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        self._note_losses()
+        self.checkpoints.seal(state.global_step, self.journal)
+
+    def close(self) -> None:
+        self._bar.close()
+        keep_size(self.workspace.memory, self.loop.network, self.how.batch, self.loop.pieces)
+
+    def _judge(self, loss: float) -> tuple[dict[str, float], float | None]:
+        """Scores on the rows put aside, and what epochs are compared by, greater being better."""
+        rows = self.problem.judging
+        scores: dict[str, float] = {}
+        if len(rows):
+            logits = predict_logits(
+                self.loop.network, self.problem.examples, rows.tolist(), self.how.eval_batch, self.how.precision
+            )
+            by_view = log_softmax(logits.astype(np.float64), axis=-1).reshape(len(rows), -1, logits.shape[-1])
+            values = softmax(by_view.mean(axis=1), axis=1)
+            labels = self.problem.labels[rows]
+            scores = {
+                "validation_loss": score(METRICS["log_loss"], labels, values),
+                "validation_metric": float(np.nan_to_num(score(self.metric, labels, values))),
+            }
+        if self.how.stop_on == "training_loss":
+            return scores, -loss if self.how.patience is not None else None
+        if not scores:
+            return scores, None
+        if self.how.stop_on == "loss":
+            return scores, -scores["validation_loss"]
+        return scores, self.metric.sign * scores["validation_metric"]
+
+    def _note_losses(self) -> None:
+        self.journal.losses += [float(loss) for loss in self.losses]
+        self.journal.micro_batch = self.loop.pieces.size if self.loop.pieces.facts else None
+        self.journal.steps_repeated = self.loop.pieces.repeated
+        self.losses.clear()
+
+    def _label(self) -> str:
+        """``image sentiment fold 2: epoch 3/12, loss 0.81, macro_f1 .52``"""
+        done = self.journal.curve[-1] if self.journal.curve else {}
+        metric = f", {self.metric.name} {done['validation_metric']:.3f}" if "validation_metric" in done else ""
+        epoch = min(len(self.journal.curve) + 1, self.how.epochs)
+        return f"steps, {self.workspace.name} epoch {epoch}/{self.how.epochs}, {self._text}{metric}"
