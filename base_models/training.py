@@ -52,7 +52,7 @@ class Trained:
 def train(network: torch.nn.Module, problem: Problem, how: Training, seed: int, workspace: Workspace) -> Trained:
     """Fit ``network`` in place, going on from the workspace's checkpoint.
 
-    Raises LearnerError where the loss is no longer a number or a tracker is not installed.
+    Raises LearnerError where the loss is no longer a number, memory does not hold one row, or a tracker is absent.
     """
     _check_tracker(how.tracker)
     facts: dict[str, Any] = {
@@ -72,6 +72,11 @@ def train(network: torch.nn.Module, problem: Problem, how: Training, seed: int, 
             loop = Loop(network, problem, how, seed, workspace, checkpoints, journal)
             try:
                 loop.train(resume_from_checkpoint=start)
+            except torch.OutOfMemoryError as error:
+                raise LearnerError(
+                    f"{workspace.name or 'training'}: not even one row fits the memory of {device()}; choose a smaller "
+                    "model or smaller inputs."
+                ) from error
             finally:
                 loop.close()
             facts |= loop.pieces.facts

@@ -86,6 +86,7 @@ def train_base(
     learner: Annotated[list[str], typer.Option("-l", "--learner", help="Only this base learner; repeatable.")] = [],
     task: TaskNames = [],
     fold: Annotated[list[int], typer.Option("-f", "--fold", help="Only this fold; repeatable.")] = [],
+    keep_models: Annotated[str, typer.Option(help="best: keep trained weights; none: probabilities only.")] = "",
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
@@ -96,14 +97,15 @@ def train_base(
     \b
     ensemble train-base
     ensemble train-base --learner tfidf --task sentiment --fold 0
-    ensemble train-base --set base.image.params.views=1
+    ensemble train-base --set base.image.params.views=1 --keep-models none
     """
     from cli.session import Session
     from cli.tables import print_trained
     from ensemble.jobs import list_work, train
     from ensemble.status import finished
 
-    session = Session(config, set, quiet)
+    kept = [f"run.keep_models={keep_models}"] if keep_models else []
+    session = Session(config, [*set, *kept], quiet)
     run = session.run
     specs, tasks = run.some_specs(learner), run.some_tasks(task)
     session.record()

@@ -51,6 +51,20 @@ params = {{ image = "encoders/image", text = "encoders/text", views = 2 }}
 format = "csv"
 """.replace("'", '"')
 
+# Only the demo itself trains a network; the tests' runs share the rest.
+FINE_TUNED = """
+[base.network]
+learner = "visual"
+[base.network.params]
+model = "encoders/image"
+views = 2
+[base.network.params.training]
+epochs = 4
+optimizer = "adamw"
+lr = 3e-3
+schedule = "cosine"
+"""
+
 
 def run_demo(folder: Path, posts: int) -> None:
     """Raises ConfigError where the folder holds something already."""
@@ -66,7 +80,7 @@ def run_demo(folder: Path, posts: int) -> None:
     make_image_encoder(folder / "encoders" / "image")
     make_text_encoder(folder / "encoders" / "text", captions)
     config = folder / "ensemble.toml"
-    write_atomic(config, CONFIG.encode())
+    write_atomic(config, (CONFIG + FINE_TUNED).encode())
     for command in ("data", "train-base", "stack", "submit"):
         print(f"\n$ ensemble {command} -c {config}\n", flush=True)
         app([command, "-c", str(config)], standalone_mode=False)

@@ -9,6 +9,8 @@ from typing import Any, Protocol, cast
 import numpy as np
 import numpy.typing as npt
 
+from pydantic import BaseModel
+
 from ensemble.data import Dataset, Task
 from ensemble.progress import Track, silent
 from ensemble.registry import bind, resolve
@@ -67,9 +69,17 @@ def describe_learners(registry: Mapping[str, str]) -> dict[str, Any]:
         parameters = inspect.signature(learner).parameters.values()
         found[name] = {
             "about": inspect.cleandoc(learner.__doc__ or "").split("\n\n")[0].replace("\n", " "),
-            "parameters": {parameter.name: parameter.default for parameter in parameters},
+            "parameters": {name: default for one in parameters for name, default in _defaults(one).items()},
         }
     return found
+
+
+def _defaults(parameter: inspect.Parameter) -> dict[str, Any]:
+    """A parameter's default; of a table of parameters, one by one under dotted names."""
+    for kind in (parameter.annotation, *getattr(parameter.annotation, "__args__", ())):
+        if inspect.isclass(kind) and issubclass(kind, BaseModel):
+            return {f"{parameter.name}.{name}": field.default for name, field in kind.model_fields.items()}
+    return {parameter.name: None if parameter.default is parameter.empty else parameter.default}
 
 
 def source_files(learner: BaseLearner) -> list[Path]:

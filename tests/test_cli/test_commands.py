@@ -86,13 +86,19 @@ def test_probabilities_from_elsewhere_are_stacked_and_marked(ensemble: Ensemble,
 def test_init_writes_a_recipe_that_loads(ensemble: Ensemble, tmp_path: Path) -> None:
     from importlib.resources import files
 
+    from base_models import LEARNERS
+    from ensemble.adapters import ADAPTERS
     from ensemble.config import load_config
+    from ensemble.learner import make_learner
 
     for recipe in files("cli.recipes").iterdir():
         if recipe.name.endswith(".toml"):
             preset = recipe.name.removesuffix(".toml")
             assert ensemble("init", preset, "--root", ".", "--out", f"{preset}.toml").code == 0
-            assert load_config(tmp_path / f"{preset}.toml").data.preset == preset
+            config = load_config(tmp_path / f"{preset}.toml")
+            assert config.data.preset in ADAPTERS
+            for name, base in config.base.items():
+                make_learner(LEARNERS, base.learner, base.params, name)
 
 
 def test_the_demo_ends_in_a_submission(ensemble: Ensemble, tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ def test_the_preset_gets_every_other_key_of_data(file: Path) -> None:
         ("folds.test_fraction=0.2", ("folds", "test_fraction"), 0.2),
         ("run.folder=artifacts/other", ("run", "folder"), Path("artifacts/other")),
         ("run.seeds=[0, 1, 2]", ("run", "seeds"), [0, 1, 2]),
-        ("run.keep_models=false", ("run", "keep_models"), False),
+        ("run.keep_models=none", ("run", "keep_models"), "none"),
         ("base.tfidf.params.balance=1e-5", ("base", "tfidf", "params", "balance"), 1e-5),
         ("base.tfidf.params.new=x", ("base", "tfidf", "params", "new"), "x"),
         ("base.other.learner=prior", ("base", "other", "learner"), "prior"),

@@ -122,7 +122,7 @@ def test_learners_never_see_the_labels_they_predict(make_run: MakeRun) -> None:
 
 def test_without_kept_models_no_model_is_written(make_run: MakeRun) -> None:
     run = make_run(toy_table(30), {"a": ("hash", {})}, registry=TOYS)
-    train_all(replace(run, keep_models=False))
+    train_all(replace(run, keep_models="none"))
     assert not list(run.store.root.rglob("model"))
 
 
