@@ -19,8 +19,9 @@ from base_models.sampling import EpochSampler, Labelled, only
 from base_models.training import Problem
 from base_models.watch import Watch
 from ensemble.balance import weight_per_class
-from ensemble.errors import StoreError
+from ensemble.errors import LearnerError, StoreError
 from ensemble.learner import Workspace
+from ensemble.peers import rank_and_size
 
 MOST_WORKERS = 8
 
@@ -34,7 +35,10 @@ class Loop(Trainer):
     ) -> None:  # fmt: skip
         where = device()
         rows = problem.fitting
-        self.sampler = EpochSampler(rows, problem.labels[rows], how.batch, seed, how.resample)
+        self.share = rank_and_size()
+        if how.batch % self.share[1]:
+            raise LearnerError(f"training.batch = {how.batch} cannot be shared evenly by {self.share[1]} processes.")
+        self.sampler = EpochSampler(rows, problem.labels[rows], how.batch, seed, how.resample, self.share)
         self.workers = _workers(where) if how.workers is None else how.workers
         self.network = network
         self.labelled = Labelled(problem.examples, problem.labels)
@@ -46,7 +50,8 @@ class Loop(Trainer):
             optimizers=(optimizer, make_schedule(optimizer, how, len(self.sampler))),
         )
         size = journal.micro_batch or found_size(workspace.memory, network, how.batch) or how.micro_batch or how.batch
-        self.pieces = MicroBatches(network, how.micro_batch or how.batch, size, where)
+        asked = (how.micro_batch or how.batch) // self.share[1] or 1
+        self.pieces = MicroBatches(network, asked, size, where, patient=self.share[1] == 1)
         weights = weight_per_class(problem.labels[rows], len(problem.task.classes), 0 if how.resample else how.balance)
         self.loss = make_loss(how, weights, where)
         self.watch = Watch(self, problem, how, workspace, checkpoints, journal)
@@ -69,6 +74,8 @@ class Loop(Trainer):
             return loss.detach()
 
         loss = self.pieces.step(self._prepare_inputs(inputs), backward)
+        if self.share[1] > 1:
+            loss = self.accelerator.reduce(loss, "mean")
         self.watch.losses.append(loss)
         return loss
 
@@ -93,6 +100,7 @@ def _arguments(how: Training, seed: int, folder: Path, where: torch.device) -> T
         max_grad_norm=how.clip or 0.0, bf16=half_precision(how.precision, where), use_cpu=where.type == "cpu",
         seed=seed, save_strategy="no", eval_strategy="no", logging_strategy="epoch", logging_nan_inf_filter=False,
         report_to=how.tracker, disable_tqdm=True, remove_unused_columns=False,
+        ddp_find_unused_parameters=False,
     )  # fmt: skip
     arguments._n_gpu = min(arguments.n_gpu, 1)  # several GPUs run several jobs, not one job in threads
     return arguments

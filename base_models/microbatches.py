@@ -20,14 +20,18 @@ class MicroBatches:
 
     When memory runs out, gradients are dropped, buffers and random states are put back, ``size`` halves, and the step
     is repeated. Without batch normalisation the mathematics stays the same; with it, statistics are of the smaller
-    pieces, which ``facts`` says. Raises the device's error once a single row does not fit.
+    pieces, which ``facts`` says. Raises the device's error once a single row does not fit, or at once where it may not
+    be ``patient``: other processes are waiting in the same step.
     """
 
-    def __init__(self, network: torch.nn.Module, asked: int, size: int, device: torch.device) -> None:
+    def __init__(
+        self, network: torch.nn.Module, asked: int, size: int, device: torch.device, patient: bool = True
+    ) -> None:
         self.network = network
         self.asked = asked
         self.size = min(asked, size)
         self.device = device
+        self.patient = patient
         self.repeated = 0
         self.normalises = any(isinstance(module, NORMS) for module in network.modules())
         self._buffers = [(buffer, torch.empty_like(buffer)) for buffer in network.buffers()]
@@ -48,7 +52,7 @@ class MicroBatches:
         try:
             return torch.stack([backward(piece, rows) for piece in self._pieces(batch, rows)]).sum()
         except torch.OutOfMemoryError:
-            if min(self.size, rows) == 1:
+            if not self.patient or min(self.size, rows) == 1:
                 raise
             return None
 

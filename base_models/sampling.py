@@ -27,29 +27,42 @@ class Examples(Protocol):
 
 
 class EpochSampler(Sampler[list[Drawn]]):
-    """Batches of rows, shuffled; or, with ``resample``, drawn so that every class is as frequent as the others."""
+    """Batches of rows, shuffled; or, with ``resample``, drawn so that every class is as frequent as the others.
+
+    Of several processes each gets its share of every batch; a last batch that cannot be shared evenly loses the rest.
+    """
 
     def __init__(
-        self, rows: npt.NDArray[np.int64], labels: npt.NDArray[np.int64], batch: int, seed: int, resample: float = 0
+        self,
+        rows: npt.NDArray[np.int64],
+        labels: npt.NDArray[np.int64],
+        batch: int,
+        seed: int,
+        resample: float = 0,
+        share: tuple[int, int] = (0, 1),
     ) -> None:
         self.rows = rows
         self.labels = labels
         self.batch = batch
         self.seed = seed
         self.resample = resample
+        self.share = share
         self.epoch = 0
 
     def __len__(self) -> int:
-        return -(-self._count // self.batch)
+        size = self.share[1]
+        return -(-(self._count // size * size) // self.batch)
 
     @property
     def _count(self) -> int:
         return max(1, round(len(self.rows) * self.resample)) if self.resample else len(self.rows)
 
     def __iter__(self) -> Iterator[list[Drawn]]:
+        rank, size = self.share
         order = self._order(np.random.default_rng([self.seed, self.epoch])).tolist()
+        order = order[: len(order) // size * size]
         for start in range(0, len(order), self.batch):
-            yield [(self.seed, self.epoch, row) for row in order[start : start + self.batch]]
+            yield [(self.seed, self.epoch, row) for row in order[start : start + self.batch][rank::size]]
 
     def _order(self, random: np.random.Generator) -> npt.NDArray[np.int64]:
         if not self.resample:

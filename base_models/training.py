@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from base_models.checkpoints import Checkpoints
+from base_models.distributed import meet
 from base_models.hyperparameters import Training
 from base_models.inference import device
 from base_models.journal import Journal
@@ -63,6 +64,7 @@ def train(network: torch.nn.Module, problem: Problem, how: Training, seed: int, 
         "device": str(device()),
     }
     network.to(device())
+    meet()  # the leader has made the folder ready
     with _folder(workspace) as folder:
         checkpoints = Checkpoints(folder, how.checkpoint_minutes)
         start, journal = checkpoints.last()
@@ -81,6 +83,7 @@ def train(network: torch.nn.Module, problem: Problem, how: Training, seed: int, 
                 loop.close()
             facts |= loop.pieces.facts
         checkpoints.restore_best(network, journal)
+    meet()  # nobody reads the folder any more
     return Trained(journal, {**facts, **journal.facts})
 
 

@@ -9,6 +9,7 @@ from scipy.special import log_softmax, softmax
 from transformers import TrainerCallback, TrainerControl, TrainerState
 
 from base_models.checkpoints import Checkpoints
+from base_models.distributed import agree, leads, meet
 from base_models.hyperparameters import Training
 from base_models.inference import predict_logits
 from base_models.journal import Journal
@@ -60,7 +61,7 @@ class Watch(TrainerCallback):
             self._shown = time.monotonic()
         next(self._bar, None)
         # The last step of an epoch is saved after the epoch is judged, so that judging is never skipped.
-        control.should_save = self.checkpoints.due() and state.global_step % self._steps > 0
+        control.should_save = agree(self.checkpoints.due()) and state.global_step % self._steps > 0
 
     def on_epoch_end(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         self._note_losses()
@@ -71,18 +72,20 @@ class Watch(TrainerCallback):
                 f"{self.workspace.name or 'training'}: the loss is {loss} in epoch {epoch:.0f}; lower training.lr "
                 f"(now {self.how.lr:g}) or set training.clip."
             )
-        scores, judged = self._judge(loss)
+        scores, judged = agree(self._judge(loss) if leads() else ({}, None))
         lr = self.how.lr * learning_rate(self.how, epoch - 1 / self._steps)
         row = {"lr": lr, **scores, "seconds": round(time.monotonic() - self._began, 3)}
-        if self.journal.close_epoch(self.how, row, judged) and judged is not None:
+        if self.journal.close_epoch(self.how, row, judged) and judged is not None and leads():
             self.checkpoints.keep_best(self.loop.network, self.journal.best_epoch)
         control.should_training_stop |= self.journal.stopped
-        control.should_save = self.checkpoints.due()
+        control.should_save = agree(self.checkpoints.due())
         self.loop.log(dict(scores))
 
     def on_save(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         self._note_losses()
-        self.checkpoints.seal(state.global_step, self.journal)
+        meet()  # every process has written its random states
+        if leads():
+            self.checkpoints.seal(state.global_step, self.journal)
 
     def close(self) -> None:
         self._bar.close()

@@ -98,6 +98,7 @@ def train_base(
     ensemble train-base
     ensemble train-base --learner tfidf --task sentiment --fold 0
     ensemble train-base --set base.image.params.views=1 --keep-models none
+    torchrun --nproc-per-node 2 -m cli.main train-base      (two GPUs on each training)
     """
     from cli.session import Session
     from cli.tables import print_trained
@@ -110,6 +111,8 @@ def train_base(
     specs, tasks = run.some_specs(learner), run.some_tasks(task)
     session.record()
     failures = train(run, list_work(run, specs, tasks, fold), session.track)
+    if run.peers.follows:
+        return
     failed = [{"job": str(failure.job), "reason": failure.reason} for failure in failures]
     _show({"learners": finished(run, specs, tasks), "failures": failed}, print_trained, as_json)
     if failures:

@@ -24,9 +24,10 @@ class Session:
         self.config: Config = load_config(config, overrides)
         use_threads(self.config.threads)
         os.chdir(config.resolve().parent)
+        from ensemble.peers import rank_and_size
         from ensemble.progress import silent
 
-        self.track = silent if quiet else Bars()
+        self.track = silent if quiet or rank_and_size()[0] > 0 else Bars()
         self._check_names()
 
     def _check_names(self) -> None:
@@ -100,8 +101,17 @@ class Session:
         cache = FeatureCache(config.run.cache, self.track, config.run.image_bytes)
         return Run(
             self.store, plan.with_groups(self.data), plan, LEARNERS, tuple(specs), tuple(config.run.seeds), cache,
-            config.run.keep_models,
+            config.run.keep_models, self._peers(),
         )  # fmt: skip
+
+    def _peers(self) -> Any:
+        from ensemble.peers import Peers, rank_and_size
+
+        if rank_and_size()[1] == 1:
+            return Peers()
+        from base_models.distributed import peers
+
+        return peers()
 
     def record(self) -> None:
         """Write into the run folder what it was made with."""

@@ -5,6 +5,7 @@ import shutil
 import time
 import traceback
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,12 +74,15 @@ def list_work(run: Run, specs: Sequence[Spec], tasks: Sequence[Task], folds: Seq
 def train(run: Run, work: Sequence[Work], track: Track = silent) -> list[Failure]:
     """Do what is not done. A failing job stops no other; what another process is at, is waited for at the end."""
     open_work = [item for item in work if state(run.store.job(item.job), DONE, item.made_of)[0] != "done"]
+    run.peers.meet()  # every process has the same list before the first entry is done
+    if run.peers.follows:
+        return _follow(run, open_work)
     finished = len(work) - len(open_work)
     label = f"jobs ({finished} already done)" if finished else "jobs"
     failures: list[Failure] = []
     elsewhere: list[Work] = []
     for item in track(open_work, label, len(open_work)):
-        with run.store.claim(item.job, wait=False) as claimed:
+        with run.store.claim(item.job, wait=run.peers.size > 1) as claimed:
             if claimed:
                 failures += _attempt(run, item, track)
             else:
@@ -89,6 +93,16 @@ def train(run: Run, work: Sequence[Work], track: Track = silent) -> list[Failure
     for spec, task in _pairs(work):
         combine(run, spec, task)
     return failures
+
+
+def _follow(run: Run, open_work: Sequence[Work]) -> list[Failure]:
+    """Take part in the trainings that processes share, and in nothing else."""
+    for item in open_work:
+        learner = _ready(run, item, silent)
+        if hasattr(learner, "work_in"):
+            with suppress(LearnerError):  # the leader has the same error, and reports it
+                learner.fit(run.data.take(run.plan.fit_rows(item.job.fold)), item.task, item.job.seed)
+    return []
 
 
 def _attempt(run: Run, item: Work, track: Track) -> list[Failure]:
@@ -144,7 +158,8 @@ def _ready(run: Run, item: Work, track: Track) -> BaseLearner:
         learner.prepare(run.data.without_labels(), run.cache)
     if hasattr(learner, "work_in"):
         unfinished = run.store.unfinished(item.job)
-        reserve(unfinished, item.made_of)
+        if not run.peers.follows:
+            reserve(unfinished, item.made_of)
         memory = None if run.cache.root is None else run.cache.root / "batch-sizes.json"
         learner.work_in(
             Workspace(unfinished, memory, f"{item.job.learner} {item.job.task} fold {item.job.fold}", track)

@@ -8,7 +8,6 @@ from typing import Any, Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
-
 from pydantic import BaseModel
 
 from ensemble.data import Dataset, Task

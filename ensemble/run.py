@@ -18,6 +18,7 @@ from ensemble.features import FeatureCache
 from ensemble.files import fingerprint, known_hash, read_json, write_json
 from ensemble.folds import FoldPlan, FoldSettings, make_plan
 from ensemble.learner import BaseLearner, make_learner, source_files
+from ensemble.peers import Peers
 from ensemble.scan import Scan
 from ensemble.store import REPORT, Store, check, first_difference
 
@@ -46,6 +47,7 @@ class Run:
     seeds: tuple[int, ...] = (0,)
     cache: FeatureCache = field(default_factory=FeatureCache)
     keep_models: Literal["none", "best"] = "best"
+    peers: Peers = field(default_factory=Peers)
 
     @cached_property
     def identity(self) -> dict[str, str]:
