@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from base_models.visual.views import Preprocessing
 
 Probabilities = npt.NDArray[np.float64]
+CALIBRATION_IMAGES = 256
 Average = Literal["log_probabilities", "probabilities", "logits"]
 
 
@@ -83,6 +84,7 @@ class Visual:
         self.training = training or VisualTraining()
         self._cache = FeatureCache()
         self._workspace = Workspace()
+        self._facts: dict[str, Any] = {}
 
     def sources(self) -> list[Path]:
         """The local files of weights."""
@@ -108,8 +110,20 @@ class Visual:
         if len(seen):
             self.network_ = self._make(len(task.classes), self.pretrained, seed)
             augmentation = Augmentation(self._how(), self.scale, self.ratio, self.degrees)
-            problem = Problem.of(task, self._examples(seen, 1, augmentation), seen, self.training.validation, seed)
+            examples = self._examples(seen, 1, augmentation)
+            self._facts = self._restore_statistics(self.network_, examples)
+            problem = Problem.of(task, examples, seen, self.training.validation, seed)
             self.trained_ = train(self.network_, problem, self.training, seed, self._workspace)
+
+    def _restore_statistics(self, network: "ImageClassifier", examples: "ImageExamples") -> dict[str, Any]:
+        """Where weights come with batch normalisation folded away; what the job's record says of it."""
+        from base_models.visual.calibration import is_folded, restore_statistics
+
+        if not (self.pretrained and is_folded(network)):
+            return {}
+        rows = min(len(examples), CALIBRATION_IMAGES)
+        restore_statistics(network, examples.batch(range(rows))["pixels"][:, 0])
+        return {"batch_norm_restored": f"folded in the weights; statistics of {rows} images"}
 
     def predict_proba(self, data: Dataset) -> Probabilities:
         return self.predict_with_spread(data)[0]
@@ -136,7 +150,7 @@ class Visual:
         )  # fmt: skip
 
     def facts(self) -> dict[str, Any]:
-        return {} if self.trained_ is None else self.trained_.facts
+        return {} if self.trained_ is None else {**self.trained_.facts, **self._facts}
 
     def curve(self) -> list[dict[str, float]]:
         return [] if self.trained_ is None else self.trained_.journal.curve

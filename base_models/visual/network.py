@@ -46,6 +46,9 @@ def make_classifier(
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         body = make(model, classes, pretrained and checkpoint is None, size)
+        head: object = getattr(body, "get_classifier", lambda: None)()
+        if isinstance(head, torch.nn.Linear):
+            head.reset_parameters()  # some networks draw a few outputs so large that the first steps undo the rest
     if pretrained and checkpoint is not None:
         load_matching(body, local(checkpoint))
     return ImageClassifier(body, how)

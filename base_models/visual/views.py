@@ -38,7 +38,8 @@ class Preprocessing:
     def of(cls, config: dict[str, Any]) -> "Preprocessing":
         """From timm's data configuration of a model."""
         interpolation = config["interpolation"] if config["interpolation"] in RESAMPLING else "bicubic"
-        return cls(tuple(config["input_size"][1:]), config["mean"], config["std"], interpolation, config["crop_pct"])
+        mean, std = tuple(config["mean"]), tuple(config["std"])  # lists where they come from a folder's JSON
+        return cls(tuple(config["input_size"][1:]), mean, std, interpolation, config["crop_pct"])
 
 
 def resize(image: Image.Image, how: Preprocessing, views: int) -> Image.Image:
