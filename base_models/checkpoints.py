@@ -2,12 +2,14 @@
 
 import shutil
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save
 
 from base_models.journal import Journal
+from ensemble.errors import StoreError
 from ensemble.files import write_atomic
 
 Tensors = dict[str, torch.Tensor]
@@ -27,11 +29,12 @@ class Checkpoints:
     def last(self) -> tuple[str | None, Journal]:
         """The newest complete checkpoint, None for none, and the journal to go on with."""
         complete = sorted(self.folder.glob(f"checkpoint-*/{JOURNAL}"), key=lambda path: _step(path.parent))
-        if not complete:
-            return None, Journal()
-        journal = Journal.read(complete[-1])
-        self._anchor = journal.best_epoch
-        return str(complete[-1].parent), journal
+        if complete:
+            with suppress(StoreError, TypeError):  # damaged, or of another version of this program
+                journal = Journal.read(complete[-1])
+                self._anchor = journal.best_epoch
+                return str(complete[-1].parent), journal
+        return None, Journal()
 
     def due(self) -> bool:
         """Whether as much work is unsaved as one is ready to lose."""

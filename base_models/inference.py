@@ -48,7 +48,7 @@ def predict_logits(
     while done < len(rows):
         logits = _attempt(network, examples, rows[done : done + at_once], precision)
         if logits is None:
-            at_once = (at_once + 1) // 2
+            at_once = (min(at_once, len(rows) - done) + 1) // 2
             torch.cuda.empty_cache()
             log.warning("Out of memory: predicting %d rows at a time.", at_once)
             continue

@@ -12,15 +12,15 @@ from ensemble.files import read_json, write_json
 
 @dataclass
 class Journal:
-    """``curve`` has a row per epoch; ``losses`` are of the steps of the epoch that is not over."""
+    """``curve`` has a row per epoch; ``losses`` are of the steps of the epoch that is not over; ``pieces`` says whether
+    memory was short."""
 
     curve: list[dict[str, float]] = field(default_factory=list)
     losses: list[float] = field(default_factory=list)
     best_epoch: int = 0
     best_score: float | None = None
     stopped: bool = False
-    micro_batch: int | None = None
-    steps_repeated: int = 0
+    pieces: dict[str, Any] = field(default_factory=dict)
 
     def close_epoch(self, how: Training, row: dict[str, float], judged: float | None) -> bool:
         """Add an epoch to the curve; whether it is the best by ``judged`` (greater is better; None: the last)."""
@@ -44,4 +44,9 @@ class Journal:
     def facts(self) -> dict[str, Any]:
         """For the job's record."""
         seconds = sum(row["seconds"] for row in self.curve)
-        return {"epochs": len(self.curve), "best_epoch": self.best_epoch, "training_seconds": round(seconds, 1)}
+        return {
+            **self.pieces,
+            "epochs": len(self.curve),
+            "best_epoch": self.best_epoch,
+            "training_seconds": round(seconds, 1),
+        }

@@ -41,6 +41,8 @@ class Loop(Trainer):
         self.sampler = EpochSampler(rows, problem.labels[rows], how.batch, seed, how.resample, self.share)
         self.workers = _workers(where) if how.workers is None else how.workers
         self.network = network
+        if how.tracker == "tensorboard":  # beside the job's results: the checkpoints' folder goes with the training
+            os.environ["TENSORBOARD_LOGGING_DIR"] = str(checkpoints.folder.parent / "tensorboard")
         self.labelled = Labelled(problem.examples, problem.labels)
         optimizer = make_optimizer(network.parameters(), how)
         super().__init__(
@@ -49,9 +51,10 @@ class Loop(Trainer):
             train_dataset=self.labelled,
             optimizers=(optimizer, make_schedule(optimizer, how, len(self.sampler))),
         )
-        size = journal.micro_batch or found_size(workspace.memory, network, how.batch) or how.micro_batch or how.batch
-        asked = (how.micro_batch or how.batch) // self.share[1] or 1
+        size = journal.pieces.get("micro_batch") or found_size(workspace.memory, network, how.batch) or how.batch + 1
+        asked = (how.micro_batch or how.batch + 1) // self.share[1] or 1  # one more, where a last row joins a batch
         self.pieces = MicroBatches(network, asked, size, where, patient=self.share[1] == 1)
+        self.pieces.repeated = journal.pieces.get("steps_repeated", 0)
         weights = weight_per_class(problem.labels[rows], len(problem.task.classes), 0 if how.resample else how.balance)
         self.loss = make_loss(how, weights, where)
         self.watch = Watch(self, problem, how, workspace, checkpoints, journal)
@@ -62,6 +65,7 @@ class Loop(Trainer):
         return DataLoader(
             self.labelled, batch_sampler=self.sampler, collate_fn=only, num_workers=self.workers,
             persistent_workers=self.workers > 0, pin_memory=self.args.device.type == "cuda",
+            generator=torch.Generator(),  # the global one is for dropout, whatever the number of workers
         )  # fmt: skip
 
     def training_step(self, model: torch.nn.Module, inputs: dict[str, Any], *_: object) -> torch.Tensor:
@@ -91,6 +95,8 @@ class Loop(Trainer):
     def close(self) -> None:
         """Hand back what the Trainer holds, also after an error."""
         self.watch.close()
+        self.callback_handler.train_dataloader = None  # ends its workers; the garbage collector would wait for them
+        self.accelerator.unwrap_model(self.network, keep_fp32_wrapper=False)  # forward is its own again
         self.accelerator.free_memory()
 
 

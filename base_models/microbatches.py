@@ -41,7 +41,7 @@ class MicroBatches:
         rows = len(batch["labels"])
         random = self._remember()
         while (loss := self._attempt(batch, rows, backward)) is None:
-            self.size = (min(self.size, rows) + 1) // 2
+            self.size = (self._largest(rows) + 1) // 2
             self.repeated += 1
             self._restore(random)
             log.warning("Out of memory: going on with %d rows at a time, the same batch.", self.size)
@@ -52,7 +52,7 @@ class MicroBatches:
         try:
             return torch.stack([backward(piece, rows) for piece in self._pieces(batch, rows)]).sum()
         except torch.OutOfMemoryError:
-            if not self.patient or min(self.size, rows) == 1:
+            if not self.patient or self._largest(rows) == 1:
                 raise
             return None
 
@@ -66,9 +66,16 @@ class MicroBatches:
             facts["batch_norm"] = f"statistics from {self.size} rows at a time, not from the batch"
         return facts
 
+    def _largest(self, rows: int) -> int:
+        """How many rows the largest piece has."""
+        return -(-rows // -(-rows // self.size))
+
     def _pieces(self, batch: Batch, rows: int) -> Iterator[Batch]:
-        for start in range(0, rows, self.size):
-            yield {name: tensor[start : start + self.size] for name, tensor in batch.items()}
+        """Of even sizes, so that no row is left alone."""
+        pieces = -(-rows // self.size)
+        split = {name: tensor.tensor_split(pieces) for name, tensor in batch.items()}
+        for number in range(pieces):
+            yield {name: parts[number] for name, parts in split.items()}
 
     def _remember(self) -> tuple[torch.Tensor, torch.Tensor | None]:
         if self._buffers:

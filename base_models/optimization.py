@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from base_models.hyperparameters import Training
 
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+TINY = torch.finfo(torch.float32).tiny
 OPTIMIZERS = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
 
 
@@ -37,12 +38,13 @@ def learning_rate(how: Training, epoch: float) -> float:
 
 
 def make_schedule(optimizer: torch.optim.Optimizer, how: Training, steps: int) -> torch.optim.lr_scheduler.LambdaLR:
-    """``steps`` is of one epoch. The first step of a warm-up is not zero."""
+    """``steps`` is of one epoch."""
+    return torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: step_factor(how, step, steps))
 
-    def factor(step: int) -> float:
-        return learning_rate(how, max(step / steps, min(1 / steps, how.warmup)))
 
-    return torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+def step_factor(how: Training, step: int, steps: int) -> float:
+    """The factor on ``lr`` for a step, ``steps`` to the epoch. The first of a warm-up is not zero."""
+    return learning_rate(how, max(step / steps, min(1 / steps, how.warmup)))
 
 
 def make_loss(how: Training, weights: npt.NDArray[np.float64], device: torch.device) -> Loss:
@@ -54,10 +56,12 @@ def make_loss(how: Training, weights: npt.NDArray[np.float64], device: torch.dev
 
     def cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         smoothing = how.label_smoothing
-        return F.cross_entropy(logits.float(), labels, weight, reduction="none", label_smoothing=smoothing)
+        nats = F.cross_entropy(logits.float(), labels, reduction="none", label_smoothing=smoothing)
+        return nats * weight[labels]  # torch's own weights would give a class that is absent to every row
 
     def focal(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         nats = F.cross_entropy(logits.float(), labels, reduction="none")
-        return (1 - torch.exp(-nats)) ** how.gamma * nats * weight[labels]
+        missed = -torch.expm1(-nats).clamp(max=-TINY)  # 0 has no slope to a power below 1
+        return missed**how.gamma * nats * weight[labels]
 
     return focal if how.loss == "focal" else cross_entropy

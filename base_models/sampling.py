@@ -50,19 +50,25 @@ class EpochSampler(Sampler[list[Drawn]]):
         self.epoch = 0
 
     def __len__(self) -> int:
-        size = self.share[1]
-        return -(-(self._count // size * size) // self.batch)
-
-    @property
-    def _count(self) -> int:
-        return max(1, round(len(self.rows) * self.resample)) if self.resample else len(self.rows)
+        return len(self._starts())
 
     def __iter__(self) -> Iterator[list[Drawn]]:
         rank, size = self.share
         order = self._order(np.random.default_rng([self.seed, self.epoch])).tolist()
-        order = order[: len(order) // size * size]
-        for start in range(0, len(order), self.batch):
-            yield [(self.seed, self.epoch, row) for row in order[start : start + self.batch][rank::size]]
+        ends = [*self._starts()[1:], self._count // size * size]
+        for start, end in zip(self._starts(), ends, strict=False):  # no rows, no batches
+            yield [(self.seed, self.epoch, row) for row in order[start:end][rank::size]]
+
+    def _starts(self) -> list[int]:
+        """Where batches start; a last row alone joins the batch before it, for it has no batch statistics."""
+        size = self.share[1]
+        count = self._count // size * size
+        starts = list(range(0, count, self.batch))
+        return starts[:-1] if self.batch > size and len(starts) > 1 and count - starts[-1] == size else starts
+
+    @property
+    def _count(self) -> int:
+        return max(1, round(len(self.rows) * self.resample)) if self.resample else len(self.rows)
 
     def _order(self, random: np.random.Generator) -> npt.NDArray[np.int64]:
         if not self.resample:

@@ -21,6 +21,7 @@ from ensemble.data import Codes, Dataset, Task
 from ensemble.errors import LearnerError
 from ensemble.folds import distribute
 from ensemble.learner import Workspace
+from ensemble.peers import rank_and_size
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,8 @@ class Problem:
         """With ``share`` of the rows put aside for judging: copies whole, classes in proportion."""
         labels = data.labels(task)
         part = distribute([labels], [len(task.classes)], data.groups, [1 - share, share], seed)
+        if share and not (part == 1).any():
+            raise LearnerError(f"training.validation = {share} of {len(data)} rows puts none aside; set more, or 0.")
         return cls(task, examples, labels, np.flatnonzero(part == 0), np.flatnonzero(part == 1))
 
 
@@ -75,13 +78,9 @@ def train(network: torch.nn.Module, problem: Problem, how: Training, seed: int, 
             try:
                 loop.train(resume_from_checkpoint=start)
             except torch.OutOfMemoryError as error:
-                raise LearnerError(
-                    f"{workspace.name or 'training'}: not even one row fits the memory of {device()}; choose a smaller "
-                    "model or smaller inputs."
-                ) from error
+                raise LearnerError(_out_of_memory(workspace, loop.pieces.size)) from error
             finally:
                 loop.close()
-            facts |= loop.pieces.facts
         checkpoints.restore_best(network, journal)
     meet()  # nobody reads the folder any more
     return Trained(journal, {**facts, **journal.facts})
@@ -96,6 +95,13 @@ def _folder(workspace: Workspace) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory() as scratch:
         yield Path(scratch)
+
+
+def _out_of_memory(workspace: Workspace, size: int) -> str:
+    remedy = "choose a smaller model, smaller inputs or an optimizer without state"
+    if rank_and_size()[1] > 1:
+        remedy = "set training.micro_batch: processes that wait for one another cannot look for a size that fits"
+    return f"{workspace.name or 'training'}: the memory of {device()} ran out with {size} rows at a time; {remedy}."
 
 
 def _check_tracker(tracker: str) -> None:

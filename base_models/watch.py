@@ -4,6 +4,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from scipy.special import log_softmax, softmax
 from transformers import TrainerCallback, TrainerControl, TrainerState
@@ -14,7 +15,7 @@ from base_models.hyperparameters import Training
 from base_models.inference import predict_logits
 from base_models.journal import Journal
 from base_models.microbatches import keep_size
-from base_models.optimization import learning_rate
+from base_models.optimization import step_factor
 from base_models.training import Problem
 from ensemble.errors import LearnerError
 from ensemble.learner import Workspace
@@ -65,15 +66,9 @@ class Watch(TrainerCallback):
 
     def on_epoch_end(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         self._note_losses()
-        epoch = state.global_step / self._steps
         loss = float(np.mean(self.journal.losses))
-        if not np.isfinite(loss):
-            raise LearnerError(
-                f"{self.workspace.name or 'training'}: the loss is {loss} in epoch {epoch:.0f}; lower training.lr "
-                f"(now {self.how.lr:g}) or set training.clip."
-            )
         scores, judged = agree(self._judge(loss) if leads() else ({}, None))
-        lr = self.how.lr * learning_rate(self.how, epoch - 1 / self._steps)
+        lr = self.how.lr * step_factor(self.how, state.global_step - 1, self._steps)
         row = {"lr": lr, **scores, "seconds": round(time.monotonic() - self._began, 3)}
         if self.journal.close_epoch(self.how, row, judged) and judged is not None and leads():
             self.checkpoints.keep_best(self.loop.network, self.journal.best_epoch)
@@ -99,6 +94,7 @@ class Watch(TrainerCallback):
             logits = predict_logits(
                 self.loop.network, self.problem.examples, rows.tolist(), self.how.eval_batch, self.how.precision
             )
+            self._refuse_unless_finite(logits, "what the network says is no longer a number")
             by_view = log_softmax(logits.astype(np.float64), axis=-1).reshape(len(rows), -1, logits.shape[-1])
             values = softmax(by_view.mean(axis=1), axis=1)
             labels = self.problem.labels[rows]
@@ -116,9 +112,16 @@ class Watch(TrainerCallback):
 
     def _note_losses(self) -> None:
         self.journal.losses += [float(loss) for loss in self.losses]
-        self.journal.micro_batch = self.loop.pieces.size if self.loop.pieces.facts else None
-        self.journal.steps_repeated = self.loop.pieces.repeated
+        self.journal.pieces = self.loop.pieces.facts
         self.losses.clear()
+        self._refuse_unless_finite(self.journal.losses, "the loss is no longer a number")
+
+    def _refuse_unless_finite(self, values: npt.ArrayLike, what: str) -> None:
+        if not np.isfinite(values).all():
+            raise LearnerError(
+                f"{self.workspace.name or 'training'}: {what} in epoch {len(self.journal.curve) + 1}; lower "
+                f"training.lr (now {self.how.lr:g}) or set training.clip."
+            )
 
     def _label(self) -> str:
         """``image sentiment fold 2: epoch 3/12, loss 0.81, macro_f1 .52``"""

@@ -35,6 +35,8 @@ class Predictions:
         expected = (len(self.ids), len(self.task.classes))
         if self.values.shape != expected:
             raise PredictionsError(f"{where} must have shape {expected} (rows, classes), got {self.values.shape}.")
+        if self.spread is not None and (self.spread.shape != expected or not (self.spread >= 0).all()):
+            raise PredictionsError(f"{where}: the spread must be non-negative numbers of shape {expected}.")
         if pd.Index(self.ids).has_duplicates:
             raise PredictionsError(f"{where}: ids appear more than once: {some(_repeated(self.ids))}.")
         for problem, bad in (

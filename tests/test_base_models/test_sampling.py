@@ -1,0 +1,143 @@
+"""Which rows are trained on, and in which order: of seed and epoch alone."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from networks import Vectors
+from world import SENTIMENT, toy_table
+
+from base_models.sampling import Drawn, EpochSampler, Labelled, mixed, only
+from base_models.training import Problem
+from ensemble.errors import LearnerError
+
+seeds = st.integers(0, 2**32)
+row_lists = st.lists(st.integers(0, 500), min_size=1, max_size=60, unique=True)
+
+
+def sampler(rows: list[int], batch: int = 8, seed: int = 0, resample: float = 0) -> EpochSampler:
+    labels = np.array(rows) % 3
+    return EpochSampler(np.array(rows), labels, batch, seed, resample)
+
+
+def epoch(drawing: EpochSampler, number: int) -> list[list[Drawn]]:
+    drawing.epoch = number
+    return list(drawing)
+
+
+@given(rows=row_lists, batch=st.integers(1, 70), seed=seeds, number=st.integers(0, 100))
+def test_an_epoch_draws_every_row_once_in_full_batches(rows: list[int], batch: int, seed: int, number: int) -> None:
+    drawing = sampler(rows, batch, seed)
+    batches = epoch(drawing, number)
+    assert sorted(row for drawn in batches for _, _, row in drawn) == sorted(rows)
+    assert {(of, at) for drawn in batches for of, at, _ in drawn} == {(seed, number)}
+    assert len(batches) == len(drawing)
+    assert all(len(drawn) == batch for drawn in batches[:-1])
+    assert len(batches) == 1 or batch == 1 or 2 <= len(batches[-1]) <= batch + 1, "no row is alone"
+
+
+@given(rows=row_lists, seed=seeds, number=st.integers(0, 100), resample=st.sampled_from([0, 0.5, 2]))
+def test_the_order_is_of_seed_and_epoch_and_of_nothing_else(
+    rows: list[int], seed: int, number: int, resample: float
+) -> None:
+    used = sampler(rows, 8, seed, resample)
+    epoch(used, 5), epoch(used, number + 1)
+    np.random.seed(1), torch.manual_seed(1)
+    assert epoch(used, number) == epoch(sampler(rows, 8, seed, resample), number)
+
+
+@given(rows=row_lists, each=st.integers(1, 9), size=st.integers(1, 4), number=st.integers(0, 100))
+def test_processes_share_every_batch_evenly(rows: list[int], each: int, size: int, number: int) -> None:
+    batch, labels = size * each, np.zeros(len(rows), dtype=np.int64)
+    shares = [epoch(EpochSampler(np.array(rows), labels, batch, 0, share=(rank, size)), number) for rank in range(size)]
+    kept = [row for parts in zip(*shares, strict=True) for turn in zip(*parts, strict=True) for row in turn]
+    alone = [row for drawn in epoch(EpochSampler(np.array(rows), labels, batch, 0), number) for row in drawn]
+    assert kept == alone[: len(rows) // size * size]
+    assert len(shares[0]) == len(EpochSampler(np.array(rows), labels, batch, 0, share=(0, size)))
+
+
+@pytest.mark.parametrize("resample", [0, 1])
+def test_epochs_and_seeds_differ_in_order(resample: float) -> None:
+    orders = [
+        tuple(row for drawn in epoch(sampler(list(range(50)), 8, seed, resample), number) for _, _, row in drawn)
+        for seed in range(4)
+        for number in range(4)
+    ]
+    assert len(set(orders)) == 16
+
+
+@given(rows=row_lists, batch=st.integers(1, 70), resample=st.floats(0.01, 5))
+def test_a_resampled_epoch_has_so_many_times_the_rows(rows: list[int], batch: int, resample: float) -> None:
+    drawing = sampler(rows, batch, 0, resample)
+    batches = epoch(drawing, 0)
+    drawn = [row for drawn in batches for _, _, row in drawn]
+    assert len(drawn) == max(1, round(resample * len(rows)))
+    assert len(batches) == len(drawing)
+    assert set(drawn) <= set(rows)
+
+
+def test_resampling_makes_classes_equally_frequent_and_rows_of_a_class_too() -> None:
+    labels = np.repeat([0, 1, 2], [900, 70, 30])
+    rows = np.random.default_rng(0).permutation(2000)[:1000]
+    drawn = [row for batch in EpochSampler(rows, labels, 64, seed=0, resample=30) for _, _, row in batch]
+    times = np.array([np.count_nonzero(np.array(drawn) == row) for row in rows])
+    np.testing.assert_allclose([times[labels == c].sum() / len(drawn) for c in range(3)], 1 / 3, atol=0.02)
+    assert (times[labels == 2] > 200).all(), "no row of a rare class is left out"
+
+
+def test_a_class_that_is_absent_is_no_obstacle_to_resampling() -> None:
+    drawn = list(EpochSampler(np.arange(10), np.repeat([0, 2], 5), 4, seed=0, resample=1))
+    assert sum(map(len, drawn)) == 10
+
+
+@given(drawn=st.tuples(seeds, st.integers(0, 1000), st.integers(0, 10**6)))
+def test_what_is_drawn_seeds_a_generator(drawn: Drawn) -> None:
+    assert mixed(drawn) == mixed(drawn)
+    assert 0 <= mixed(drawn) < 2**63
+
+
+def test_seed_epoch_and_row_all_matter_to_what_is_drawn() -> None:
+    near = [(seed, number, row) for seed in range(10) for number in range(10) for row in range(10)]
+    assert len({mixed(drawn) for drawn in near}) == 1000
+
+
+def test_a_batch_holds_augmented_rows_with_their_labels_in_the_order_drawn() -> None:
+    labels = np.array([0, 1, 2, 1, 0])
+    examples = Vectors(labels)
+    drawn = [(3, 1, 4), (3, 1, 1), (3, 1, 2)]
+    batch = only(Labelled(examples, labels).__getitems__(drawn))
+    assert batch["labels"].tolist() == [0, 1, 2]
+    assert torch.equal(batch["vectors"], examples.augmented(drawn)["vectors"])
+    assert not torch.equal(batch["vectors"], examples.batch([4, 1, 2])["vectors"])
+
+
+@given(groups=st.lists(st.integers(0, 15), min_size=40, max_size=40), share=st.floats(0.05, 0.5), seed=seeds)
+def test_rows_put_aside_share_no_copies_with_those_that_are_trained_on(
+    groups: list[int], share: float, seed: int
+) -> None:
+    assume(len(set(groups)) > 8)
+    data = toy_table(40).with_columns(group=groups)
+    problem = Problem.of(SENTIMENT, Vectors(data.labels(SENTIMENT)), data, share, seed)
+    assert sorted([*problem.fitting, *problem.judging]) == list(range(40))
+    assert not {groups[row] for row in problem.fitting} & {groups[row] for row in problem.judging}
+
+
+def test_rows_put_aside_hold_their_share_of_every_class() -> None:
+    data = toy_table(600)
+    labels = data.labels(SENTIMENT)
+    problem = Problem.of(SENTIMENT, Vectors(labels), data, 0.2, seed=1)
+    shares = np.bincount(labels[problem.judging]) / np.bincount(labels)
+    np.testing.assert_allclose(shares, 0.2, atol=0.01)
+
+
+def test_no_row_is_put_aside_where_none_is_asked_for() -> None:
+    data = toy_table(20)
+    problem = Problem.of(SENTIMENT, Vectors(data.labels(SENTIMENT)), data, 0.0, seed=1)
+    assert problem.fitting.tolist() == list(range(20)) and len(problem.judging) == 0
+
+
+def test_a_share_that_puts_no_row_aside_is_refused() -> None:
+    data = toy_table(40).with_columns(group=0)
+    with pytest.raises(LearnerError, match="puts none aside"):
+        Problem.of(SENTIMENT, Vectors(data.labels(SENTIMENT)), data, 0.1, seed=0)
