@@ -79,6 +79,13 @@ def train(network: torch.nn.Module, problem: Problem, how: Training, seed: int, 
                 loop.train(resume_from_checkpoint=start)
             except torch.OutOfMemoryError as error:
                 raise LearnerError(_out_of_memory(workspace, loop.pieces.size)) from error
+            except ValueError as error:
+                if "more than 1 value per channel" not in str(error):
+                    raise
+                raise LearnerError(
+                    f"{workspace.name or 'training'}: this network normalises by batch and cannot be trained on one "
+                    "row at a time; choose a larger training.batch, training.micro_batch or size."
+                ) from error
             finally:
                 loop.close()
         checkpoints.restore_best(network, journal)

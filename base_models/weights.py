@@ -26,6 +26,14 @@ def local_files(model: str) -> list[Path]:
     return []
 
 
+def checkpoint_file(path: str) -> Path:
+    """A file of weights; raises LearnerError where it is not there."""
+    file = local(path)
+    if not file.is_file():
+        raise LearnerError(f"No such checkpoint: {file}. Give a .safetensors or .pth file of this network's weights.")
+    return file
+
+
 def identity(model: str) -> list[str]:
     """What stands for the weights in a fingerprint: hashes of the local files, or the hub name."""
     return [f"{path.name}:{known_hash(path)}" for path in local_files(model)] or [model]

@@ -10,8 +10,6 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from ensemble.files import write_atomic
-
 Features = npt.NDArray[np.float32]
 Array = npt.NDArray[Any]
 
@@ -47,11 +45,6 @@ def missing(block: Block) -> int:
     """How many contents have no features."""
     lost = (block.shapes == 0).any(axis=1) if isinstance(block, Ragged) else np.isnan(block).any(axis=1)
     return int(lost.sum())
-
-
-def size(block: Block) -> int:
-    """In bytes."""
-    return block.flat.nbytes if isinstance(block, Ragged) else block.nbytes
 
 
 @dataclass
@@ -108,13 +101,13 @@ def name_of(keys: Sequence[str]) -> str:
     return hashlib.sha256("\n".join(keys).encode()).hexdigest()[:16]
 
 
-def write(folder: Path, keys: Sequence[str], block: Block) -> None:
-    """The values last, so that their presence means complete."""
+def files_of(keys: Sequence[str], block: Block) -> dict[str, bytes]:
+    """What is to be written for a block, by file name; the values last, so that their presence means complete."""
     name = name_of(keys)
-    write_atomic(folder / f"{name}.ids.npy", _npy(np.array(keys, dtype=np.bytes_)))
+    files = {f"{name}.ids.npy": _npy(np.array(keys, dtype=np.bytes_))}
     if isinstance(block, Ragged):
-        write_atomic(folder / f"{name}.shapes.npy", _npy(block.shapes))
-    write_atomic(folder / f"{name}.npy", _npy(block.flat if isinstance(block, Ragged) else block))
+        files[f"{name}.shapes.npy"] = _npy(block.shapes)
+    return {**files, f"{name}.npy": _npy(block.flat if isinstance(block, Ragged) else block)}
 
 
 def _read(folder: Path, name: str) -> Block:

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ensemble.blocks import Array, Block, Blocks, Features, Ragged, missing, name_of, size, write
+from ensemble.blocks import Array, Block, Blocks, Features, Ragged, files_of, missing, name_of
 from ensemble.errors import LearnerError
+from ensemble.files import write_atomic
 from ensemble.locks import hold
 from ensemble.progress import Track, silent
 
@@ -33,6 +34,7 @@ class FeatureCache:
         self.track = track
         self.image_bytes = image_bytes
         self._opened: dict[str, Blocks] = {}
+        self._bytes: dict[str, int] = {}
 
     @property
     def exports(self) -> Path | None:
@@ -70,7 +72,7 @@ class FeatureCache:
             self._refresh(encoder, opened)
         blocks = [order[start : start + block] for start in range(0, len(order), block)]
         wanted = [keys for keys in blocks if any(key not in opened.places for key in keys)]
-        if not wanted or opened.full:
+        if not wanted or opened.full or (room is not None and room() <= 0):
             return
         if len(wanted) < len(blocks):
             label = f"{label} ({len(blocks) - len(wanted)} cached)"
@@ -99,11 +101,15 @@ class FeatureCache:
                 raise LearnerError(
                     f"{missing(block)} files could be read when scanned and cannot be now; run the command again."
                 )
-            if room is not None and size(block) > room():
+            files = files_of(absent, block)
+            taken = sum(len(content) for content in files.values())
+            if room is not None and taken > room():
                 opened.full = True
                 return False
+            self._bytes[encoder] = self._bytes.get(encoder, 0) + taken
             if self.root is not None:
-                write(self.root / encoder, absent, block)
+                for name, content in files.items():
+                    write_atomic(self.root / encoder / name, content)
             opened.add(name_of(absent), absent, block)
             return True
 
@@ -111,8 +117,7 @@ class FeatureCache:
         """Bytes of the encoders whose names begin so, on disk or, without ``root``, in memory."""
         if self.root is not None:
             return sum(path.stat().st_size for path in self.root.glob(f"{prefix}*/*.npy"))
-        opened = [blocks for name, blocks in self._opened.items() if name.startswith(prefix)]
-        return sum(size(block) for blocks in opened for block in blocks.blocks)
+        return sum(taken for name, taken in self._bytes.items() if name.startswith(prefix))
 
     def _open(self, encoder: str) -> Blocks:
         return self._opened.setdefault(encoder, Blocks())

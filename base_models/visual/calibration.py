@@ -56,7 +56,7 @@ def _watched(layers: list[Layer]) -> Iterator[dict[Layer, tuple[torch.Tensor, to
 
 def _is_identity(layer: Layer) -> bool:
     """Up to the small number under the root."""
-    if layer.running_mean is None or layer.running_var is None:
+    if layer.running_mean is None or layer.running_var is None or not layer.affine:
         return False
     ones = torch.cat([layer.running_var, layer.weight])
     return bool((layer.running_mean == 0).all() and ((ones - 1).abs() < TOLERANCE).all())

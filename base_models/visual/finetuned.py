@@ -10,7 +10,7 @@ from scipy.special import log_softmax, softmax
 
 from base_models.hyperparameters import Training
 from base_models.visual.views import COUNTS
-from base_models.weights import local, local_files
+from base_models.weights import checkpoint_file, local_files
 from ensemble.data import Dataset, Task
 from ensemble.errors import LearnerError
 from ensemble.features import FeatureCache
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from base_models.visual.views import Preprocessing
 
 Probabilities = npt.NDArray[np.float64]
-CALIBRATION_IMAGES = 256
+CALIBRATION_PIXELS = 256 * 128 * 128  # what a forward pass holds without trouble, and more than statistics need
 Average = Literal["log_probabilities", "probabilities", "logits"]
 
 
@@ -67,7 +67,9 @@ class Visual:
         degrees: float = 10.0,
         training: VisualTraining | None = None,
     ) -> None:
-        _check(views, size, crop_share, scale, ratio, degrees)
+        _check(views, size, crop_share, scale, ratio, degrees, std)
+        if checkpoint is not None and not pretrained:
+            raise LearnerError("visual: checkpoint names weights to start from; pretrained = false starts from none.")
         self.model = model
         self.pretrained = pretrained
         self.checkpoint = checkpoint
@@ -88,7 +90,7 @@ class Visual:
 
     def sources(self) -> list[Path]:
         """The local files of weights."""
-        return [*local_files(self.model), *([local(self.checkpoint)] if self.checkpoint else [])]
+        return [*local_files(self.model), *([checkpoint_file(self.checkpoint)] if self.checkpoint else [])]
 
     def work_in(self, workspace: Workspace) -> None:
         self._workspace = workspace
@@ -101,6 +103,7 @@ class Visual:
     def fit(self, data: Dataset, task: Task, seed: int) -> None:
         from base_models.training import Problem, train
         from base_models.visual.augmentation import Augmentation
+        from base_models.visual.network import check_size
 
         data = data.take(data.labels(task) >= 0)
         counts = np.bincount(data.labels(task), minlength=len(task.classes)) + 1.0
@@ -109,6 +112,7 @@ class Visual:
         seen = data.take([key is not None for key in data.image_hashes()])
         if len(seen):
             self.network_ = self._make(len(task.classes), self.pretrained, seed)
+            check_size(self.network_, self.model, self._how())
             augmentation = Augmentation(self._how(), self.scale, self.ratio, self.degrees)
             examples = self._examples(seen, 1, augmentation)
             self._facts = self._restore_statistics(self.network_, examples)
@@ -121,7 +125,8 @@ class Visual:
 
         if not (self.pretrained and is_folded(network)):
             return {}
-        rows = min(len(examples), CALIBRATION_IMAGES)
+        height, width = self._how().size
+        rows = min(len(examples), max(CALIBRATION_PIXELS // (height * width), 2))
         restore_statistics(network, examples.batch(range(rows))["pixels"][:, 0])
         return {"batch_norm_restored": f"folded in the weights; statistics of {rows} images"}
 
@@ -144,10 +149,16 @@ class Visual:
         assert self.network_ is not None
         at_once = max(1, self.training.eval_batch // self.views)
         rows = range(len(data))
-        return predict_logits(
+        logits = predict_logits(
             self.network_.to(device()), self._examples(data, self.views), rows, at_once, self.training.precision,
             self._workspace.track, f"posts predicted, {self._workspace.name}",
         )  # fmt: skip
+        if not np.isfinite(logits).all():
+            raise LearnerError(
+                f"visual: what the network says is no longer a number; lower training.lr (now {self.training.lr:g}) or "
+                "set training.clip."
+            )
+        return logits
 
     def facts(self) -> dict[str, Any]:
         return {} if self.trained_ is None else {**self.trained_.facts, **self._facts}
@@ -184,7 +195,7 @@ class Visual:
     def _source(self) -> "PixelSource":
         from base_models.visual.pixels import PixelSource
 
-        return PixelSource(self._how(), 10, self._cache)  # resized for ten views whatever is used: one cache for all
+        return PixelSource(self._how(), self.views, self._cache)
 
     def _examples(self, data: Dataset, views: int, augmentation: "Augmentation | None" = None) -> "ImageExamples":
         from base_models.visual.pixels import ImageExamples
@@ -205,7 +216,7 @@ def average_views(logits: npt.NDArray[np.float32], average: Average) -> tuple[Pr
 
 def _check(
     views: int, size: int | None, crop_share: float | None, scale: tuple[float, float], ratio: tuple[float, float],
-    degrees: float,
+    degrees: float, std: tuple[float, float, float] | None,
 ) -> None:  # fmt: skip
     wrong = {
         f"views must be one of {list(COUNTS)}, got {views}": views not in COUNTS,
@@ -214,6 +225,7 @@ def _check(
         f"scale must be two shares of the area, the smaller first, got {scale}": not 0 < scale[0] <= scale[1] <= 1,
         f"ratio must be two positive numbers, the smaller first, got {ratio}": not 0 < ratio[0] <= ratio[1],
         f"degrees must be between 0 and 180, got {degrees}": not 0 <= degrees <= 180,
+        f"std must be three positive numbers, got {std}": std is not None and min(std) <= 0,
     }
     for reason, is_wrong in wrong.items():
         if is_wrong:

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from base_models.visual.views import Preprocessing
-from base_models.weights import local, local_files
+from base_models.weights import checkpoint_file, local, local_files
 from ensemble.errors import LearnerError, some
 
 POLYNET = "polynet"
@@ -50,8 +50,17 @@ def make_classifier(
         if isinstance(head, torch.nn.Linear):
             head.reset_parameters()  # some networks draw a few outputs so large that the first steps undo the rest
     if pretrained and checkpoint is not None:
-        load_matching(body, local(checkpoint))
+        load_matching(body, checkpoint_file(checkpoint))
     return ImageClassifier(body, how)
+
+
+@torch.no_grad()
+def check_size(network: ImageClassifier, model: str, how: Preprocessing) -> None:
+    """Raises LearnerError where the network cannot take images of this size, before anything is trained."""
+    try:
+        network.eval()(torch.zeros((1, *how.size, 3), dtype=torch.uint8))
+    except Exception as error:  # whatever its layers say
+        raise LearnerError(f"{model!r} cannot take images of {how.size[0]} pixels: {first_line(error)}.") from error
 
 
 @lru_cache(maxsize=16)
@@ -104,9 +113,10 @@ def _polynet(model: str, classes: int, pretrained: bool, size: int | None) -> to
             scores: torch.Tensor = self.last_linear(self.dropout(maps.mean(dim=(2, 3))))
             return scores
 
+    path = download(pretrained_settings["polynet"]["imagenet"]["url"]) if pretrained else None
     network: torch.nn.Module = AnySize(num_classes=classes)
-    if pretrained:
-        load_matching(network, download(pretrained_settings["polynet"]["imagenet"]["url"]))
+    if path is not None:
+        load_matching(network, path)
     return network
 
 
@@ -115,8 +125,8 @@ def download(url: str) -> Path:
     name = url.rpartition("/")[2]
     path = Path(torch.hub.get_dir()) / "checkpoints" / name
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             beginning = name.removesuffix(".pth").rpartition("-")[2]  # of the hash, by torch's convention
             torch.hub.download_url_to_file(url, str(path), beginning, progress=False)
         except Exception as error:  # the host answers late, wrongly or not at all
@@ -128,23 +138,32 @@ def download(url: str) -> Path:
 
 
 def load_matching(network: torch.nn.Module, path: Path) -> None:
-    """Load weights from a file, all but a top layer of other width. Raises LearnerError where they do not fit."""
+    """Load weights from a file, all but the top layer. Raises LearnerError where they do not fit."""
     from timm.models import load_state_dict
 
-    if not path.is_file():
-        raise LearnerError(f"No such checkpoint: {path}. Give a .safetensors or .pth file of this network's weights.")
     try:
         tensors = load_state_dict(str(path), weights_only=True)
     except Exception as error:  # damage and refused pickles come as a dozen kinds
-        raise LearnerError(f"{path} is not a file of weights that can be read: {first_line(error)}.") from error
+        reason = "it is no safetensors file and no .pth of tensors alone (anything else in it is not unpickled)"
+        raise LearnerError(f"{path} is not a file of weights that can be read: {reason}.") from error
     own = network.state_dict()
-    fitting = {name: tensor for name, tensor in tensors.items() if name in own and tensor.shape == own[name].shape}
-    head = {name for name in tensors if name in own and tensors[name].shape != own[name].shape}
-    needed = [name for name in own if name not in head and not name.endswith("num_batches_tracked")]
+    top = _top_layers(network)
+    needed = [name for name in own if not name.startswith(top) and not name.endswith("num_batches_tracked")]
+    fitting = {name: tensors[name] for name in own if _shape(tensors.get(name)) == own[name].shape}
     lost = [name for name in needed if name not in fitting]
-    if lost or len(head) > 2:
-        raise LearnerError(f"{path} holds the weights of another network: no {some(lost or head)} that fits.")
-    network.load_state_dict(fitting, strict=False)
+    if lost:
+        raise LearnerError(f"{path} holds the weights of another network: no {some(lost)} that fits.")
+    network.load_state_dict({name: fitting[name] for name in fitting if not name.startswith(top)}, strict=False)
+
+
+def _top_layers(network: torch.nn.Module) -> tuple[str, ...]:
+    """The names of what stands for the classes; some networks have two."""
+    names = getattr(network, "pretrained_cfg", {}).get("classifier") or "last_linear"
+    return tuple(f"{name}." for name in ((names,) if isinstance(names, str) else names))
+
+
+def _shape(tensor: object) -> torch.Size | None:
+    return tensor.shape if isinstance(tensor, torch.Tensor) else None
 
 
 def first_line(error: Exception) -> str:

@@ -15,15 +15,22 @@ TINY = {
     "prior": {},
     "tfidf": {},
     "frozen": {"views": 2},
+    "visual": {"model": "test_resnet", "pretrained": False, "size": 64, "views": 2, "training": {"epochs": 1}},
+}
+# The same learners over other networks; the first has a fixed input size and must be told another.
+MORE = {
+    "visual, attention": ("visual", {"model": "test_vit3"}),
+    "visual, depthwise": ("visual", {"model": "test_efficientnet"}),
 }
 
 
-@pytest.fixture(params=sorted(LEARNERS))
+@pytest.fixture(params=[*sorted(LEARNERS), *MORE])
 def make(request: pytest.FixtureRequest, encoders: dict[str, str]):  # type: ignore[no-untyped-def]
-    params = dict(TINY[request.param])
-    if request.param == "frozen":
+    learner, others = MORE.get(request.param, (request.param, {}))
+    params = {**TINY[learner], **others}
+    if learner == "frozen":
         params |= encoders
-    return lambda: make_learner(LEARNERS, request.param, params, "tests")
+    return lambda: make_learner(LEARNERS, learner, params, "tests")
 
 
 def train_and_held(posts: Dataset) -> tuple[Dataset, Dataset]:
