@@ -1,5 +1,6 @@
 """One checkpoint of a training that may be killed at any moment, and the weights of its best epoch."""
 
+import os
 import shutil
 import time
 from contextlib import suppress
@@ -41,7 +42,10 @@ class Checkpoints:
         return time.monotonic() - self._saved >= self.seconds
 
     def seal(self, step: int, journal: Journal) -> None:
-        """Complete the checkpoint of a step; the ones before it go."""
+        """Complete the checkpoint of a step, on the disk and not only on its way there; the ones before it go."""
+        for path in (self.folder / f"checkpoint-{step}").iterdir():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
         journal.write(self.folder / f"checkpoint-{step}" / JOURNAL)
         for path in self.folder.glob("checkpoint-*"):
             if _step(path) != step:
@@ -59,6 +63,13 @@ class Checkpoints:
         path = self._best(journal.best_epoch)
         if path.exists():
             network.load_state_dict(load_file(path))
+        elif journal.best_epoch < len(journal.curve):
+            raise StoreError(f"{path}, the weights of the best epoch, is gone; delete {self.folder} and train again.")
+
+    def discard(self) -> None:
+        """Begin anew the next time."""
+        for path in self.folder.glob("checkpoint-*"):
+            shutil.rmtree(path)
 
     def _best(self, epoch: int) -> Path:
         return self.folder / f"best-{epoch}.safetensors"

@@ -1,10 +1,12 @@
 """How the processes of `torchrun` agree: on when to go on, and on what their first one decided."""
 
+from collections.abc import Sequence
+from datetime import timedelta
 from typing import TypeVar
 
 import torch
 from accelerate import PartialState
-from accelerate.utils import broadcast_object_list
+from accelerate.utils import broadcast_object_list, reduce
 
 from ensemble.peers import Peers, rank_and_size
 
@@ -37,6 +39,13 @@ def agree(decision: Decision) -> Decision:
     return shared[0]
 
 
+def mean_over_processes(values: Sequence[torch.Tensor]) -> list[float]:
+    """Element by element."""
+    if values and rank_and_size()[1] > 1:
+        return [float(value) for value in reduce(torch.stack(list(values)), "mean")]
+    return [float(value) for value in values]
+
+
 def _state() -> PartialState:
-    """On its own GPU each, else on CPUs."""
-    return PartialState(cpu=not torch.cuda.is_available())
+    """On its own GPU each, else on CPUs. The first may predict for long while the others wait."""
+    return PartialState(cpu=not torch.cuda.is_available(), timeout=timedelta(days=1))

@@ -17,7 +17,7 @@ class Training(BaseModel):
     their gradients summed to the step of the whole ``batch``.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     epochs: int = Field(default=30, ge=1)
     batch: int = Field(default=16, ge=1)
@@ -42,7 +42,7 @@ class Training(BaseModel):
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     micro_batch: int | None = Field(default=None, ge=1)
 
-    # What follows changes no result, so a change makes none stale.
+    # What follows changes no result but by rounding, so a change makes none stale.
     eval_batch: int = Field(default=64, ge=1, exclude=True)
     workers: int | None = Field(default=None, ge=0, exclude=True)
     checkpoint_minutes: float = Field(default=5.0, ge=0, exclude=True)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 
 from base_models.sampling import Examples
+from ensemble.errors import LearnerError
 from ensemble.progress import Track, silent
 
 Logits = npt.NDArray[np.float32]
@@ -40,7 +41,10 @@ def predict_logits(
     network: torch.nn.Module, examples: Examples, rows: Sequence[int], at_once: int, precision: str = "float32",
     track: Track = silent, label: str = "",
 ) -> Logits:  # fmt: skip
-    """(rows, classes) or (rows, views, classes); half as many rows at a time once memory ran out."""
+    """(rows, classes) or (rows, views, classes); half as many rows at a time once memory ran out.
+
+    Raises LearnerError where memory does not hold a single row.
+    """
     network.eval()
     found: list[Logits] = []
     done = 0
@@ -66,7 +70,7 @@ def _attempt(network: torch.nn.Module, examples: Examples, rows: Sequence[int], 
         with autocast(precision, where):
             logits: Logits = network(**batch).float().cpu().numpy()
             return logits
-    except torch.OutOfMemoryError:
+    except torch.OutOfMemoryError as error:
         if len(rows) == 1:
-            raise
+            raise LearnerError(f"The memory of {where} does not hold one row to predict; use fewer views.") from error
         return None

@@ -1,7 +1,9 @@
 """Hugging Face's Trainer (mixed precision, clipping, trackers) with our batches, loss, checkpoints and record."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from multiprocessing import get_all_start_methods
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +15,19 @@ from base_models.checkpoints import Checkpoints, write_weights
 from base_models.hyperparameters import Training
 from base_models.inference import device, half_precision
 from base_models.journal import Journal
-from base_models.microbatches import MicroBatches, found_size
+from base_models.microbatches import MicroBatches, found_size, situation_of
 from base_models.optimization import make_loss, make_optimizer, make_schedule
-from base_models.sampling import EpochSampler, Labelled, only
+from base_models.sampling import EpochSampler, Labelled, first_of
 from base_models.training import Problem
 from base_models.watch import Watch
 from ensemble.balance import weight_per_class
 from ensemble.errors import LearnerError, StoreError
+from ensemble.files import unwritable
 from ensemble.learner import Workspace
 from ensemble.peers import rank_and_size
 
 MOST_WORKERS = 8
+FORK = "fork" in get_all_start_methods()  # other ways would copy the cache of pixels into every worker
 
 
 class Loop(Trainer):
@@ -35,14 +39,16 @@ class Loop(Trainer):
     ) -> None:  # fmt: skip
         where = device()
         rows = problem.fitting
-        self.share = rank_and_size()
-        if how.batch % self.share[1]:
-            raise LearnerError(f"training.batch = {how.batch} cannot be shared evenly by {self.share[1]} processes.")
-        self.sampler = EpochSampler(rows, problem.labels[rows], how.batch, seed, how.resample, self.share)
+        rank, processes = rank_and_size()
+        if how.batch % processes:
+            raise LearnerError(f"training.batch = {how.batch} cannot be shared evenly by {processes} processes.")
+        self.sampler = EpochSampler(rows, problem.labels[rows], how.batch, seed, how.resample, (rank, processes))
         self.workers = _workers(where) if how.workers is None else how.workers
         self.network = network
+        self.checkpoints = checkpoints
         if how.tracker == "tensorboard":  # beside the job's results: the checkpoints' folder goes with the training
-            os.environ["TENSORBOARD_LOGGING_DIR"] = str(checkpoints.folder.parent / "tensorboard")
+            beside = checkpoints.folder if workspace.folder is None else workspace.folder.parent
+            os.environ["TENSORBOARD_LOGGING_DIR"] = str(beside / "tensorboard")
         self.labelled = Labelled(problem.examples, problem.labels)
         optimizer = make_optimizer(network.parameters(), how)
         super().__init__(
@@ -51,9 +57,11 @@ class Loop(Trainer):
             train_dataset=self.labelled,
             optimizers=(optimizer, make_schedule(optimizer, how, len(self.sampler))),
         )
-        size = journal.pieces.get("micro_batch") or found_size(workspace.memory, network, how.batch) or how.batch + 1
-        asked = (how.micro_batch or how.batch + 1) // self.share[1] or 1  # one more, where a last row joins a batch
-        self.pieces = MicroBatches(network, asked, size, where, patient=self.share[1] == 1)
+        self.situation = situation_of(network, problem.examples.batch([int(rows[0])]), how)
+        whole = how.batch // processes + 1  # one more, where a last row joins a batch
+        asked = max(1, how.micro_batch // processes) if how.micro_batch else whole
+        size = journal.pieces.get("micro_batch") or found_size(workspace.memory, self.situation) or whole
+        self.pieces = MicroBatches(network, asked, size, where, patient=processes == 1)
         self.pieces.repeated = journal.pieces.get("steps_repeated", 0)
         weights = weight_per_class(problem.labels[rows], len(problem.task.classes), 0 if how.resample else how.balance)
         self.loss = make_loss(how, weights, where)
@@ -63,8 +71,9 @@ class Loop(Trainer):
 
     def get_train_dataloader(self) -> DataLoader[Any]:
         return DataLoader(
-            self.labelled, batch_sampler=self.sampler, collate_fn=only, num_workers=self.workers,
-            persistent_workers=self.workers > 0, pin_memory=self.args.device.type == "cuda",
+            self.labelled, batch_sampler=self.sampler, collate_fn=first_of, num_workers=self.workers,
+            persistent_workers=self.workers > 0, multiprocessing_context="fork" if self.workers else None,
+            pin_memory=self.args.device.type == "cuda",
             generator=torch.Generator(),  # the global one is for dropout, whatever the number of workers
         )  # fmt: skip
 
@@ -78,8 +87,6 @@ class Loop(Trainer):
             return loss.detach()
 
         loss = self.pieces.step(self._prepare_inputs(inputs), backward)
-        if self.share[1] > 1:
-            loss = self.accelerator.reduce(loss, "mean")
         self.watch.losses.append(loss)
         return loss
 
@@ -89,8 +96,37 @@ class Loop(Trainer):
     def _save_checkpoint(self, *arguments: Any) -> None:
         try:
             super()._save_checkpoint(*arguments)
-        except (OSError, RuntimeError) as error:  # torch.save says RuntimeError where the disk is full
-            raise StoreError(f"Cannot write a checkpoint below {self.args.output_dir}: {error}. Make space.") from error
+        except OSError as error:
+            raise unwritable(Path(self.args.output_dir or ""), error) from error
+        except RuntimeError as error:  # torch.save's way of saying that the disk is full
+            if "PytorchStreamWriter" not in str(error) and "unexpected pos" not in str(error):
+                raise
+            raise StoreError(f"Cannot write a checkpoint below {self.args.output_dir}: make space.") from error
+
+    def _load_from_checkpoint(self, *arguments: Any, **options: Any) -> None:
+        with self._whole():
+            super()._load_from_checkpoint(*arguments, **options)
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        with self._whole():
+            super()._load_optimizer_and_scheduler(checkpoint)
+
+    def _load_rng_state(self, checkpoint: str | None) -> None:
+        with self._whole():
+            super()._load_rng_state(checkpoint)
+
+    @contextmanager
+    def _whole(self) -> Iterator[None]:
+        """A checkpoint that a power cut has damaged goes, so that the next run does not meet it again."""
+        try:
+            yield
+        except torch.OutOfMemoryError:
+            raise
+        except Exception as error:  # each file has its own kind of damage
+            self.checkpoints.discard()
+            raise LearnerError(
+                f"The checkpoint below {self.args.output_dir} was damaged and is deleted; run the command again."
+            ) from error
 
     def close(self) -> None:
         """Hand back what the Trainer holds, also after an error."""
@@ -98,6 +134,10 @@ class Loop(Trainer):
         self.callback_handler.train_dataloader = None  # ends its workers; the garbage collector would wait for them
         self.accelerator.unwrap_model(self.network, keep_fp32_wrapper=False)  # forward is its own again
         self.accelerator.free_memory()
+        self.watch.loop = None  # the circle would keep optimizer and network on the device until somebody collects
+        self.remove_callback(self.watch)
+        for name in ("optimizer", "lr_scheduler", "model", "model_wrapped"):
+            setattr(self, name, None)
 
 
 def _arguments(how: Training, seed: int, folder: Path, where: torch.device) -> TrainingArguments:
@@ -113,5 +153,7 @@ def _arguments(how: Training, seed: int, folder: Path, where: torch.device) -> T
 
 
 def _workers(where: torch.device) -> int:
-    """On a CPU the network itself needs every core."""
-    return min(MOST_WORKERS, (os.cpu_count() or 1) - 1) if where.type == "cuda" else 0
+    """On a CPU the network itself needs every core; elsewhere processes share them."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    return min(MOST_WORKERS, cores // here - 1) if where.type == "cuda" and FORK else 0

@@ -1,11 +1,13 @@
 """A training step that fits: where memory does not hold the batch, it is repeated with half of it at a time."""
 
+import gc
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import torch
 
+from base_models.hyperparameters import Training
 from ensemble.files import read_json, write_json
 
 Batch = Mapping[str, torch.Tensor]
@@ -90,25 +92,29 @@ class MicroBatches:
         torch.set_rng_state(random[0])
         if random[1] is not None:
             torch.cuda.set_rng_state(random[1], self.device)
+            gc.collect()
             torch.cuda.empty_cache()
 
 
-def found_size(memory: Path | None, network: torch.nn.Module, batch: int) -> int | None:
-    """What an earlier job found to fit here, if it had to look."""
+def found_size(memory: Path | None, situation: str) -> int | None:
+    """What an earlier job found to fit in the same situation, if it had to look."""
     if memory is None or not memory.exists():
         return None
-    found = read_json(memory).get(_situation(network, batch))
+    found = read_json(memory).get(situation)
     return found if isinstance(found, int) and found > 0 else None
 
 
-def keep_size(memory: Path | None, network: torch.nn.Module, batch: int, pieces: MicroBatches) -> None:
+def keep_size(memory: Path | None, situation: str, pieces: MicroBatches) -> None:
     """Spare the next jobs the looking."""
     if memory is not None and pieces.repeated:
         known = read_json(memory) if memory.exists() else {}
-        write_json(memory, {**known, _situation(network, batch): pieces.size})
+        write_json(memory, {**known, situation: pieces.size})
 
 
-def _situation(network: torch.nn.Module, batch: int) -> str:
+def situation_of(network: torch.nn.Module, row: Batch, how: Training) -> str:
+    """Everything that decides how many rows fit: the device, the network, the size of a row, the optimizer's state."""
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
     parameters = sum(parameter.numel() for parameter in network.parameters())
-    return f"{device}, {type(network).__name__} of {parameters:,} parameters, batch {batch}"
+    shapes = {name: list(tensor.shape[2:]) for name, tensor in sorted(row.items())}
+    training = f"{how.optimizer}, {how.precision}, batch {how.batch}"
+    return f"{device}, {type(network).__name__} of {parameters:,} parameters, rows {shapes}, {training}"

@@ -39,21 +39,21 @@ class EpochSampler(Sampler[list[Drawn]]):
         batch: int,
         seed: int,
         resample: float = 0,
-        share: tuple[int, int] = (0, 1),
+        rank_and_size: tuple[int, int] = (0, 1),
     ) -> None:
         self.rows = rows
         self.labels = labels
         self.batch = batch
         self.seed = seed
         self.resample = resample
-        self.share = share
+        self.rank_and_size = rank_and_size
         self.epoch = 0
 
     def __len__(self) -> int:
         return len(self._starts())
 
     def __iter__(self) -> Iterator[list[Drawn]]:
-        rank, size = self.share
+        rank, size = self.rank_and_size
         order = self._order(np.random.default_rng([self.seed, self.epoch])).tolist()
         ends = [*self._starts()[1:], self._count // size * size]
         for start, end in zip(self._starts(), ends, strict=False):  # no rows, no batches
@@ -61,7 +61,7 @@ class EpochSampler(Sampler[list[Drawn]]):
 
     def _starts(self) -> list[int]:
         """Where batches start; a last row alone joins the batch before it, for it has no batch statistics."""
-        size = self.share[1]
+        size = self.rank_and_size[1]
         count = self._count // size * size
         starts = list(range(0, count, self.batch))
         return starts[:-1] if self.batch > size and len(starts) > 1 and count - starts[-1] == size else starts
@@ -92,11 +92,11 @@ class Labelled(Dataset[Any]):
         return [{**self.examples.augmented(drawn), "labels": labels}]
 
 
-def only(batches: Sequence[Batch]) -> Mapping[str, torch.Tensor]:
+def first_of(batches: Sequence[Batch]) -> Mapping[str, torch.Tensor]:
     """The collate function of data sets that make a whole batch at once."""
     return batches[0]
 
 
-def mixed(drawn: Drawn) -> int:
+def seed_of(drawn: Drawn) -> int:
     """One 63-bit seed of seed, epoch and row."""
     return int(np.random.SeedSequence(drawn).generate_state(1, np.uint64)[0] >> 1)

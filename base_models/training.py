@@ -14,7 +14,7 @@ import torch
 from base_models.checkpoints import Checkpoints
 from base_models.distributed import meet
 from base_models.hyperparameters import Training
-from base_models.inference import device
+from base_models.inference import device, half_precision
 from base_models.journal import Journal
 from base_models.sampling import Examples
 from ensemble.data import Codes, Dataset, Task
@@ -40,8 +40,9 @@ class Problem:
         """With ``share`` of the rows put aside for judging: copies whole, classes in proportion."""
         labels = data.labels(task)
         part = distribute([labels], [len(task.classes)], data.groups, [1 - share, share], seed)
-        if share and not (part == 1).any():
-            raise LearnerError(f"training.validation = {share} of {len(data)} rows puts none aside; set more, or 0.")
+        if (share and not (part == 1).any()) or not (part == 0).any():
+            left = "none to train on" if (part == 1).any() else "none aside"
+            raise LearnerError(f"training.validation = {share} of {len(data)} rows leaves {left}; change it, or set 0.")
         return cls(task, examples, labels, np.flatnonzero(part == 0), np.flatnonzero(part == 1))
 
 
@@ -59,15 +60,17 @@ def train(network: torch.nn.Module, problem: Problem, how: Training, seed: int, 
     Raises LearnerError where the loss is no longer a number, memory does not hold one row, or a tracker is absent.
     """
     _check_tracker(how.tracker)
+    meet()  # the leader has made the folder ready
     facts: dict[str, Any] = {
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
         "trainable_parameters": sum(p.numel() for p in network.parameters() if p.requires_grad),
         "fit_rows": len(problem.fitting),
         "judging_rows": len(problem.judging),
         "device": str(device()),
+        "precision": "bfloat16" if half_precision(how.precision, device()) else "float32",
+        "processes": rank_and_size()[1],
     }
     network.to(device())
-    meet()  # the leader has made the folder ready
     with _folder(workspace) as folder:
         checkpoints = Checkpoints(folder, how.checkpoint_minutes)
         start, journal = checkpoints.last()
@@ -78,7 +81,11 @@ def train(network: torch.nn.Module, problem: Problem, how: Training, seed: int, 
             try:
                 loop.train(resume_from_checkpoint=start)
             except torch.OutOfMemoryError as error:
-                raise LearnerError(_out_of_memory(workspace, loop.pieces.size)) from error
+                message = _out_of_memory(workspace, loop.pieces.size)
+                if rank_and_size()[1] > 1:  # the others wait in the same step: torchrun must end them
+                    error.add_note(message)
+                    raise
+                raise LearnerError(message) from error
             except ValueError as error:
                 if "more than 1 value per channel" not in str(error):
                     raise
@@ -88,6 +95,8 @@ def train(network: torch.nn.Module, problem: Problem, how: Training, seed: int, 
                 ) from error
             finally:
                 loop.close()
+            del loop
+            torch.cuda.empty_cache()
         checkpoints.restore_best(network, journal)
     meet()  # nobody reads the folder any more
     return Trained(journal, {**facts, **journal.facts})

@@ -10,7 +10,7 @@ from scipy.special import log_softmax, softmax
 from transformers import TrainerCallback, TrainerControl, TrainerState
 
 from base_models.checkpoints import Checkpoints
-from base_models.distributed import agree, leads, meet
+from base_models.distributed import agree, leads, mean_over_processes, meet
 from base_models.hyperparameters import Training
 from base_models.inference import predict_logits
 from base_models.journal import Journal
@@ -20,10 +20,14 @@ from base_models.training import Problem
 from ensemble.errors import LearnerError
 from ensemble.learner import Workspace
 from ensemble.metrics import METRICS, metric_named, score
+from ensemble.peers import rank_and_size
 
 if TYPE_CHECKING:
     from base_models.loop import Loop
 
+Judged = tuple[dict[str, float], float | None, LearnerError | None]
+ASKED_EVERY = 20  # steps between questions to other processes
+WORST = 1e9  # a loss that does not exist: no epoch is worse, and JSON has no infinity
 SHOWN_SECONDS = 1.0  # reading a loss waits for the GPU
 
 
@@ -34,7 +38,7 @@ class Watch(TrainerCallback):
         self, loop: "Loop", problem: Problem, how: Training, workspace: Workspace, checkpoints: Checkpoints,
         journal: Journal,
     ) -> None:  # fmt: skip
-        self.loop = loop
+        self.loop: Any = loop
         self.problem = problem
         self.how = how
         self.workspace = workspace
@@ -62,12 +66,14 @@ class Watch(TrainerCallback):
             self._shown = time.monotonic()
         next(self._bar, None)
         # The last step of an epoch is saved after the epoch is judged, so that judging is never skipped.
-        control.should_save = agree(self.checkpoints.due()) and state.global_step % self._steps > 0
+        control.should_save = state.global_step % self._steps > 0 and self._due(state.global_step)
 
     def on_epoch_end(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         self._note_losses()
         loss = float(np.mean(self.journal.losses))
-        scores, judged = agree(self._judge(loss) if leads() else ({}, None))
+        scores, judged, error = agree(self._judged(loss))
+        if error is not None:
+            raise error
         lr = self.how.lr * step_factor(self.how, state.global_step - 1, self._steps)
         row = {"lr": lr, **scores, "seconds": round(time.monotonic() - self._began, 3)}
         if self.journal.close_epoch(self.how, row, judged) and judged is not None and leads():
@@ -84,7 +90,22 @@ class Watch(TrainerCallback):
 
     def close(self) -> None:
         self._bar.close()
-        keep_size(self.workspace.memory, self.loop.network, self.how.batch, self.loop.pieces)
+        if self.loop is not None:
+            keep_size(self.workspace.memory, self.loop.situation, self.loop.pieces)
+
+    def _due(self, step: int) -> bool:
+        """Processes have clocks of their own, and asking costs them a wait."""
+        alone = rank_and_size()[1] == 1
+        return self.checkpoints.due() if alone else step % ASKED_EVERY == 0 and agree(self.checkpoints.due())
+
+    def _judged(self, loss: float) -> Judged:
+        """By the first process for all; its error, too, so that none waits for a judgement that never comes."""
+        if not leads():
+            return {}, None, None
+        try:
+            return *self._judge(loss), None
+        except LearnerError as error:
+            return {}, None, error
 
     def _judge(self, loss: float) -> tuple[dict[str, float], float | None]:
         """Scores on the rows put aside, and what epochs are compared by, greater being better."""
@@ -100,7 +121,7 @@ class Watch(TrainerCallback):
             labels = self.problem.labels[rows]
             scores = {
                 "validation_loss": score(METRICS["log_loss"], labels, values),
-                "validation_metric": float(np.nan_to_num(score(self.metric, labels, values))),
+                "validation_metric": _worst_if_none(score(self.metric, labels, values), self.metric.greater_is_better),
             }
         if self.how.stop_on == "training_loss":
             return scores, -loss if self.how.patience is not None else None
@@ -111,7 +132,7 @@ class Watch(TrainerCallback):
         return scores, self.metric.sign * scores["validation_metric"]
 
     def _note_losses(self) -> None:
-        self.journal.losses += [float(loss) for loss in self.losses]
+        self.journal.losses += mean_over_processes(self.losses)
         self.journal.pieces = self.loop.pieces.facts
         self.losses.clear()
         self._refuse_unless_finite(self.journal.losses, "the loss is no longer a number")
@@ -129,3 +150,10 @@ class Watch(TrainerCallback):
         metric = f", {self.metric.name} {done['validation_metric']:.3f}" if "validation_metric" in done else ""
         epoch = min(len(self.journal.curve) + 1, self.how.epochs)
         return f"steps, {self.workspace.name} epoch {epoch}/{self.how.epochs}, {self._text}{metric}"
+
+
+def _worst_if_none(value: float, greater_is_better: bool) -> float:
+    """A metric may not exist, such as an AUC of one class."""
+    if np.isfinite(value):
+        return value
+    return 0.0 if greater_is_better else WORST

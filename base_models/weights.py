@@ -5,6 +5,8 @@ from pathlib import Path
 from ensemble.errors import LearnerError
 from ensemble.files import known_hash
 
+DECISIVE = (".safetensors", ".json", ".txt", ".model", ".bin", ".pth", ".pt", ".tar")
+
 
 def local(model: str) -> Path:
     """The path a model string may stand for."""
@@ -19,7 +21,9 @@ def local_files(model: str) -> list[Path]:
     folder = local(model)
     if folder.is_dir():
         return sorted(
-            path for path in folder.iterdir() if path.suffix in (".safetensors", ".json", ".txt", ".model", ".bin")
+            path
+            for path in folder.iterdir()
+            if path.suffix in (".safetensors", ".json", ".txt", ".model", ".bin", ".pth", ".pt", ".tar")
         )
     if folder.is_absolute() or model.startswith("."):
         raise LearnerError(f"No such model folder: {model}. Give a folder with config.json and weights, or a hub name.")

@@ -5,7 +5,7 @@ import re
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -47,7 +47,7 @@ class Run(Section):
 
     folder: Path = Path("artifacts/run")
     cache: Path = Path("artifacts/cache")
-    seeds: list[int] = Field(default=[0], min_length=1)
+    seeds: list[Annotated[int, Field(ge=0)]] = Field(default=[0], min_length=1)
     threads: int = Field(default=0, ge=0)
     keep_models: Literal["none", "best"] = "best"
     image_bytes: int = Field(default=IMAGE_BYTES, ge=0)

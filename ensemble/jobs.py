@@ -73,7 +73,10 @@ def list_work(run: Run, specs: Sequence[Spec], tasks: Sequence[Task], folds: Seq
 
 def train(run: Run, work: Sequence[Work], track: Track = silent) -> list[Failure]:
     """Do what is not done. A failing job stops no other; what another process is at, is waited for at the end."""
-    open_work = [item for item in work if state(run.store.job(item.job), DONE, item.made_of)[0] != "done"]
+    done = {item.job for item in work if state(run.store.job(item.job), DONE, item.made_of)[0] == "done"}
+    for job in done:
+        shutil.rmtree(run.store.unfinished(job), ignore_errors=True)  # killed just before it was tidied
+    open_work = [item for item in work if item.job not in done]
     run.peers.meet()  # every process has the same list before the first entry is done
     if run.peers.follows:
         return _follow(run, open_work)
@@ -98,10 +101,11 @@ def train(run: Run, work: Sequence[Work], track: Track = silent) -> list[Failure
 def _follow(run: Run, open_work: Sequence[Work]) -> list[Failure]:
     """Take part in the trainings that processes share, and in nothing else."""
     for item in open_work:
-        learner = _ready(run, item, silent)
-        if hasattr(learner, "work_in"):
-            with suppress(LearnerError):  # the leader has the same error, and reports it
-                learner.fit(run.data.take(run.plan.fit_rows(item.job.fold)), item.task, item.job.seed)
+        if not hasattr(run.make(item.spec), "work_in"):
+            continue
+        with suppress(LearnerError):  # the leader has the same error, and reports it
+            learner = _ready(run, item, silent)
+            learner.fit(run.data.take(run.plan.fit_rows(item.job.fold)), item.task, item.job.seed)
     return []
 
 
@@ -159,7 +163,7 @@ def _ready(run: Run, item: Work, track: Track) -> BaseLearner:
     if hasattr(learner, "work_in"):
         unfinished = run.store.unfinished(item.job)
         if not run.peers.follows:
-            reserve(unfinished, item.made_of)
+            reserve(unfinished, {**item.made_of, "processes": run.peers.size})
         memory = None if run.cache.root is None else run.cache.root / "batch-sizes.json"
         learner.work_in(
             Workspace(unfinished, memory, f"{item.job.learner} {item.job.task} fold {item.job.fold}", track)

@@ -22,7 +22,7 @@ from ensemble.peers import Peers
 from ensemble.scan import Scan
 from ensemble.store import REPORT, Store, check, first_difference
 
-FORMAT = 1  # of results; raise it when the same parameters give other numbers
+FORMAT = 2  # of results; raise it when the same parameters give other numbers
 IMPORTED = "imported"
 
 
@@ -153,7 +153,10 @@ def write_record(run: Run, config: Mapping[str, Any]) -> None:
         write_json(run.store.record, {**run.identity, "config": dict(config), "versions": versions()})
 
 
-PACKAGES = ("modality-ensemble", "numpy", "pandas", "scikit-learn", "torch", "timm", "transformers", "onnxruntime")
+PACKAGES = (
+    "modality-ensemble", "numpy", "pandas", "scikit-learn", "torch", "torchvision", "timm", "pretrainedmodels",
+    "transformers", "accelerate", "onnxruntime",
+)  # fmt: skip
 
 
 def versions() -> dict[str, str]:

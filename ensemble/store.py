@@ -91,7 +91,7 @@ def clear(folder: Path) -> None:
     for record in (DONE, REPORT, FAILED):
         (folder / record).unlink(missing_ok=True)
     for path in folder.iterdir() if folder.is_dir() else ():
-        if path.is_dir() and path.name == "model":
+        if path.is_dir() and path.name in ("model", "tensorboard"):
             shutil.rmtree(path)
         elif path.is_file() and path.name != ".lock":
             path.unlink()

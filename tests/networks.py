@@ -14,7 +14,7 @@ from torch import nn
 from world import SENTIMENT, toy_table
 
 from base_models.hyperparameters import Training
-from base_models.sampling import Batch, Drawn, mixed
+from base_models.sampling import Batch, Drawn, seed_of
 from base_models.training import Problem, Trained, train
 from ensemble.learner import Workspace
 from ensemble.progress import Label, Track, silent
@@ -41,7 +41,7 @@ class Vectors:
 
     def augmented(self, drawn: Sequence[Drawn]) -> Batch:
         self.drawn += drawn
-        noise = [torch.randn(WIDTH, generator=torch.Generator().manual_seed(mixed(one))) for one in drawn]
+        noise = [torch.randn(WIDTH, generator=torch.Generator().manual_seed(seed_of(one))) for one in drawn]
         return {"vectors": self.values[[row for _, _, row in drawn]] + self.noise * torch.stack(noise)}
 
 

@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 from torchvision.transforms import InterpolationMode, v2
 
-from base_models.sampling import Drawn, mixed
+from base_models.sampling import Drawn, seed_of
 from base_models.visual.views import Pixels, Preprocessing
 
 
@@ -33,5 +33,5 @@ class Augmentation:
     def __call__(self, pixels: Pixels, drawn: Drawn) -> Pixels:
         """(height, width, 3) of an image of any size."""
         with torch.random.fork_rng(devices=[]):  # torchvision draws from the global generator
-            torch.default_generator.manual_seed(mixed(drawn))
+            torch.default_generator.manual_seed(seed_of(drawn))
             return np.asarray(self._draw(Image.fromarray(pixels)))

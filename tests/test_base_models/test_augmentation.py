@@ -9,7 +9,7 @@ from PIL import Image
 from torchvision.transforms import InterpolationMode, v2
 from world import picture
 
-from base_models.sampling import mixed
+from base_models.sampling import seed_of
 from base_models.visual.augmentation import Augmentation
 from base_models.visual.views import Pixels, Preprocessing
 
@@ -40,7 +40,7 @@ def test_a_view_depends_on_seed_epoch_and_row_and_on_nothing_else(augment: Augme
 @given(drawn=DRAWN, place=st.integers(0, 2))
 def test_another_seed_epoch_or_row_has_another_view(augment: Augmentation, drawn, place: int) -> None:  # type: ignore[no-untyped-def]
     following = tuple(number + (position == place) for position, number in enumerate(drawn))
-    assert mixed(drawn) != mixed(following)  # type: ignore[arg-type]
+    assert seed_of(drawn) != seed_of(following)  # type: ignore[arg-type]
     assert (augment(pixels(), drawn) != augment(pixels(), following)).any()  # type: ignore[arg-type]
 
 

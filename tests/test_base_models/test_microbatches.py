@@ -211,6 +211,6 @@ class Shown:
             self.done += 1
 
 
-def test_a_single_row_that_cannot_be_predicted_is_the_devices_error() -> None:
-    with pytest.raises(torch.OutOfMemoryError, match="the toy device is full"):
+def test_a_single_row_that_cannot_be_predicted_is_one_line() -> None:
+    with pytest.raises(LearnerError, match="does not hold one row to predict"):
         predict_logits(Net(eval_room=0), Vectors(np.zeros(4, dtype=np.int64)), range(4), 4)

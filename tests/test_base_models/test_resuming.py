@@ -95,7 +95,7 @@ class KilledWhileRead(Vectors):
     reads = 0
 
     def batch(self, rows: Sequence[int]) -> Batch:
-        self.reads += 1
+        self.reads += len(rows) > 1  # one row is a look at its shape
         if self.reads == 2:
             raise Killed
         return super().batch(rows)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from networks import Vectors
 from world import SENTIMENT, toy_table
 
-from base_models.sampling import Drawn, EpochSampler, Labelled, mixed, only
+from base_models.sampling import Drawn, EpochSampler, Labelled, first_of, seed_of
 from base_models.training import Problem
 from ensemble.errors import LearnerError
 
@@ -50,11 +50,14 @@ def test_the_order_is_of_seed_and_epoch_and_of_nothing_else(
 @given(rows=row_lists, each=st.integers(1, 9), size=st.integers(1, 4), number=st.integers(0, 100))
 def test_processes_share_every_batch_evenly(rows: list[int], each: int, size: int, number: int) -> None:
     batch, labels = size * each, np.zeros(len(rows), dtype=np.int64)
-    shares = [epoch(EpochSampler(np.array(rows), labels, batch, 0, share=(rank, size)), number) for rank in range(size)]
+    shares = [
+        epoch(EpochSampler(np.array(rows), labels, batch, 0, rank_and_size=(rank, size)), number)
+        for rank in range(size)
+    ]
     kept = [row for parts in zip(*shares, strict=True) for turn in zip(*parts, strict=True) for row in turn]
     alone = [row for drawn in epoch(EpochSampler(np.array(rows), labels, batch, 0), number) for row in drawn]
     assert kept == alone[: len(rows) // size * size]
-    assert len(shares[0]) == len(EpochSampler(np.array(rows), labels, batch, 0, share=(0, size)))
+    assert len(shares[0]) == len(EpochSampler(np.array(rows), labels, batch, 0, rank_and_size=(0, size)))
 
 
 @pytest.mark.parametrize("resample", [0, 1])
@@ -93,20 +96,20 @@ def test_a_class_that_is_absent_is_no_obstacle_to_resampling() -> None:
 
 @given(drawn=st.tuples(seeds, st.integers(0, 1000), st.integers(0, 10**6)))
 def test_what_is_drawn_seeds_a_generator(drawn: Drawn) -> None:
-    assert mixed(drawn) == mixed(drawn)
-    assert 0 <= mixed(drawn) < 2**63
+    assert seed_of(drawn) == seed_of(drawn)
+    assert 0 <= seed_of(drawn) < 2**63
 
 
 def test_seed_epoch_and_row_all_matter_to_what_is_drawn() -> None:
     near = [(seed, number, row) for seed in range(10) for number in range(10) for row in range(10)]
-    assert len({mixed(drawn) for drawn in near}) == 1000
+    assert len({seed_of(drawn) for drawn in near}) == 1000
 
 
 def test_a_batch_holds_augmented_rows_with_their_labels_in_the_order_drawn() -> None:
     labels = np.array([0, 1, 2, 1, 0])
     examples = Vectors(labels)
     drawn = [(3, 1, 4), (3, 1, 1), (3, 1, 2)]
-    batch = only(Labelled(examples, labels).__getitems__(drawn))
+    batch = first_of(Labelled(examples, labels).__getitems__(drawn))
     assert batch["labels"].tolist() == [0, 1, 2]
     assert torch.equal(batch["vectors"], examples.augmented(drawn)["vectors"])
     assert not torch.equal(batch["vectors"], examples.batch([4, 1, 2])["vectors"])
@@ -139,5 +142,5 @@ def test_no_row_is_put_aside_where_none_is_asked_for() -> None:
 
 def test_a_share_that_puts_no_row_aside_is_refused() -> None:
     data = toy_table(40).with_columns(group=0)
-    with pytest.raises(LearnerError, match="puts none aside"):
+    with pytest.raises(LearnerError, match="leaves none aside"):
         Problem.of(SENTIMENT, Vectors(data.labels(SENTIMENT)), data, 0.1, seed=0)
