@@ -78,7 +78,8 @@ class Loop(Trainer):
         )  # fmt: skip
 
     def training_step(self, model: torch.nn.Module, inputs: dict[str, Any], *_: object) -> torch.Tensor:
-        model.train()
+        if not self.network.training:  # walking a large network's modules takes milliseconds
+            model.train()
 
         def backward(piece: Mapping[str, torch.Tensor], rows: int) -> torch.Tensor:
             arguments = {name: tensor for name, tensor in piece.items() if name != "labels"}

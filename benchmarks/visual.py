@@ -1,0 +1,250 @@
+"""How near the image learner comes to bare PyTorch on the same machine, and what its cache of pixels saves.
+
+    python benchmarks/visual.py
+    python benchmarks/visual.py --weights ../shared/weights/mobilenetv2_100 --images ../shared/data/mvsa/data
+
+Measures "training", "views" and "cache", or --only some of them. Ways that are compared take turns, every other round
+in reverse order; a ratio (speed as a share of another way's) is the median of the rounds' ratios, with quartiles. The
+first step of a training run is not counted. Wants a machine to itself; on a GPU, take many --steps and --posts.
+"""
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import pandas as pd
+import torch
+from PIL import Image
+from torch.nn import functional as F
+from torchvision import transforms
+
+from base_models.hyperparameters import Training
+from base_models.inference import autocast, device
+from base_models.optimization import make_optimizer
+from base_models.training import Problem, train
+from base_models.visual.augmentation import Augmentation
+from base_models.visual.finetuned import Visual, VisualTraining
+from base_models.visual.network import ImageClassifier, make_classifier, preprocessing
+from base_models.visual.pixels import ImageExamples, PixelSource
+from base_models.visual.views import Preprocessing, covered, cut
+from ensemble.data import Dataset, Task
+from ensemble.features import FeatureCache
+from ensemble.files import file_hash
+from ensemble.learner import Workspace
+from ensemble.progress import Item, Label, Track, silent
+
+MEASUREMENTS = ("training", "views", "cache")
+Ready = list[tuple[torch.Tensor, torch.Tensor]]
+TASK = Task("sentiment", ("negative", "neutral", "positive"))
+
+
+@dataclass(frozen=True)
+class Case:
+    """A learner and the posts it is measured on."""
+
+    learner: Visual
+    data: Dataset
+    how: Preprocessing
+    cache: FeatureCache
+
+    def examples(self, views: int = 1) -> ImageExamples:
+        augmentation = Augmentation(self.how, self.learner.scale, self.learner.ratio, self.learner.degrees)
+        return ImageExamples(PixelSource(self.how, 10, self.cache).of(self.data), self.how.size, views, augmentation)
+
+    def fit(self, rows: int, track: Track = silent) -> None:
+        self.learner.work_in(Workspace(track=track))
+        self.learner.fit(self.data.take(range(rows)), TASK, 0)
+
+
+@dataclass
+class Steps:
+    """Notes when each step ends: as the ``Workspace.track`` of a learner, or by ``tick``."""
+
+    count: int
+    ends: list[float] = field(default_factory=list)
+
+    def tick(self) -> None:
+        if device().type == "cuda" and len(self.ends) in (0, self.count - 1):
+            torch.cuda.synchronize()
+        self.ends.append(time.perf_counter())
+
+    def __call__(self, items: Iterable[Item], label: Label, total: int) -> Generator[Item, None, None]:
+        for item in items:
+            yield item
+            self.tick()
+
+
+def in_turns(ways: Mapping[str, Callable[[Steps], object]], rounds: int, count: int = 2) -> dict[str, list[float]]:
+    """Seconds per step of every way, round by round, counted from the end of the first of ``count`` steps."""
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    for turn in range(rounds):
+        for name in list(ways)[:: -1 if turn % 2 else 1]:
+            steps = Steps(count)
+            ways[name](steps)
+            seconds[name].append((steps.ends[-1] - steps.ends[0]) / (len(steps.ends) - 1))
+    return seconds
+
+
+def taken(work: Callable[[], object], steps: Steps | None = None) -> float:
+    steps = steps or Steps(2)
+    steps.tick()
+    work()
+    steps.tick()
+    return steps.ends[1] - steps.ends[0]
+
+
+def quartiles(values: Sequence[float]) -> str:
+    low, middle, high = np.percentile(values, [25, 50, 75])
+    return f"{middle:.3f} [{low:.3f}, {high:.3f}]"
+
+
+def print_speeds(seconds: Mapping[str, list[float]], count: int, unit: str, *against: str) -> None:
+    """``count`` of ``unit`` took so long; speed as a share of that of the ways named."""
+    print(f"{'':26}{'seconds':>9}{unit + '/s':>10}" + "".join(f"{'/ ' + name:>24}" for name in against))
+    for name, own in seconds.items():
+        ratios = [[b / a for a, b in zip(own, seconds[other], strict=True)] for other in against]
+        line = f"{name:26}{np.median(own):9.3f}{count / np.median(own):10.2f}"
+        print(line + "".join(f"{quartiles(ratio):>24}" for ratio in ratios))
+
+
+def measure_training(case: Case, pairs: int) -> None:
+    """The learner's ``fit``, augmentation included, against the same steps on tensors that are ready."""
+    learner, data, how = case.learner, case.data, case.learner.training
+    learner.prepare(data, case.cache)
+    examples = case.examples()
+    centre = cast(Augmentation, lambda pixels, _: cut(pixels, case.how.size, 1)[0])
+    centred = Problem.of(TASK, ImageExamples(examples.images, examples.size, 1, centre), data, 0, 0)
+    network = make_classifier(learner.model, len(TASK.classes), learner.pretrained, None, learner.size, 0, case.how)
+    pixels = examples.augmented([(0, 0, row) for row in range(len(data))])["pixels"]
+    labels = torch.split(torch.from_numpy(data.labels(TASK)).to(device()), how.batch)
+    images = [as_images(network.to(device()), part) for part in torch.split(pixels, how.batch)]
+    ready = list(zip(images, labels, strict=True))
+    ways: dict[str, Callable[[Steps], object]] = {
+        "learner": lambda steps: case.fit(len(data), steps),
+        "bare loop": lambda steps: train_bare(deepcopy(network.body), ready, how, steps),
+        "learner, no augmentation": lambda steps: train(deepcopy(network), centred, how, 0, Workspace(track=steps)),
+    }
+    print(f"\nTraining at {case.how.size[0]} pixels, batch {how.batch}, {len(ready)} steps a run, {pairs} rounds")
+    print_speeds(in_turns(ways, pairs, len(ready)), how.batch, "rows", "bare loop")
+
+
+def as_images(network: ImageClassifier, pixels: torch.Tensor) -> torch.Tensor:
+    images = pixels.to(device()).flatten(0, -4).permute(0, 3, 1, 2)
+    return ((images - network.mean) / network.std).contiguous(memory_format=torch.channels_last)
+
+
+def train_bare(body: torch.nn.Module, ready: Ready, how: Training, steps: Steps) -> None:
+    optimizer = make_optimizer(body.train().parameters(), how)
+    for images, labels in ready:
+        with autocast(how.precision, device()):
+            loss = F.cross_entropy(body(images).float(), labels)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(body.parameters(), how.clip or np.inf)
+        optimizer.step()
+        optimizer.zero_grad()
+        steps.tick()
+
+
+def measure_views(case: Case, rounds: int) -> None:
+    """Ten crops of each post: the usual way, one image at a time; the learner from its cache; the network alone."""
+    learner, data, how = case.learner, case.data, case.learner.training
+    learner.prepare(data, case.cache)
+    case.fit(how.batch)
+    network = cast(ImageClassifier, learner.network_)
+    usual_body = deepcopy(network.body).to(memory_format=torch.contiguous_format).eval()
+    crops = transforms.Compose([transforms.Resize(round(covered(case.how, 10)[0])), transforms.TenCrop(case.how.size)])
+    tensor = transforms.Compose([transforms.ToTensor(), transforms.Normalize(case.how.mean, case.how.std)])
+    at_once = max(1, how.eval_batch // 10)
+    pixels = case.examples(10).batch(range(len(data)))["pixels"]
+    ready = [as_images(network, images) for images in torch.split(pixels, at_once)]
+
+    @torch.inference_mode()
+    def usual() -> None:
+        for path in data.images:
+            views = torch.stack([tensor(crop) for crop in crops(Image.open(data.root / str(path)).convert("RGB"))])
+            usual_body(views.to(device())).softmax(1).mean(0).cpu()
+
+    @torch.inference_mode()
+    def alone() -> None:
+        with autocast(how.precision, device()):
+            for images in ready:
+                network.body.eval()(images).float().cpu()
+
+    ways = {"usual way": partial(taken, usual), "network alone": partial(taken, alone)}
+    ways["learner"] = partial(taken, partial(learner.predict_with_spread, data))
+    in_turns(ways, 1)  # warms up
+    print(f"\nTen views at {case.how.size[0]} pixels, {len(data)} posts, {at_once} at once, {rounds} rounds")
+    print_speeds(in_turns(ways, rounds), len(data), "posts", "usual way", "network alone")
+
+
+def measure_cache(case: Case, rounds: int) -> None:
+    """An epoch with nothing cached, decoding included, and the next one; then both without the network."""
+    found = []
+    for _ in range(rounds):
+        with tempfile.TemporaryDirectory() as folder:
+            fresh = replace(case, cache=FeatureCache(Path(folder)))
+            decoding = taken(partial(fresh.learner.prepare, fresh.data, fresh.cache))
+            fresh.fit(len(fresh.data))
+            epochs = [row["seconds"] for row in fresh.learner.curve()]
+            reading = taken(partial(fresh.examples().augmented, [(0, 0, row) for row in range(len(fresh.data))]))
+            found.append((decoding + epochs[0], epochs[1], decoding + reading, reading))
+    print(f"\nTwo epochs of {len(case.data)} images in {case.data.root}, nothing cached before, {rounds} rounds")
+    names = ("epoch from files", "epoch from cache", "input from files", "input from cache")
+    seconds = dict(zip(names, np.array(found).T.tolist(), strict=True))
+    print_speeds(seconds, len(case.data), "images", "epoch from files", "input from files")
+
+
+def draw_pictures(folder: Path, count: int) -> None:
+    """JPEG files as large as photographs: soft shapes under fine grain."""
+    random = np.random.default_rng(0)
+    for number in range(count):
+        shapes = Image.fromarray(random.integers(0, 256, (12, 16, 3), dtype=np.uint8)).resize((800, 600))
+        pixels = (np.asarray(shapes) + random.normal(0, 6, (600, 800, 1))).clip(0, 255).astype(np.uint8)
+        Image.fromarray(pixels).save(folder / f"{number:04d}.jpg", quality=85)
+
+
+def read_posts(folder: Path, count: int) -> Dataset:
+    """The first pictures of a folder, with labels that mean nothing."""
+    paths = sorted(folder.glob("*.jpg"))[:count]
+    rows = [(p.name, None, p.name, "train", TASK.classes[n % 3], file_hash(p)) for n, p in enumerate(paths)]
+    columns = ["id", "text", "image", "part", TASK.name, "image_hash"]
+    return Dataset(pd.DataFrame(rows, columns=columns, dtype=object), folder, (TASK,))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="+", choices=MEASUREMENTS, default=MEASUREMENTS)
+    parser.add_argument("--weights", type=Path, help="a folder; default: mobilenetv2_100 with random weights")
+    parser.add_argument("--images", type=Path, help="a folder of JPEG files; default: drawn ones")
+    parser.add_argument("--precision", choices=["auto", "float32", "bfloat16"], default="auto")
+    numbers = {"size": 224, "batch": 16, "steps": 5, "pairs": 9, "posts": 24, "rounds": 5, "rows": 64}
+    for name, number in {**numbers, "threads": torch.get_num_threads()}.items():
+        parser.add_argument(f"--{name}", type=int, default=number, help=f"default: {number}")
+    ask = parser.parse_args()
+    torch.set_num_threads(ask.threads)
+    training = VisualTraining(epochs=1, batch=ask.batch, clip=1.0, precision=ask.precision)
+    learner = Visual(str(ask.weights or "mobilenetv2_100"), ask.weights is not None, size=ask.size, training=training)
+    how = preprocessing(learner.model, ask.size, None, None, None, None)
+    print(f"{learner.model} on {device()}, {ask.threads} threads, {ask.precision} precision")
+    with tempfile.TemporaryDirectory() as folder:
+        draw_pictures(drawn := Path(folder), max(ask.batch * ask.steps, ask.posts, ask.rows))
+        case = Case(learner, read_posts(ask.images or drawn, ask.batch * ask.steps), how, FeatureCache(drawn / "cache"))
+        if "training" in ask.only:
+            measure_training(case, ask.pairs)
+        if "views" in ask.only:
+            measure_views(replace(case, data=read_posts(ask.images or drawn, ask.posts)), ask.rounds)
+        if "cache" in ask.only:
+            learner.training = training.model_copy(update={"epochs": 2})
+            for pictures in filter(None, (drawn, ask.images)):
+                measure_cache(replace(case, data=read_posts(pictures, ask.rows)), min(ask.rounds, 3))
+
+
+if __name__ == "__main__":
+    main()
