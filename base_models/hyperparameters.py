@@ -15,6 +15,7 @@ class Training(BaseModel):
     best weights by ``stop_on`` are kept, and training stops after ``patience`` epochs without a better one, not
     before ``min_epochs``. ``stop_on = "training_loss"`` needs no rows. ``micro_batch`` rows are on the device at once,
     their gradients summed to the step of the whole ``batch``.
+    ``eval_batch`` rows (views, of images) are predicted at once; not set, as many as the device is fastest with.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -43,7 +44,7 @@ class Training(BaseModel):
     micro_batch: int | None = Field(default=None, ge=1)
 
     # What follows changes no result but by rounding, so a change makes none stale.
-    eval_batch: int = Field(default=64, ge=1, exclude=True)
+    eval_batch: int | None = Field(default=None, ge=1, exclude=True)
     workers: int | None = Field(default=None, ge=0, exclude=True)
     checkpoint_minutes: float = Field(default=5.0, ge=0, exclude=True)
     tracker: Literal["none", "tensorboard", "mlflow"] = Field(default="none", exclude=True)

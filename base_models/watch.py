@@ -12,7 +12,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState
 from base_models.checkpoints import Checkpoints
 from base_models.distributed import agree, leads, mean_over_processes, meet
 from base_models.hyperparameters import Training
-from base_models.inference import predict_logits
+from base_models.inference import predict_logits, rows_at_once
 from base_models.journal import Journal
 from base_models.microbatches import keep_size
 from base_models.optimization import step_factor
@@ -113,7 +113,11 @@ class Watch(TrainerCallback):
         scores: dict[str, float] = {}
         if len(rows):
             logits = predict_logits(
-                self.loop.network, self.problem.examples, rows.tolist(), self.how.eval_batch, self.how.precision
+                self.loop.network,
+                self.problem.examples,
+                rows.tolist(),
+                rows_at_once(self.how.eval_batch),
+                self.how.precision,
             )
             self._refuse_unless_finite(logits, "what the network says is no longer a number")
             by_view = log_softmax(logits.astype(np.float64), axis=-1).reshape(len(rows), -1, logits.shape[-1])

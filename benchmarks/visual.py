@@ -26,7 +26,7 @@ from torch.nn import functional as F
 from torchvision import transforms
 
 from base_models.hyperparameters import Training
-from base_models.inference import autocast, device
+from base_models.inference import autocast, device, rows_at_once
 from base_models.optimization import make_optimizer
 from base_models.training import Problem, train
 from base_models.visual.augmentation import Augmentation
@@ -161,7 +161,7 @@ def measure_views(case: Case, rounds: int) -> None:
     usual_body = deepcopy(network.body).to(memory_format=torch.contiguous_format).eval()
     crops = transforms.Compose([transforms.Resize(round(covered(case.how, 10)[0])), transforms.TenCrop(case.how.size)])
     tensor = transforms.Compose([transforms.ToTensor(), transforms.Normalize(case.how.mean, case.how.std)])
-    at_once = max(1, how.eval_batch // 10)
+    at_once = max(1, rows_at_once(how.eval_batch) // 10)
     pixels = case.examples(10).batch(range(len(data)))["pixels"]
     ready = [as_images(network, images) for images in torch.split(pixels, at_once)]
 

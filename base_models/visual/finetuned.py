@@ -144,10 +144,10 @@ class Visual:
 
     def _logits(self, data: Dataset) -> npt.NDArray[np.float32]:
         """(rows, views, classes)."""
-        from base_models.inference import device, predict_logits
+        from base_models.inference import device, predict_logits, rows_at_once
 
         assert self.network_ is not None
-        at_once = max(1, self.training.eval_batch // self.views)
+        at_once = max(1, rows_at_once(self.training.eval_batch) // self.views)
         rows = range(len(data))
         logits = predict_logits(
             self.network_.to(device()), self._examples(data, self.views), rows, at_once, self.training.precision,
