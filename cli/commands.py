@@ -47,7 +47,7 @@ def demo(
 
 @app.command()
 def init(
-    preset: Annotated[str, typer.Argument(help="memotion, mvsa, hateful-memes or csv.")],
+    preset: Annotated[str, typer.Argument(help="memotion, memotion2020, mvsa, hateful-memes or csv.")],
     root: Annotated[Path, typer.Option(help="The dataset's folder.")],
     out: Annotated[Path, typer.Option(help="The file to write.")] = DEFAULT,
 ) -> None:

@@ -50,6 +50,8 @@ def validate(model: type[BaseModel], value: object, where: str) -> Any:
             raise ConfigError(unknown(f"{table} key".strip(), key, _fields(model, path))) from error
         if first["type"] == "missing":
             raise ConfigError(f"{place} is missing; it must be set.") from error
+        if first["type"] == "value_error":  # of several keys together: the sentence says it all
+            raise ConfigError(f"{place}: {first['msg'].removeprefix('Value error, ')}.") from error
         raise ConfigError(f"{place} = {first['input']!r}: {_lower(first['msg'])}.") from error
 
 

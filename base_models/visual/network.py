@@ -1,5 +1,7 @@
 """Image networks by name, with one output per class: anything of timm, and PolyNet, which only pretrainedmodels has."""
 
+import logging
+import re
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
@@ -8,9 +10,10 @@ import torch
 
 from base_models.visual.views import Preprocessing
 from base_models.weights import checkpoint_file, local, local_files
-from ensemble.errors import LearnerError, some
+from ensemble.errors import LearnerError, some, unknown
 
 POLYNET = "polynet"
+_unreachable: dict[str, str] = {}
 POLYNET_IMAGES = Preprocessing((331, 331), (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), "bilinear", 0.875)
 
 
@@ -91,17 +94,23 @@ def create(model: str, classes: int, pretrained: bool, size: int | None = None) 
     """A timm network; raises LearnerError in one line, whatever the hub or the files say."""
     import timm
 
+    if not local_files(model) and not re.search("[/:]", model) and not timm.is_model(model):
+        raise LearnerError(unknown("timm model", model, timm.list_models(f"*{model[:4]}*") or timm.list_models()[:5]))
+    if pretrained and model in _unreachable:  # the hub client tries for long: not again for every fold
+        raise LearnerError(_unreachable[model])
     name = f"local-dir:{local(model).resolve()}" if local_files(model) else model
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # its retries; the end of them is said below
     try:
         if size is not None:
             with suppress(TypeError):  # only networks that depend on the size take it
                 return timm.create_model(name, pretrained=pretrained, num_classes=classes, img_size=size)
         return timm.create_model(name, pretrained=pretrained, num_classes=classes)
     except Exception as error:  # timm and the hub client raise a dozen kinds
-        raise LearnerError(
-            f"Cannot load image model {model!r}: {first_line(error)}. Give a timm name, or a local folder with "
-            "config.json and model.safetensors."
-        ) from error
+        _unreachable[model] = (
+            f"Cannot load image model {model!r}: {first_line(error)}. Without a network, give a local folder with "
+            "config.json and model.safetensors, or a file of its weights as params.checkpoint."
+        )
+        raise LearnerError(_unreachable[model]) from error
 
 
 def _polynet(model: str, classes: int, pretrained: bool, size: int | None) -> torch.nn.Module:

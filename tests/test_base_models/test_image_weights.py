@@ -109,7 +109,7 @@ def test_without_pretraining_a_local_folder_only_gives_the_architecture(shots: D
 def test_a_folder_without_weights_is_refused_in_one_line(shots: Dataset, tmp_path: Path) -> None:
     folder = make_image_encoder(tmp_path / "encoder")
     (folder / "model.safetensors").unlink()
-    with pytest.raises(LearnerError, match=r"Cannot load image model '\S+encoder': .* model\.safetensors\.$") as caught:
+    with pytest.raises(LearnerError, match=r"Cannot load image model '\S+encoder': .* params\.checkpoint\.$") as caught:
         fitted(shots, str(folder))
     assert "\n" not in str(caught.value)
 

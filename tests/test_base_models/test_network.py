@@ -78,7 +78,7 @@ def test_results_depend_on_the_local_files(tmp_path: Path) -> None:
 
 
 REFUSED = {
-    "unknown model": ({"model": "resnett18"}, "Cannot load image model 'resnett18': Unknown model"),
+    "unknown model": ({"model": "resnett18"}, "Unknown timm model 'resnett18'. Did you mean 'resnet18'?"),
     "no folder": ({"model": "/no/such/folder"}, r"No such model folder: /no/such/folder\. Give a folder with"),
     "three views": ({"views": 3}, r"views must be one of \[1, 2, 5, 10\], got 3"),
     "small size": ({"size": 8}, "size must be at least 32 pixels, got 8"),
@@ -109,8 +109,22 @@ def test_whatever_the_hub_says_is_one_line(monkeypatch: pytest.MonkeyPatch) -> N
         raise OSError("We couldn't connect.\nCheck your connection.\n")
 
     monkeypatch.setattr(timm, "create_model", offline)
-    with pytest.raises(LearnerError, match=r"^Cannot load image model 'hf-hub:me/mine': We couldn't connect\. Give"):
+    with pytest.raises(LearnerError, match=r"^Cannot load image model 'hf-hub:me/mine': We couldn't connect\. Without"):
         make_classifier("hf-hub:me/mine", 3, True, None, None, 0, HOW)
+
+
+def test_a_hub_that_did_not_answer_is_not_asked_for_every_fold(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def offline(*_: object, **__: object) -> None:
+        asked.append(True)
+        raise OSError("timed out")
+
+    monkeypatch.setattr(timm, "create_model", offline)
+    for _ in range(3):
+        with pytest.raises(LearnerError, match="timed out"):
+            make_classifier("hf-hub:me/another", 3, True, None, None, 0, HOW)
+    assert len(asked) == 1
 
 
 def test_a_failed_download_of_polynet_names_the_file_and_the_remedy(

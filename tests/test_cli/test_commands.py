@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 from shell import Ensemble
 
+from base_models import LEARNERS
+from ensemble.learner import make_learner
+
 FAST = ("--set", "base.both.params.views=1", "--set", "base.image.params.views=1")
 
 
@@ -86,10 +89,8 @@ def test_probabilities_from_elsewhere_are_stacked_and_marked(ensemble: Ensemble,
 def test_init_writes_a_recipe_that_loads(ensemble: Ensemble, tmp_path: Path) -> None:
     from importlib.resources import files
 
-    from base_models import LEARNERS
     from ensemble.adapters import ADAPTERS
     from ensemble.config import load_config
-    from ensemble.learner import make_learner
 
     for recipe in files("cli.recipes").iterdir():
         if recipe.name.endswith(".toml"):
@@ -99,6 +100,23 @@ def test_init_writes_a_recipe_that_loads(ensemble: Ensemble, tmp_path: Path) -> 
             assert config.data.preset in ADAPTERS
             for name, base in config.base.items():
                 make_learner(LEARNERS, base.learner, base.params, name)
+
+
+def test_what_the_readme_and_the_recipes_comments_say_is_valid(tmp_path: Path) -> None:
+    import re
+    import tomllib
+    from importlib.resources import files
+
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    texts = re.findall(r"```toml\n(.*?)```", readme, flags=re.DOTALL)
+    recipe = (files("cli.recipes") / "memotion2020.toml").read_text(encoding="utf-8")
+    commented = recipe[recipe.index("# [base.") : recipe.index("[submit]")]
+    texts.append(re.sub(r"^# ?", "", commented, flags=re.MULTILINE))
+    tables = [tomllib.loads(text)["base"] for text in texts]
+    assert [sorted(table) for table in tables] == [["convnext"], ["convnext", "efficientnet", "vit"]]
+    for table in tables:
+        for name, base in table.items():
+            make_learner(LEARNERS, base["learner"], base["params"], name)
 
 
 def test_the_demo_ends_in_a_submission(ensemble: Ensemble, tmp_path: Path) -> None:
