@@ -61,3 +61,8 @@ def some(names: Iterable[object], limit: int = 3) -> str:
     listed = [repr(name) for name in names]
     more = f" and {len(listed) - limit} more" if len(listed) > limit else ""
     return ", ".join(listed[:limit]) + more
+
+
+def first_line(error: Exception) -> str:
+    """The first line of what another library says, for a message of ours; its kind where it says nothing."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__).rstrip(".")

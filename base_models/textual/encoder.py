@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from base_models.weights import identity, local
-from ensemble.errors import LearnerError
+from ensemble.errors import LearnerError, first_line
 from ensemble.files import fingerprint
 
 Features = npt.NDArray[np.float32]
@@ -74,7 +74,7 @@ def load(model: str, weights: str) -> tuple[Any, Any]:
         tokenizer = AutoTokenizer.from_pretrained(name)
         network = AutoModel.from_pretrained(name, dtype=torch.float32, use_safetensors=True).eval()
     except (OSError, ValueError, ImportError) as error:
-        reason = str(error).strip().splitlines()[0]
+        reason = first_line(error)
         raise LearnerError(
             f"Cannot load text model {model!r}: {reason}. Give a hub name, or a local folder with config.json, "
             "tokenizer files and model.safetensors."

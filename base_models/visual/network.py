@@ -10,7 +10,7 @@ import torch
 
 from base_models.visual.views import Preprocessing
 from base_models.weights import checkpoint_file, local, local_files
-from ensemble.errors import LearnerError, some, unknown
+from ensemble.errors import LearnerError, first_line, some, unknown
 
 POLYNET = "polynet"
 _unreachable: dict[str, str] = {}
@@ -173,7 +173,3 @@ def _top_layers(network: torch.nn.Module) -> tuple[str, ...]:
 
 def _shape(tensor: object) -> torch.Size | None:
     return tensor.shape if isinstance(tensor, torch.Tensor) else None
-
-
-def first_line(error: Exception) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__).rstrip(".")

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from ensemble.errors import first_line
 from ensemble.files import unwritable
 
 Views = npt.NDArray[np.float32]
@@ -37,7 +38,7 @@ def make_runtime(network: Any, size: tuple[int, int], kept: Path | None) -> Run:
     except OSError as error:  # a full disk is no reason to go on with other bits
         raise unwritable(Path(error.filename or kept or "."), error) from error
     except Exception as error:  # the exporter raises whatever the network's own code does
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        reason = first_line(error)
         log.warning("No ONNX export (%s); the encoder runs in eager PyTorch, slower.", reason)
         return eager(network, torch.device("cpu"))
 
