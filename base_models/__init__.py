@@ -4,5 +4,6 @@ LEARNERS = {
     "prior": "base_models.prior:Prior",
     "tfidf": "base_models.textual.tfidf:Tfidf",
     "frozen": "base_models.frozen:Frozen",
+    "textual": "base_models.textual.finetuned:Textual",
     "visual": "base_models.visual.finetuned:Visual",
 }

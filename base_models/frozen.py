@@ -1,6 +1,5 @@
 """Features of a frozen image encoder, text encoder, or both, under a logistic probe."""
 
-import hashlib
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -11,7 +10,8 @@ import numpy.typing as npt
 from safetensors.numpy import load_file, save
 
 from base_models.probe import LogisticProbe
-from base_models.textual.encoder import Pooling, TextEncoder
+from base_models.textual.encoder import TextEncoder
+from base_models.textual.pooling import Pooling
 from base_models.visual.encoder import ImageEncoder
 from base_models.visual.views import COUNTS
 from base_models.weights import local_files
@@ -113,9 +113,9 @@ class Frozen:
         if self.text is not None:
             encoder = TextEncoder(self.text, self.pooling, self.text_layer, self.max_length)
             texts = [text or "" for text in data.texts]
-            keys = [None if text is None else hashlib.sha256(text.encode()).hexdigest() for text in data.texts]
             encode = partial(_encode_rows, encoder.encode, texts)
-            requests.append((encoder.key(), keys, encode, TEXT_BLOCK, f"blocks of {TEXT_BLOCK} texts encoded"))
+            label = f"blocks of {TEXT_BLOCK} texts encoded"
+            requests.append((encoder.key(), data.text_hashes(), encode, TEXT_BLOCK, label))
         return requests
 
     def _standardise(self, blocks: Sequence[Features]) -> Features:

@@ -9,8 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from base_models.hyperparameters import Training
 from base_models.sampling import Examples
 from ensemble.errors import LearnerError
+from ensemble.learner import Workspace
 from ensemble.progress import Track, silent
 
 Logits = npt.NDArray[np.float32]
@@ -43,6 +45,22 @@ def autocast(precision: str, where: torch.device) -> AbstractContextManager[obje
     return torch.autocast(where.type, torch.bfloat16, enabled=half_precision(precision, where))
 
 
+def predict_trained(
+    network: torch.nn.Module, examples: Examples, how: Training, workspace: Workspace, views: int = 1
+) -> Logits:
+    """Logits of every row, on the process's device. Raises LearnerError where they are no numbers."""
+    at_once = max(1, rows_at_once(how.eval_batch) // views)
+    label = f"posts predicted, {workspace.name}"
+    rows = range(len(examples))
+    logits = predict_logits(network.to(device()), examples, rows, at_once, how.precision, workspace.track, label)
+    if not np.isfinite(logits).all():
+        raise LearnerError(
+            f"{workspace.name or 'training'}: what the network says is no longer a number; lower training.lr (now "
+            f"{how.lr:g}) or set training.clip."
+        )
+    return logits
+
+
 @torch.inference_mode()
 def predict_logits(
     network: torch.nn.Module, examples: Examples, rows: Sequence[int], at_once: int, precision: str = "float32",
@@ -50,9 +68,13 @@ def predict_logits(
 ) -> Logits:  # fmt: skip
     """(rows, classes) or (rows, views, classes); half as many rows at a time once memory ran out.
 
-    Raises LearnerError where memory does not hold a single row.
+    Rows of similar length run together, the longest first. Raises LearnerError where memory does not hold a single row.
     """
     network.eval()
+    order = np.arange(len(rows))
+    if examples.lengths is not None:
+        order = np.argsort(-examples.lengths[np.asarray(rows)], kind="stable")
+        rows = np.asarray(rows)[order].tolist()
     found: list[Logits] = []
     done = 0
     bar = track(iter(rows), label, len(rows))
@@ -66,7 +88,7 @@ def predict_logits(
         found.append(logits)
         done += len(list(islice(bar, len(logits))))
     next(bar, None)
-    return np.concatenate(found)
+    return np.asarray(np.concatenate(found)[np.argsort(order)])
 
 
 def _attempt(network: torch.nn.Module, examples: Examples, rows: Sequence[int], precision: str) -> Logits | None:

@@ -7,6 +7,8 @@ from multiprocessing import get_all_start_methods
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch.utils.data import DataLoader
 from transformers import PrinterCallback, Trainer, TrainingArguments
@@ -42,7 +44,9 @@ class Loop(Trainer):
         rank, processes = rank_and_size()
         if how.batch % processes:
             raise LearnerError(f"training.batch = {how.batch} cannot be shared evenly by {processes} processes.")
-        self.sampler = EpochSampler(rows, problem.labels[rows], how.batch, seed, how.resample, (rank, processes))
+        lengths = problem.examples.lengths
+        labels = problem.labels[rows]
+        self.sampler = EpochSampler(rows, labels, how.batch, seed, how.resample, (rank, processes), lengths)
         self.workers = _workers(where) if how.workers is None else how.workers
         self.network = network
         self.checkpoints = checkpoints
@@ -50,20 +54,20 @@ class Loop(Trainer):
             beside = checkpoints.folder if workspace.folder is None else workspace.folder.parent
             os.environ["TENSORBOARD_LOGGING_DIR"] = str(beside / "tensorboard")
         self.labelled = Labelled(problem.examples, problem.labels)
-        optimizer = make_optimizer(network.parameters(), how)
+        optimizer = make_optimizer(network, how)
         super().__init__(
             model=network,
             args=_arguments(how, seed, checkpoints.folder, where),
             train_dataset=self.labelled,
             optimizers=(optimizer, make_schedule(optimizer, how, len(self.sampler))),
         )
-        self.situation = situation_of(network, problem.examples.batch([int(rows[0])]), how)
+        self.situation = situation_of(network, problem.examples.batch([_largest(rows, lengths)]), how)
         whole = how.batch // processes + 1  # one more, where a last row joins a batch
         asked = max(1, how.micro_batch // processes) if how.micro_batch else whole
         size = journal.pieces.get("micro_batch") or found_size(workspace.memory, self.situation) or whole
         self.pieces = MicroBatches(network, asked, size, where, patient=processes == 1)
         self.pieces.repeated = journal.pieces.get("steps_repeated", 0)
-        weights = weight_per_class(problem.labels[rows], len(problem.task.classes), 0 if how.resample else how.balance)
+        weights = weight_per_class(labels, len(problem.task.classes), 0 if how.resample else how.balance)
         self.loss = make_loss(how, weights, where)
         self.watch = Watch(self, problem, how, workspace, checkpoints, journal)
         self.remove_callback(PrinterCallback)
@@ -151,6 +155,11 @@ def _arguments(how: Training, seed: int, folder: Path, where: torch.device) -> T
     )  # fmt: skip
     arguments._n_gpu = min(arguments.n_gpu, 1)  # several GPUs run several jobs, not one job in threads
     return arguments
+
+
+def _largest(rows: npt.NDArray[np.int64], lengths: npt.NDArray[np.int64] | None) -> int:
+    """The row that needs most memory."""
+    return int(rows[0] if lengths is None else rows[lengths[rows].argmax()])
 
 
 def _workers(where: torch.device) -> int:

@@ -1,7 +1,7 @@
 """Optimizers, learning-rate schedules and losses, from hyper-parameters."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,14 +16,18 @@ TINY = torch.finfo(torch.float32).tiny
 OPTIMIZERS = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
 
 
-def make_optimizer(parameters: Iterable[torch.nn.Parameter], how: Training) -> torch.optim.Optimizer:
-    """Fused: on a CPU the plain step of AdamW costs as much as a forward pass."""
+def make_optimizer(network: torch.nn.Module, how: Training) -> torch.optim.Optimizer:
+    """Fused: on a CPU the plain step of AdamW costs as much as a forward pass.
+
+    A network may have ``parameter_groups(lr)``, learning rates of its own for some of its parameters.
+    """
     arguments = {"momentum": how.momentum} if how.optimizer == "sgd" else {}
-    trainable = [parameter for parameter in parameters if parameter.requires_grad]
+    groups: Any = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    own: Any = getattr(network, "parameter_groups", None)
+    if own is not None:
+        groups = own(how.lr)
     kind: Any = OPTIMIZERS[how.optimizer]
-    optimizer: torch.optim.Optimizer = kind(
-        trainable, lr=how.lr, weight_decay=how.weight_decay, fused=True, **arguments
-    )
+    optimizer: torch.optim.Optimizer = kind(groups, lr=how.lr, weight_decay=how.weight_decay, fused=True, **arguments)
     return optimizer
 
 

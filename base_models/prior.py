@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from ensemble.balance import smoothed_frequencies
 from ensemble.data import Dataset, Task
 from ensemble.files import read_json, write_json
 
@@ -13,9 +14,7 @@ class Prior:
     """Gives every row the class frequencies of the fit rows, with one row added to each class."""
 
     def fit(self, data: Dataset, task: Task, seed: int) -> None:
-        labels = data.labels(task)
-        counts = np.bincount(labels[labels >= 0], minlength=len(task.classes)) + 1.0
-        self.frequencies_ = counts / counts.sum()
+        self.frequencies_ = smoothed_frequencies(data.labels(task), len(task.classes))
 
     def predict_proba(self, data: Dataset) -> npt.NDArray[np.float64]:
         return np.tile(self.frequencies_, (len(data), 1))

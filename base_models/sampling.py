@@ -9,6 +9,7 @@ import torch
 from torch.utils.data import Dataset, Sampler
 
 Batch = dict[str, torch.Tensor]
+SORTED_TOGETHER = 50  # batches; more would pad hardly less and make epochs alike
 Drawn = tuple[int, int, int]  # seed, epoch, row: what augmentation may depend on
 
 
@@ -16,6 +17,11 @@ class Examples(Protocol):
     """What a network is fed with: rows by position."""
 
     def __len__(self) -> int: ...
+
+    @property
+    def lengths(self) -> npt.NDArray[np.int64] | None:
+        """(rows,) what a row takes of the length of its batch; None where all rows are alike."""
+        ...
 
     def batch(self, rows: Sequence[int]) -> Batch:
         """The network's keyword arguments for these rows, as they are."""
@@ -29,6 +35,8 @@ class Examples(Protocol):
 class EpochSampler(Sampler[list[Drawn]]):
     """Batches of rows, shuffled; or, with ``resample``, drawn so that every class is as frequent as the others.
 
+    With ``lengths`` (of all examples), a batch holds rows of similar length, so that little is spent on padding: of
+    every ``SORTED_TOGETHER`` batches' rows. Which rows and which batch comes when is as random as before.
     Of several processes each gets its share of every batch; a last batch that cannot be shared evenly loses the rest.
     """
 
@@ -40,6 +48,7 @@ class EpochSampler(Sampler[list[Drawn]]):
         seed: int,
         resample: float = 0,
         rank_and_size: tuple[int, int] = (0, 1),
+        lengths: npt.NDArray[np.int64] | None = None,
     ) -> None:
         self.rows = rows
         self.labels = labels
@@ -47,6 +56,7 @@ class EpochSampler(Sampler[list[Drawn]]):
         self.seed = seed
         self.resample = resample
         self.rank_and_size = rank_and_size
+        self.lengths = lengths
         self.epoch = 0
 
     def __len__(self) -> int:
@@ -54,7 +64,8 @@ class EpochSampler(Sampler[list[Drawn]]):
 
     def __iter__(self) -> Iterator[list[Drawn]]:
         rank, size = self.rank_and_size
-        order = self._order(np.random.default_rng([self.seed, self.epoch])).tolist()
+        random = np.random.default_rng([self.seed, self.epoch])
+        order = self._by_length(self._order(random), random).tolist()
         ends = [*self._starts()[1:], self._count // size * size]
         for start, end in zip(self._starts(), ends, strict=False):  # no rows, no batches
             yield [(self.seed, self.epoch, row) for row in order[start:end][rank::size]]
@@ -75,6 +86,14 @@ class EpochSampler(Sampler[list[Drawn]]):
             return random.permutation(self.rows)
         frequency = np.bincount(self.labels)[self.labels]
         return random.choice(self.rows, size=self._count, p=(1 / frequency) / (1 / frequency).sum())
+
+    def _by_length(self, order: npt.NDArray[np.int64], random: np.random.Generator) -> npt.NDArray[np.int64]:
+        if self.lengths is None:
+            return order
+        together = np.arange(len(order)) // (SORTED_TOGETHER * self.batch)
+        batches = np.split(order[np.lexsort((self.lengths[order], together))], self._starts()[1:])
+        turn = random.permutation(len(batches) - 1)  # the last one may be smaller
+        return np.concatenate([*(batches[number] for number in turn), batches[-1]])
 
 
 class Labelled(Dataset[Any]):

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 
 def make_image_encoder(folder: Path, seed: int = 0) -> Path:
@@ -24,24 +25,63 @@ def make_image_encoder(folder: Path, seed: int = 0) -> Path:
     return folder
 
 
-def make_text_encoder(folder: Path, texts: Sequence[str], seed: int = 0) -> Path:
-    """A BERT of one narrow layer whose vocabulary is the words of ``texts``, as a local folder."""
+def make_text_encoder(folder: Path, texts: Sequence[str], family: str = "bert", seed: int = 0) -> Path:
+    """A narrow network of that family (a key of FAMILIES) whose vocabulary is of ``texts``, as a local folder."""
     import torch
-    from transformers import BertConfig, BertModel
+    from transformers import AutoModel
     from transformers.utils import logging
 
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     folder.mkdir(parents=True, exist_ok=True)
-    words = sorted({word for text in texts for word in text.lower().split() if word.isalnum()})
-    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words]
-    (folder / "vocab.txt").write_text("\n".join(vocabulary) + "\n", encoding="utf-8")
-    (folder / "tokenizer_config.json").write_text(
-        json.dumps({"tokenizer_class": "BertTokenizer", "do_lower_case": True})
-    )
+    config = FAMILIES[family](folder, [text.lower() for text in texts])
     torch.manual_seed(seed)
-    config = BertConfig(
+    AutoModel.from_config(config).save_pretrained(folder)  # type: ignore[no-untyped-call]
+    return folder
+
+
+def _bert(folder: Path, texts: Sequence[str]) -> Any:
+    from transformers import BertConfig
+
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *_words(texts)]
+    (folder / "vocab.txt").write_text("\n".join(vocabulary) + "\n", encoding="utf-8")
+    kind = {"tokenizer_class": "BertTokenizer", "do_lower_case": True}
+    (folder / "tokenizer_config.json").write_text(json.dumps(kind))
+    return BertConfig(
         vocab_size=len(vocabulary), hidden_size=64, num_hidden_layers=1, num_attention_heads=2, intermediate_size=128,
         max_position_embeddings=64,
     )  # fmt: skip
-    BertModel(config).save_pretrained(folder)
-    return folder
+
+
+def _gpt2(folder: Path, texts: Sequence[str]) -> Any:
+    from tokenizers.pre_tokenizers import ByteLevel
+    from transformers import GPT2Config, GPT2Tokenizer
+
+    end = "<|endoftext|>"
+    letters = {letter: place for place, letter in enumerate([end, *sorted(ByteLevel.alphabet())])}
+    untrained: Any = GPT2Tokenizer(vocab=letters, merges=[])
+    tokenizer = untrained.train_new_from_iterator(texts, 500, show_progress=False)
+    tokenizer.save_pretrained(folder)
+    ending = tokenizer.convert_tokens_to_ids(end)
+    return GPT2Config(
+        vocab_size=len(tokenizer), n_embd=64, n_layer=1, n_head=2, n_positions=64, bos_token_id=ending,
+        eos_token_id=ending,
+    )  # fmt: skip
+
+
+def _xlnet(folder: Path, texts: Sequence[str]) -> Any:
+    from transformers import XLNetConfig, XLNetTokenizer
+
+    special = ["<unk>", "<s>", "</s>", "<cls>", "<sep>", "<pad>", "<mask>", "<eod>", "<eop>"]
+    letters = sorted(set("".join(texts)) - {" "})
+    pieces = [(name, 0.0) for name in special] + [("\u2581", -9.0)]
+    pieces += [(f"\u2581{word}", -2.0) for word in _words(texts) if len(word) > 1]
+    pieces += [(letter, -9.0) for letter in letters]
+    XLNetTokenizer(vocab=pieces).save_pretrained(folder)
+    return XLNetConfig(vocab_size=len(pieces), d_model=64, n_layer=1, n_head=2, d_inner=128)
+
+
+def _words(texts: Sequence[str]) -> list[str]:
+    return sorted({word for text in texts for word in text.split() if word.isalnum()})
+
+
+FAMILIES = {"bert": _bert, "gpt2": _gpt2, "xlnet": _xlnet}

@@ -1,11 +1,23 @@
 """Where an encoder's weights come from: a local folder, or a name on the model hub."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ensemble.errors import LearnerError
 from ensemble.files import known_hash
 
-DECISIVE = (".safetensors", ".json", ".txt", ".model", ".bin", ".pth", ".pt", ".tar")
+DECISIVE = (".safetensors", ".json", ".txt", ".model", ".bin", ".pkl", ".pth", ".pt", ".tar")
+
+
+@contextmanager
+def drawn_from(seed: int) -> Iterator[None]:
+    """New weights are of this seed, and torch's generator goes on as if none had been drawn."""
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        yield
 
 
 def local(model: str) -> Path:
@@ -20,11 +32,7 @@ def local_files(model: str) -> list[Path]:
     """
     folder = local(model)
     if folder.is_dir():
-        return sorted(
-            path
-            for path in folder.iterdir()
-            if path.suffix in (".safetensors", ".json", ".txt", ".model", ".bin", ".pth", ".pt", ".tar")
-        )
+        return sorted(path for path in folder.iterdir() if path.suffix in DECISIVE)
     if folder.is_absolute() or model.startswith("."):
         raise LearnerError(f"No such model folder: {model}. Give a folder with config.json and weights, or a hub name.")
     return []

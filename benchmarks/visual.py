@@ -141,7 +141,7 @@ def as_images(network: ImageClassifier, pixels: torch.Tensor) -> torch.Tensor:
 
 
 def train_bare(body: torch.nn.Module, ready: Ready, how: Training, steps: Steps) -> None:
-    optimizer = make_optimizer(body.train().parameters(), how)
+    optimizer = make_optimizer(body.train(), how)
     for images, labels in ready:
         with autocast(how.precision, device()):
             loss = F.cross_entropy(body(images).float(), labels)

@@ -15,6 +15,12 @@ def weight_per_class(labels: npt.NDArray[np.int64], classes: int, balance: float
     return np.asarray(weights / weights[labels].mean())
 
 
+def smoothed_frequencies(labels: npt.NDArray[np.int64], classes: int) -> npt.NDArray[np.float64]:
+    """(classes,) shares of ``labels`` (-1 is no label), one row added to each class so that none is impossible."""
+    counts = np.bincount(labels[labels >= 0], minlength=classes) + 1.0
+    return np.asarray(counts / counts.sum())
+
+
 def class_weights(labels: npt.NDArray[np.int64], classes: int, balance: float) -> npt.NDArray[np.float64]:
     """(rows,) weights of mean one: class frequency to the power of minus ``balance``.
 

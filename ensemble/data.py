@@ -1,5 +1,6 @@
 """Posts and their tasks as one frozen table. Knows what a valid table is; reads no file."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -125,6 +126,10 @@ class Dataset:
     def with_columns(self, **columns: Any) -> "Dataset":
         """The same rows with these columns, (rows,) each, added or replaced."""
         return replace(self, frame=self.frame.assign(**columns))
+
+    def text_hashes(self) -> list[str | None]:
+        """SHA-256 of each text, None where there is none."""
+        return [None if text is None else hashlib.sha256(text.encode()).hexdigest() for text in self.texts]
 
     def image_hashes(self) -> list[str | None]:
         """SHA-256 of each image file, from the ``image_hash`` column where a scan has filled it."""

@@ -1,7 +1,7 @@
 """What a base learner is. No base class: anything with these methods is one."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -29,6 +29,16 @@ class Workspace:
     track: Track = silent
 
 
+class Trial(Protocol):
+    """What a search space asks for values: an Optuna trial, or anything with these methods."""
+
+    def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any: ...
+
+    def suggest_int(self, name: str, low: int, high: int) -> int: ...
+
+    def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float: ...
+
+
 class BaseLearner(Protocol):
     """A model of one or more modalities that gives probabilities for one task.
 
@@ -42,6 +52,7 @@ class BaseLearner(Protocol):
     ``fit`` of a learner that trains for long; ``facts()`` after it, for the job's record (plain JSON), and ``curve()``
     for the job's learning curve, a row per epoch. ``predict_with_spread(data)`` gives the probabilities and, of the
     same shape, their standard deviation over views of a row; it is called instead of ``predict_proba``.
+    ``search_space(trial)``, callable on the class, gives parameters to try, to be laid over those that are set.
     """
 
     def fit(self, data: Dataset, task: Task, seed: int) -> None: ...

@@ -2,17 +2,17 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from base_models.weights import identity, local
-from ensemble.errors import LearnerError, first_line
+from base_models.textual.models import load_body, load_tokenizer
+from base_models.textual.pooling import Pooling, pool
+from base_models.weights import identity
 from ensemble.files import fingerprint
 
 Features = npt.NDArray[np.float32]
-Pooling = Literal["mean", "first", "last", "max"]
 TEXTS_AT_ONCE = 32
 FEATURES = 1  # of our own pooling; raise it when the same text gives other features
 
@@ -64,32 +64,6 @@ def load(model: str, weights: str) -> tuple[Any, Any]:
 
     Raises LearnerError where there is no such model.
     """
-    import torch
-    from transformers import AutoModel, AutoTokenizer
-    from transformers.utils import logging
+    from base_models.inference import device
 
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    name = str(local(model).resolve()) if local(model).is_dir() else model
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(name)
-        network = AutoModel.from_pretrained(name, dtype=torch.float32, use_safetensors=True).eval()
-    except (OSError, ValueError, ImportError) as error:
-        reason = first_line(error)
-        raise LearnerError(
-            f"Cannot load text model {model!r}: {reason}. Give a hub name, or a local folder with config.json, "
-            "tokenizer files and model.safetensors."
-        ) from error
-    if tokenizer.pad_token is None:  # GPT-2 has none; padding is masked, so any token serves
-        tokenizer.pad_token = tokenizer.eos_token
-    return tokenizer, network.to("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def pool(states: Any, mask: Any, how: Pooling) -> Any:
-    """(texts, width) from (texts, tokens, width); only tokens with ``mask`` 1 count."""
-    if how == "first":
-        return states[:, 0]
-    if how == "last":
-        return states[range(len(states)), mask.sum(dim=1) - 1]
-    if how == "max":
-        return states.masked_fill(mask[..., None] == 0, float("-inf")).amax(dim=1)
-    return (states * mask[..., None]).sum(dim=1) / mask.sum(dim=1, keepdim=True)
+    return load_tokenizer(model), load_body(model).eval().to(device())

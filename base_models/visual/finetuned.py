@@ -11,6 +11,7 @@ from scipy.special import log_softmax, softmax
 from base_models.hyperparameters import Training
 from base_models.visual.views import COUNTS
 from base_models.weights import checkpoint_file, local_files
+from ensemble.balance import smoothed_frequencies
 from ensemble.data import Dataset, Task
 from ensemble.errors import LearnerError
 from ensemble.features import FeatureCache
@@ -106,8 +107,7 @@ class Visual:
         from base_models.visual.network import check_size
 
         data = data.take(data.labels(task) >= 0)
-        counts = np.bincount(data.labels(task), minlength=len(task.classes)) + 1.0
-        self.frequencies_ = counts / counts.sum()
+        self.frequencies_ = smoothed_frequencies(data.labels(task), len(task.classes))
         self.network_, self.trained_ = None, None
         seen = data.take([key is not None for key in data.image_hashes()])
         if len(seen):
@@ -144,21 +144,11 @@ class Visual:
 
     def _logits(self, data: Dataset) -> npt.NDArray[np.float32]:
         """(rows, views, classes)."""
-        from base_models.inference import device, predict_logits, rows_at_once
+        from base_models.inference import predict_trained
 
         assert self.network_ is not None
-        at_once = max(1, rows_at_once(self.training.eval_batch) // self.views)
-        rows = range(len(data))
-        logits = predict_logits(
-            self.network_.to(device()), self._examples(data, self.views), rows, at_once, self.training.precision,
-            self._workspace.track, f"posts predicted, {self._workspace.name}",
-        )  # fmt: skip
-        if not np.isfinite(logits).all():
-            raise LearnerError(
-                f"visual: what the network says is no longer a number; lower training.lr (now {self.training.lr:g}) or "
-                "set training.clip."
-            )
-        return logits
+        examples = self._examples(data, self.views)
+        return predict_trained(self.network_, examples, self.training, self._workspace, self.views)
 
     def facts(self) -> dict[str, Any]:
         return {} if self.trained_ is None else {**self.trained_.facts, **self._facts}

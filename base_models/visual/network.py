@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from base_models.visual.views import Preprocessing
-from base_models.weights import checkpoint_file, local, local_files
+from base_models.weights import checkpoint_file, drawn_from, local, local_files
 from ensemble.errors import LearnerError, first_line, some, unknown
 
 POLYNET = "polynet"
@@ -46,8 +46,7 @@ def make_classifier(
     Raises LearnerError.
     """
     make = _polynet if model == POLYNET else create
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
+    with drawn_from(seed):
         body = make(model, classes, pretrained and checkpoint is None, size)
         head: object = getattr(body, "get_classifier", lambda: None)()
         if isinstance(head, torch.nn.Linear):

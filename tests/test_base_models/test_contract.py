@@ -1,4 +1,7 @@
-"""The contract of base learners, over every registered one. Adding a learner adds one line to TINY."""
+"""The contract of base learners, over every registered one. Adding a learner adds one line to TINY.
+
+Values that name an encoder of the ``encoders`` fixture stand for its folder.
+"""
 
 from pathlib import Path
 
@@ -14,13 +17,27 @@ from ensemble.learner import BaseLearner, make_learner
 TINY = {
     "prior": {},
     "tfidf": {},
-    "frozen": {"views": 2},
+    "frozen": {"image": "image", "text": "text", "views": 2},
+    "textual": {
+        "model": "bert",
+        "max_length": 16,
+        "lstm_width": 8,
+        "attention_width": 8,
+        "hidden_width": 8,
+        "training": {"epochs": 1, "validation": 0, "patience": 0},
+    },
     "visual": {"model": "test_resnet", "pretrained": False, "size": 64, "views": 2, "training": {"epochs": 1}},
 }
-# The same learners over other networks; the first has a fixed input size and must be told another.
+# The same learners over other networks; the first of images has a fixed input size and must be told another.
 MORE = {
     "visual, attention": ("visual", {"model": "test_vit3"}),
     "visual, depthwise": ("visual", {"model": "test_efficientnet"}),
+    "textual, last token": ("textual", {"model": "gpt2", "lstm_layers": 2, "layer_decay": 0.9}),
+    "textual, relative places": ("textual", {"model": "xlnet", "recompute": True}),
+    "textual, linear head": (
+        "textual",
+        {"lstm_layers": 0, "attention_width": 0, "hidden_width": 0, "frozen_layers": 0},
+    ),
 }
 
 
@@ -28,8 +45,7 @@ MORE = {
 def make(request: pytest.FixtureRequest, encoders: dict[str, str]):  # type: ignore[no-untyped-def]
     learner, others = MORE.get(request.param, (request.param, {}))
     params = {**TINY[learner], **others}
-    if learner == "frozen":
-        params |= encoders
+    params = {name: encoders.get(value, value) if isinstance(value, str) else value for name, value in params.items()}
     return lambda: make_learner(LEARNERS, learner, params, "tests")
 
 

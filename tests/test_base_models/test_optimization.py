@@ -113,7 +113,7 @@ def test_a_schedule_that_goes_on_after_a_kill_gives_the_rates_it_would_have_give
 def test_an_optimizer_has_its_settings_and_only_what_is_to_be_trained(changed, kind, group) -> None:  # type: ignore[no-untyped-def]
     network = torch.nn.Linear(2, 2)
     network.bias.requires_grad = False
-    optimizer = make_optimizer(network.parameters(), quick(lr=0.3, weight_decay=0.02, **changed))
+    optimizer = make_optimizer(network, quick(lr=0.3, weight_decay=0.02, **changed))
     (found,) = optimizer.param_groups
     assert type(optimizer) is kind
     assert found["params"] == [network.weight]

@@ -1,0 +1,128 @@
+"""A text network under a head: what the textual learner trains."""
+
+from functools import partial
+from itertools import chain
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils.checkpoint import checkpoint
+
+from base_models.textual.head import Head, HeadShape
+from base_models.textual.models import load_body, load_config
+from base_models.textual.pooling import Pooling
+from base_models.weights import drawn_from
+from ensemble.errors import LearnerError
+
+# Of the four networks of the Modality Ensemble as published, of BERT's descendants as BERT; of others the mean.
+POOLINGS: dict[str, Pooling] = {
+    "bert": "first", "roberta": "first", "xlm-roberta": "first", "distilbert": "first", "electra": "first",
+    "deberta": "first", "deberta-v2": "first", "albert": "first", "gpt2": "last", "xlnet": "last", "transfo-xl": "max",
+}  # fmt: skip
+UNUSED = ("pooler", "mask_emb", "seg_embed", "r_s_bias")  # weights that never meet a single text's tokens
+CACHES = ("use_cache", "use_mems_eval", "use_mems_train")  # what generating text would need
+
+
+class TextClassifier(nn.Module):
+    """(texts, tokens) ids and mask to (texts, classes) logits, through a new head drawn from ``seed``.
+
+    ``frozen`` lowest layers and the embeddings below them are not trained; None trains everything. The learning rate of
+    each layer is ``decay`` times that of the layer above it; the head's is whole. With ``recompute`` activations are
+    computed twice instead of kept.
+    """
+
+    def __init__(
+        self, body: Any, classes: int, shape: HeadShape, seed: int, frozen: int | None = None, decay: float = 1.0,
+        recompute: bool = False,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self.body = body
+        self.decay = decay
+        pooling = shape.pooling or POOLINGS.get(body.config.model_type, "mean")
+        with drawn_from(seed):
+            self.head = Head(body.config.hidden_size, classes, shape, pooling)
+        layers = layers_of(body)
+        if not len(layers) and (frozen is not None or decay != 1 or recompute):
+            kind = f"a {body.config.model_type} network has no layers of its own weights one above the other"
+            raise LearnerError(f"textual: {kind}; leave out frozen_layers, layer_decay and recompute.")
+        if frozen is not None and frozen > len(layers):
+            raise LearnerError(f"textual: frozen_layers = {frozen}, but the network has only {len(layers)} layers.")
+        for name, parameter in body.named_parameters():
+            parameter.requires_grad_(not any(part in UNUSED for part in name.split(".")))
+        for parameters in self._by_depth()[: 0 if frozen is None else frozen + 1]:
+            for parameter in parameters:
+                parameter.requires_grad_(False)
+        for layer in layers if recompute else ():
+            layer.forward = partial(_recomputed, layer, layer.forward)
+
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        states = self.body(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        logits: torch.Tensor = self.head(states, attention_mask)
+        return logits
+
+    def parameter_groups(self, lr: float) -> list[dict[str, Any]]:
+        """What the optimizer trains: with ``decay`` a group for each depth, its learning rate its own."""
+        depths = self._by_depth()
+        if self.decay == 1:
+            depths = [list(chain(*depths))]
+        rates = [lr * self.decay**below for below in reversed(range(len(depths)))]
+        trained = [[parameter for parameter in parameters if parameter.requires_grad] for parameters in depths]
+        return [{"params": params, "lr": rate} for params, rate in zip(trained, rates, strict=True) if params]
+
+    def _by_depth(self) -> list[list[nn.Parameter]]:
+        """The parameters of the embeddings, of each layer, of the head. What follows the last layer counts to it."""
+        layers = layers_of(self.body)
+        depth_of: dict[int, int] = {}
+        for depth, layer in enumerate(layers, start=1):
+            for parameter in layer.parameters():
+                depth_of.setdefault(id(parameter), depth)
+        found: list[list[nn.Parameter]] = [[] for _ in range(len(layers) + 2)]
+        depth = 0
+        for parameter in self.body.parameters():  # in the order of the network, shared ones once
+            depth = depth_of.get(id(parameter), depth)
+            found[depth].append(parameter)
+        found[-1] = list(self.head.parameters())
+        return found
+
+
+def make_body(model: str, pretrained: bool, seed: int) -> Any:
+    """A text network without what classifying does not need; random weights, where not ``pretrained``, from ``seed``.
+
+    ``model`` is a hub name or a local folder. Raises LearnerError.
+    """
+    with drawn_from(seed):
+        body = load_body(model) if pretrained else _random(load_config(model))
+    if hasattr(body, "pooler"):
+        body.pooler = None  # BERT's would be computed for nothing
+    for name in CACHES:
+        if hasattr(body.config, name):
+            setattr(body.config, name, False)
+    return body
+
+
+def _random(config: Any) -> Any:
+    from transformers import AutoModel
+
+    return AutoModel.from_config(config, dtype=torch.float32)  # type: ignore[no-untyped-call]
+
+
+def check_length(body: Any, model: str, max_length: int) -> None:
+    """Raises LearnerError where a network has fewer places than texts may have tokens."""
+    places = getattr(body.config, "max_position_embeddings", None) or -1
+    if body.config.model_type in ("roberta", "xlm-roberta"):
+        places -= body.config.pad_token_id + 1  # their first places are of padding
+    if 0 < places < max_length:
+        raise LearnerError(f"textual: {model} reads {places} tokens at most; max_length = {max_length} is too long.")
+
+
+def layers_of(body: Any) -> nn.ModuleList:
+    """The layers of a network, lowest first: its list of as many modules as its configuration says; none in some."""
+    count = body.config.num_hidden_layers
+    found = [module for module in body.modules() if isinstance(module, nn.ModuleList) and len(module) == count]
+    return found[0] if found else nn.ModuleList()
+
+
+def _recomputed(layer: nn.Module, forward: Any, *arguments: Any, **options: Any) -> Any:
+    if not layer.training:
+        return forward(*arguments, **options)
+    return checkpoint(forward, *arguments, use_reentrant=False, **options)
