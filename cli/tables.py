@@ -47,6 +47,10 @@ def print_audit(found: Mapping[str, Any]) -> None:
     encodings = ", ".join(f"{name} {count:,}" for name, count in texts["encodings"].items())
     facts = [
         ("texts missing", f"{texts['missing']:,}"),
+        ("texts without a letter or digit", f"{texts['without_words']:,}"),
+        ("texts partly right to left", f"{texts['right_to_left']:,}"),
+        ("texts with control characters", f"{texts['control_characters']:,}"),
+        ("longest text", f"{texts['longest']:,} characters"),
         ("text encodings", encodings),
         ("images missing", _with_first(images["missing"], images["missing_first"])),
         ("images unreadable", _with_first(images["unreadable"], images["unreadable_first"])),

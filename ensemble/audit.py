@@ -1,5 +1,6 @@
 """The audit of a dataset before anything is trained on it."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ import pandas as pd
 from ensemble.data import TEST, TRAIN, Dataset
 from ensemble.duplicates import Duplicates, find_duplicates
 from ensemble.scan import Scan
+from ensemble.texts import CONTROL, RIGHT_TO_LEFT, WORD
 
 FEW = 5
 
@@ -19,7 +21,7 @@ def audit(data: Dataset, seen: Scan) -> dict[str, Any]:
     return {
         "rows": {TRAIN: int(train.sum()), TEST: int((~train).sum())},
         "tasks": {task.name: _label_counts(data, task.name, task.classes) for task in data.tasks},
-        "texts": {"missing": sum(text is None for text in data.texts), "encodings": _encodings(data)},
+        "texts": {**_texts(data.texts), "encodings": _encodings(data)},
         "images": _images(data, seen),
         "duplicates": _duplicates(data, copies),
         "conflicting_labels": {task.name: _conflicts(data, copies, task.name) for task in data.tasks},
@@ -31,6 +33,17 @@ def audit(data: Dataset, seen: Scan) -> dict[str, Any]:
 def _label_counts(data: Dataset, task: str, classes: tuple[str, ...]) -> dict[str, int]:
     column = data.frame[task]
     return {name: int((column == name).sum()) for name in classes} | {"missing": int(column.isna().sum())}
+
+
+def _texts(texts: Sequence[str | None]) -> dict[str, int]:
+    known = [text for text in texts if text is not None]
+    return {
+        "missing": len(texts) - len(known),
+        "without_words": sum(WORD.search(text) is None for text in known),
+        "right_to_left": sum(RIGHT_TO_LEFT.search(text) is not None for text in known),
+        "control_characters": sum(CONTROL.search(text) is not None for text in known),
+        "longest": max(map(len, known), default=0),
+    }
 
 
 def _encodings(data: Dataset) -> dict[str, int]:

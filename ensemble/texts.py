@@ -6,6 +6,9 @@ from pathlib import Path
 
 LINK = re.compile(r"https?://\S+")
 SPACE = re.compile(r"\s+")
+WORD = re.compile(r"[^\W_]")  # a letter or a digit
+CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")  # all but tab and line ends
+RIGHT_TO_LEFT = re.compile(r"[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")  # Hebrew to Arabic, and their forms
 
 
 def decode(raw: bytes) -> tuple[str | None, str]:

@@ -116,7 +116,9 @@ class Textual:
     def prepare(self, data: Dataset, cache: FeatureCache) -> None:
         """Tokenise every text that the cache does not hold yet."""
         self._cache = cache
-        self._tokens(self.model).fill(data)
+        tokens = self._tokens(self.model)
+        tokens.fill(data)
+        tokens.warn_of_cut(data)
 
     def fit(self, data: Dataset, task: Task, seed: int) -> None:
         from base_models.textual.tokens import count_texts

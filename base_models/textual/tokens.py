@@ -1,8 +1,9 @@
 """Texts tokenised once, kept in the feature cache for every fold, epoch, task and learner of the same tokenizer."""
 
+import logging
 from collections import Counter
 from collections.abc import Sequence
-from functools import partial
+from functools import lru_cache, partial
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,8 @@ from ensemble.files import fingerprint
 
 BLOCK = 4096
 TOKENISED = 1  # of our own handling; raise it when the same text gives other tokens
+
+log = logging.getLogger("ensemble")
 
 
 class TokenSource:
@@ -39,6 +42,15 @@ class TokenSource:
         texts = [text or "" for text in data.texts]
         self.cache.fill(self.key, data.text_hashes(), partial(self._tokenise, texts), BLOCK, label)
 
+    def warn_of_cut(self, data: Dataset) -> None:
+        """Once per process, where texts lose their ends."""
+        found = [array for array in self.cache.find(self.key, data.text_hashes()) if array is not None]
+        cut = sum(int(array[0]) >= len(array) for array in found)
+        if cut:
+            _warn_once(
+                f"{cut:,} of {len(found):,} texts have more than max_length = {self.max_length} tokens and are cut."
+            )
+
     def of(self, data: Dataset) -> "TokenExamples":
         """The texts of these rows, none of them missing."""
         self.fill(data)
@@ -60,6 +72,11 @@ class TokenSource:
         return Ragged.of(
             [np.array([length, *(ids or [padding])], np.int32) for length, ids in zip(lengths, tokens, strict=True)]
         )
+
+
+@lru_cache
+def _warn_once(message: str) -> None:
+    log.warning(message)
 
 
 class TokenExamples:

@@ -26,10 +26,10 @@ def found(tmp_path: Path, random) -> dict[str, Any]:  # type: ignore[no-untyped-
         ("p0", "hello", "a.png", "train", "positive", "utf-8"),
         ("p1", "Hello ", "moving.gif", "train", "negative", "utf-8"),
         ("p2", None, "broken.jpg", "train", None, "unreadable"),
-        ("p3", "other", "gone.jpg", "train", "positive", "gb18030"),
+        ("p3", "\U0001f600\x00", "gone.jpg", "train", "positive", "gb18030"),
         ("p4", None, None, "train", "positive", "missing"),
         ("p5", "test", "copy.png", "test", None, "utf-8"),
-        ("p6", "test too", "c.png", "test", None, "utf-8"),
+        ("p6", "\u0645\u0631\u062d too", "c.png", "test", None, "utf-8"),
     ]
     columns = ["id", "text", "image", "part", "sentiment", "text_encoding"]
     data = Dataset(pd.DataFrame(rows, columns=columns, dtype=object), tmp_path, (SENTIMENT,), notes=("as told",))
@@ -44,6 +44,8 @@ def test_rows_labels_and_texts_are_counted(found: dict[str, Any]) -> None:
     assert found["rows"] == {"train": 5, "test": 2}
     assert found["tasks"] == {"sentiment": {"negative": 1, "neutral": 0, "positive": 3, "missing": 3}}
     assert found["texts"]["missing"] == 2
+    assert (found["texts"]["without_words"], found["texts"]["control_characters"]) == (1, 1)
+    assert (found["texts"]["right_to_left"], found["texts"]["longest"]) == (1, 7)
     assert found["texts"]["encodings"] == {"utf-8": 4, "unreadable": 1, "gb18030": 1, "missing": 1}
     assert found["notes"] == ["as told"]
 
