@@ -1,6 +1,8 @@
-"""Text networks and their tokenizers by hub name or local folder, loaded without executing anybody's pickle."""
+"""Text networks and their tokenizers by hub name or local folder, loaded without executing anybody's code."""
 
+import logging
 import os
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from ensemble.errors import LearnerError, first_line, some
 from ensemble.files import fingerprint
 
 WEIGHTS = (".safetensors", ".bin", ".pth", ".pt", ".tar")
+_unreachable: dict[str, str] = {}
 
 
 def tokenizer_identity(model: str) -> list[str]:
@@ -30,10 +33,7 @@ def _tokenizer(model: str, files: str) -> Any:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # threads of its own would outlive a fork
     from transformers import AutoTokenizer
 
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(_name(model))
-    except Exception as error:  # whatever its files make the libraries say
-        raise _unloadable(model, error) from error
+    tokenizer = _attempt(model, AutoTokenizer.from_pretrained)
     if tokenizer.pad_token is None:  # padding is masked, so any token serves
         tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
     return tokenizer
@@ -43,10 +43,24 @@ def load_config(model: str) -> Any:
     """A network's configuration; raises LearnerError where there is none."""
     from transformers import AutoConfig
 
+    return _attempt(model, AutoConfig.from_pretrained)
+
+
+def load_body(model: str) -> Any:
+    """A network with its published weights, in single precision; raises LearnerError where they do not fill it."""
+    from transformers.utils import logging as told
+
+    told.disable_progress_bar()  # type: ignore[no-untyped-call]
+    verbosity = told.get_verbosity()
+    told.set_verbosity_error()  # type: ignore[no-untyped-call]  # what a file lacks is checked below
     try:
-        return AutoConfig.from_pretrained(_name(model))
-    except Exception as error:
-        raise _unloadable(model, error) from error
+        body, found = _attempt(model, _weights)
+    finally:
+        told.set_verbosity(verbosity)
+    lost = sorted(name for name in found["missing_keys"] if not name.startswith("pooler."))
+    if lost:
+        raise LearnerError(f"{model} holds the weights of another network: no {some(lost)}.")
+    return body
 
 
 def save_description(folder: Path, config: Any, model: str) -> None:
@@ -55,46 +69,33 @@ def save_description(folder: Path, config: Any, model: str) -> None:
     load_tokenizer(model).save_pretrained(folder)
 
 
-def load_body(model: str) -> Any:
-    """A network with its published weights, in single precision; raises LearnerError where they do not fill it."""
-    from transformers import AutoModel
-    from transformers.utils import logging
-
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    verbosity = logging.get_verbosity()
-    logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # what a file lacks is checked below
-    try:
-        body, found = _weights(AutoModel, _name(model))
-    except Exception as error:  # damage and refused pickles come as a dozen kinds
-        raise _unloadable(model, error) from error
-    finally:
-        logging.set_verbosity(verbosity)
-    lost = sorted(name for name in found["missing_keys"] if not name.startswith("pooler."))
-    if lost:
-        raise LearnerError(f"{model} holds the weights of another network: no {some(lost)}.")
-    return body
-
-
-def _weights(auto: Any, name: str) -> Any:
+def _weights(name: str, **options: Any) -> Any:
     """Safetensors; where a model was published before they were, its tensors alone out of the old file."""
     import torch
+    from transformers import AutoModel
 
-    options = {"dtype": torch.float32, "output_loading_info": True}
+    options |= {"dtype": torch.float32, "output_loading_info": True}
     try:
-        return auto.from_pretrained(name, use_safetensors=True, **options)
+        return AutoModel.from_pretrained(name, use_safetensors=True, **options)
     except OSError as error:
         if "safetensors" not in str(error):
             raise
-        return auto.from_pretrained(name, use_safetensors=False, weights_only=True, **options)
+        return AutoModel.from_pretrained(name, use_safetensors=False, weights_only=True, **options)
 
 
-def _name(model: str) -> str:
+def _attempt(model: str, load: Callable[..., Any]) -> Any:
+    """What ``load`` makes of a model; a hub that has failed is not asked again, for its client tries for long."""
+    if model in _unreachable:
+        raise LearnerError(_unreachable[model])
     folder = local(model)
-    return str(folder.resolve()) if folder.is_dir() else model
-
-
-def _unloadable(model: str, error: Exception) -> LearnerError:
-    return LearnerError(
-        f"Cannot load text model {model!r}: {first_line(error)}. Give a hub name, or a local folder with config.json, "
-        "tokenizer files and model.safetensors."
-    )
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # its retries; the end of them is said below
+    try:
+        return load(str(folder.resolve()) if folder.is_dir() else model, trust_remote_code=False)
+    except Exception as error:  # damage, refused pickles and a silent hub come as a dozen kinds
+        message = (
+            f"Cannot load text model {model!r}: {first_line(error)}. Give a hub name, or a local folder with "
+            "config.json, tokenizer files and model.safetensors."
+        )
+        if not folder.is_dir():
+            _unreachable[model] = message
+        raise LearnerError(message) from error

@@ -113,7 +113,10 @@ def test_what_the_readme_and_the_recipes_comments_say_is_valid(tmp_path: Path) -
     commented = recipe[recipe.index("# [base.") : recipe.index("[submit]")]
     texts.append(re.sub(r"^# ?", "", commented, flags=re.MULTILINE))
     tables = [tomllib.loads(text)["base"] for text in texts]
-    assert [sorted(table) for table in tables] == [["convnext", "roberta"], ["convnext", "deberta", "efficientnet", "vit"]]
+    assert [sorted(table) for table in tables] == [
+        ["convnext", "roberta"],
+        ["convnext", "deberta", "efficientnet", "vit"],
+    ]
     for table in tables:
         for name, base in table.items():
             make_learner(LEARNERS, base["learner"], base["params"], name)
