@@ -4,8 +4,10 @@ import json
 import re
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from shell import Ensemble
+from world import SHARED
 
 pytestmark = pytest.mark.real_data
 
@@ -35,3 +37,18 @@ def test_all_nine_columns_of_memotion_end_in_a_valid_answer(ensemble: Ensemble, 
         assert re.fullmatch(r"-?[01]_[01]{4}_[0-3]{4}", line)
         _, binary, degree = line.rsplit("_", 2)
         assert all((b == "1") == (c > "0") for b, c in zip(binary, degree, strict=True))
+
+
+def test_a_pretrained_text_network_learns_from_published_posts(ensemble: Ensemble, real_config: Path) -> None:
+    with real_config.open("a") as config:
+        config.write(
+            f'[base.fine]\nlearner = "textual"\n[base.fine.params]\nmodel = "{SHARED / "weights" / "minilm-l6"}"\n'
+            "[base.fine.params.training]\nepochs = 2\nlr = 5e-5\npatience = 0\nvalidation = 0\n"
+        )
+    trained = ensemble("train-base", "--learner", "fine", "--fold", "0", "--keep-models", "none")
+    assert trained.code == 0, trained.err
+    (done,) = real_config.parent.glob("artifacts/**/base/fine/**/done.json")
+    facts = json.loads(done.read_text())
+    assert facts["fit_texts"]["rows"] + facts["predicted_texts"]["rows"] == 300
+    first, second = pd.read_csv(done.with_name("curve.csv"))["loss"]
+    assert second < first
