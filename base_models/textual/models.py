@@ -87,6 +87,9 @@ def _attempt(model: str, load: Callable[..., Any]) -> Any:
     """What ``load`` makes of a model; a hub that has failed is not asked again, for its client tries for long."""
     if model in _unreachable:
         raise LearnerError(_unreachable[model])
+    from base_models.textual.words import register
+
+    register()
     folder = local(model)
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # its retries; the end of them is said below
     try:

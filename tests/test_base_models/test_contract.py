@@ -33,6 +33,7 @@ MORE = {
     "visual, attention": ("visual", {"model": "test_vit3"}),
     "visual, depthwise": ("visual", {"model": "test_efficientnet"}),
     "textual, last token": ("textual", {"model": "gpt2", "lstm_layers": 2, "layer_decay": 0.9}),
+    "textual, words": ("textual", {"model": "transformer_xl"}),
     "textual, relative places": ("textual", {"model": "xlnet", "recompute": True}),
     "textual, linear head": (
         "textual",
