@@ -51,8 +51,8 @@ params = {{ image = "encoders/image", text = "encoders/text", views = 2 }}
 format = "csv"
 """.replace("'", '"')
 
-# Only the demo itself trains a network; the tests' runs share the rest.
-FINE_TUNED = """
+# Only the demo itself trains networks; the tests' runs share the rest.
+VISUAL = """
 [base.network]
 learner = "visual"
 [base.network.params]
@@ -64,11 +64,27 @@ optimizer = "adamw"
 lr = 3e-3
 schedule = "cosine"
 """
+TEXTUAL = """
+[base.{family}]
+learner = "textual"
+[base.{family}.params]
+model = "encoders/{family}"
+max_length = 32
+lstm_width = 32
+attention_width = 32
+hidden_width = 32
+[base.{family}.params.training]
+epochs = 2
+batch = 32
+lr = 3e-3
+patience = 0
+validation = 0
+"""
 
 
 def run_demo(folder: Path, posts: int) -> None:
     """Raises ConfigError where the folder holds something already."""
-    from base_models.tiny import make_image_encoder, make_text_encoder
+    from base_models.tiny import FAMILIES, make_image_encoder, make_text_encoder
     from cli.commands import app
 
     folder = folder.resolve()
@@ -76,11 +92,14 @@ def run_demo(folder: Path, posts: int) -> None:
         raise ConfigError(f"{folder} is not empty; give `ensemble demo` a new folder, or delete this one.")
     _say(f"Drawing {posts} memes: a face, a caption, labels that need both ...")
     captions = draw_memes(folder / "data", posts)
-    _say("Making two tiny encoders with random weights (real runs name a model of the hub) ...")
+    _say("Making tiny networks with random weights (real runs name models of the hub) ...")
     make_image_encoder(folder / "encoders" / "image")
     make_text_encoder(folder / "encoders" / "text", captions)
+    for family in FAMILIES:
+        make_text_encoder(folder / "encoders" / family, captions, family)
     config = folder / "ensemble.toml"
-    write_atomic(config, (CONFIG + FINE_TUNED).encode())
+    fine_tuned = VISUAL + "".join(TEXTUAL.format(family=family) for family in FAMILIES)
+    write_atomic(config, (CONFIG + fine_tuned).encode())
     for command in ("data", "train-base", "stack", "submit"):
         print(f"\n$ ensemble {command} -c {config}\n", flush=True)
         app([command, "-c", str(config)], standalone_mode=False)

@@ -19,6 +19,11 @@ NETWORKS: dict[str, tuple[dict[str, Any], float]] = {  # the published configura
         334.1,
     ),
     "gpt2": ({"vocab_size": 50257, "n_embd": 1024, "n_layer": 24, "n_head": 16, "n_positions": 1024}, 354.8),
+    "transformer_xl": (
+        {"vocab_size": 267735, "cutoffs": [20000, 40000, 200000], "div_val": 4, "d_embed": 1024, "d_model": 1024,
+         "n_layer": 18, "n_head": 16, "d_head": 64, "d_inner": 4096, "mem_len": 1600, "clamp_len": 1000},
+        283.9,
+    ),
     "xlnet": ({"vocab_size": 32000, "d_model": 1024, "n_layer": 24, "n_head": 16, "d_inner": 4096}, 360.3),
 }  # fmt: skip
 
