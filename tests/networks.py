@@ -113,7 +113,7 @@ def fit(
     network: Net, problem: Problem, how: Training, folder: Path | None = None, track: Track = silent,
     memory: Path | None = None, seed: int = 3,
 ) -> Trained:  # fmt: skip
-    _import_once()
+    import_once()
     with one_core():
         return train(network, problem, how, seed, Workspace(folder, memory, "toy", track))
 
@@ -130,7 +130,7 @@ def one_core() -> Iterator[None]:
 
 
 @cache
-def _import_once() -> None:
+def import_once() -> None:
     """Every training collects garbage; that what was imported is none need not be found out anew, 0.2 seconds each."""
     import base_models.loop  # noqa: F401
 
