@@ -80,8 +80,13 @@ class Checkpoints:
 
 
 def write_weights(path: Path, network: torch.nn.Module) -> None:
-    """Safetensors, atomically; a full disk is one line."""
-    tensors: Tensors = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
+    """Safetensors, atomically; a weight of several names is written under each. A full disk is one line."""
+    tensors: Tensors = {}
+    written: set[int] = set()
+    for name, tensor in network.state_dict().items():
+        memory = tensor.untyped_storage().data_ptr()
+        tensors[name] = (tensor.clone() if memory in written else tensor).contiguous()
+        written.add(memory)
     write_atomic(path, save(tensors))
 
 

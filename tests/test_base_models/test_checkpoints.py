@@ -5,9 +5,12 @@ import weakref
 from pathlib import Path
 
 import pytest
+import torch
 from networks import Killed, Net, curve, fit, killed_after, quick, same_weights, toy_problem
+from safetensors.torch import load_file
 
 import base_models.loop
+from base_models.checkpoints import write_weights
 from ensemble.errors import LearnerError, StoreError
 
 HOW = quick(checkpoint_minutes=0, validation=0.25)
@@ -65,3 +68,26 @@ def test_what_trained_is_let_go_of_without_the_garbage_collector(monkeypatch: py
         assert len(kept) == 1 and kept[0]() is None, "the optimizer's state would stay on the device"
     finally:
         gc.enable()
+
+
+class Tied(torch.nn.Module):
+    """A weight of two names, another that is part of a third, and one that does not lie row by row."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        torch.manual_seed(seed)
+        self.reads, self.says = torch.nn.Embedding(5, 4), torch.nn.Linear(4, 5)
+        self.says.weight = self.reads.weight
+        self.register_buffer("whole", torch.randn(6, 4))
+        self.register_buffer("part", self.whole[:2])
+        self.turned = torch.nn.Parameter(torch.randn(3, 2).T)
+
+
+def test_weights_of_several_names_are_written_under_each(tmp_path: Path) -> None:
+    network, other = Tied(seed=0), Tied(seed=1)
+    write_weights(tmp_path / "tied.safetensors", network)
+    written = load_file(tmp_path / "tied.safetensors")
+    assert set(written) == set(network.state_dict())
+    other.load_state_dict(written)
+    assert same_weights(other, network)
+    assert other.says.weight is other.reads.weight
