@@ -30,12 +30,19 @@ def load_tokenizer(model: str) -> Any:
 
 @lru_cache(maxsize=8)
 def _tokenizer(model: str, files: str) -> Any:
+    tokenizer = _attempt(model, _words)
+    if tokenizer.pad_token is None:  # padding is masked, so any token serves
+        tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
+    return tokenizer
+
+
+def _words(name: str, **options: Any) -> Any:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # threads of its own would outlive a fork
     from transformers import AutoTokenizer
 
-    tokenizer = _attempt(model, AutoTokenizer.from_pretrained)
-    if tokenizer.pad_token is None:  # padding is masked, so any token serves
-        tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
+    tokenizer = AutoTokenizer.from_pretrained(name, **options)
+    if set(tokenizer.get_vocab()) <= {*tokenizer.all_special_tokens, "\u2581"}:  # what is left where files are absent
+        raise ValueError("its tokenizer has no vocabulary")
     return tokenizer
 
 
