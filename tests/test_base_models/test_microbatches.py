@@ -1,7 +1,6 @@
 """Where memory does not hold a batch, half of it does, and the step stays the step of the whole batch."""
 
 from collections.abc import Mapping
-from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,6 @@ from networks import (
     WIDTH,
     Killed,
     Net,
-    Vectors,
     assert_close_weights,
     column,
     curve,
@@ -26,7 +24,6 @@ from networks import (
 )
 from torch.nn import functional as F
 
-from base_models.inference import predict_logits
 from base_models.microbatches import MicroBatches
 from ensemble.errors import LearnerError
 
@@ -176,41 +173,3 @@ def test_judging_that_runs_out_of_memory_leaves_training_alone() -> None:
     assert "micro_batch" not in trained.facts
     for name in ("loss", "validation_loss", "validation_metric"):
         np.testing.assert_allclose(column(trained, name), column(expected, name), rtol=1e-6)
-
-
-@given(count=st.integers(1, 20), at_once=st.integers(1, 20), room=st.integers(1, 20))
-def test_prediction_takes_as_many_rows_at_once_as_fit_and_gives_the_same(count: int, at_once: int, room: int) -> None:
-    network = Net(eval_room=room)
-    examples = Vectors(np.zeros(20, dtype=np.int64))
-    rows = np.random.default_rng(count).permutation(20)[:count].tolist()
-    shown = Shown()
-    with one_core():
-        logits = predict_logits(network, examples, rows, at_once, track=shown)
-    roomy = deepcopy(network)
-    roomy.eval_room = None
-    with torch.inference_mode():
-        expected = roomy(examples.values[rows])
-    np.testing.assert_allclose(logits, expected, rtol=1e-5, atol=1e-6)
-    assert shown.done == count, "every row is shown as done"
-
-
-def test_prediction_halves_its_batch_until_it_fits() -> None:
-    network = Net(eval_room=5)
-    predict_logits(network, Vectors(np.zeros(16, dtype=np.int64)), range(16), 16)
-    assert network.refused == 2, "16 and 8 rows"
-
-
-class Shown:
-    """A progress bar that counts."""
-
-    done = 0
-
-    def __call__(self, items, label, total):  # type: ignore[no-untyped-def]
-        for item in items:
-            yield item
-            self.done += 1
-
-
-def test_a_single_row_that_cannot_be_predicted_is_one_line() -> None:
-    with pytest.raises(LearnerError, match="does not hold one row to predict"):
-        predict_logits(Net(eval_room=0), Vectors(np.zeros(4, dtype=np.int64)), range(4), 4)

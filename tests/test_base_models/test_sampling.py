@@ -16,9 +16,14 @@ seeds = st.integers(0, 2**32)
 row_lists = st.lists(st.integers(0, 500), min_size=1, max_size=60, unique=True)
 
 
-def sampler(rows: list[int], batch: int = 8, seed: int = 0, resample: float = 0) -> EpochSampler:
+LENGTHS = np.random.default_rng(0).geometric(0.05, 20_000)  # of texts, most of them short
+
+
+def sampler(
+    rows: list[int], batch: int = 8, seed: int = 0, resample: float = 0, lengths: np.ndarray | None = None
+) -> EpochSampler:
     labels = np.array(rows) % 3
-    return EpochSampler(np.array(rows), labels, batch, seed, resample)
+    return EpochSampler(np.array(rows), labels, batch, seed, resample, lengths=lengths)
 
 
 def epoch(drawing: EpochSampler, number: int) -> list[list[Drawn]]:
@@ -26,9 +31,14 @@ def epoch(drawing: EpochSampler, number: int) -> list[list[Drawn]]:
     return list(drawing)
 
 
-@given(rows=row_lists, batch=st.integers(1, 70), seed=seeds, number=st.integers(0, 100))
-def test_an_epoch_draws_every_row_once_in_full_batches(rows: list[int], batch: int, seed: int, number: int) -> None:
-    drawing = sampler(rows, batch, seed)
+@given(
+    rows=row_lists, batch=st.integers(1, 70), seed=seeds, number=st.integers(0, 100),
+    lengths=st.sampled_from([None, LENGTHS]),
+)  # fmt: skip
+def test_an_epoch_draws_every_row_once_in_full_batches(
+    rows: list[int], batch: int, seed: int, number: int, lengths: np.ndarray | None
+) -> None:
+    drawing = sampler(rows, batch, seed, lengths=lengths)
     batches = epoch(drawing, number)
     assert sorted(row for drawn in batches for _, _, row in drawn) == sorted(rows)
     assert {(of, at) for drawn in batches for of, at, _ in drawn} == {(seed, number)}
@@ -37,37 +47,84 @@ def test_an_epoch_draws_every_row_once_in_full_batches(rows: list[int], batch: i
     assert len(batches) == 1 or batch == 1 or 2 <= len(batches[-1]) <= batch + 1, "no row is alone"
 
 
-@given(rows=row_lists, seed=seeds, number=st.integers(0, 100), resample=st.sampled_from([0, 0.5, 2]))
+@given(
+    rows=row_lists, seed=seeds, number=st.integers(0, 100), resample=st.sampled_from([0, 0.5, 2]),
+    lengths=st.sampled_from([None, LENGTHS]),
+)  # fmt: skip
 def test_the_order_is_of_seed_and_epoch_and_of_nothing_else(
-    rows: list[int], seed: int, number: int, resample: float
+    rows: list[int], seed: int, number: int, resample: float, lengths: np.ndarray | None
 ) -> None:
-    used = sampler(rows, 8, seed, resample)
+    used = sampler(rows, 8, seed, resample, lengths)
     epoch(used, 5), epoch(used, number + 1)
     np.random.seed(1), torch.manual_seed(1)
-    assert epoch(used, number) == epoch(sampler(rows, 8, seed, resample), number)
+    assert epoch(used, number) == epoch(sampler(rows, 8, seed, resample, lengths), number)
 
 
-@given(rows=row_lists, each=st.integers(1, 9), size=st.integers(1, 4), number=st.integers(0, 100))
-def test_processes_share_every_batch_evenly(rows: list[int], each: int, size: int, number: int) -> None:
+@given(rows=row_lists, seed=seeds, number=st.integers(0, 100), batch=st.integers(1, 70))
+def test_without_lengths_the_order_is_a_permutation_of_seed_and_epoch(
+    rows: list[int], seed: int, number: int, batch: int
+) -> None:
+    drawn = [row for one in epoch(sampler(rows, batch, seed), number) for _, _, row in one]
+    assert drawn == np.random.default_rng([seed, number]).permutation(rows).tolist()
+
+
+@given(
+    rows=row_lists, each=st.integers(1, 9), size=st.integers(1, 4), number=st.integers(0, 100),
+    lengths=st.sampled_from([None, LENGTHS]),
+)  # fmt: skip
+def test_processes_share_every_batch_evenly(
+    rows: list[int], each: int, size: int, number: int, lengths: np.ndarray | None
+) -> None:
     batch, labels = size * each, np.zeros(len(rows), dtype=np.int64)
     shares = [
-        epoch(EpochSampler(np.array(rows), labels, batch, 0, rank_and_size=(rank, size)), number)
+        epoch(EpochSampler(np.array(rows), labels, batch, 0, rank_and_size=(rank, size), lengths=lengths), number)
         for rank in range(size)
     ]
     kept = [row for parts in zip(*shares, strict=True) for turn in zip(*parts, strict=True) for row in turn]
-    alone = [row for drawn in epoch(EpochSampler(np.array(rows), labels, batch, 0), number) for row in drawn]
-    assert kept == alone[: len(rows) // size * size]
+    if lengths is None:
+        alone = [row for drawn in epoch(EpochSampler(np.array(rows), labels, batch, 0), number) for row in drawn]
+        assert kept == alone[: len(rows) // size * size]
+    assert len(kept) == len({row for _, _, row in kept}) == len(rows) // size * size
     assert len(shares[0]) == len(EpochSampler(np.array(rows), labels, batch, 0, rank_and_size=(0, size)))
 
 
+@pytest.mark.parametrize("lengths", [None, LENGTHS])
 @pytest.mark.parametrize("resample", [0, 1])
-def test_epochs_and_seeds_differ_in_order(resample: float) -> None:
+def test_epochs_and_seeds_differ_in_order(resample: float, lengths: np.ndarray | None) -> None:
+    rows = list(range(50))
     orders = [
-        tuple(row for drawn in epoch(sampler(list(range(50)), 8, seed, resample), number) for _, _, row in drawn)
+        tuple(row for drawn in epoch(sampler(rows, 8, seed, resample, lengths), number) for _, _, row in drawn)
         for seed in range(4)
         for number in range(4)
     ]
     assert len(set(orders)) == 16
+
+
+def padded(batches: list[list[Drawn]]) -> int:
+    """Tokens that a network reads, padding included."""
+    return sum(max(LENGTHS[row] for _, _, row in drawn) * len(drawn) for drawn in batches)
+
+
+@pytest.mark.parametrize("resample", [0, 1])
+@pytest.mark.parametrize("batch", [2, 16])
+def test_batches_of_similar_length_spend_little_on_padding_and_come_in_any_order(resample: float, batch: int) -> None:
+    rows = list(range(3000))
+    by_length, shuffled = (sampler(rows, batch, 0, resample, lengths) for lengths in (LENGTHS, None))
+    for number in range(3):
+        batches = epoch(by_length, number)
+        real = sum(LENGTHS[row] for drawn in batches for _, _, row in drawn)
+        assert padded(batches) < 1.15 * real < 0.8 * padded(epoch(shuffled, number))
+        means = [np.mean([LENGTHS[row] for _, _, row in drawn]) for drawn in batches]
+        assert abs(np.corrcoef(means[:-1], means[1:])[0, 1]) < 0.2, "long ones do not come together"
+
+
+@given(rows=row_lists, batch=st.integers(1, 70), number=st.integers(0, 100))
+def test_sorting_by_length_draws_the_same_rows_and_never_pads_more(rows: list[int], batch: int, number: int) -> None:
+    sizes = [len(drawn) for drawn in epoch(sampler(rows, batch), number)]
+    batches = epoch(sampler(rows, batch, lengths=LENGTHS), number)
+    assert [len(drawn) for drawn in batches] == sizes
+    if len(rows) % batch == 0:
+        assert padded(batches) <= padded(epoch(sampler(rows, batch), number))
 
 
 @given(rows=row_lists, batch=st.integers(1, 70), resample=st.floats(0.01, 5))
