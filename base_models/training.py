@@ -70,7 +70,7 @@ def train(network: torch.nn.Module, problem: Problem, how: Training, seed: int, 
         "precision": "bfloat16" if half_precision(how.precision, device()) else "float32",
         "processes": rank_and_size()[1],
     }
-    network.to(device())
+    network.to(device()).train()  # all of it: published weights come ready to predict
     with _folder(workspace) as folder:
         checkpoints = Checkpoints(folder, how.checkpoint_minutes)
         start, journal = checkpoints.last()

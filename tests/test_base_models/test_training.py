@@ -55,6 +55,15 @@ def train_by_hand(
         optimizer.step()
 
 
+def test_a_network_that_comes_ready_to_predict_is_trained_whole() -> None:
+    """Published weights are loaded without dropout, and a new head beside them with it."""
+    asleep, awake = Net(dropout=0.4), Net(dropout=0.4)
+    asleep.body.eval()
+    trainings = [fit(network, toy_problem(), quick(epochs=1)) for network in (asleep, awake)]
+    assert curve(trainings[0]) == curve(trainings[1])
+    assert same_weights(asleep, awake)
+
+
 BARE = {
     "SGD that falls tenfold": (
         {"optimizer": "sgd", "momentum": 0.7, "weight_decay": 0.05, "schedule": "steps", "milestones": (1, 2.5)},
