@@ -4,7 +4,6 @@ import atexit
 import gc
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache
 from itertools import chain, repeat
 from pathlib import Path
 
@@ -113,7 +112,7 @@ def fit(
     network: Net, problem: Problem, how: Training, folder: Path | None = None, track: Track = silent,
     memory: Path | None = None, seed: int = 3,
 ) -> Trained:  # fmt: skip
-    import_once()
+    freeze_imports()
     with one_core():
         return train(network, problem, how, seed, Workspace(folder, memory, "toy", track))
 
@@ -129,14 +128,15 @@ def one_core() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-@cache
-def import_once() -> None:
-    """Every training collects garbage; that what was imported is none need not be found out anew, 0.2 seconds each."""
+def freeze_imports() -> None:
+    """Every training collects garbage; that what was imported is none need not be found out anew, 0.4 seconds each."""
     import base_models.loop  # noqa: F401
 
     gc.collect()
     gc.freeze()
-    atexit.register(gc.unfreeze)
+
+
+atexit.register(gc.unfreeze)
 
 
 def same_weights(one: nn.Module, other: nn.Module) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from networks import import_once, one_core
+from networks import freeze_imports, one_core
 from world import SENTIMENT
 
 from base_models.textual.finetuned import Textual, TextualTraining
@@ -37,7 +37,7 @@ def small(model: str, **params: object) -> Textual:
 
 
 def fitted(learner: Textual, data: Dataset, seed: int = 0) -> Textual:
-    import_once()
+    freeze_imports()
     with one_core():
         learner.fit(data, SENTIMENT, seed)
     return learner

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from networks import freeze_imports, one_core
 from world import SARCASM, SENTIMENT
 
 from base_models import LEARNERS
@@ -47,7 +48,9 @@ def make(request: pytest.FixtureRequest, encoders: dict[str, str]):  # type: ign
     learner, others = MORE.get(request.param, (request.param, {}))
     params = {**TINY[learner], **others}
     params = {name: encoders.get(value, value) if isinstance(value, str) else value for name, value in params.items()}
-    return lambda: make_learner(LEARNERS, learner, params, "tests")
+    freeze_imports()
+    with one_core():
+        yield lambda: make_learner(LEARNERS, learner, params, "tests")
 
 
 def train_and_held(posts: Dataset) -> tuple[Dataset, Dataset]:
