@@ -32,7 +32,7 @@ def head_of(pooling: Pooling = "mean", lstm: int = 0, attention: int = 0, hidden
     return Head(WIDTH, CLASSES, HeadShape(lstm, 4, attention, hidden, None, dropout), pooling)
 
 
-@settings(max_examples=40)
+@settings(max_examples=30)
 @given(lengths=LENGTHS, side=st.sampled_from(["left", "right"]), seed=st.integers(0, 99))
 def test_pooling_is_that_of_the_real_tokens_on_whichever_side_padding_is(
     lengths: list[int], side: str, seed: int
@@ -46,7 +46,7 @@ def test_pooling_is_that_of_the_real_tokens_on_whichever_side_padding_is(
             torch.testing.assert_close(found[how][row], expected[how])
 
 
-@settings(max_examples=40)
+@settings(max_examples=30)
 @given(
     lengths=LENGTHS, pooling=st.sampled_from(POOLINGS), lstm=st.integers(0, 2), attention=st.sampled_from([0, 3]),
     hidden=st.sampled_from([0, 3]),

@@ -6,7 +6,7 @@ from copy import deepcopy
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from networks import Net, Vectors, one_core
 
@@ -31,6 +31,7 @@ def test_prediction_takes_as_many_rows_at_once_as_fit_and_gives_the_same(count: 
     assert shown.done == count, "every row is shown as done"
 
 
+@settings(max_examples=40)
 @given(
     lengths=st.lists(st.integers(1, 9), min_size=1, max_size=20), at_once=st.integers(1, 20), room=st.integers(1, 20)
 )
@@ -47,7 +48,7 @@ def test_prediction_runs_the_longest_rows_first_and_gives_them_in_the_order_aske
 
 
 class Long(Vectors):
-    """Rows of several lengths; ``read`` are those of the batches that fitted, or were tried last."""
+    """Rows of several lengths; ``read`` are those lengths in the order in which rows were first run."""
 
     def __init__(self, lengths: list[int]) -> None:
         super().__init__(np.zeros(len(lengths), dtype=np.int64))

@@ -56,7 +56,7 @@ def test_whatever_people_write_is_fitted_on_and_predicted_for(encoders: dict[str
     json.dumps(facts)
 
 
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(texts=st.lists(st.text(max_size=30), min_size=1, max_size=4))
 @pytest.mark.parametrize("family", FAMILIES)
 def test_any_text_is_predicted_for_and_alone_as_among_others(
