@@ -91,7 +91,10 @@ def make_body(model: str, pretrained: bool, seed: int) -> Any:
     ``model`` is a hub name or a local folder. Raises LearnerError.
     """
     with drawn_from(seed):
-        body = load_body(model) if pretrained else _random(load_config(model))
+        config = load_config(model)
+        if getattr(config, "is_encoder_decoder", False) or not hasattr(config, "hidden_size"):
+            raise LearnerError(f"{model} is a {config.model_type} network, neither an encoder nor a decoder of texts.")
+        body = load_body(model) if pretrained else _random(config)
     if hasattr(body, "pooler"):
         body.pooler = None  # BERT's would be computed for nothing
     for name in CACHES:
@@ -109,8 +112,10 @@ def _random(config: Any) -> Any:
 def check_length(body: Any, model: str, max_length: int) -> None:
     """Raises LearnerError where a network has fewer places than texts may have tokens."""
     places = getattr(body.config, "max_position_embeddings", None) or -1
-    if body.config.model_type in ("roberta", "xlm-roberta"):
-        places -= body.config.pad_token_id + 1  # their first places are of padding
+    for module in body.modules():
+        if isinstance(module, nn.Embedding) and module.num_embeddings == places and module.padding_idx is not None:
+            places -= module.padding_idx + 1  # RoBERTa's first places are of padding
+            break
     if 0 < places < max_length:
         raise LearnerError(f"textual: {model} reads {places} tokens at most; max_length = {max_length} is too long.")
 

@@ -193,3 +193,11 @@ def test_longer_texts_than_the_network_has_places_for_are_refused(folder: Path, 
         fitted(small(str(folder), max_length=places + 1, pretrained=False), data)
     learner = fitted(small(str(folder), max_length=places, pretrained=False), data)
     assert np.isfinite(predicted(learner, data)).all() and learner.facts()["fit_texts"]["cut"] == 1
+
+
+def test_what_neither_encodes_nor_decodes_alone_is_refused(folder: Path) -> None:
+    from transformers import CLIPConfig, T5Config
+
+    for config, kind in ((T5Config(), "t5"), (CLIPConfig(), "clip")):
+        config.save_pretrained(folder)
+        refused(f"is a {kind} network, neither an encoder nor a decoder", folder, lambda name: make_body(name, True, 0))
