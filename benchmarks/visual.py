@@ -10,10 +10,9 @@ first step of a training run is not counted. Wants a machine to itself; on a GPU
 
 import argparse
 import tempfile
-import time
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import cast
@@ -24,6 +23,7 @@ import torch
 from PIL import Image
 from torch.nn import functional as F
 from torchvision import transforms
+from turns import Steps, in_turns, print_speeds, taken
 
 from base_models.hyperparameters import Training
 from base_models.inference import autocast, device, rows_at_once
@@ -38,7 +38,7 @@ from ensemble.data import Dataset, Task
 from ensemble.features import FeatureCache
 from ensemble.files import file_hash
 from ensemble.learner import Workspace
-from ensemble.progress import Item, Label, Track, silent
+from ensemble.progress import Track, silent
 
 MEASUREMENTS = ("training", "views", "cache")
 Ready = list[tuple[torch.Tensor, torch.Tensor]]
@@ -63,57 +63,6 @@ class Case:
         self.learner.fit(self.data.take(range(rows)), TASK, 0)
 
 
-@dataclass
-class Steps:
-    """Notes when each step ends: as the ``Workspace.track`` of a learner, or by ``tick``."""
-
-    count: int
-    ends: list[float] = field(default_factory=list)
-
-    def tick(self) -> None:
-        if device().type == "cuda" and len(self.ends) in (0, self.count - 1):
-            torch.cuda.synchronize()
-        self.ends.append(time.perf_counter())
-
-    def __call__(self, items: Iterable[Item], label: Label, total: int) -> Generator[Item, None, None]:
-        for item in items:
-            yield item
-            self.tick()
-
-
-def in_turns(ways: Mapping[str, Callable[[Steps], object]], rounds: int, count: int = 2) -> dict[str, list[float]]:
-    """Seconds per step of every way, round by round, counted from the end of the first of ``count`` steps."""
-    seconds: dict[str, list[float]] = {name: [] for name in ways}
-    for turn in range(rounds):
-        for name in list(ways)[:: -1 if turn % 2 else 1]:
-            steps = Steps(count)
-            ways[name](steps)
-            seconds[name].append((steps.ends[-1] - steps.ends[0]) / (len(steps.ends) - 1))
-    return seconds
-
-
-def taken(work: Callable[[], object], steps: Steps | None = None) -> float:
-    steps = steps or Steps(2)
-    steps.tick()
-    work()
-    steps.tick()
-    return steps.ends[1] - steps.ends[0]
-
-
-def quartiles(values: Sequence[float]) -> str:
-    low, middle, high = np.percentile(values, [25, 50, 75])
-    return f"{middle:.3f} [{low:.3f}, {high:.3f}]"
-
-
-def print_speeds(seconds: Mapping[str, list[float]], count: int, unit: str, *against: str) -> None:
-    """``count`` of ``unit`` took so long; speed as a share of that of the ways named."""
-    print(f"{'':26}{'seconds':>9}{unit + '/s':>10}" + "".join(f"{'/ ' + name:>24}" for name in against))
-    for name, own in seconds.items():
-        ratios = [[b / a for a, b in zip(own, seconds[other], strict=True)] for other in against]
-        line = f"{name:26}{np.median(own):9.3f}{count / np.median(own):10.2f}"
-        print(line + "".join(f"{quartiles(ratio):>24}" for ratio in ratios))
-
-
 def measure_training(case: Case, pairs: int) -> None:
     """The learner's ``fit``, augmentation included, against the same steps on tensors that are ready."""
     learner, data, how = case.learner, case.data, case.learner.training
@@ -132,7 +81,7 @@ def measure_training(case: Case, pairs: int) -> None:
         "learner, no augmentation": lambda steps: train(deepcopy(network), centred, how, 0, Workspace(track=steps)),
     }
     print(f"\nTraining at {case.how.size[0]} pixels, batch {how.batch}, {len(ready)} steps a run, {pairs} rounds")
-    print_speeds(in_turns(ways, pairs, len(ready)), how.batch, "rows", "bare loop")
+    print_speeds(in_turns(ways, pairs, len(ready)), {"rows": how.batch}, "bare loop")
 
 
 def as_images(network: ImageClassifier, pixels: torch.Tensor) -> torch.Tensor:
@@ -181,7 +130,7 @@ def measure_views(case: Case, rounds: int) -> None:
     ways["learner"] = partial(taken, partial(learner.predict_with_spread, data))
     in_turns(ways, 1)  # warms up
     print(f"\nTen views at {case.how.size[0]} pixels, {len(data)} posts, {at_once} at once, {rounds} rounds")
-    print_speeds(in_turns(ways, rounds), len(data), "posts", "usual way", "network alone")
+    print_speeds(in_turns(ways, rounds), {"posts": len(data)}, "usual way", "network alone")
 
 
 def measure_cache(case: Case, rounds: int) -> None:
@@ -198,7 +147,7 @@ def measure_cache(case: Case, rounds: int) -> None:
     print(f"\nTwo epochs of {len(case.data)} images in {case.data.root}, nothing cached before, {rounds} rounds")
     names = ("epoch from files", "epoch from cache", "input from files", "input from cache")
     seconds = dict(zip(names, np.array(found).T.tolist(), strict=True))
-    print_speeds(seconds, len(case.data), "images", "epoch from files", "input from files")
+    print_speeds(seconds, {"images": len(case.data)}, "epoch from files", "input from files")
 
 
 def draw_pictures(folder: Path, count: int) -> None:
