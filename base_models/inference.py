@@ -101,5 +101,7 @@ def _attempt(network: torch.nn.Module, examples: Examples, rows: Sequence[int], 
             return logits
     except torch.OutOfMemoryError as error:
         if len(rows) == 1:
-            raise LearnerError(f"The memory of {where} does not hold one row to predict; use fewer views.") from error
+            raise LearnerError(
+                f"The memory of {where} does not hold one row to predict; use fewer views of it, or cut texts shorter."
+            ) from error
         return None

@@ -115,6 +115,8 @@ def situation_of(network: torch.nn.Module, row: Batch, how: Training) -> str:
     """Everything that decides how many rows fit: the device, the network, the size of a row, the optimizer's state."""
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
     parameters = sum(parameter.numel() for parameter in network.parameters())
+    trained = sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
+    how_much = f"{trained:,} trained" + (", activations recomputed" if getattr(network, "recompute", False) else "")
     shapes = {name: list(tensor.shape[1:]) for name, tensor in sorted(row.items())}
     training = f"{how.optimizer}, {how.precision}, batch {how.batch}"
-    return f"{device}, {type(network).__name__} of {parameters:,} parameters, rows {shapes}, {training}"
+    return f"{device}, {type(network).__name__} of {parameters:,} parameters, {how_much}, rows {shapes}, {training}"

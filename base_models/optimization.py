@@ -22,10 +22,9 @@ def make_optimizer(network: torch.nn.Module, how: Training) -> torch.optim.Optim
     A network may have ``parameter_groups(lr)``, learning rates of its own for some of its parameters.
     """
     arguments = {"momentum": how.momentum} if how.optimizer == "sgd" else {}
-    groups: Any = [parameter for parameter in network.parameters() if parameter.requires_grad]
     own: Any = getattr(network, "parameter_groups", None)
-    if own is not None:
-        groups = own(how.lr)
+    trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    groups = trained if own is None else own(how.lr)
     kind: Any = OPTIMIZERS[how.optimizer]
     optimizer: torch.optim.Optimizer = kind(groups, lr=how.lr, weight_decay=how.weight_decay, fused=True, **arguments)
     return optimizer

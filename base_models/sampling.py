@@ -35,8 +35,8 @@ class Examples(Protocol):
 class EpochSampler(Sampler[list[Drawn]]):
     """Batches of rows, shuffled; or, with ``resample``, drawn so that every class is as frequent as the others.
 
-    With ``lengths`` (of all examples), a batch holds rows of similar length, so that little is spent on padding: of
-    every ``SORTED_TOGETHER`` batches' rows. Which rows and which batch comes when is as random as before.
+    With ``lengths`` (of all examples), a batch but the last holds rows of similar length, so that little is spent on
+    padding: of every ``SORTED_TOGETHER`` batches' rows. Which rows these are and which batch comes when stays random.
     Of several processes each gets its share of every batch; a last batch that cannot be shared evenly loses the rest.
     """
 
@@ -90,10 +90,12 @@ class EpochSampler(Sampler[list[Drawn]]):
     def _by_length(self, order: npt.NDArray[np.int64], random: np.random.Generator) -> npt.NDArray[np.int64]:
         if self.lengths is None:
             return order
-        together = np.arange(len(order)) // (SORTED_TOGETHER * self.batch)
-        batches = np.split(order[np.lexsort((self.lengths[order], together))], self._starts()[1:])
-        turn = random.permutation(len(batches) - 1)  # the last one may be smaller
-        return np.concatenate([*(batches[number] for number in turn), batches[-1]])
+        starts = self._starts() or [0]
+        full, last = order[: starts[-1]], order[starts[-1] :]  # the last batch may lose rows: any, not the longest
+        together = np.arange(len(full)) // (SORTED_TOGETHER * self.batch)
+        batches = np.split(full[np.lexsort((self.lengths[full], together))], starts[1:-1])
+        turn = random.permutation(len(batches))
+        return np.concatenate([*(batches[number] for number in turn), last])
 
 
 class Labelled(Dataset[Any]):

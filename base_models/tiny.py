@@ -32,7 +32,7 @@ def make_text_encoder(folder: Path, texts: Sequence[str], family: str = "bert", 
     from transformers import AutoModel
     from transformers.utils import logging
 
-    from base_models.textual.words import register
+    from base_models.textual.transformer_xl_tokenizer import register
 
     register()
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
@@ -87,7 +87,7 @@ def _xlnet(folder: Path, texts: Sequence[str]) -> Any:
 def _transformer_xl(folder: Path, texts: Sequence[str]) -> Any:
     """From the most frequent quarter of the words on, and from the half on, vectors are narrower, as published."""
     from base_models.textual.transformer_xl_config import TransformerXLConfig
-    from base_models.textual.words import TransfoXLTokenizer
+    from base_models.textual.transformer_xl_tokenizer import TransfoXLTokenizer
 
     vocabulary = folder / "vocab.txt"
     special = ["<eos>", "<unk>"]

@@ -31,7 +31,7 @@ from base_models.inference import autocast, device, predict_logits, rows_at_once
 from base_models.optimization import make_optimizer
 from base_models.sampling import Batch, Examples
 from base_models.textual.finetuned import TextualTraining
-from base_models.textual.models import load_tokenizer
+from base_models.textual.loading import load_tokenizer
 from base_models.textual.network import TextClassifier
 from base_models.textual.tokens import TokenExamples, TokenSource
 from base_models.tiny import make_text_encoder

@@ -11,7 +11,7 @@ from world import SENTIMENT
 
 from base_models.textual.finetuned import Textual, TextualTraining
 from base_models.textual.head import HeadShape
-from base_models.textual.models import load_config
+from base_models.textual.loading import load_config
 from base_models.textual.network import TextClassifier, make_body
 from base_models.textual.pooling import Pooling
 from base_models.textual.tokens import TokenExamples

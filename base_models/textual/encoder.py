@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from base_models.textual.models import load_body, load_tokenizer
+from base_models.textual.loading import load_body, load_tokenizer
 from base_models.textual.pooling import Pooling, pool
 from base_models.weights import identity
 from ensemble.files import fingerprint

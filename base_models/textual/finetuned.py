@@ -128,11 +128,12 @@ class Textual:
         self.frequencies_ = smoothed_frequencies(data.labels(task), len(task.classes))
         self.network_, self.trained_ = None, None
         self.tokenizer_ = self.model
+        self._predicted.clear()
         seen = data.take([text is not None for text in data.texts])
         examples = self._tokens(self.model).of(seen) if len(seen) else None
         self._fitted = count_texts(data, examples)
         if examples is not None:
-            self.network_ = self._make(self.model, len(task.classes), self.pretrained, seed)
+            self.network_ = self._make(self.model, len(task.classes), self.pretrained, seed, self.pooling)
             problem = Problem.of(task, examples, seen, self.training.validation, seed)
             self.trained_ = train(self.network_, problem, self.training, seed, self._workspace)
 
@@ -151,7 +152,9 @@ class Textual:
 
     def facts(self) -> dict[str, Any]:
         texts = {"fit_texts": dict(self._fitted), "predicted_texts": dict(self._predicted)}
-        return texts if self.trained_ is None else {**self.trained_.facts, **texts}
+        if self.network_ is None or self.trained_ is None:
+            return texts
+        return {**self.trained_.facts, "pooling": self.network_.head.pooling, **texts}
 
     def curve(self) -> list[dict[str, float]]:
         return [] if self.trained_ is None else self.trained_.journal.curve
@@ -159,9 +162,10 @@ class Textual:
     def save(self, folder: Path) -> None:
         """With configuration and tokenizer, so that the folder is all that predicting needs."""
         from base_models.checkpoints import write_weights
-        from base_models.textual.models import save_description
+        from base_models.textual.loading import save_description
 
-        write_json(folder / "textual.json", {"frequencies": self.frequencies_.tolist()})
+        pooling = None if self.network_ is None else self.network_.head.pooling
+        write_json(folder / "textual.json", {"frequencies": self.frequencies_.tolist(), "pooling": pooling})
         if self.network_ is not None:
             save_description(folder, self.network_.body.config, self.tokenizer_)
             write_weights(folder / "textual.safetensors", self.network_)
@@ -169,21 +173,23 @@ class Textual:
     def load(self, folder: Path) -> None:
         from safetensors.torch import load_file
 
-        self.frequencies_ = np.array(read_json(folder / "textual.json")["frequencies"])
+        saved = read_json(folder / "textual.json")
+        self.frequencies_ = np.array(saved["frequencies"])
         self.network_, self.trained_, self.tokenizer_ = None, None, self.model
+        self._fitted, self._predicted = Counter(), Counter()
         if (folder / "textual.safetensors").exists():
             self.tokenizer_ = str(folder.resolve())
-            self.network_ = self._make(self.tokenizer_, len(self.frequencies_), False, 0)
+            self.network_ = self._make(self.tokenizer_, len(self.frequencies_), False, 0, saved["pooling"])
             self.network_.load_state_dict(load_file(folder / "textual.safetensors"))
 
-    def _make(self, model: str, classes: int, pretrained: bool, seed: int) -> "TextClassifier":
+    def _make(self, model: str, classes: int, pretrained: bool, seed: int, pooling: Pooling | None) -> "TextClassifier":
         from base_models.textual.head import HeadShape
-        from base_models.textual.network import TextClassifier, check_length, make_body
+        from base_models.textual.network import TextClassifier, check_tokens, make_body
 
         body = make_body(model, pretrained, seed)
-        check_length(body, self.model, self.max_length)
+        check_tokens(body, model, self.max_length)
         shape = HeadShape(
-            self.lstm_layers, self.lstm_width, self.attention_width, self.hidden_width, self.pooling, self.dropout
+            self.lstm_layers, self.lstm_width, self.attention_width, self.hidden_width, pooling, self.dropout
         )
         return TextClassifier(body, classes, shape, seed, self.frozen_layers, self.layer_decay, self.recompute)
 

@@ -66,6 +66,7 @@ class Head(nn.Module):
 
     def _read_both_ways(self, states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """Packed, so that the way back begins at each text's own end."""
-        packed = pack_padded_sequence(self.dropout(states), mask.sum(dim=1).cpu(), True, enforce_sorted=False)
-        read, _ = self.lstm(packed)
+        lengths = mask.sum(dim=1).cpu()
+        with torch.autocast(states.device.type, enabled=False):  # under it an LSTM runs in float16: gradients vanish
+            read, _ = self.lstm(pack_padded_sequence(self.dropout(states.float()), lengths, True, enforce_sorted=False))
         return pad_packed_sequence(read, batch_first=True, total_length=states.shape[1])[0]

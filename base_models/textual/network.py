@@ -9,12 +9,13 @@ from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 from base_models.textual.head import Head, HeadShape
-from base_models.textual.models import load_body, load_config
+from base_models.textual.loading import load_body, load_config, load_tokenizer
 from base_models.textual.pooling import Pooling
 from base_models.weights import drawn_from
 from ensemble.errors import LearnerError
 
-# Of the four networks of the Modality Ensemble as published, of BERT's descendants as BERT; of others the mean.
+# Of the four networks of the Modality Ensemble as published, of BERT's descendants as BERT; of others the mean. What
+# was used stands in the job's record and in the saved model.
 POOLINGS: dict[str, Pooling] = {
     "bert": "first", "roberta": "first", "xlm-roberta": "first", "distilbert": "first", "electra": "first",
     "deberta": "first", "deberta-v2": "first", "albert": "first", "gpt2": "last", "xlnet": "last", "transfo-xl": "max",
@@ -38,6 +39,7 @@ class TextClassifier(nn.Module):
         super().__init__()
         self.body = body
         self.decay = decay
+        self.recompute = recompute
         pooling = shape.pooling or POOLINGS.get(body.config.model_type, "mean")
         with drawn_from(seed):
             self.head = Head(body.config.hidden_size, classes, shape, pooling)
@@ -77,10 +79,12 @@ class TextClassifier(nn.Module):
             for parameter in layer.parameters():
                 depth_of.setdefault(id(parameter), depth)
         found: list[list[nn.Parameter]] = [[] for _ in range(len(layers) + 2)]
+        shared = {id(parameter) for parameter in self.body.parameters(recurse=False)}  # by layers, but defined first
         depth = 0
-        for parameter in self.body.parameters():  # in the order of the network, shared ones once
-            depth = depth_of.get(id(parameter), depth)
-            found[depth].append(parameter)
+        for parameter in self.body.parameters():  # in the order of the network, each once
+            own = depth_of.get(id(parameter), depth)
+            found[own].append(parameter)
+            depth = depth if id(parameter) in shared else own
         found[-1] = list(self.head.parameters())
         return found
 
@@ -109,8 +113,12 @@ def _random(config: Any) -> Any:
     return AutoModel.from_config(config, dtype=torch.float32)  # type: ignore[no-untyped-call]
 
 
-def check_length(body: Any, model: str, max_length: int) -> None:
-    """Raises LearnerError where a network has fewer places than texts may have tokens."""
+def check_tokens(body: Any, model: str, max_length: int) -> None:
+    """Raises LearnerError where a network has fewer places or words than texts may have tokens."""
+    words = len(load_tokenizer(model))
+    if words > body.config.vocab_size:
+        known = f"the tokenizer of {model} has {words:,} words, the network only {body.config.vocab_size:,}"
+        raise LearnerError(f"textual: {known}: they are not of one model.")
     places = getattr(body.config, "max_position_embeddings", None) or -1
     for module in body.modules():
         if isinstance(module, nn.Embedding) and module.num_embeddings == places and module.padding_idx is not None:
@@ -123,8 +131,9 @@ def check_length(body: Any, model: str, max_length: int) -> None:
 def layers_of(body: Any) -> nn.ModuleList:
     """The layers of a network, lowest first: its list of as many modules as its configuration says; none in some."""
     count = body.config.num_hidden_layers
-    found = [module for module in body.modules() if isinstance(module, nn.ModuleList) and len(module) == count]
-    return found[0] if found else nn.ModuleList()
+    lists = [module for module in body.modules() if isinstance(module, nn.ModuleList) and len(module) == count > 0]
+    found = [modules for modules in lists if any(True for _ in modules[0].children())]  # not of embeddings
+    return found[0] if len(found) == 1 else nn.ModuleList()  # XLM keeps the parts of its layers in lists of their own
 
 
 def _recomputed(layer: nn.Module, forward: Any, *arguments: Any, **options: Any) -> Any:

@@ -4,13 +4,14 @@ import logging
 from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache, partial
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from base_models.sampling import Batch, Drawn
-from base_models.textual.models import load_tokenizer, tokenizer_identity
+from base_models.textual.loading import load_tokenizer, tokenizer_identity
 from ensemble.blocks import Array, Ragged
 from ensemble.data import Dataset
 from ensemble.features import FeatureCache
@@ -47,14 +48,15 @@ class TokenSource:
         found = [array for array in self.cache.find(self.key, data.text_hashes()) if array is not None]
         cut = sum(int(array[0]) >= len(array) for array in found)
         if cut:
-            _warn_once(
-                f"{cut:,} of {len(found):,} texts have more than max_length = {self.max_length} tokens and are cut."
+            known = (
+                f"{self.model}: {cut:,} of {len(found):,} texts are longer than max_length = {self.max_length} tokens"
             )
+            _warn_once(f"{known} and are cut; a larger max_length keeps them whole.")
 
     def of(self, data: Dataset) -> "TokenExamples":
         """The texts of these rows, none of them missing."""
         self.fill(data)
-        found = [array for array in self.cache.find(self.key, data.text_hashes()) if array is not None]
+        found = cast(list[Array], self.cache.find(self.key, data.text_hashes()))
         return TokenExamples(found, load_tokenizer(self.model).pad_token_id)
 
     def _tokenise(self, texts: Sequence[str], rows: Sequence[int]) -> Ragged:

@@ -13,8 +13,8 @@ from torch.nn.functional import linear, pad
 from transformers import PreTrainedModel, initialization
 from transformers.utils.generic import ModelOutput
 
-from base_models.textual.relative_attention import LOWEST, Attention, Layer, Places, Positions
 from base_models.textual.transformer_xl_config import TransformerXLConfig, check
+from base_models.textual.transformer_xl_layers import LOWEST, Attention, Layer, Places, Positions
 from ensemble.errors import LearnerError
 
 Memory = tuple[Tensor, ...]

@@ -24,7 +24,7 @@ def read_words(path: Path) -> list[str]:
         lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise LearnerError(f"Cannot read the vocabulary {path}: {first_line(error)}.") from error
-    words = list(dict.fromkeys(line.split()[0] for line in lines if line.strip()))
+    words = list(dict.fromkeys(line for line in lines if line.split() == [line]))
     if len(words) < len(lines):
         raise LearnerError(f"{path} is no vocabulary: it must hold one word per line, each once, and no empty line.")
     return words

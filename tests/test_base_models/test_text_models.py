@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from texts import fitted, predicted, said, small
 
-from base_models.textual.models import load_body, load_tokenizer
+from base_models.textual.loading import load_body, load_tokenizer
 from base_models.textual.network import make_body
 from base_models.tiny import FAMILIES
 from ensemble.data import Dataset

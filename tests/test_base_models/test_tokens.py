@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from texts import fitted, predicted, said, small, tokens_of
 
 from base_models.textual import tokens
-from base_models.textual.models import load_tokenizer, tokenizer_identity
+from base_models.textual.loading import load_tokenizer, tokenizer_identity
 from base_models.textual.tokens import TokenExamples, TokenSource, count_texts
 from base_models.tiny import FAMILIES, make_text_encoder
 from ensemble.data import Dataset

@@ -16,7 +16,7 @@ from transformers.utils import logging
 from base_models.textual.encoder import TextEncoder
 from base_models.textual.transformer_xl import TransformerXL
 from base_models.textual.transformer_xl_config import TransformerXLConfig
-from base_models.textual.words import register
+from base_models.textual.transformer_xl_tokenizer import register
 from base_models.tiny import make_text_encoder
 from ensemble.errors import LearnerError
 

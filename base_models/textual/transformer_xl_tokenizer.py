@@ -7,7 +7,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-from sacremoses import MosesPunctNormalizer, MosesTokenizer
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedTokenizer
 
 from base_models.textual.transformer_xl import TransformerXL
@@ -46,6 +45,8 @@ class TransfoXLTokenizer(PreTrainedTokenizer):
         lower_case: bool = False,
         **others: Any,
     ) -> None:
+        from sacremoses import MosesPunctNormalizer, MosesTokenizer  # half a second that no other network needs
+
         pickled = pretrained_vocab_file or pretrained_vocab_file_torch
         if vocab_file:
             self.words = read_words(Path(vocab_file))

@@ -1,23 +1,27 @@
 """Text networks and their tokenizers by hub name or local folder, loaded without executing anybody's code."""
 
 import logging
+import math
 import os
+import time
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from base_models.weights import identity, local
+from base_models.weights import local, local_files
 from ensemble.errors import LearnerError, first_line, some
-from ensemble.files import fingerprint
+from ensemble.files import fingerprint, known_hash
 
 WEIGHTS = (".safetensors", ".bin", ".pth", ".pt", ".tar")
-_unreachable: dict[str, str] = {}
+UNREACHABLE_SECONDS = 600.0
+_unreachable: dict[str, tuple[float, str]] = {}
 
 
 def tokenizer_identity(model: str) -> list[str]:
     """What stands for a model's tokenizer in a fingerprint: the files beside its weights, or the hub name."""
-    return [name for name in identity(model) if not name.partition(":")[0].endswith(WEIGHTS)]
+    files = [path for path in local_files(model) if path.suffix not in WEIGHTS or path.name == "vocab.bin"]
+    return [f"{path.name}:{known_hash(path)}" for path in files] or [model]
 
 
 def load_tokenizer(model: str) -> Any:
@@ -91,21 +95,24 @@ def _weights(name: str, **options: Any) -> Any:
 
 
 def _attempt(model: str, load: Callable[..., Any]) -> Any:
-    """What ``load`` makes of a model; a hub that has failed is not asked again, for its client tries for long."""
-    if model in _unreachable:
-        raise LearnerError(_unreachable[model])
-    from base_models.textual.words import register
+    """What ``load`` makes of a model; a hub that has failed is left alone for a while: its client tries for long."""
+    from base_models.textual.transformer_xl_tokenizer import register
 
     register()
+    since, message = _unreachable.get(model, (-math.inf, ""))
+    if time.monotonic() - since < UNREACHABLE_SECONDS:
+        raise LearnerError(message)
     folder = local(model)
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # its retries; the end of them is said below
     try:
         return load(str(folder.resolve()) if folder.is_dir() else model, trust_remote_code=False)
+    except LearnerError:
+        raise
     except Exception as error:  # damage, refused pickles and a silent hub come as a dozen kinds
         message = (
             f"Cannot load text model {model!r}: {first_line(error)}. Give a hub name, or a local folder with "
             "config.json, tokenizer files and model.safetensors."
         )
-        if not folder.is_dir():
-            _unreachable[model] = message
+        if isinstance(error, OSError) and not folder.is_dir():
+            _unreachable[model] = (time.monotonic(), message)
         raise LearnerError(message) from error

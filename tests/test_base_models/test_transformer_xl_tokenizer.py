@@ -11,8 +11,8 @@ import pytest
 import torch
 from transformers import AutoTokenizer
 
+from base_models.textual.transformer_xl_tokenizer import TransfoXLTokenizer, register
 from base_models.textual.vocabulary import unpickled_words
-from base_models.textual.words import TransfoXLTokenizer, register
 from ensemble.errors import LearnerError
 
 REFERENCE = json.loads(
