@@ -106,8 +106,8 @@ def _attempt(model: str, load: Callable[..., Any]) -> Any:
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # its retries; the end of them is said below
     try:
         return load(str(folder.resolve()) if folder.is_dir() else model, trust_remote_code=False)
-    except LearnerError:
-        raise
+    except LearnerError as error:
+        raise LearnerError(f"Cannot load text model {model!r}: {error}") from error
     except Exception as error:  # damage, refused pickles and a silent hub come as a dozen kinds
         message = (
             f"Cannot load text model {model!r}: {first_line(error)}. Give a hub name, or a local folder with "

@@ -24,7 +24,7 @@ from networks import (
 )
 from torch.nn import functional as F
 
-from base_models.microbatches import MicroBatches
+from base_models.microbatches import MicroBatches, situation_of
 from ensemble.errors import LearnerError
 
 ROWS = {"batch": 16, "optimizer": "sgd", "validation": 0.25}
@@ -123,6 +123,15 @@ def test_the_size_that_was_found_is_of_one_batch_and_network_only(tmp_path: Path
 
 class Larger(Net):
     """A network of its own name."""
+
+
+def test_what_fits_depends_on_what_is_trained_and_what_is_recomputed() -> None:
+    frozen, recomputed, row = Net("layer"), Net("layer"), {"vectors": torch.zeros(1, 6)}
+    frozen.body.requires_grad_(False)
+    recomputed.recompute = True  # type: ignore[assignment]
+    found = {situation_of(network, row, quick()) for network in (Net("layer"), frozen, recomputed)}
+    longer = situation_of(Net("layer"), {"vectors": torch.zeros(1, 7)}, quick())
+    assert len({*found, longer}) == 4
 
 
 def test_a_training_that_had_room_writes_nothing_about_the_machine(tmp_path: Path) -> None:

@@ -127,6 +127,22 @@ def test_sorting_by_length_draws_the_same_rows_and_never_pads_more(rows: list[in
         assert padded(batches) <= padded(epoch(sampler(rows, batch), number))
 
 
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_over_some_epochs_every_row_is_drawn_whatever_its_length(size: int) -> None:
+    rows, labels = np.arange(31), np.zeros(31, dtype=np.int64)
+    seen: set[int] = set()
+    for rank in range(size):
+        drawing = EpochSampler(rows, labels, 4 * size, 0, rank_and_size=(rank, size), lengths=rows)
+        seen |= {row for number in range(40) for drawn in epoch(drawing, number) for _, _, row in drawn}
+    assert seen == set(rows.tolist())
+
+
+def test_the_last_batch_holds_rows_of_any_length() -> None:
+    drawing = sampler(list(range(300)), 16, lengths=np.arange(300))
+    last = {frozenset(row for _, _, row in epoch(drawing, number)[-1]) for number in range(5)}
+    assert len(last) == 5
+
+
 @given(rows=row_lists, batch=st.integers(1, 70), resample=st.floats(0.01, 5))
 def test_a_resampled_epoch_has_so_many_times_the_rows(rows: list[int], batch: int, resample: float) -> None:
     drawing = sampler(rows, batch, 0, resample)

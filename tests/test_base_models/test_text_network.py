@@ -1,5 +1,6 @@
 """Networks of every family: padding never leaks, layers are frozen and slowed as asked, and all that trains learns."""
 
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -12,6 +13,7 @@ from texts import FULL, LINEAR, logits_of, network_of, tokens_of
 from base_models.optimization import make_optimizer
 from base_models.textual.finetuned import TextualTraining
 from base_models.textual.head import HeadShape
+from base_models.textual.loading import load_config
 from base_models.textual.network import UNUSED, TextClassifier, layers_of
 from base_models.textual.pooling import Pooling
 from base_models.tiny import FAMILIES
@@ -97,6 +99,37 @@ def test_the_head_is_drawn_from_the_seed_and_from_nothing_else(encoders: dict[st
     weights = [TextClassifier(body, 3, FULL, seed).head.classes.weight for seed in (0, 0, 1)]
     assert torch.get_rng_state().equal(state)
     assert weights[0].equal(weights[1]) and not weights[0].equal(weights[2])
+
+
+def test_layers_are_blocks_and_never_tables_of_embeddings_or_parts_of_blocks(encoders: dict[str, str]) -> None:
+    from transformers import XLMConfig, XLMModel
+
+    network = network_of(encoders["transformer_xl"], LINEAR, LAYERS)
+    assert len(network.body.word_emb.emb_layers) == LAYERS, "as many tables as layers"
+    assert layers_of(network.body) is network.body.layers
+    parts = XLMModel(XLMConfig(vocab_size=30, emb_dim=8, n_layers=2, n_heads=2))
+    assert not len(layers_of(parts))
+    with pytest.raises(LearnerError, match="leave out frozen_layers, layer_decay and recompute"):
+        TextClassifier(parts, 3, LINEAR, 0, decay=0.5)
+
+
+def test_biases_that_layers_share_do_not_make_the_embeddings_a_layer(encoders: dict[str, str], tmp_path: Path) -> None:
+    config = load_config(encoders["transformer_xl"])
+    config.untie_r = False
+    config.save_pretrained(tmp_path)
+    network = network_of(str(tmp_path), LINEAR, frozen=0)
+    assert {name for name, one in network.body.named_parameters() if not one.requires_grad} == {
+        name for name, _ in network.body.named_parameters() if name.startswith("word_emb.")
+    }
+
+
+@pytest.mark.parametrize("pooling", POOLINGS)
+def test_half_precision_changes_little(encoders: dict[str, str], pooling: Pooling) -> None:
+    network, batch = network_of(encoders["bert"], FULL, 2, pooling), tokens_of([3, 9, 5]).batch(range(3))
+    full = network.eval()(**batch)
+    with torch.autocast("cpu", torch.bfloat16):
+        half = network(**batch)
+    torch.testing.assert_close(half.float(), full, atol=0.05, rtol=0.05)
 
 
 @pytest.mark.parametrize("frozen", [None, 0, 2, LAYERS])

@@ -15,9 +15,11 @@ from texts import fitted, predicted, said, small
 from world import SENTIMENT
 
 from base_models.textual.finetuned import Textual
+from base_models.textual.network import POOLINGS
 from base_models.tiny import FAMILIES
 from ensemble.adapters.tables import strings
 from ensemble.data import Dataset
+from ensemble.errors import LearnerError
 from ensemble.features import FeatureCache
 from ensemble.learner import Workspace
 
@@ -175,3 +177,41 @@ def test_preparing_reads_no_label_and_fills_the_cache_that_fitting_uses(
     with one_core():
         predicted(fitted(learner, POSTS), POSTS)
     assert blocks and sorted(tmp_path.rglob("*.npy")) == blocks
+
+
+def test_the_pooling_used_is_recorded_and_stays_with_what_was_saved(
+    encoders: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = said(["great monday", "coffee", "hate"] * 3)
+    learner = fitted(small(encoders["bert"]), data)
+    assert learner.facts()["pooling"] == "first"
+    learner.save(tmp_path)
+    monkeypatch.setitem(POOLINGS, "bert", "max")
+    loaded = small(encoders["bert"])
+    loaded.load(tmp_path)
+    assert (predicted(loaded, data) == predicted(learner, data)).all()
+
+
+def test_a_second_fit_counts_its_own_texts(encoders: dict[str, str]) -> None:
+    learner, data = small(encoders["bert"]), said(["great monday", "coffee", "hate"] * 3)
+    for _ in range(2):
+        predicted(fitted(learner, data), data)
+    assert learner.facts()["predicted_texts"]["rows"] == len(data)
+
+
+def test_texts_that_are_cut_are_said_once_with_the_remedy(
+    encoders: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    data = said(["great monday " * 20, "coffee", "hate"])
+    for _ in range(2):
+        small(encoders["bert"], max_length=7).prepare(data, FeatureCache())
+    (line,) = caplog.messages
+    assert "1 of 3 texts are longer than max_length = 7 tokens" in line and "a larger max_length keeps them" in line
+
+
+def test_a_tokenizer_with_more_words_than_the_network_is_refused(encoders: dict[str, str], tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(encoders["bert"], tmp_path / "model"))
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "vocab_size": 5}))
+    with pytest.raises(LearnerError, match=r"has \d+ words, the network only 5: they are not of one model"):
+        fitted(small(str(folder), pretrained=False), said(["great monday", "coffee", "hate"]))

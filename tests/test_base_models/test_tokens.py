@@ -104,6 +104,9 @@ def test_weights_are_not_of_the_tokenizer_and_its_files_are(tmp_path: Path) -> N
     assert tokenizer_identity(str(tmp_path / "other")) == before
     make_text_encoder(tmp_path / "third", ["tuesday coffee"])
     assert tokenizer_identity(str(tmp_path / "third")) != before
+    (folder / "vocab.bin").write_bytes(b"the words of a Transformer-XL")
+    assert tokenizer_identity(str(folder)) != before
+    assert tokenizer_identity("someone/model.bin") == ["someone/model.bin"]
 
 
 def test_tokens_that_are_kept_are_those_that_were_made(words: Words, tmp_path: Path) -> None:
