@@ -30,6 +30,8 @@ def local_files(model: str) -> list[Path]:
 
     Raises LearnerError for a path that is not there, so that it is not taken for a hub name.
     """
+    if not model.strip():
+        raise LearnerError("A model is named by nothing; give a hub name or a local folder.")
     folder = local(model)
     if folder.is_dir():
         return sorted(path for path in folder.iterdir() if path.suffix in DECISIVE)

@@ -4,6 +4,7 @@ import logging
 import math
 import os
 import time
+import warnings
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -91,6 +92,7 @@ def _weights(name: str, **options: Any) -> Any:
     except OSError as error:
         if "safetensors" not in str(error):
             raise
+    with warnings.catch_warnings(action="ignore"):  # of what is not read, for example
         return AutoModel.from_pretrained(name, use_safetensors=False, weights_only=True, **options)
 
 
@@ -110,9 +112,21 @@ def _attempt(model: str, load: Callable[..., Any]) -> Any:
         raise LearnerError(f"Cannot load text model {model!r}: {error}") from error
     except Exception as error:  # damage, refused pickles and a silent hub come as a dozen kinds
         message = (
-            f"Cannot load text model {model!r}: {first_line(error)}. Give a hub name, or a local folder with "
+            f"Cannot load text model {model!r}: {_reason(error, folder)}. Give a hub name, or a local folder with "
             "config.json, tokenizer files and model.safetensors."
         )
         if isinstance(error, OSError) and not folder.is_dir():
             _unreachable[model] = (time.monotonic(), message)
         raise LearnerError(message) from error
+
+
+def _reason(error: Exception, folder: Path) -> str:
+    """What is wrong, where the libraries' own first line misleads."""
+    said = str(error)
+    if folder.is_dir() and not (folder / "config.json").exists():
+        return "there is no config.json in that folder"
+    if "Weights only load failed" in said:
+        return "its old file of weights holds more than tensors, and nothing else is unpickled"
+    if "deserializing header" in said:
+        return f"its .safetensors file is damaged ({first_line(error)})"
+    return first_line(error)

@@ -125,7 +125,8 @@ def check_tokens(body: Any, model: str, max_length: int) -> None:
             places -= module.padding_idx + 1  # RoBERTa's first places are of padding
             break
     if 0 < places < max_length:
-        raise LearnerError(f"textual: {model} reads {places} tokens at most; max_length = {max_length} is too long.")
+        said = f"{model} reads {places} tokens at most; max_length = {max_length} is too long"
+        raise LearnerError(f"textual: {said}: set max_length = {places}, or less.")
 
 
 def layers_of(body: Any) -> nn.ModuleList:

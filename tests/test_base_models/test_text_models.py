@@ -112,7 +112,7 @@ def test_a_pickle_that_would_run_a_command_is_refused_and_runs_nothing(folder: P
     harm = folder.parent / "harm"
     payload = Payload(f"touch {harm}")
     as_pickle(folder, {**weights(folder), "more": payload} if beside else payload)
-    refused("Cannot load text model", folder)
+    refused("its old file of weights holds more than tensors, and nothing else is unpickled", folder)
     assert not harm.exists()
     torch.load(folder / "pytorch_model.bin", weights_only=False)
     assert harm.exists(), "the file was harmless"
@@ -170,6 +170,20 @@ def test_a_folder_without_a_tokenizer_is_refused(encoders: dict[str, str], famil
     refused(r"^Cannot load text model .*vocabulary", tmp_path, load_tokenizer)
 
 
+@pytest.mark.parametrize("family", ["bert", "transformer_xl"])
+def test_a_vocabulary_without_words_is_refused(encoders: dict[str, str], family: str, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(encoders[family], tmp_path / "model"))
+    (folder / "tokenizer.json").unlink(missing_ok=True)
+    (folder / "vocab.txt").write_text("")
+    refused("vocabulary", folder, load_tokenizer)
+
+
+def test_an_empty_folder_and_an_empty_name_are_refused(tmp_path: Path) -> None:
+    refused("there is no config.json in that folder", tmp_path, load_tokenizer)
+    with pytest.raises(LearnerError, match="named by nothing"):
+        small("").sources()
+
+
 def test_a_folder_that_is_not_there_is_not_taken_for_a_hub_name(tmp_path: Path) -> None:
     for path in (str(tmp_path / "nothing"), "./nothing"):
         for use in (lambda one: one.sources(), lambda one: one.fit(POSTS, POSTS.tasks[0], 0)):
@@ -189,7 +203,9 @@ def longest(folder: Path, model_type: str = "bert") -> None:
 def test_longer_texts_than_the_network_has_places_for_are_refused(folder: Path, kind: str, places: int) -> None:
     longest(folder, kind)
     data: Dataset = said(["great monday " * 40, "coffee", "hate"])
-    with pytest.raises(LearnerError, match=rf"model reads {places} tokens at most; max_length = {places + 1} is too"):
+    with pytest.raises(
+        LearnerError, match=rf"model reads {places} tokens at most; max_length = {places + 1} is too long: set"
+    ):
         fitted(small(str(folder), max_length=places + 1, pretrained=False), data)
     learner = fitted(small(str(folder), max_length=places, pretrained=False), data)
     assert np.isfinite(predicted(learner, data)).all() and learner.facts()["fit_texts"]["cut"] == 1
