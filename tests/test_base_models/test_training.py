@@ -193,7 +193,7 @@ def test_a_training_that_is_over_leaves_no_workers_behind() -> None:
 @pytest.mark.parametrize(
     ("changed", "reason"),
     [
-        ({"patience": 3}, "patience needs rows to look at: set validation = 0.1, or stop_on = 'training_loss'"),
+        ({"patience": 3}, "patience needs rows to look at: set validation, or stop_on = 'training_loss'"),
         ({"patience": 3, "stop_on": "loss"}, "patience needs rows to look at"),
         ({"loss": "focal", "label_smoothing": 0.1}, "label_smoothing is of loss = 'cross_entropy'"),
         ({"epochs": 5, "warmup": 5.0}, r"warmup \(5.0 epochs\) must end before training does \(5 epochs\)"),
