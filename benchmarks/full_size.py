@@ -5,6 +5,7 @@ import resource
 import sys
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -38,14 +39,15 @@ FULL_SIZE: dict[str, dict[str, Any]] = {  # config.json as published, as far as 
 
 def print_full_size(case: Case, names: list[str]) -> None:
     """One network after the other, each in a process of its own: a process's peak memory never falls."""
-    print(
-        f"\nAt full size, random weights, batch {case.how.batch}, {len(case.batches())} steps; the same tokens for all"
-    )
-    print(f"{'':20}{'millions of parameters':>18}{'tokens per second':>24}{'peak GiB':>24}")
+    print(f"\nRandom weights, batch {case.how.batch}, {len(case.batches())} steps, the same tokens for all networks")
+    print(f"{'':20}{'million weights':>18}{'tokens per second':>24}{'peak GiB':>24}")
     print(f"{'':20}{'body':>9}{'all':>9}{'training':>12}{'predicting':>12}{'training':>12}{'predicting':>12}")
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), max_tasks_per_child=1) as process:
-        for line in process.map(partial(measure_full_size, case), names):
-            print(line, flush=True)
+    for name in names:
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+            try:
+                print(process.submit(measure_full_size, case, name).result(), flush=True)
+            except BrokenProcessPool:
+                print(f"{name:20} its process was ended from outside, as systems do when memory runs out")
 
 
 def measure_full_size(case: Case, name: str) -> str:
