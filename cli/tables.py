@@ -75,13 +75,13 @@ def interval(scored: Mapping[str, Any] | None, sign: str = "") -> str:
     """``.599 [.580, .617]``"""
     if not scored or scored.get("value") is None:
         return "-"
-    value = _short(scored["value"], sign)
+    value = short(scored["value"], sign)
     if scored.get("low") is None:
         return value
-    return f"{value} [{_short(scored['low'], sign)}, {_short(scored['high'], sign)}]"
+    return f"{value} [{short(scored['low'], sign)}, {short(scored['high'], sign)}]"
 
 
-def _short(value: float, sign: str = "") -> str:
+def short(value: float, sign: str = "") -> str:
     """Three decimals without a leading zero."""
     return f"{value:{sign}.3f}".replace("0.", ".", 1) if abs(value) < 1 else f"{value:{sign}.3f}"
 
@@ -93,7 +93,7 @@ def card_row(card: Mapping[str, Any]) -> list[str]:
     if not card.get("rows"):
         return ["no labels"] + [""] * (len(CARD_COLUMNS) - 1)
     metrics, folds = card["metrics"], card.get("folds")
-    over = f"{_short(folds['mean'])} ±{_short(folds['std'])}" if folds and folds["mean"] is not None else ""
+    over = f"{short(folds['mean'])} ±{short(folds['std'])}" if folds and folds["mean"] is not None else ""
     others = [
         interval({"value": metrics[name]["value"]}) for name in ("accuracy", "weighted_f1", "roc_auc", "log_loss")
     ]
@@ -119,64 +119,6 @@ def print_trained(result: Mapping[str, Any]) -> None:
 def print_imported(result: Mapping[str, Any]) -> None:
     title = f"{result['task']}: imported, {result['oof']['rows']:,} rows, folds: {result['folds']}"
     table(title, ["base learner", *CARD_COLUMNS], [[result["learner"], *card_row(result["oof"])]])
-
-
-def print_stacks(result: Mapping[str, Any]) -> None:
-    for report in result["tasks"]:
-        _print_stack(report, result["folds"])
-    if result["subtasks"]:
-        models = dict.fromkeys(model for scores in result["subtasks"].values() for model in scores)
-        columns = [f"{name} [95 %]" for name in result["subtasks"]]
-        rows = [[model, *(interval(scores.get(model)) for scores in result["subtasks"].values())] for model in models]
-        table(f"subtasks, out of fold on {result['rows']:,} rows, {result['folds']} folds", ["", *columns], rows)
-    if len(result["columns"]) > len(result["subtasks"]):
-        rows = [
-            [name, interval(entry["plain mean"]), interval(entry["stack"])] for name, entry in result["columns"].items()
-        ]
-        table("column by column", ["", "plain mean [95 %]", "stack [95 %]"], rows)
-
-
-def _print_stack(report: Mapping[str, Any], folds: int) -> None:
-    mark = {name: " *" for name in report["unknown_folds"]}
-    rows = [[name + mark.get(name, ""), *card_row(card)] for name, card in report["learners"].items()]
-    rows += [[f"  {_spoken(name)}", *card_row(card)] for name, card in report["candidates"].items()]
-    rows += [["stack", *card_row(report["stack"])]]
-    title = f"{report['task']}: out-of-fold {report['metric']} on {report['stack']['rows']:,} rows, {folds} folds"
-    table(title, ["learner / candidate", *CARD_COLUMNS], rows)
-    classes = report["stack"]["classes"].items()
-    rows = [[name, *map(_short, (c["precision"], c["recall"], c["f1"])), f"{c['support']:,}"] for name, c in classes]
-    table("the stack, class by class", [report["task"], "precision", "recall", "F1", "rows"], rows)
-    against = ", ".join(f"{interval(value, '+')} against the {name}" for name, value in report["against"].items())
-    line(f"The stack chooses its candidate for each fold on the other folds: {against}.")
-    line(f"The test rows get {_spoken(report['chosen'])}. Hard votes tied in {report['hard_vote_ties']:,} rows.")
-    if report["unknown_folds"]:
-        line("* imported with unknown folds: its score, and any stack with it, may be optimistic.")
-    if "test" in report:
-        _print_test_part(report["task"], report["test"])
-    line("")
-
-
-def _print_test_part(task: str, part: Mapping[str, Any]) -> None:
-    rows = [[name, *card_row(card)] for name, card in part["cards"].items()]
-    if part["copies_in_training"]:
-        rows.append(["stack, without copies", *card_row(part["stack_without_copies"])])
-    title = f"{task}: the labelled test part, {part['cards']['stack']['rows']:,} rows that no fold held"
-    table(title, ["", *CARD_COLUMNS], rows)
-    if part["copies_in_training"]:
-        line(f"{part['copies_in_training']:,} of these rows have a copy among the training rows.")
-
-
-def _spoken(name: str) -> str:
-    return "soft vote (plain mean)" if name == "soft_vote" else name.replace("_", " ")
-
-
-def print_submission(result: Mapping[str, Any]) -> None:
-    line(f"Wrote {result['file']}: {result['rows']:,} rows in the {result['format']} format, linted.")
-    for pair, rule in result["rules"].items():
-        line(f"{pair} agree by the rule: {rule}.")
-    rows = [[name, scored["metric"], interval(scored)] for name, scored in result["oof"].items()]
-    title = f"what labels made this way score out of fold ({result['oof_rows']:,} rows, {result['folds']} folds)"
-    table(title, ["", "metric", "score [95 %]"], rows)
 
 
 def print_status(result: Mapping[str, Any]) -> None:

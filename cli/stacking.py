@@ -1,0 +1,59 @@
+"""The subcommands on finished base learners: stack, submit. Heavy modules are imported late, inside."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.app import DEFAULT, AsJson, ConfigPath, Overrides, Quiet, TaskNames, app, show
+
+
+@app.command()
+def stack(
+    config: ConfigPath = DEFAULT,
+    set: Overrides = [],
+    task: TaskNames = [],
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Stack the finished base learners, task by task, on the folds they were trained on.
+
+    \b
+    ensemble stack
+    ensemble stack --task sentiment --json
+    """
+    from cli.session import Session
+    from cli.stack_tables import print_stacks
+    from meta.summary import stack_tasks
+
+    session = Session(config, set, quiet)
+    settings = session.config.stack
+    run = session.run
+    found = stack_tasks(run, run.some_tasks(task), settings.estimators, settings.learners, session.track)
+    show(found, print_stacks, as_json)
+
+
+@app.command()
+def submit(
+    format: Annotated[str | None, typer.Option("-F", "--format", help="Default: submit.format.")] = None,
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="Default: <run>/submission/<its usual name>.")] = None,
+    config: ConfigPath = DEFAULT,
+    set: Overrides = [],
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write the competition file from the finished stacks, linted, with the score its labels have out of fold.
+
+    \b
+    ensemble submit
+    ensemble submit --format csv --out mine.csv
+    """
+    out = out.resolve() if out else None
+    from cli.session import Session
+    from cli.stack_tables import print_submission
+    from meta.decisions import hand_in
+
+    session = Session(config, set, quiet)
+    settings = session.config.stack
+    form = format or session.config.submit.format
+    show(hand_in(session.run, form, out, settings.estimators, settings.learners), print_submission, as_json)

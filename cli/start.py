@@ -1,0 +1,74 @@
+"""The subcommands before training: demo, init, data, learners. Heavy modules are imported late, inside."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.app import DEFAULT, AsJson, ConfigPath, Overrides, Quiet, app, show
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Argument(help="Where to draw the memes and run; must be new or empty.")] = Path(
+        "artifacts/demo"
+    ),
+    posts: Annotated[int, typer.Option(min=60, help="How many memes to draw.")] = 400,
+) -> None:
+    """Draw a few hundred small memes and run every command on them, offline, in about two minutes.
+
+    \b
+    ensemble demo
+    ensemble demo /tmp/demo --posts 200
+    """
+    from cli.demo import run_demo
+
+    run_demo(folder, posts)
+
+
+@app.command()
+def init(
+    preset: Annotated[str, typer.Argument(help="memotion, memotion2020, mvsa, hateful-memes or csv.")],
+    root: Annotated[Path, typer.Option(help="The dataset's folder.")],
+    out: Annotated[Path, typer.Option(help="The file to write.")] = DEFAULT,
+) -> None:
+    """Write a commented ensemble.toml for a dataset.
+
+    \b
+    ensemble init mvsa --root ~/data/mvsa
+    ensemble init csv --root . --out runs/mine.toml
+    """
+    from cli.recipe import write_recipe
+
+    print(f"Wrote {write_recipe(preset, root, out)}. Next: edit it if you like, then `ensemble data`.")
+
+
+@app.command()
+def data(config: ConfigPath = DEFAULT, set: Overrides = [], quiet: Quiet = False, as_json: AsJson = False) -> None:
+    """Audit the dataset: rows, classes, missing and unreadable media, duplicates, train/test overlap.
+
+    \b
+    ensemble data
+    ensemble data --json > audit.json
+    """
+    from cli.session import Session
+    from cli.tables import print_audit
+    from ensemble.audit import audit
+
+    session = Session(config, set, quiet)
+    found = audit(session.data, session.seen)
+    show(found, print_audit, as_json)
+
+
+@app.command()
+def learners(as_json: AsJson = False) -> None:
+    """The base learners, their parameters and defaults.
+
+    \b
+    ensemble learners
+    """
+    from base_models import LEARNERS
+    from cli.tables import print_learners
+    from ensemble.learner import describe_learners
+
+    show(describe_learners(LEARNERS), print_learners, as_json)

@@ -1,0 +1,89 @@
+"""The subcommands that make base probabilities: train-base, import, status. Heavy modules are imported inside."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.app import DEFAULT, AsJson, ConfigPath, Overrides, Quiet, TaskNames, app, show
+
+
+@app.command()
+def train_base(
+    config: ConfigPath = DEFAULT,
+    set: Overrides = [],
+    learner: Annotated[list[str], typer.Option("-l", "--learner", help="Only this base learner; repeatable.")] = [],
+    task: TaskNames = [],
+    fold: Annotated[list[int], typer.Option("-f", "--fold", help="Only this fold; repeatable.")] = [],
+    keep_models: Annotated[str, typer.Option(help="best: keep trained weights; none: probabilities only.")] = "",
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Train base learners fold by fold and keep their out-of-fold probabilities.
+
+    Finished jobs are never done again; after Ctrl-C or a crash the same command continues.
+
+    \b
+    ensemble train-base
+    ensemble train-base --learner tfidf --task sentiment --fold 0
+    ensemble train-base --set base.image.params.views=1 --keep-models none
+    torchrun --nproc-per-node 2 -m cli.main train-base      (two GPUs on each training)
+    """
+    from cli.session import Session
+    from cli.tables import print_trained
+    from ensemble.jobs import list_work, train
+    from ensemble.status import finished
+
+    kept = [f"run.keep_models={keep_models}"] if keep_models else []
+    session = Session(config, [*set, *kept], quiet)
+    run = session.run
+    specs, tasks = run.some_specs(learner), run.some_tasks(task)
+    session.record()
+    failures = train(run, list_work(run, specs, tasks, fold), session.track)
+    if run.peers.follows:
+        return
+    failed = [{"job": str(failure.job), "reason": failure.reason} for failure in failures]
+    show({"learners": finished(run, specs, tasks), "failures": failed}, print_trained, as_json)
+    if failures:
+        raise typer.Exit(2)
+
+
+@app.command("import")
+def import_(
+    name: Annotated[str, typer.Argument(help="The name it gets among the base learners.")],
+    oof: Annotated[Path, typer.Option(help="Out-of-fold probabilities: Parquet or CSV with id and class columns.")],
+    test: Annotated[Path | None, typer.Option(help="Probabilities of the rows outside the folds.")] = None,
+    task: Annotated[str | None, typer.Option("-t", "--task", help="Needed where the data has several tasks.")] = None,
+    unknown_folds: Annotated[bool, typer.Option(help="Accept OOF whose folds cannot be checked, and mark it.")] = False,
+    config: ConfigPath = DEFAULT,
+    set: Overrides = [],
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Bring in probabilities made elsewhere as one more base learner.
+
+    \b
+    ensemble import autogluon --oof oof.csv --test test.csv --task sentiment
+    """
+    oof, test = oof.resolve(), test.resolve() if test else None
+    from cli.session import Session
+    from cli.tables import print_imported
+    from ensemble.importing import import_predictions
+
+    session = Session(config, set, quiet)
+    record = import_predictions(session.run, name, session.run.only_task(task), oof, test, unknown_folds)
+    show(record, print_imported, as_json)
+
+
+@app.command()
+def status(config: ConfigPath = DEFAULT, set: Overrides = [], quiet: Quiet = False, as_json: AsJson = False) -> None:
+    """Which jobs are done, missing, stale or failed, and why.
+
+    \b
+    ensemble status
+    """
+    from cli.session import Session
+    from cli.tables import print_status
+    from ensemble.status import status as find_status
+
+    show(find_status(Session(config, set, quiet).run), print_status, as_json)
