@@ -22,7 +22,7 @@ class Weighted(SoftVote):
 
 class Simplex(Weighted):
     """Weights of the greatest likelihood, by expectation maximisation: every round keeps them on the simplex and lowers
-    the log-loss, which is convex in them (Jacobs et al. 1991, the mixture's weights alone)."""
+    the log-loss, which is convex in them (Jacobs et al. 1991, the mixture's weights alone), to within 1e-4 nats."""
 
     def fit(self, features: Floats, labels: Codes) -> "Simplex":
         self.classes_ = np.arange(self.classes)
