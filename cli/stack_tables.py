@@ -73,3 +73,15 @@ def print_submission(result: Mapping[str, Any]) -> None:
     rows = [[name, scored["metric"], interval(scored)] for name, scored in result["oof"].items()]
     title = f"what labels made this way score out of fold ({result['oof_rows']:,} rows, {result['folds']} folds)"
     table(title, ["", "metric", "score [95 %]"], rows)
+
+
+def print_report(result: Mapping[str, Any]) -> None:
+    for name, scored in result["scores"].items():
+        against = ", ".join(
+            f"{interval(gain, '+')} against {model}" for model, gain in scored.items() if model != "score"
+        )
+        line(f"{name}: {interval(scored['score'])} on {result['rows']:,} rows, {result['folds']} folds; {against}.")
+    for task, learners in result["leaks"].items():
+        for learner, signs in learners.items():
+            line(f"! {task}, {learner}: {' '.join(signs)}")
+    line(f"Wrote {result['page']} ({result['bytes'] / 1e6:.1f} MB) and {result['json']}.")

@@ -19,6 +19,7 @@ from meta.votes import by_learner, count_ties
 
 Floats = npt.NDArray[np.float64]
 
+PLAIN = "plain mean"
 WORSE = 0.02  # nats of log-loss above the plain mean's that are worth a warning
 
 
@@ -67,9 +68,6 @@ def account(
     if (outside.labels(task) >= 0).any():  # the labelled test part: looked at only here, after the choice
         report["test"] = _test_part(table, test, inside, outside)
     return report
-
-
-PLAIN = "plain mean"
 
 
 def rivals_of(table: MetaTable, doubtful: Sequence[str] = ()) -> dict[str, Predictions]:

@@ -46,9 +46,7 @@ def nest(
     folds = [int(fold) for fold in np.unique(table.fold)]
     shape = (len(table.ids), table.classes)
     found = [Nested(np.zeros(shape), {fold: np.zeros(shape) for fold in folds}) for _ in options]
-    lefts: list[Left] = [(fold,) for fold in folds]
-    if len(folds) > 2:
-        lefts += list(combinations(folds, 2))
+    lefts: list[Left] = [*((fold,) for fold in folds), *combinations(folds, 2)]
     work = [(left, position) for left in lefts for position in range(len(options))]
 
     def predict(left: Left, position: int) -> tuple[Left, int, Floats]:
