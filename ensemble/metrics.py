@@ -1,6 +1,6 @@
 """Scores by name, and how sure they are: every metric takes a batch of row weights, so a bootstrap is one product."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -182,15 +182,16 @@ def bootstrap(metric: Metric, labels: Codes, values: Probabilities, groups: Code
 
     Equal groups and seeds draw equally, so scores of two models, or of two tasks on the same rows, are paired.
     """
-    _, local = np.unique(groups, return_inverse=True)
-    count = int(local.max()) + 1
     known = labels >= 0
-    labels, values, local = labels[known], values[known], local[known]
-    draws = []
-    for chunk in range(DRAWS // CHUNK):
-        of_group = _drawn(count, seed, chunk)
-        draws.append(metric.score(labels, values, of_group[:, local].astype(np.float64)))
-    return np.concatenate(draws)
+    drawn = resamples(groups, known, DRAWS, seed)
+    return np.concatenate([metric.score(labels[known], values[known], weights) for weights in drawn])
+
+
+def resamples(groups: Codes, known: npt.NDArray[np.bool_], draws: int, seed: int = 0) -> Iterator[Weights]:
+    """(CHUNK, known rows) at a time, ``draws`` in all: how often each known row is drawn with its group."""
+    _, local = np.unique(groups, return_inverse=True)
+    for chunk in range(draws // CHUNK):
+        yield _drawn(int(local.max()) + 1, seed, chunk)[:, local[known]].astype(np.float64)
 
 
 @lru_cache(maxsize=DRAWS // CHUNK)

@@ -127,6 +127,10 @@ def test_wrong_settings(ensemble: Ensemble, config: Path, override: str, words: 
         (("submit",), ("not finished", "ensemble")),
         (("import", "x", "--oof", "none.parquet", "--task", "sentiment"), ("No such file", "none.parquet")),
         (("import", "x", "--oof", "none.parquet"), ("--task must name one of",)),
+        (
+            ("import", "x", "--oof", "oof.csv", "--task", "sentiment", "--modality", "sound"),
+            ("Unknown modality 'sound'", "both, image, text"),
+        ),
         (("init", "memotoin", "--root", "."), ("memotoin", "Did you mean 'memotion'")),
         (("init", "memotion", "--root", "nowhere"), ("nowhere", "not a folder")),
         (("init", "memotion", "--root", "."), ("already there",)),
