@@ -93,7 +93,7 @@ class Column(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return features[:, self.learner * CLASSES : (self.learner + 1) * CLASSES]
 
     def predict(self, features: Floats) -> Codes:
-        return self.predict_proba(features).argmax(axis=1)
+        return np.asarray(self.predict_proba(features).argmax(axis=1), dtype=np.int64)
 
 
 def beside_scikit_learn(rows: int, learners: int, rounds: int) -> None:

@@ -17,7 +17,7 @@ from meta.table import StackSettings
 def write_report(
     run: Run, settings: StackSettings, seen: Scan, out: Path | None = None, track: Track = silent
 ) -> dict[str, Any]:
-    """Write the page and its JSON twin, and return where they are, with the headline. ``seen`` is the dataset's scan."""
+    """Write the page and its JSON twin; return where they are and the headline. ``seen`` is the dataset's scan."""
     facts = gather(run, settings, audit(run.data, seen), track)
     page = out or run.store.report
     twin = page.with_suffix(".json")
