@@ -1,4 +1,4 @@
-"""What `ensemble stack` and `ensemble submit` print."""
+"""What `ensemble stack`, `ensemble submit` and `ensemble predict` print."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -62,3 +62,12 @@ def print_submission(result: Mapping[str, Any]) -> None:
     rows = [[name, scored["metric"], interval(scored)] for name, scored in result["oof"].items()]
     title = f"what labels made this way score out of fold ({result['oof_rows']:,} rows, {result['folds']} folds)"
     table(title, ["", "metric", "score [95 %]"], rows)
+
+
+def print_predictions(result: Mapping[str, Any]) -> None:
+    line(f"Wrote {result['file']}: {result['posts']:,} posts.")
+    rows = [
+        [task, "   ".join(f"{name}: {count:,}" for name, count in counts.items())]
+        for task, counts in result["labels"].items()
+    ]
+    table("how many posts have which label", ["task", ""], rows)

@@ -1,6 +1,6 @@
 """What meta-estimators see: the learners' probabilities side by side, joined by id, on the folds of the run."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,7 +89,6 @@ def made_of(
     run: Run, task: Task, records: dict[str, dict[str, Any]], estimators: Sequence[str], seed: int
 ) -> dict[str, Any]:
     """What a stack depends on: the learners' files, the candidates, the metric."""
-    inputs = {f"learner.{name}": [fingerprint(r["files"]), r["folds"]] for name, r in records.items()}
     return {
         "format": FORMAT,
         **run.identity,
@@ -98,5 +97,10 @@ def made_of(
         "metric": task.metric,
         "estimators": list(estimators),
         "seed": seed,
-        **inputs,
+        **inputs_of(records),
     }
+
+
+def inputs_of(records: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The part of it that is of the learners: which files, and whose folds."""
+    return {f"learner.{name}": [fingerprint(record["files"]), record["folds"]] for name, record in records.items()}
