@@ -80,8 +80,9 @@ def predict(
     image_column: Annotated[str, _column("image")] = "",
     quiet: Quiet = False,
 ) -> None:
-    """Label new posts with a finished run: probabilities, labels, and how much of each decision each learner carries.
+    """Label new posts with a finished run.
 
+    Each gets labels, probabilities, and how much of each decision each learner carries.
     POSTS needs a text column, an image column, or both; either may be empty in a row. Without ids, rows are numbered.
     CSV has the columns id, TASK (the label), TASK:CLASS (probabilities), TASK|LEARNER (shares; below 0: against it).
 

@@ -103,4 +103,4 @@ def shares(predict: Predict, features: Floats, usual: Floats, learners: int) -> 
         silenced[:, columns] = usual[columns]
         falls[:, learner] = values[rows, labels] - predict(silenced)[0][rows, labels]
     total = np.abs(falls).sum(axis=1, keepdims=True)
-    return np.divide(falls, total, out=np.zeros_like(falls), where=total > STILL)
+    return np.asarray(np.divide(falls, total, out=np.zeros_like(falls), where=total > STILL))
