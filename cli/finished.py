@@ -36,7 +36,7 @@ def predict_posts(
     render = format_named(form)
     posts = read_posts(table, record.tasks, images, named, record.columns)
     run = record.open(LEARNERS, track)
-    stacks = [make_ready(run, task) for task in run.some_tasks(tasks)]
+    stacks = make_ready(run, run.some_tasks(tasks))
     verdicts = judge(run, stacks, look_at(posts, track), track)
     labels = {verdict.predictions.task.name: verdict.counts for verdict in verdicts}
     if out == STDOUT:

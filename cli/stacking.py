@@ -29,9 +29,8 @@ def stack(
     from meta.summary import stack_tasks
 
     session = Session(config, set, quiet)
-    settings = session.config.stack
     run = session.run
-    found = stack_tasks(run, run.some_tasks(task), settings.estimators, settings.learners, session.track)
+    found = stack_tasks(run, run.some_tasks(task), session.stacking, session.track)
     show(found, print_stacks, as_json)
 
 
@@ -56,9 +55,8 @@ def submit(
     from meta.decisions import hand_in
 
     session = Session(config, set, quiet)
-    settings = session.config.stack
     form = format or session.config.submit.format
-    show(hand_in(session.run, form, out, settings.estimators, settings.learners), print_submission, as_json)
+    show(hand_in(session.run, form, out, session.stacking), print_submission, as_json)
 
 
 def _column(kind: str) -> Any:

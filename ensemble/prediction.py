@@ -34,6 +34,7 @@ class Record:
     threads: int
     home: Path
     tasks: tuple[Task, ...]
+    presence: tuple[tuple[str, str], ...]
 
     @classmethod
     def read(cls, folder: Path) -> "Record":
@@ -52,7 +53,9 @@ class Record:
             threads = int(config.pop("threads"))
             tasks = tuple(Task(**{**task, "classes": tuple(task["classes"])}) for task in record["tasks"])
             home = (store.root / record["home"]).resolve()
-            return cls(store, validate(Config, config, ""), threads, home if home.is_dir() else Path.cwd(), tasks)
+            home = home if home.is_dir() else Path.cwd()
+            presence = tuple((binary, degree) for binary, degree in record["presence"])
+            return cls(store, validate(Config, config, ""), threads, home, tasks, presence)
         except (ConfigError, KeyError, TypeError, ValueError) as error:
             raise StoreError(f"{store.record} is damaged ({error}); run `ensemble train-base` again.") from error
 
@@ -66,7 +69,7 @@ class Record:
         """The run without its posts; the current folder must be ``home``. Features go to the run's cache where that is
         still there, else they stay in memory."""
         columns = ["id", "text", "image", "part", *(task.name for task in self.tasks)]
-        nothing = Dataset(pd.DataFrame(columns=columns, dtype=object), Path("."), self.tasks)
+        nothing = Dataset(pd.DataFrame(columns=columns, dtype=object), Path("."), self.tasks, presence=self.presence)
         run = self.config.run
         cache = FeatureCache(run.cache, track, run.image_bytes)
         if not run.cache.is_dir():
@@ -92,7 +95,7 @@ def find_models(run: Run, learner: str, task: Task, others: Sequence[str]) -> tu
     if made.get("learner") == IMPORTED:
         raise StoreError(
             f"{learner!r} was imported: it has probabilities of the run's own posts, and no model to predict new ones; "
-            f"{_without(task, others)}."
+            f"{_without(others)}."
         )
     if learner not in {spec.name for spec in run.specs}:
         raise StoreError(f"{run.store.record} has no base.{learner} any more; {again}, with [base.{learner}].")
@@ -113,14 +116,14 @@ def find_models(run: Run, learner: str, task: Task, others: Sequence[str]) -> tu
         if not (run.store.job(item.job) / "model").is_dir():
             raise StoreError(
                 f'{item.job} was trained with keep_models = "none", so it has no model to predict new posts; delete '
-                f"{folder} and {again.replace('`, then', ' --keep-models best`, then')}, or {_without(task, others)}."
+                f"{folder} and {again.replace('`, then', ' --keep-models best`, then')}, or {_without(others)}."
             )
     return record, work
 
 
-def _without(task: Task, others: Sequence[str]) -> str:
+def _without(others: Sequence[str]) -> str:
     chosen = json.dumps(list(others)) if others else '["NAME"]'
-    return f"stack without it: `ensemble stack --task {task.name} --set 'stack.learners={chosen}'`"
+    return f"stack without it: `ensemble stack --set 'stack.learners={chosen}'`"
 
 
 def _fingerprint_of_sources(learner: BaseLearner) -> str | None:

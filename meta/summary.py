@@ -10,21 +10,20 @@ from ensemble.data import Dataset, Task
 from ensemble.metrics import bootstrap, interval, metric_named, score
 from ensemble.progress import Track, silent
 from ensemble.run import Run
-from ensemble.scoring import finite
+from ensemble.scoring import finite, judged
 from ensemble.store import read_predictions
 from meta.stack import stack_task
-from meta.table import MetaTable, assemble, choose_learners
+from meta.table import StackSettings, assemble
+from meta.votes import by_learner
 
 Floats = npt.NDArray[np.float64]
 
 
-def stack_tasks(
-    run: Run, tasks: Sequence[Task], estimators: Sequence[str], learners: Sequence[str], track: Track = silent
-) -> dict[str, Any]:
+def stack_tasks(run: Run, tasks: Sequence[Task], settings: StackSettings, track: Track = silent) -> dict[str, Any]:
     """Stack each task, then score each subtask: every learner, the plain mean, the stack."""
-    reports = [stack_task(run, task, estimators, learners) for task in track(tasks, "tasks stacked", len(tasks))]
+    reports = [stack_task(run, task, settings, track) for task in track(tasks, "tasks stacked", len(tasks))]
     inside = run.data.take(run.plan.inside)
-    oof = dict(_oof_by_model(run, tasks, learners, inside))
+    oof = dict(_oof_by_model(run, tasks, settings, inside))
     return {
         "rows": labelled_rows(inside),
         "folds": run.plan.settings.k,
@@ -44,23 +43,25 @@ def stack_tasks(
 
 
 def _oof_by_model(
-    run: Run, tasks: Sequence[Task], learners: Sequence[str], inside: Dataset
+    run: Run, tasks: Sequence[Task], settings: StackSettings, inside: Dataset
 ) -> Iterator[tuple[str, dict[str, Floats]]]:
-    tables: dict[str, MetaTable] = {}
-    for task in tasks:
-        tables[task.name] = assemble(run, task, choose_learners(run, task, learners))[0]
+    """Per model and task what its metric judges, (rows, classes)."""
+    tables = {task.name: assemble(run, task, settings)[0] for task in tasks}
     for learner in dict.fromkeys(name for table in tables.values() for name in table.learners):
         having = {task: table for task, table in tables.items() if learner in table.learners}
         yield learner, {task: table.learner_oof(learner).values for task, table in having.items()}
     yield (
         "plain mean",
         {
-            task: np.mean([table.learner_oof(name).values for name in table.learners], axis=0)
+            task: by_learner(table.oof, len(table.learners), table.classes).mean(axis=1)
             for task, table in tables.items()
         },
     )
     stacked = {task.name: read_predictions(run.store.stack(task.name), "oof", task) for task in tasks}
-    yield "stack", {task: oof.take(inside.ids).values for task, oof in stacked.items()}
+    yield (
+        "stack",
+        {task.name: judged(stacked[task.name].take(inside.ids), metric_named(task.metric)) for task in tasks},
+    )
 
 
 def labelled_rows(data: Dataset) -> int:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ensemble.data import Codes
 from ensemble.errors import ConfigError, unknown
 from ensemble.predictions import Predictions
 
@@ -19,17 +18,16 @@ SEPARATORS = str.maketrans({"%": "%25", ":": "%3A", "|": "%7C"})  # in the name 
 
 @dataclass(frozen=True)
 class Verdict:
-    """One task: probabilities, ``labels`` (rows,) as class positions, ``shares`` (rows, learners) of ``learners``."""
+    """One task: probabilities and labels, and ``shares`` (rows, learners) of ``learners``."""
 
     predictions: Predictions
-    labels: Codes
     learners: tuple[str, ...]
     shares: npt.NDArray[np.float64]
 
     @property
     def names(self) -> list[str]:
         """The label of each row by its name."""
-        return [self.predictions.task.classes[code] for code in self.labels]
+        return [self.predictions.task.classes[code] for code in self.predictions.labels()]
 
     @property
     def counts(self) -> dict[str, int]:
@@ -63,7 +61,7 @@ def _named(prefix: str, names: Sequence[str], values: npt.NDArray[np.float64]) -
 
 def render_json_lines(verdicts: Sequence[Verdict]) -> str:
     """``{"id": ..., "tasks": {TASK: {"label", "probabilities": {CLASS: ...}, "shares": {LEARNER: ...}}}}`` per post."""
-    rows: list[dict[str, object]] = [{} for _ in verdicts[0].labels]
+    rows: list[dict[str, object]] = [{} for _ in verdicts[0].predictions.ids]
     for verdict in verdicts:
         task = verdict.predictions.task
         values, shares = verdict.predictions.values.tolist(), verdict.shares.tolist()

@@ -15,8 +15,10 @@ from ensemble.jobs import list_work, train
 from ensemble.run import Run, Spec, write_record
 from ensemble.store import Store
 from meta.stack import stack_task
+from meta.table import StackSettings
 
 REGISTRY = {**LEARNERS, **TOYS}
+SOFT = StackSettings(estimators=("soft_vote",))
 HASHES = {"a": ("hash", {"salt": 1}), "b": ("hash", {"salt": 2})}
 
 
@@ -37,16 +39,16 @@ def finish(
     data: Dataset,
     learners: Mapping[str, tuple[str, dict[str, Any]]],
     k: int = 2,
-    estimators: tuple[str, ...] = ("soft_vote",),
-    **settings: Any,
+    settings: StackSettings = SOFT,
+    **more: Any,
 ) -> Run:
     """Train and stack every task of ``data`` in ``folder``."""
     plan = make_plan(data, np.arange(len(data)), FoldSettings(k=k))
     plan.write(Store(folder).plan)
     specs = tuple(Spec(name, learner, params) for name, (learner, params) in learners.items())
-    run = Run(Store(folder), plan.with_groups(data), plan, REGISTRY, specs, **settings)
+    run = Run(Store(folder), plan.with_groups(data), plan, REGISTRY, specs, **more)
     assert train(run, list_work(run, run.specs, data.tasks, ())) == []
     for task in data.tasks:
-        stack_task(run, task, estimators, [])
+        stack_task(run, task, settings)
     record(run)
     return run

@@ -100,9 +100,7 @@ def test_models_that_were_not_kept_are_named_with_what_helps(tmp_path: Path, dat
         run, "a", r"a / sentiment / seed 0 / fold 0 was trained with keep_models = \"none\".* delete .*sentiment and"
     )
     refused(run, "a", "--task sentiment --keep-models best`, then `ensemble stack`")
-    refused(
-        run, "a", re.escape("or stack without it: `ensemble stack --task sentiment --set 'stack.learners=[\"b\"]'`")
-    )
+    refused(run, "a", re.escape("or stack without it: `ensemble stack --set 'stack.learners=[\"b\"]'`"))
     again = replace(run, keep_models="best")
     assert train(again, list_work(again, run.specs, data.tasks, ())) == []
     refused(run, "a", "keep_models")  # finished jobs are not done again, so deleting them is part of the advice

@@ -20,7 +20,7 @@ IDS = np.array(["=HYPERLINK(1)", '"quoted", \u2028', "-1", "\u0645\u0631\u062d\u
 def verdict(task: Task, learners: tuple[str, ...] = ("a", "b"), seed: int = 0) -> Verdict:
     random = np.random.default_rng(seed)
     values = random.dirichlet(np.ones(len(task.classes)), size=len(IDS))
-    return Verdict(Predictions(task, IDS, values), values.argmax(axis=1), learners, random.normal(size=(len(IDS), 2)))
+    return Verdict(Predictions(task, IDS, values), learners, random.normal(size=(len(IDS), 2)))
 
 
 def test_a_csv_file_has_label_probabilities_and_shares_of_each_task() -> None:
