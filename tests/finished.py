@@ -38,7 +38,7 @@ def finish(
     folder: Path,
     data: Dataset,
     learners: Mapping[str, tuple[str, dict[str, Any]]],
-    k: int = 2,
+    k: int = 3,
     settings: StackSettings = SOFT,
     **more: Any,
 ) -> Run:

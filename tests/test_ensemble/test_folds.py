@@ -28,7 +28,7 @@ def plan_of(data: Dataset, group: Codes | None = None, **settings: float) -> Fol
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.integers(0, 10**6), st.integers(2, 6), st.integers(0, 30), st.sampled_from([0.0, 0.2]))
+@given(st.integers(0, 10**6), st.integers(3, 6), st.integers(0, 30), st.sampled_from([0.0, 0.2]))
 def test_every_training_row_is_in_one_fold_and_no_group_straddles(
     seed: int, k: int, test_rows: int, test_fraction: float
 ) -> None:
@@ -48,7 +48,7 @@ def test_every_training_row_is_in_one_fold_and_no_group_straddles(
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.integers(0, 10**6), st.integers(2, 6))
+@given(st.integers(0, 10**6), st.integers(3, 6))
 def test_every_class_of_every_task_is_spread_evenly(seed: int, k: int) -> None:
     data = toy_table(300, seed, 0, (SENTIMENT, SARCASM))
     plan = plan_of(data, k=k, seed=seed)
