@@ -100,13 +100,14 @@ def run_demo(folder: Path, posts: int) -> None:
     config = folder / "ensemble.toml"
     fine_tuned = VISUAL + "".join(TEXTUAL.format(family=family) for family in FAMILIES)
     write_atomic(config, (CONFIG + fine_tuned).encode())
-    for command in ("data", "train-base", "stack", "submit"):
+    for command in ("data", "train-base", "stack", "report", "submit"):
         print(f"\n$ ensemble {command} -c {config}\n", flush=True)
         app([command, "-c", str(config)], standalone_mode=False)
     run = folder / "run"
     _say(f"\nThe submission: {run / 'submission' / 'submission.csv'}")
-    _say(f"What the report shows: {run / 'stack' / 'sentiment' / 'report.json'} (and sarcasm)")
-    _say("Next, with your own posts: `ensemble init csv --root DIR`, then the four commands above.")
+    _say(f"The report, for any browser: {run / 'report.html'}")
+    _say(f"New posts: `ensemble predict POSTS.csv --run {run}`")
+    _say("Next, with your own posts: `ensemble init csv --root DIR`, then the commands above.")
 
 
 def _say(text: str) -> None:
