@@ -24,7 +24,10 @@ NETWORKS: dict[str, tuple[dict[str, Any], float]] = {  # the published configura
          "n_layer": 18, "n_head": 16, "d_head": 64, "d_inner": 4096, "mem_len": 1600, "clamp_len": 1000},
         283.9,
     ),
-    "xlnet": ({"vocab_size": 32000, "d_model": 1024, "n_layer": 24, "n_head": 16, "d_inner": 4096}, 360.3),
+    "xlnet": (
+        {"vocab_size": 32000, "d_model": 1024, "n_layer": 24, "n_head": 16, "d_head": 64, "d_inner": 4096},
+        360.3,
+    ),
 }  # fmt: skip
 
 
