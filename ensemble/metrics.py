@@ -197,9 +197,11 @@ def resamples(groups: Codes, known: npt.NDArray[np.bool_], draws: int, seed: int
 @lru_cache(maxsize=DRAWS // CHUNK)
 def _drawn(count: int, seed: int, chunk: int) -> npt.NDArray[np.uint16]:
     """(CHUNK, count) how often each group is drawn; the next metric on the same rows asks for the same."""
-    drawn = np.random.default_rng([seed, chunk]).integers(count, size=(CHUNK, count))
-    flat = drawn + count * np.arange(CHUNK)[:, None]
-    return np.bincount(flat.ravel(), minlength=CHUNK * count).reshape(CHUNK, count).astype(np.uint16)
+    random = np.random.default_rng([seed, chunk])
+    drawn = np.empty((CHUNK, count), dtype=np.uint16)
+    for draw in drawn:  # one at a time: a million groups would take gigabytes at once
+        draw[:] = np.bincount(random.integers(count, size=count), minlength=count)
+    return drawn
 
 
 def interval(draws: Floats) -> tuple[float, float]:
