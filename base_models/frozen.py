@@ -61,6 +61,9 @@ class Frozen:
         self.balance = balance
         self._cache = FeatureCache()
 
+    def modalities(self) -> tuple[str, ...]:
+        return tuple(name for name in ("text", "image") if getattr(self, name) is not None)
+
     def sources(self) -> list[Path]:
         """The local weight files of the encoders."""
         return [path for model in (self.image, self.text) if model for path in local_files(model)]

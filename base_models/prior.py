@@ -19,6 +19,9 @@ class Prior:
     def predict_proba(self, data: Dataset) -> npt.NDArray[np.float64]:
         return np.tile(self.frequencies_, (len(data), 1))
 
+    def modalities(self) -> tuple[str, ...]:
+        return ()
+
     def save(self, folder: Path) -> None:
         write_json(folder / "prior.json", {"frequencies": self.frequencies_.tolist()})
 

@@ -104,6 +104,16 @@ class Session:
             config.run.keep_models, self._peers(),
         )  # fmt: skip
 
+    @property
+    def stacking(self) -> Any:
+        """What the stack is made with."""
+        from meta.table import StackSettings
+
+        stack = self.config.stack
+        return StackSettings(
+            tuple(stack.estimators), tuple(stack.learners), stack.calibrate, stack.related, self.config.threads
+        )
+
     def _peers(self) -> Any:
         from ensemble.peers import Peers, rank_and_size
 

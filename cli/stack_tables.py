@@ -27,16 +27,27 @@ def _print_stack(report: Mapping[str, Any], folds: int) -> None:
     rows = [[name + mark.get(name, ""), *card_row(card)] for name, card in report["learners"].items()]
     rows += [[f"  {spoken(name)}", *card_row(card)] for name, card in report["candidates"].items()]
     rows += [["stack", *card_row(report["stack"])]]
-    title = f"{report['task']}: out-of-fold {report['metric']} on {report['stack']['rows']:,} rows, {folds} folds"
+    title = (
+        f"{report['task']}: out-of-fold {report['metric']} on {report['stack']['rows']:,} rows, {folds} folds, nested"
+    )
     table(title, ["learner / candidate", *CARD_COLUMNS], rows)
     classes = report["stack"]["classes"].items()
     rows = [[name, *map(short, (c["precision"], c["recall"], c["f1"])), f"{c['support']:,}"] for name, c in classes]
     table("the stack, class by class", [report["task"], "precision", "recall", "F1", "rows"], rows)
+    line(report["why"])
     against = ", ".join(f"{interval(value, '+')} against the {name}" for name, value in report["against"].items())
-    line(f"The stack chooses its candidate for each fold on the other folds: {against}.")
-    line(f"The test rows get {spoken(report['chosen'])}. Hard votes tied in {report['hard_vote_ties']:,} rows.")
+    line(f"Candidate, parameters and decision rule are chosen for each fold on the other folds: {against}.")
+    rule = report["rule"]["kind"].replace("_", " ")
+    line(f"Decision rule of the test rows: {rule}; rules gain {interval(report['rule_gain'], '+')} over plain arg max.")
+    if report["optimism"] is not None:
+        seen, optimism = short(report["in_sample"]), short(report["optimism"], "+")
+        line(
+            f"On the rows it was fitted on, the final stack has {seen}: an optimism of {optimism}, not reported above."
+        )
+    for warning in report["warnings"]:
+        line(f"! {warning}")
     if report["unknown_folds"]:
-        line("* imported with unknown folds: its score, and any stack with it, may be optimistic.")
+        line("* imported with unknown folds: its own score may be optimistic; it is stacked only where named.")
     if "test" in report:
         _print_test_part(report["task"], report["test"])
     line("")
@@ -54,8 +65,20 @@ def _print_test_part(task: str, part: Mapping[str, Any]) -> None:
 
 def print_submission(result: Mapping[str, Any]) -> None:
     line(f"Wrote {result['file']}: {result['rows']:,} rows in the {result['format']} format, linted.")
-    for pair, rule in result["rules"].items():
-        line(f"{pair} agree by the rule: {rule}.")
+    for pair in result["agreed"]:
+        line(f"{pair} agree: decoded together, by their joint probability.")
     rows = [[name, scored["metric"], interval(scored)] for name, scored in result["oof"].items()]
     title = f"what labels made this way score out of fold ({result['oof_rows']:,} rows, {result['folds']} folds)"
     table(title, ["", "metric", "score [95 %]"], rows)
+
+
+def print_report(result: Mapping[str, Any]) -> None:
+    for name, scored in result["scores"].items():
+        against = ", ".join(
+            f"{interval(gain, '+')} against {model}" for model, gain in scored.items() if model != "score"
+        )
+        line(f"{name}: {interval(scored['score'])} on {result['rows']:,} rows, {result['folds']} folds; {against}.")
+    for task, learners in result["leaks"].items():
+        for learner, signs in learners.items():
+            line(f"! {task}, {learner}: {' '.join(signs)}")
+    line(f"Wrote {result['page']} ({result['bytes'] / 1e6:.1f} MB) and {result['json']}.")

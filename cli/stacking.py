@@ -1,4 +1,4 @@
-"""The subcommands on finished base learners: stack, submit. Heavy modules are imported late, inside."""
+"""The subcommands on finished base learners: stack, report, submit. Heavy modules are imported late, inside."""
 
 from pathlib import Path
 from typing import Annotated
@@ -27,10 +27,32 @@ def stack(
     from meta.summary import stack_tasks
 
     session = Session(config, set, quiet)
-    settings = session.config.stack
     run = session.run
-    found = stack_tasks(run, run.some_tasks(task), settings.estimators, settings.learners, session.track)
+    found = stack_tasks(run, run.some_tasks(task), session.stacking, session.track)
     show(found, print_stacks, as_json)
+
+
+@app.command()
+def report(
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="Default: <run>/report.html.")] = None,
+    config: ConfigPath = DEFAULT,
+    set: Overrides = [],
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Draw everything that is known of a run on one page that needs no network: report.html, and report.json beside it.
+
+    \b
+    ensemble report
+    ensemble report --out memotion.html
+    """
+    out = out.resolve() if out else None
+    from cli.session import Session
+    from cli.stack_tables import print_report
+    from meta.report.writing import write_report
+
+    session = Session(config, set, quiet)
+    show(write_report(session.run, session.stacking, session.seen, out, session.track), print_report, as_json)
 
 
 @app.command()
@@ -54,6 +76,5 @@ def submit(
     from meta.decisions import hand_in
 
     session = Session(config, set, quiet)
-    settings = session.config.stack
     form = format or session.config.submit.format
-    show(hand_in(session.run, form, out, settings.estimators, settings.learners), print_submission, as_json)
+    show(hand_in(session.run, form, out, session.stacking), print_submission, as_json)

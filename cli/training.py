@@ -55,6 +55,7 @@ def import_(
     test: Annotated[Path | None, typer.Option(help="Probabilities of the rows outside the folds.")] = None,
     task: Annotated[str | None, typer.Option("-t", "--task", help="Needed where the data has several tasks.")] = None,
     unknown_folds: Annotated[bool, typer.Option(help="Accept OOF whose folds cannot be checked, and mark it.")] = False,
+    modality: Annotated[str, typer.Option(help="What it looked at: text, image or both.")] = "unknown",
     config: ConfigPath = DEFAULT,
     set: Overrides = [],
     quiet: Quiet = False,
@@ -63,7 +64,7 @@ def import_(
     """Bring in probabilities made elsewhere as one more base learner.
 
     \b
-    ensemble import autogluon --oof oof.csv --test test.csv --task sentiment
+    ensemble import autogluon --oof oof.csv --test test.csv --task sentiment --modality both
     """
     oof, test = oof.resolve(), test.resolve() if test else None
     from cli.session import Session
@@ -71,7 +72,7 @@ def import_(
     from ensemble.importing import import_predictions
 
     session = Session(config, set, quiet)
-    record = import_predictions(session.run, name, session.run.only_task(task), oof, test, unknown_folds)
+    record = import_predictions(session.run, name, session.run.only_task(task), oof, test, unknown_folds, modality)
     show(record, print_imported, as_json)
 
 

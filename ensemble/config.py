@@ -68,10 +68,13 @@ class Base(Section):
 
 
 class Stack(Section):
-    """``estimators`` empty means all."""
+    """``estimators`` and ``learners`` empty mean all. ``calibrate`` fits a temperature per learner before stacking,
+    ``related`` shows the candidates what the learners say of the other tasks."""
 
     estimators: list[str] = []
     learners: list[str] = []
+    calibrate: bool = False
+    related: bool = False
     metrics: dict[str, str] = {}
 
 

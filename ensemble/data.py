@@ -21,17 +21,21 @@ RESERVED = ("id", "text", "image", "part", "group", "image_hash", "text_encoding
 
 @dataclass(frozen=True)
 class Task:
-    """One label column: its name, its classes in column order, and the metric it is judged by."""
+    """One label column: its name, its classes in column order, the metric it is judged by, whether the order of its
+    classes means something."""
 
     name: str
     classes: tuple[str, ...]
     metric: str = "macro_f1"
+    ordinal: bool = False
 
     def __post_init__(self) -> None:
         if len(self.classes) < 2 or len(set(self.classes)) < len(self.classes):
             raise DataError(f"Task {self.name!r} needs at least two distinct classes, got {list(self.classes)}.")
-        if {"id", "fold"} & set(self.classes):
-            raise DataError(f"Task {self.name!r} has a class named 'id' or 'fold', a column of every probability file.")
+        if {"id", "fold", "decided label"} & set(self.classes):
+            raise DataError(
+                f"Task {self.name!r} has a class named 'id', 'fold' or 'decided label', columns of probability files."
+            )
         if self.name in ("", ".", ".."):
             raise DataError(f"A task cannot be named {self.name!r}; name it after what it asks.")
         if self.name in RESERVED:

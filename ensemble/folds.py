@@ -25,8 +25,8 @@ class FoldSettings:
     test_fraction: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.k < 2:
-            raise FoldError(f"folds.k must be at least 2, got {self.k}.")
+        if self.k < 3:  # what stacks one fold is chosen on a second, from fits on a third
+            raise FoldError(f"folds.k must be at least 3, got {self.k}.")
         if not 0 <= self.test_fraction < 1:
             raise FoldError(f"folds.test_fraction must be at least 0 and below 1, got {self.test_fraction}.")
 

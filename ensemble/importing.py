@@ -10,23 +10,35 @@ import pyarrow.parquet as pq
 from ensemble.adapters.tables import ids, read_frame
 from ensemble.config import NAMING, is_name
 from ensemble.data import Task
-from ensemble.errors import PredictionsError, some
+from ensemble.errors import ConfigError, PredictionsError, some, unknown
 from ensemble.files import file_hash
+from ensemble.learner import MODALITIES
 from ensemble.predictions import Predictions
 from ensemble.run import IMPORTED, Run
 from ensemble.scoring import score_card
 from ensemble.store import REPORT, clear, seal, write_predictions
 
+SAID = (*MODALITIES, "both", "unknown")
+
 
 def import_predictions(
-    run: Run, name: str, task: Task, oof_file: Path, test_file: Path | None, unknown_folds: bool
+    run: Run,
+    name: str,
+    task: Task,
+    oof_file: Path,
+    test_file: Path | None,
+    unknown_folds: bool,
+    modality: str = "unknown",
 ) -> dict[str, Any]:
     """Bring in OOF and test probabilities as ``base/<name>/<task>/`` and return its record.
 
     Both files have ``id`` and one column per class. That the OOF comes from this run's folds must show: by a ``fold``
     column equal to the plan's up to renaming, or by the plan's fingerprint in the metadata (as our own files have).
     ``unknown_folds`` waives that; such learners are marked in every table. Every row of the run must be there.
+    ``modality`` says what the learner looked at.
     """
+    if modality not in SAID:
+        raise ConfigError(unknown("modality", modality, SAID))
     if name in {spec.name for spec in run.specs}:
         raise PredictionsError(f"{name!r} is a base learner of the configuration; import under another name.")
     if not is_name(name):
@@ -49,8 +61,8 @@ def import_predictions(
         folder.mkdir(parents=True, exist_ok=True)
         clear(folder)
         write_predictions(folder, {"oof": oof, "test": test}, made_of)
-        seal(folder, REPORT, made_of, seconds=0.0, folds=folds, oof=card)
-    return {"learner": name, "task": task.name, "folds": folds, "oof": card}
+        seal(folder, REPORT, made_of, seconds=0.0, folds=folds, modality=modality, oof=card)
+    return {"learner": name, "task": task.name, "folds": folds, "modality": modality, "oof": card}
 
 
 def _read(path: Path, task: Task) -> pd.DataFrame:

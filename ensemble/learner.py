@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, Literal, Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,9 @@ from pydantic import BaseModel
 from ensemble.data import Dataset, Task
 from ensemble.progress import Track, silent
 from ensemble.registry import bind, resolve
+
+Modality = Literal["text", "image", "both", "none", "unknown"]
+MODALITIES: tuple[Modality, ...] = ("text", "image")
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,7 @@ class BaseLearner(Protocol):
     for the job's learning curve, a row per epoch. ``predict_with_spread(data)`` gives the probabilities and, of the
     same shape, their standard deviation over views of a row; it is called instead of ``predict_proba``.
     ``search_space(trial)``, callable on the class, gives parameters to try, to be laid over those that are set.
+    ``modalities()`` names what of a post the learner looks at, out of MODALITIES.
     """
 
     def fit(self, data: Dataset, task: Task, seed: int) -> None: ...
@@ -69,6 +73,15 @@ class BaseLearner(Protocol):
 def make_learner(registry: Mapping[str, str], learner: str, params: Mapping[str, Any], where: str) -> BaseLearner:
     """An unfitted learner; raises ConfigError for a name or parameter it does not have."""
     return cast(BaseLearner, bind(resolve(registry, "learner", learner), params, where)())
+
+
+def modality_of(learner: BaseLearner) -> Modality:
+    """What a learner looks at: "none" where it says nothing of a post, "unknown" where it does not say."""
+    modalities = getattr(learner, "modalities", None)
+    if modalities is None:
+        return "unknown"
+    seen = [name for name in MODALITIES if name in modalities()]
+    return "both" if len(seen) == len(MODALITIES) else next(iter(seen), "none")
 
 
 def describe_learners(registry: Mapping[str, str]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Scores by name, and how sure they are: every metric takes a batch of row weights, so a bootstrap is one product."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -17,15 +17,20 @@ Weights = npt.NDArray[np.float64]
 DRAWS = 1000
 CHUNK = 100
 LEVEL = 0.95
+BINS = 15
 
 
 @dataclass(frozen=True)
 class Metric:
-    """``score(labels, values, weights)`` gives one score per row of ``weights`` (draws, rows)."""
+    """``score(labels, values, weights)`` gives one score per row of ``weights`` (draws, rows).
+
+    Metrics of labels also have ``of_counts``: from (..., true, predicted) counts to (...) scores.
+    """
 
     name: str
     score: Callable[[Codes, Probabilities, Weights], Floats]
     greater_is_better: bool = True
+    of_counts: Callable[[Floats], Floats] | None = None
 
     @property
     def sign(self) -> int:
@@ -36,6 +41,12 @@ def confusion(labels: Codes, predicted: Codes, classes: int, weights: Weights) -
     """(draws, true, predicted) weighted counts."""
     cells = np.eye(classes * classes, dtype=np.float64)[labels * classes + predicted]
     return np.asarray((weights @ cells).reshape(-1, classes, classes), dtype=np.float64)
+
+
+def count(labels: Codes, predicted: npt.NDArray[np.intp], classes: int) -> Floats:
+    """(true, predicted) counts of rows that weigh the same."""
+    cells = np.bincount(labels * classes + predicted, minlength=classes * classes)
+    return cells.reshape(classes, classes).astype(np.float64)
 
 
 @dataclass(frozen=True)
@@ -59,27 +70,52 @@ def per_class(matrix: Floats) -> PerClass:
     return PerClass(precision, recall, f1, support)
 
 
-def macro_f1(labels: Codes, values: Probabilities, weights: Weights) -> Floats:
+def macro_f1(counts: Floats) -> Floats:
     """Mean F1 over the classes that occur or are predicted, as scikit-learn's f1_score(average="macro")."""
-    f1 = per_class(_matrix(labels, values, weights)).f1
+    f1 = per_class(counts).f1
     return _ratio(np.nansum(f1, axis=-1), (~np.isnan(f1)).sum(axis=-1))
 
 
-def weighted_f1(labels: Codes, values: Probabilities, weights: Weights) -> Floats:
+def weighted_f1(counts: Floats) -> Floats:
     """F1 averaged by support."""
-    scores = per_class(_matrix(labels, values, weights))
+    scores = per_class(counts)
     return _ratio(np.nansum(scores.f1 * scores.support, axis=-1), scores.support.sum(axis=-1))
 
 
-def accuracy(labels: Codes, values: Probabilities, weights: Weights) -> Floats:
-    """Share of rows whose most probable class is the true one."""
-    return _ratio(weights @ (values.argmax(axis=1) == labels), weights.sum(axis=1))
+def accuracy(counts: Floats) -> Floats:
+    """Share of rows whose label is the true one."""
+    return _ratio(np.trace(counts, axis1=-2, axis2=-1), counts.sum(axis=(-2, -1)))
+
+
+def _of_labels(name: str, of_counts: Callable[[Floats], Floats]) -> Metric:
+    """A metric of the most probable class."""
+
+    def score(labels: Codes, values: Probabilities, weights: Weights) -> Floats:
+        predicted = np.asarray(values.argmax(axis=1), dtype=np.int64)
+        return of_counts(confusion(labels, predicted, values.shape[1], weights))
+
+    return Metric(name, score, of_counts=of_counts)
 
 
 def log_loss(labels: Codes, values: Probabilities, weights: Weights) -> Floats:
     """Mean negative log-probability of the true class, in nats; probabilities are held above 1e-7."""
     true = np.take_along_axis(values, labels[:, None], axis=1)[:, 0]
     return _ratio(weights @ -np.log(true.clip(1e-7)), weights.sum(axis=1))
+
+
+def brier(labels: Codes, values: Probabilities, weights: Weights) -> Floats:
+    """Mean squared distance between the probabilities and the true class, summed over classes (Brier 1950): 0 to 2."""
+    distance = ((values - np.eye(values.shape[1])[labels]) ** 2).sum(axis=1)
+    return _ratio(weights @ distance, weights.sum(axis=1))
+
+
+def calibration_error(labels: Codes, values: Probabilities, weights: Weights) -> Floats:
+    """Expected calibration error: the mean gap between the largest probability and accuracy, over BINS bins of equal
+    width (Guo et al. 2017)."""
+    sure = values.max(axis=1)
+    into = np.eye(BINS)[np.minimum((sure * BINS).astype(np.int64), BINS - 1)]
+    gaps = weights @ (into * (sure - (values.argmax(axis=1) == labels))[:, None])
+    return _ratio(np.abs(gaps).sum(axis=1), weights.sum(axis=1))
 
 
 def roc_auc(labels: Codes, values: Probabilities, weights: Weights) -> Floats:
@@ -113,16 +149,14 @@ def _ratio(total: Floats, weight: Floats) -> Floats:
     )
 
 
-def _matrix(labels: Codes, values: Probabilities, weights: Weights) -> Floats:
-    return confusion(labels, np.asarray(values.argmax(axis=1), dtype=np.int64), values.shape[1], weights)
-
-
 METRICS = {
-    "macro_f1": Metric("macro_f1", macro_f1),
-    "accuracy": Metric("accuracy", accuracy),
-    "weighted_f1": Metric("weighted_f1", weighted_f1),
+    "macro_f1": _of_labels("macro_f1", macro_f1),
+    "accuracy": _of_labels("accuracy", accuracy),
+    "weighted_f1": _of_labels("weighted_f1", weighted_f1),
     "roc_auc": Metric("roc_auc", roc_auc),
     "log_loss": Metric("log_loss", log_loss, greater_is_better=False),
+    "brier": Metric("brier", brier, greater_is_better=False),
+    "ece": Metric("ece", calibration_error, greater_is_better=False),
 }
 
 
@@ -138,6 +172,8 @@ def score(metric: Metric, labels: Codes, values: Probabilities) -> float:
     known = labels >= 0
     if not known.any():
         return float("nan")
+    if metric.of_counts:
+        return float(metric.of_counts(count(labels[known], values[known].argmax(axis=1), values.shape[1])))
     return float(metric.score(labels[known], values[known], np.ones((1, int(known.sum()))))[0])
 
 
@@ -146,15 +182,16 @@ def bootstrap(metric: Metric, labels: Codes, values: Probabilities, groups: Code
 
     Equal groups and seeds draw equally, so scores of two models, or of two tasks on the same rows, are paired.
     """
-    _, local = np.unique(groups, return_inverse=True)
-    count = int(local.max()) + 1
     known = labels >= 0
-    labels, values, local = labels[known], values[known], local[known]
-    draws = []
-    for chunk in range(DRAWS // CHUNK):
-        of_group = _drawn(count, seed, chunk)
-        draws.append(metric.score(labels, values, of_group[:, local].astype(np.float64)))
-    return np.concatenate(draws)
+    drawn = resamples(groups, known, DRAWS, seed)
+    return np.concatenate([metric.score(labels[known], values[known], weights) for weights in drawn])
+
+
+def resamples(groups: Codes, known: npt.NDArray[np.bool_], draws: int, seed: int = 0) -> Iterator[Weights]:
+    """(CHUNK, known rows) at a time, ``draws`` in all: how often each known row is drawn with its group."""
+    _, local = np.unique(groups, return_inverse=True)
+    for chunk in range(draws // CHUNK):
+        yield _drawn(int(local.max()) + 1, seed, chunk)[:, local[known]].astype(np.float64)
 
 
 @lru_cache(maxsize=DRAWS // CHUNK)

@@ -9,13 +9,14 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from ensemble.data import Task
+from ensemble.data import Codes, Task
 from ensemble.errors import PredictionsError, some
 from ensemble.files import read_table, write_table
 
 Probabilities = npt.NDArray[np.float64]
 TOLERANCE = 1e-4
 SPREAD = "spread."  # before a class's name: the column of its standard deviation over views
+DECIDED = "decided label"  # the column of the labels a decision rule gave
 
 
 @dataclass(frozen=True)
@@ -23,12 +24,15 @@ class Predictions:
     """``values`` is (rows, classes) in the order of ``task.classes``; ``ids`` is (rows,) of str, unique.
 
     ``spread``, of the same shape, is their standard deviation over views of a row, where a learner gives it.
+    ``decided`` (rows,) are positions in ``task.classes`` that a decision rule gave; without it the most probable class
+    is the label.
     """
 
     task: Task
     ids: npt.NDArray[np.object_]
     values: Probabilities
     spread: Probabilities | None = None
+    decided: Codes | None = None
 
     def __post_init__(self) -> None:
         where = f"Probabilities for {self.task.name!r}"
@@ -58,21 +62,24 @@ class Predictions:
                 f"Probabilities for {self.task.name!r} lack {(positions < 0).sum():,} rows: "
                 f"{some(wanted[positions < 0])}."
             )
-        return Predictions(
-            self.task, wanted, self.values[positions], None if self.spread is None else self.spread[positions]
-        )
+        spread = None if self.spread is None else self.spread[positions]
+        decided = None if self.decided is None else self.decided[positions]
+        return Predictions(self.task, wanted, self.values[positions], spread, decided)
 
-    def labels(self) -> npt.NDArray[np.int64]:
-        """The most probable class of each row, as a position in ``task.classes``."""
-        return np.asarray(self.values.argmax(axis=1), dtype=np.int64)
+    def labels(self) -> Codes:
+        """The label of each row, as a position in ``task.classes``: as decided, or the most probable class."""
+        return np.asarray(self.values.argmax(axis=1), dtype=np.int64) if self.decided is None else self.decided
 
     def write(self, path: Path, made_of: Mapping[str, str]) -> None:
-        """Parquet with ``id`` and one float64 column per class; task, class order and ``made_of`` in its metadata."""
+        """Parquet with ``id`` and one float64 column per class, then spreads and decided labels where there are any;
+        task, class order and ``made_of`` in its metadata."""
         columns = {"id": pa.array(self.ids, type=pa.string())}
         for position, name in enumerate(self.task.classes):
             columns[name] = pa.array(self.values[:, position])
         for position, name in enumerate(self.task.classes if self.spread is not None else ()):
             columns[SPREAD + name] = pa.array(self.spread[:, position])  # type: ignore[index]
+        if self.decided is not None:
+            columns[DECIDED] = pa.array(np.asarray(self.task.classes, dtype=object)[self.decided], type=pa.string())
         metadata = {"task": self.task.name, "classes": "\x1f".join(self.task.classes), **made_of}
         write_table(path, pa.table(columns).replace_schema_metadata(metadata))
 
@@ -81,7 +88,8 @@ class Predictions:
         """Raises PredictionsError where the file is for another task or class order, StoreError where damaged."""
         table = read_table(path)
         expected = ["id", *task.classes]
-        if table.column_names not in (expected, [*expected, *(SPREAD + name for name in task.classes)]):
+        spreads = [SPREAD + name for name in task.classes]
+        if [name for name in table.column_names if name != DECIDED] not in (expected, [*expected, *spreads]):
             raise PredictionsError(f"{path} has columns {table.column_names}; it must have {expected}, in this order.")
         return cls.of_frame(task, table.to_pandas())
 
@@ -94,7 +102,16 @@ class Predictions:
             spread = frame[kept].to_numpy(dtype=np.float64) if len(kept) == len(task.classes) else None
         except (TypeError, ValueError) as error:
             raise PredictionsError(f"Probabilities for {task.name!r} must be numbers: {error}.") from error
-        return cls(task, frame["id"].astype(str).to_numpy(dtype=object), values, spread)
+        decided = _codes(task, frame[DECIDED]) if DECIDED in frame else None
+        return cls(task, frame["id"].astype(str).to_numpy(dtype=object), values, spread, decided)
+
+
+def _codes(task: Task, column: "pd.Series[str]") -> Codes:
+    codes = np.asarray(pd.Categorical(column, categories=list(task.classes)).codes, dtype=np.int64)
+    if (codes < 0).any():
+        found = column.iloc[int((codes < 0).argmax())]
+        raise PredictionsError(f"{DECIDED!r} of {task.name!r} holds {found!r}; it must be one of {list(task.classes)}.")
+    return codes
 
 
 def mean(parts: Sequence[Predictions]) -> Predictions:

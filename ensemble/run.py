@@ -17,10 +17,10 @@ from ensemble.errors import ConfigError, StoreError, unknown
 from ensemble.features import FeatureCache
 from ensemble.files import fingerprint, known_hash, read_json, write_json
 from ensemble.folds import FoldPlan, FoldSettings, make_plan
-from ensemble.learner import BaseLearner, make_learner, source_files
+from ensemble.learner import BaseLearner, Modality, make_learner, modality_of, source_files
 from ensemble.peers import Peers
 from ensemble.scan import Scan
-from ensemble.store import REPORT, Store, check, first_difference
+from ensemble.store import DONE, REPORT, Store, check, first_difference
 
 FORMAT = 2  # of results; raise it when the same parameters give other numbers
 IMPORTED = "imported"
@@ -115,6 +115,20 @@ class Run:
         if difference:
             raise StoreError(f"{folder} is of another run: {difference}; import it again.")
         return facts
+
+    def modality(self, name: str, task: Task) -> Modality:
+        """What a learner looks at; of an imported one, what was said at its import."""
+        if any(spec.name == name for spec in self.specs):
+            return modality_of(self.make(self.spec(name)))
+        said: Modality = self.base_record(name, task).get("modality", "unknown")
+        return said
+
+    def cost(self, name: str, task: Task) -> dict[str, Any]:
+        """``seconds`` that all folds of a learner took, and ``parameters`` of its network, None where not known."""
+        folds = sorted(self.store.base(name, task.name).glob(f"*/*/{DONE}"))
+        counts = [count for path in folds if (count := read_json(path).get("parameters")) is not None]
+        seconds = self.base_record(name, task)["seconds"]
+        return {"seconds": seconds, "parameters": max(counts, default=None)}
 
 
 def flat(name: str, value: object) -> dict[str, Any]:

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from ensemble.data import Codes, Dataset, Task
-from ensemble.metrics import METRICS, bootstrap, confusion, interval, metric_named, per_class, score
-from ensemble.predictions import Predictions
+from ensemble.metrics import METRICS, Metric, bootstrap, count, interval, metric_named, per_class, score
+from ensemble.predictions import Predictions, Probabilities
 
 ALWAYS = ("macro_f1", "accuracy")  # have an interval whatever the task is judged by
 
@@ -23,7 +23,7 @@ def score_card(task: Task, predictions: Predictions, data: Dataset, fold: Codes 
         return {"rows": 0}
     aligned = predictions.take(data.ids)
     rows = int(known.sum())
-    counts = confusion(labels[known], aligned.labels()[known], len(task.classes), np.ones((1, rows)))[0]
+    counts = count(labels[known], aligned.labels()[known], len(task.classes))
     classes = per_class(counts)
     card: dict[str, Any] = {
         "rows": rows,
@@ -41,18 +41,25 @@ def score_card(task: Task, predictions: Predictions, data: Dataset, fold: Codes 
         "confusion": counts.astype(int).tolist(),
     }
     for name, metric in METRICS.items():
-        card["metrics"][name] = finite(value=score(metric, labels, aligned.values))
+        values = judged(aligned, metric)
+        card["metrics"][name] = finite(value=score(metric, labels, values))
         if name in (task.metric, *ALWAYS):
-            low, high = interval(bootstrap(metric, labels, aligned.values, groups))
+            low, high = interval(bootstrap(metric, labels, values, groups))
             card["metrics"][name] |= finite(low=low, high=high)
     if fold is not None:
         card["folds"] = _per_fold(task, aligned, labels, fold)
     return card
 
 
+def judged(predictions: Predictions, metric: Metric) -> Probabilities:
+    """(rows, classes) what a metric judges: one-hot labels where it judges labels, else the probabilities."""
+    return np.eye(len(predictions.task.classes))[predictions.labels()] if metric.of_counts else predictions.values
+
+
 def _per_fold(task: Task, predictions: Predictions, labels: Codes, fold: Codes) -> dict[str, Any]:
     metric = metric_named(task.metric)
-    values = [score(metric, labels[fold == k], predictions.values[fold == k]) for k in np.unique(fold)]
+    judge = judged(predictions, metric)
+    values = [score(metric, labels[fold == k], judge[fold == k]) for k in np.unique(fold)]
     known = [value for value in values if np.isfinite(value)]
     mean = float(np.mean(known)) if known else np.nan
     std = float(np.std(known, ddof=1)) if len(known) > 1 else np.nan

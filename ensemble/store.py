@@ -55,6 +55,10 @@ class Store:
     def submission(self) -> Path:
         return self.root / "submission"
 
+    @property
+    def report(self) -> Path:
+        return self.root / "report.html"
+
     def base(self, learner: str, task: str) -> Path:
         return self.root / "base" / quote(learner, safe="") / quote(task, safe="")
 

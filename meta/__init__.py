@@ -2,10 +2,18 @@
 
 # Order is preference: of equal scores the earlier, simpler one wins.
 META_ESTIMATORS = {
-    "soft_vote": "meta.votes:SoftVote",
-    "hard_vote": "meta.votes:HardVote",
-    "logistic_regression": "meta.estimators:logistic_regression",
-    "decision_tree": "meta.estimators:decision_tree",
-    "random_forest": "meta.estimators:random_forest",
-    "xgboost": "meta.estimators:xgboost",
+    "best_single": "meta.candidates:best_single",
+    "soft_vote": "meta.candidates:soft_vote",
+    "hard_vote": "meta.candidates:hard_vote",
+    "log_odds_mean": "meta.candidates:log_odds_mean",
+    "rank_mean": "meta.candidates:rank_mean",
+    "simplex": "meta.candidates:simplex",
+    "greedy": "meta.candidates:greedy",
+    "logistic_regression": "meta.candidates:logistic_regression",
+    "decision_tree": "meta.candidates:decision_tree",
+    "random_forest": "meta.candidates:random_forest",
+    "xgboost": "meta.candidates:xgboost",
 }
+
+# What every other candidate has to beat beyond noise.
+SIMPLE = ("best_single", "soft_vote")

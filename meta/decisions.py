@@ -1,6 +1,5 @@
 """From stacked probabilities to the labels that are handed in, and the OOF scores of just these labels."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -9,49 +8,50 @@ import numpy as np
 
 from ensemble.data import Codes
 from ensemble.files import write_atomic
+from ensemble.metrics import metric_named
 from ensemble.predictions import Predictions
 from ensemble.run import Run
 from ensemble.submission import Handed, make_submission, test_rows
-from meta.presence import agree, decode
-from meta.stack import read_stack
+from meta.presence import decode
+from meta.rules import Rule
+from meta.stack import adjusted, read_stack
 from meta.summary import headline, labelled_rows, subtasks
+from meta.table import StackSettings
 
 
 @dataclass(frozen=True)
 class Decisions:
     """Per task: ``oof`` labels of the inside rows and ``test`` labels of the outside rows, in the order of the table;
-    ``probabilities`` of the outside rows; ``rules`` by which pairs of tasks were made to agree."""
+    ``probabilities`` of the outside rows; ``agreed`` are the pairs of tasks that were decoded together."""
 
     oof: dict[str, Codes]
     test: dict[str, Codes]
     probabilities: dict[str, Predictions]
-    rules: dict[str, str]
+    agreed: list[str]
 
 
-def decide(run: Run, estimators: Sequence[str], learners: Sequence[str]) -> Decisions:
+def decide(run: Run, settings: StackSettings) -> Decisions:
     """Labels for every task from its finished stack; raises StoreError where one is missing or stale."""
     inside, outside = run.data.take(run.plan.inside), run.data.take(run.plan.outside)
-    stacks = {task.name: read_stack(run, task, estimators, learners) for task in run.data.tasks}
-    decided = Decisions(
-        {name: oof.take(inside.ids).labels() for name, (oof, _) in stacks.items()},
-        {name: test.take(outside.ids).labels() for name, (_, test) in stacks.items()},
-        {name: test.take(outside.ids) for name, (_, test) in stacks.items()},
-        {},
-    )
+    fold = run.plan.fold[run.plan.inside]
+    decided, of_oof, of_test = Decisions({}, {}, {}, []), {}, {}
+    for task in run.data.tasks:
+        oof, test, report = read_stack(run, task, settings)
+        oof, test = oof.take(inside.ids), test.take(outside.ids)
+        decided.oof[task.name], decided.test[task.name] = oof.labels(), test.labels()
+        decided.probabilities[task.name] = test
+        of_oof[task.name] = adjusted(oof, report, fold)
+        of_test[task.name] = Rule.of_json(report["rule"]).adjust(test.values)
     for binary, degree in run.data.presence:
-        agreed = agree(stacks[binary][0], stacks[degree][0], inside, run.plan.fold[run.plan.inside])
-        decided.oof[binary], decided.oof[degree] = agreed.binary, agreed.degree
-        probabilities = decided.probabilities
-        decided.test[binary], decided.test[degree] = decode(probabilities[binary], probabilities[degree], agreed.rule)
-        decided.rules[f"{binary} and {degree}"] = agreed.rule
+        decided.oof[binary], decided.oof[degree] = decode(of_oof[binary], of_oof[degree])
+        decided.test[binary], decided.test[degree] = decode(of_test[binary], of_test[degree])
+        decided.agreed.append(f"{binary} and {degree}")
     return decided
 
 
-def hand_in(
-    run: Run, form: str, out: Path | None, estimators: Sequence[str], learners: Sequence[str]
-) -> dict[str, Any]:
+def hand_in(run: Run, form: str, out: Path | None, settings: StackSettings) -> dict[str, Any]:
     """Write the competition file of the test rows; return what was written and what its labels score out of fold."""
-    decided = decide(run, estimators, learners)
+    decided = decide(run, settings)
     outside = run.data.take(run.plan.outside)
     rows = test_rows(outside)
     handed = Handed(
@@ -69,7 +69,7 @@ def hand_in(
         "oof_rows": labelled_rows(run.data.take(run.plan.inside)),
         "folds": run.plan.settings.k,
         "oof": label_scores(run, decided),
-        "rules": decided.rules,
+        "agreed": decided.agreed,
     }
 
 
@@ -78,7 +78,8 @@ def label_scores(run: Run, decided: Decisions) -> dict[str, dict[str, Any]]:
     probabilities, so tasks judged by those are scored by macro-F1 here."""
     inside = run.data.take(run.plan.inside)
     tasks = tuple(
-        replace(task, metric="macro_f1") if task.metric in ("roc_auc", "log_loss") else task for task in inside.tasks
+        replace(task, metric="macro_f1") if metric_named(task.metric).of_counts is None else task
+        for task in inside.tasks
     )
     one_hot = {name: np.eye(len(inside.task(name).classes))[labels] for name, labels in decided.oof.items()}
     scores = {}

@@ -1,6 +1,7 @@
-"""Fitting one meta-estimator, on all rows or across folds, and keeping it without pickle."""
+"""Fitting one candidate on rows of the meta-table, and keeping it without pickle."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -8,49 +9,69 @@ from zipfile import BadZipFile
 import numpy as np
 import numpy.typing as npt
 
-from ensemble.balance import class_weights
 from ensemble.data import Codes
 from ensemble.errors import StoreError
 from ensemble.files import read_json, write_atomic, write_json
 from ensemble.registry import resolve
 from meta import META_ESTIMATORS
+from meta.calibration import sharpen, sharpness
+from meta.candidates import Problem
 from meta.estimators import Certain
-from meta.table import MetaTable
+from meta.votes import SoftVote, by_learner
 
 Floats = npt.NDArray[np.float64]
-
-# Between none (which leaves rare classes unpredicted) and full inverse frequency (which predicts them too often).
-MACRO_F1_BALANCE = 0.5
 
 # The only types that are loaded besides those skops trusts by itself.
 TRUSTED = [
     "meta.estimators.Certain",
     "meta.estimators.LogProbabilities",
+    "meta.greedy.Greedy",
+    "meta.votes.BestSingle",
     "meta.votes.HardVote",
+    "meta.votes.LogOddsMean",
+    "meta.votes.RankMean",
     "meta.votes.SoftVote",
+    "meta.weights.Simplex",
     "sklearn.tree._tree.Tree",
 ]
 
 
 @dataclass(frozen=True)
-class Fitted:
-    """An estimator fitted on class codes 0..len(present)-1, and the class positions these stand for."""
+class Option:
+    """A candidate with its parameters."""
 
     name: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return " ".join([self.name, *(f"{key}={value:g}" for key, value in self.parameters.items())])
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """An estimator fitted on class codes 0..len(present)-1, and the class positions these stand for.
+
+    ``sharpness`` (learners,) is applied to the learners' columns first; empty where they are taken as they are.
+    """
+
+    option: Option
     estimator: Any
     present: tuple[int, ...]
+    learners: int
     classes: int
+    sharpness: tuple[float, ...] = ()
 
     def predict_proba(self, features: Floats) -> Floats:
         """(rows, classes); a class the estimator never saw has probability 0."""
         if not len(features):
             return np.zeros((0, self.classes))
+        features = calibrated(features, self.learners, self.classes, np.asarray(self.sharpness))
         values = np.asarray(self.estimator.predict_proba(features), dtype=np.float64)
-        if values.shape[1] == self.classes:  # votes know all classes
-            return np.asarray(values / values.sum(axis=1, keepdims=True))
-        full = np.zeros((len(features), self.classes))
-        full[:, list(self.present)] = values
-        return np.asarray(full / full.sum(axis=1, keepdims=True))
+        if values.shape[1] < self.classes:
+            full = np.zeros((len(features), self.classes))
+            full[:, list(self.present)] = values
+            values = full
+        return np.asarray(values / values.sum(axis=1, keepdims=True))
 
     def save(self, folder: Path) -> None:
         """XGBoost in its own format, everything else through skops."""
@@ -61,7 +82,10 @@ class Fitted:
             import skops.io  # late: it imports torch
 
             write_atomic(folder / "model.skops", skops.io.dumps(self.estimator))
-        write_json(folder / "model.json", {"name": self.name, "present": list(self.present), "classes": self.classes})
+        record = {key: value for key, value in vars(self).items() if key not in ("option", "estimator")}
+        write_json(
+            folder / "model.json", {"name": self.option.name, "parameters": dict(self.option.parameters), **record}
+        )
 
     @classmethod
     def load(cls, folder: Path) -> "Fitted":
@@ -74,7 +98,9 @@ class Fitted:
             estimator.load_model(folder / "model.ubj")
         else:
             estimator = _load_skops(folder / "model.skops")
-        return cls(record["name"], estimator, tuple(record["present"]), record["classes"])
+        option = Option(record["name"], record["parameters"])
+        present, sharp = tuple(record["present"]), tuple(record["sharpness"])
+        return cls(option, estimator, present, record["learners"], record["classes"], sharp)
 
 
 def _load_skops(path: Path) -> Any:
@@ -89,29 +115,29 @@ def _load_skops(path: Path) -> Any:
         raise StoreError(f"{path} is damaged: {error}; run `ensemble stack` again.") from error
 
 
-def fit(name: str, features: Floats, labels: Codes, classes: int, metric: str, seed: int) -> Fitted:
-    """One estimator on the rows with a label, weighed for the metric: MACRO_F1_BALANCE where rare classes count."""
+def calibrated(features: Floats, learners: int, classes: int, sharp: Floats) -> Floats:
+    """The learners' columns sharpened; what stands after them as it is."""
+    if not len(sharp):
+        return features
+    width = learners * classes
+    columns = sharpen(by_learner(features, learners, classes), sharp).reshape(len(features), width)
+    return np.hstack([columns, features[:, width:]])
+
+
+def fit(option: Option, features: Floats, labels: Codes, problem: Problem, calibrate: bool = False) -> Fitted:
+    """One candidate on the rows with a label. Means and votes see class positions, classifiers codes without gaps."""
     known = labels >= 0
-    present, codes = np.unique(labels[known], return_inverse=True)
-    estimator = resolve(META_ESTIMATORS, "meta-estimator", name)(classes=classes, seed=seed)
-    weights = class_weights(labels[known], classes, MACRO_F1_BALANCE if metric == "macro_f1" else 0.0)
-    if len(present) < 2 and not name.endswith("_vote"):
-        return Fitted(name, Certain(), tuple(present.tolist()), classes)
-    estimator.fit(features[known], codes, **_weight_argument(estimator, weights))
-    return Fitted(name, estimator, tuple(present.tolist()), classes)
-
-
-def _weight_argument(estimator: Any, weights: Floats) -> dict[str, Floats]:
-    """A pipeline wants to know which step the weights are for: the last."""
-    steps = getattr(estimator, "steps", None)
-    return {f"{steps[-1][0]}__sample_weight" if steps else "sample_weight": weights}
-
-
-def cross_fit(name: str, table: MetaTable, seed: int) -> Floats:
-    """(inside rows, classes): each fold predicted by an estimator fitted on the other folds' OOF."""
-    values = np.zeros((len(table.ids), table.classes))
-    for fold in np.unique(table.fold):
-        held = table.fold == fold
-        fitted = fit(name, table.oof[~held], table.labels[~held], table.classes, table.task.metric, seed)
-        values[held] = fitted.predict_proba(table.oof[held])
-    return values
+    features, labels = features[known], labels[known]
+    present, codes = np.unique(labels, return_inverse=True)
+    sharp = np.zeros(0)
+    if calibrate and len(labels):
+        sharp = sharpness(by_learner(features, problem.learners, problem.classes), labels)
+        features = calibrated(features, problem.learners, problem.classes, sharp)
+    estimator = resolve(META_ESTIMATORS, "meta-estimator", option.name)(problem, **option.parameters)
+    if isinstance(estimator, SoftVote):
+        estimator.fit(features, labels)
+    elif len(present) < 2:
+        estimator = Certain()
+    else:
+        estimator.fit(features, codes)
+    return Fitted(option, estimator, tuple(present.tolist()), problem.learners, problem.classes, tuple(sharp.tolist()))

@@ -1,146 +1,105 @@
-"""Stacking one task: all candidates cross-fitted, the winner chosen on other folds than it is scored on."""
+"""Stacking one task: candidates fitted in nested folds, the procedure scored, the winner fitted on all and kept."""
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ensemble.data import Dataset, Task
-from ensemble.metrics import Metric, bootstrap, interval, metric_named, score
+from ensemble.data import Codes, Task
 from ensemble.predictions import Predictions
+from ensemble.progress import Track, silent
 from ensemble.run import Run
-from ensemble.scoring import finite, score_card
 from ensemble.store import REPORT, check, clear, read_predictions, seal, state, write_predictions
-from meta import META_ESTIMATORS
-from meta.fitting import cross_fit, fit
-from meta.table import MetaTable, assemble, choose_learners, made_of
-from meta.votes import count_ties
+from meta.account import account
+from meta.candidates import Problem
+from meta.fitting import Fitted, Option, fit
+from meta.nested import Nested, nest
+from meta.procedure import Procedure, follow, options_of, rule_of
+from meta.rules import Rule
+from meta.table import MetaTable, StackSettings, assemble, made_of
 
 Floats = npt.NDArray[np.float64]
 
 SEED = 0
-PLAIN_MEAN = "soft_vote"
 
 
 @dataclass(frozen=True)
-class Choice:
-    """``values`` are the OOF probabilities of the whole procedure: in each fold, of the candidate that was best on the
-    other folds. ``name`` is the candidate best on all folds, which predicts the test rows."""
+class Stack:
+    """A stack that can be asked: ``learners`` in the order of their columns, what was chosen, its decision rule."""
 
-    name: str
-    by_fold: dict[int, str]
-    values: Floats
+    learners: tuple[str, ...]
+    fitted: Fitted
+    rule: Rule
 
+    def predict(self, features: Floats) -> tuple[Floats, Codes]:
+        """(rows, classes) probabilities and (rows,) labels from the learners' probabilities side by side."""
+        values = self.fitted.predict_proba(features)
+        return values, self.rule.decide(values)
 
-def choose(metric: Metric, table: MetaTable, candidates: Mapping[str, Floats]) -> Choice:
-    """Leave-one-fold-out choice among OOF probabilities, so that the score of the chosen is not its best-of-many.
-
-    The candidates' own fits on the other folds have seen the fold that is scored; nested fits would not.
-    """
-    values = np.zeros((len(table.ids), table.classes))
-    by_fold = {}
-    for fold in np.unique(table.fold):
-        held = table.fold == fold
-        by_fold[int(fold)] = _best(metric, table, candidates, ~held)
-        values[held] = candidates[by_fold[int(fold)]][held]
-    return Choice(_best(metric, table, candidates, np.ones(len(table.ids), dtype=bool)), by_fold, values)
+    @classmethod
+    def load(cls, folder: Path) -> "Stack":
+        """Raises StoreError where the stack is unfinished, damaged, or holds a type that is not trusted."""
+        report = check(folder, REPORT, None, "run `ensemble stack`")
+        return cls(tuple(report["stacked"]), Fitted.load(folder / "model"), Rule.of_json(report["rule"]))
 
 
-def _best(metric: Metric, table: MetaTable, candidates: Mapping[str, Floats], rows: npt.NDArray[np.bool_]) -> str:
-    scores = {
-        name: metric.sign * score(metric, table.labels[rows], values[rows]) for name, values in candidates.items()
-    }
-    return max(scores, key=lambda name: -np.inf if np.isnan(scores[name]) else scores[name])
-
-
-def stack_task(run: Run, task: Task, estimators: Sequence[str], learners: Sequence[str]) -> dict[str, Any]:
+def stack_task(run: Run, task: Task, settings: StackSettings, track: Track = silent) -> dict[str, Any]:
     """Stack one task into ``stack/<task>/`` and return its report; a fresh finished stack is only read again."""
-    estimators = list(estimators) or list(META_ESTIMATORS)
-    table, records = assemble(run, task, choose_learners(run, task, learners))
-    made = made_of(run, task, records, estimators, SEED)
+    started = time.monotonic()
+    table, records = assemble(run, task, settings)
+    made = made_of(run, task, records, settings, SEED)
     folder = run.store.stack(task.name)
     if state(folder, REPORT, made)[0] == "done":
         return check(folder, REPORT, made, "")
-    metric = metric_named(task.metric)
-    candidates = {name: cross_fit(name, table, SEED) for name in dict.fromkeys([*estimators, PLAIN_MEAN])}
-    choice = choose(metric, table, {name: candidates[name] for name in estimators})
-    fitted = fit(choice.name, table.oof, table.labels, table.classes, task.metric, SEED)
-    oof = Predictions(task, table.ids, choice.values)
-    test = Predictions(task, table.test_ids, fitted.predict_proba(table.test))
-    report = _report(run, table, records, candidates, choice, oof, test)
+    procedure, stack = make_stack(table, settings, track)
+    values, labels = stack.predict(table.test_features)
+    test = Predictions(task, table.test_ids, values, decided=labels)
+    report = account(run, table, procedure, stack.predict(table.features), test)
+    report["seconds"] = round(time.monotonic() - started, 3)
     with run.store.lock():
         if state(folder, REPORT, made)[0] != "done":  # another process may have been faster
             clear(folder)
-            write_predictions(folder, {"oof": oof, "test": test}, made)
-            fitted.save(folder / "model")
+            write_predictions(folder, {"oof": procedure.oof, "test": test}, made)
+            stack.fitted.save(folder / "model")
             seal(folder, REPORT, made, **report)
         return check(folder, REPORT, made, "")
 
 
-def _report(
-    run: Run,
-    table: MetaTable,
-    records: Mapping[str, Mapping[str, Any]],
-    candidates: Mapping[str, Floats],
-    choice: Choice,
-    oof: Predictions,
-    test: Predictions,
-) -> dict[str, Any]:
-    task = table.task
-    metric = metric_named(task.metric)
-    inside, outside = run.data.take(run.plan.inside), run.data.take(run.plan.outside)
-    base = {name: score_card(task, table.learner_oof(name), inside, table.fold) for name in table.learners}
-    single = _best(metric, table, {n: table.learner_oof(n).values for n in table.learners}, table.labels >= 0)
-    rivals = {"plain mean": candidates[PLAIN_MEAN], f"best single ({single})": table.learner_oof(single).values}
-    report: dict[str, Any] = {
-        "task": task.name,
-        "metric": task.metric,
-        "chosen": choice.name,
-        "chosen_by_fold": {str(fold): name for fold, name in choice.by_fold.items()},
-        "learners": base,
-        "unknown_folds": [name for name in table.learners if records[name]["folds"] == "unknown"],
-        "candidates": {
-            name: score_card(task, Predictions(task, table.ids, values), inside, table.fold)
-            for name, values in candidates.items()
-        },
-        "stack": score_card(task, oof, inside, table.fold),
-        "hard_vote_ties": count_ties(table.oof, table.classes),
-        "against": {name: difference(metric, table, oof.values, values) for name, values in rivals.items()},
-    }
-    if (outside.labels(task) >= 0).any():  # the labelled test part: looked at only here, after the choice
-        report["test"] = _test_part(table, test, inside, outside)
-    return report
+def make_stack(table: MetaTable, settings: StackSettings, track: Track = silent) -> tuple[Procedure, Stack]:
+    """The procedure on a table, and what it chose, fitted on all rows."""
+    problem = Problem(len(table.learners), table.classes, table.task.metric, SEED)
+    options = options_of(settings.candidates)
+    flat = [option for variants in options.values() for option in variants]
+    fits = nest(table, flat, problem, settings.calibrate, settings.threads, track)
+    procedure = follow(table, _by_candidate(options, fits))
+    setting = procedure.final.settings[procedure.final.name]
+    option = options[procedure.final.name][setting.variant]
+    fitted = fit(option, table.features, table.labels, problem, settings.calibrate)
+    return procedure, Stack(table.learners, fitted, rule_of(procedure.final))
 
 
-def _test_part(table: MetaTable, test: Predictions, inside: Dataset, outside: Dataset) -> dict[str, Any]:
-    """Cards of the labelled rows outside the folds; a given test part may hold copies of training rows, so the stack
-    is also scored without these."""
-    copied = outside.frame["group"].isin(set(inside.frame["group"])).to_numpy()
-    cards = {name: score_card(table.task, table.learner_test(name), outside) for name in table.learners}
-    return {
-        "cards": {**cards, "stack": score_card(table.task, test, outside)},
-        "copies_in_training": int((copied & (outside.labels(table.task) >= 0)).sum()),
-        "stack_without_copies": score_card(table.task, test, outside.take(~copied)),
-    }
+def _by_candidate(options: Mapping[str, list[Option]], fits: list[Nested]) -> dict[str, list[Nested]]:
+    remaining = iter(fits)
+    return {name: [next(remaining) for _ in variants] for name, variants in options.items()}
 
 
-def difference(metric: Metric, table: MetaTable, ours: Floats, theirs: Floats) -> dict[str, float | None]:
-    """Ours minus theirs, with the interval of paired bootstrap differences; positive is better."""
-    values = metric.sign * (score(metric, table.labels, ours) - score(metric, table.labels, theirs))
-    draws = [bootstrap(metric, table.labels, each, table.groups) for each in (ours, theirs)]
-    low, high = interval(metric.sign * (draws[0] - draws[1]))
-    return finite(value=values, low=low, high=high)
-
-
-def read_stack(
-    run: Run, task: Task, estimators: Sequence[str], learners: Sequence[str]
-) -> tuple[Predictions, Predictions]:
-    """The finished stack's OOF and test probabilities; raises StoreError where it is missing or stale."""
-    chosen = choose_learners(run, task, learners)
-    records = {name: run.base_record(name, task) for name in chosen}
-    made = made_of(run, task, records, list(estimators) or list(META_ESTIMATORS), SEED)
+def read_stack(run: Run, task: Task, settings: StackSettings) -> tuple[Predictions, Predictions, dict[str, Any]]:
+    """The finished stack's OOF and test predictions and its report; raises StoreError where it is missing or stale."""
+    _, records = assemble(run, task, settings)
     folder = run.store.stack(task.name)
-    check(folder, REPORT, made, f"run `ensemble stack --task {task.name}`")
-    return read_predictions(folder, "oof", task), read_predictions(folder, "test", task)
+    made = made_of(run, task, records, settings, SEED)
+    report = check(folder, REPORT, made, f"run `ensemble stack --task {task.name}`")
+    return read_predictions(folder, "oof", task), read_predictions(folder, "test", task), report
+
+
+def adjusted(oof: Predictions, report: Mapping[str, Any], fold: Codes) -> Floats:
+    """(rows of oof, classes) with each fold adjusted by the rule that decided it."""
+    values = np.zeros_like(oof.values)
+    for name, rule in report["rules_by_fold"].items():
+        held = fold == int(name)
+        values[held] = Rule.of_json(rule).adjust(oof.values[held])
+    return values

@@ -10,57 +10,79 @@ from ensemble.data import Dataset, Task
 from ensemble.metrics import bootstrap, interval, metric_named, score
 from ensemble.progress import Track, silent
 from ensemble.run import Run
-from ensemble.scoring import finite
+from ensemble.scoring import finite, judged
 from ensemble.store import read_predictions
+from meta.account import PLAIN
 from meta.stack import stack_task
-from meta.table import MetaTable, assemble, choose_learners
+from meta.table import StackSettings, assemble
+from meta.votes import by_learner
 
 Floats = npt.NDArray[np.float64]
 
 
-def stack_tasks(
-    run: Run, tasks: Sequence[Task], estimators: Sequence[str], learners: Sequence[str], track: Track = silent
-) -> dict[str, Any]:
+def stack_tasks(run: Run, tasks: Sequence[Task], settings: StackSettings, track: Track = silent) -> dict[str, Any]:
     """Stack each task, then score each subtask: every learner, the plain mean, the stack."""
-    reports = [stack_task(run, task, estimators, learners) for task in track(tasks, "tasks stacked", len(tasks))]
+    reports = [stack_task(run, task, settings, track) for task in track(tasks, "tasks stacked", len(tasks))]
+    return {"tasks": reports, **summarise(run, tasks, settings)}
+
+
+def summarise(run: Run, tasks: Sequence[Task], settings: StackSettings) -> dict[str, Any]:
+    """Scores of finished stacks by subtask and by column."""
     inside = run.data.take(run.plan.inside)
-    oof = dict(_oof_by_model(run, tasks, learners, inside))
+    judged_by = dict(_judged_by_model(run, tasks, settings, inside))
+    whole = {name: of for name, of in subtasks(run.data).items() if set(of) <= {task.name for task in tasks}}
     return {
         "rows": labelled_rows(inside),
         "folds": run.plan.settings.k,
-        "tasks": reports,
         "subtasks": {
-            name: {model: scored for model, values in oof.items() if (scored := headline(inside, of, values))}
-            for name, of in subtasks(run.data).items()
-            if set(of) <= {task.name for task in tasks}
+            name: {model: scored for model, values in judged_by.items() if (scored := headline(inside, of, values))}
+            for name, of in whole.items()
+        },
+        "against": {
+            name: {model: headline(inside, of, judged_by["stack"], judged_by[model]) for model in rivals}
+            for name, of in whole.items()
+            for rivals in [[PLAIN, *_best_single(inside, of, judged_by)]]
         },
         "columns": {
-            f"{name} {task}": {model: headline(inside, (task,), oof[model]) for model in ("plain mean", "stack")}
+            f"{name} {task}": {model: headline(inside, (task,), judged_by[model]) for model in (PLAIN, "stack")}
             for name, of in subtasks(run.data).items()
             for task in of
-            if task in oof["stack"]
+            if task in judged_by["stack"]
         },
     }
 
 
-def _oof_by_model(
-    run: Run, tasks: Sequence[Task], learners: Sequence[str], inside: Dataset
+def _best_single(data: Dataset, tasks: Sequence[str], judged_by: Mapping[str, Mapping[str, Floats]]) -> list[str]:
+    """The learner with the best headline, as a list that is empty where none has all the tasks."""
+    signs = {metric_named(data.task(name).metric).sign for name in tasks}
+    found = {
+        model: sum(signs) * (scored["value"] or 0.0)
+        for model, values in judged_by.items()
+        if model not in (PLAIN, "stack") and (scored := headline(data, tasks, values))
+    }
+    return [max(found, key=lambda model: found[model])] if found else []
+
+
+def _judged_by_model(
+    run: Run, tasks: Sequence[Task], settings: StackSettings, inside: Dataset
 ) -> Iterator[tuple[str, dict[str, Floats]]]:
-    tables: dict[str, MetaTable] = {}
-    for task in tasks:
-        tables[task.name] = assemble(run, task, choose_learners(run, task, learners))[0]
+    """Per model and task what its metric judges, (rows, classes)."""
+    tables = {task.name: assemble(run, task, settings)[0] for task in tasks}
     for learner in dict.fromkeys(name for table in tables.values() for name in table.learners):
         having = {task: table for task, table in tables.items() if learner in table.learners}
         yield learner, {task: table.learner_oof(learner).values for task, table in having.items()}
     yield (
-        "plain mean",
+        PLAIN,
         {
-            task: np.mean([table.learner_oof(name).values for name in table.learners], axis=0)
+            task: by_learner(table.oof, len(table.learners), table.classes).mean(axis=1)
             for task, table in tables.items()
         },
     )
     stacked = {task.name: read_predictions(run.store.stack(task.name), "oof", task) for task in tasks}
-    yield "stack", {task: oof.take(inside.ids).values for task, oof in stacked.items()}
+    yield (
+        "stack",
+        {task.name: judged(stacked[task.name].take(inside.ids), metric_named(task.metric)) for task in tasks},
+    )
 
 
 def labelled_rows(data: Dataset) -> int:
@@ -73,19 +95,26 @@ def subtasks(data: Dataset) -> Mapping[str, tuple[str, ...]]:
     return data.subtasks or {task.name: (task.name,) for task in data.tasks}
 
 
-def headline(data: Dataset, tasks: Sequence[str], values: Mapping[str, Floats]) -> dict[str, float | None] | None:
+def headline(
+    data: Dataset, tasks: Sequence[str], values: Mapping[str, Floats], minus: Mapping[str, Floats] | None = None
+) -> dict[str, float | None] | None:
     """The mean of the tasks' scores with its 95 % interval; None where a task has no values.
 
     ``values`` holds per task (rows of data, classes) probabilities or one-hot labels. The interval resamples the same
-    rows for all tasks.
+    rows for all tasks. With ``minus`` it is the paired difference from those, positive where ``values`` are better.
     """
-    if not set(tasks) <= set(values):
+    if not set(tasks) <= set(values) or (minus is not None and not set(tasks) <= set(minus)):
         return None
     scores, draws = [], []
     for name in tasks:
         task = data.task(name)
         metric = metric_named(task.metric)
-        scores.append(score(metric, data.labels(task), values[name]))
-        draws.append(bootstrap(metric, data.labels(task), values[name], data.groups))
+        labels = data.labels(task)
+        found, drawn = score(metric, labels, values[name]), bootstrap(metric, labels, values[name], data.groups)
+        if minus is not None:
+            found = metric.sign * (found - score(metric, labels, minus[name]))
+            drawn = metric.sign * (drawn - bootstrap(metric, labels, minus[name], data.groups))
+        scores.append(found)
+        draws.append(drawn)
     low, high = interval(np.mean(draws, axis=0))
     return finite(value=float(np.mean(scores)), low=low, high=high)

@@ -1,7 +1,7 @@
 """What meta-estimators see: the learners' probabilities side by side, joined by id, on the folds of the run."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,15 +13,33 @@ from ensemble.files import fingerprint
 from ensemble.predictions import Predictions
 from ensemble.run import FORMAT, Run
 from ensemble.store import read_predictions
+from meta import META_ESTIMATORS
 
 Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class StackSettings:
+    """``estimators`` and ``learners`` empty mean all. ``calibrate``: a temperature per learner before stacking.
+    ``related``: what the learners say of the other tasks, as further columns. ``threads`` change no result."""
+
+    estimators: tuple[str, ...] = ()
+    learners: tuple[str, ...] = ()
+    calibrate: bool = False
+    related: bool = False
+    threads: int = 1
+
+    @property
+    def candidates(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(self.estimators)) or tuple(META_ESTIMATORS)
 
 
 @dataclass(frozen=True)
 class MetaTable:
     """Features (rows, learners * classes), learners outermost: ``oof`` for rows inside folds, ``test`` for the others.
 
-    ``labels`` (inside rows,) is -1 where unknown; ``fold`` and ``groups`` are of the same rows.
+    ``labels`` (inside rows,) is -1 where unknown; ``fold`` and ``groups`` are of the same rows. ``related`` and
+    ``test_related`` (rows, any width) are what is known of the same rows from other tasks.
     """
 
     task: Task
@@ -33,6 +51,17 @@ class MetaTable:
     groups: Codes
     test_ids: npt.NDArray[np.object_]
     test: Floats
+    related: Floats | None = None
+    test_related: Floats | None = None
+
+    @property
+    def features(self) -> Floats:
+        """(inside rows, columns) all that candidates may look at."""
+        return self.oof if self.related is None else np.hstack([self.oof, self.related])
+
+    @property
+    def test_features(self) -> Floats:
+        return self.test if self.test_related is None else np.hstack([self.test, self.test_related])
 
     @property
     def classes(self) -> int:
@@ -50,43 +79,78 @@ class MetaTable:
 
 
 def choose_learners(run: Run, task: Task, named: Sequence[str]) -> tuple[str, ...]:
-    """The named learners, or all of the configuration and all imported ones; raises ConfigError for unknown names."""
-    known = [spec.name for spec in run.specs]
-    known += [name for name in run.imported(task) if name not in known]
+    """The named learners, or all of the configuration and all imported ones whose folds are known; raises ConfigError
+    for unknown names. What was imported with unknown folds may have seen what it predicts: it must be named."""
+    known = list(dict.fromkeys([*(spec.name for spec in run.specs), *run.imported(task)]))
     for name in named:
         if name not in known:
             raise ConfigError(unknown("base learner", name, known))
-    chosen = tuple(named) or tuple(known)
+    chosen = tuple(named) or tuple(name for name in known if name not in unknown_folds(run, task))
     if not chosen:
-        raise ConfigError("There is nothing to stack: the configuration has no [base.NAME] and nothing was imported.")
+        raise ConfigError(
+            "There is nothing to stack: the configuration has no [base.NAME], and no learner with known folds was "
+            "imported (stack.learners may name others)."
+        )
     return chosen
 
 
-def assemble(run: Run, task: Task, learners: Sequence[str]) -> tuple[MetaTable, dict[str, dict[str, Any]]]:
-    """The table, and each learner's checked record; raises StoreError where one is unfinished, stale or damaged."""
+def unknown_folds(run: Run, task: Task) -> list[str]:
+    """Imported learners of which nobody can say whether they have seen the rows they predict."""
+    return [name for name in run.imported(task) if run.base_record(name, task)["folds"] == "unknown"]
+
+
+def assemble(run: Run, task: Task, settings: StackSettings) -> tuple[MetaTable, dict[str, dict[str, Any]]]:
+    """The table, and each learner's checked record; raises StoreError where one is unfinished, stale or damaged.
+
+    Records of related tasks stand under ``<task>/<learner>``.
+    """
+    learners = choose_learners(run, task, settings.learners)
     records = {name: run.base_record(name, task) for name in learners}
     inside, outside = run.data.take(run.plan.inside), run.data.take(run.plan.outside)
-
-    def side_by_side(part: str, ids: npt.NDArray[np.object_]) -> Floats:
-        folders = [run.store.base(name, task.name) for name in learners]
-        return np.hstack([read_predictions(folder, part, task).take(ids).values for folder in folders])
-
     table = MetaTable(
         task,
-        tuple(learners),
+        learners,
         inside.ids,
-        side_by_side("oof", inside.ids),
+        _side_by_side(run, task, learners, "oof", inside.ids),
         inside.labels(task),
         run.plan.fold[run.plan.inside],
         inside.groups,
         outside.ids,
-        side_by_side("test", outside.ids),
+        _side_by_side(run, task, learners, "test", outside.ids),
     )
-    return table, records
+    others = [other for other in run.data.tasks if other.name != task.name] if settings.related else []
+    if not others:
+        return table, records
+    for other in others:
+        having = choose_learners(run, other, settings.learners)
+        records |= {f"{other.name}/{name}": run.base_record(name, other) for name in having}
+    related, test_related = (_related(run, others, settings, part, ids) for part, ids in _parts(table))
+    return replace(table, related=related, test_related=test_related), records
+
+
+def _parts(table: MetaTable) -> Sequence[tuple[str, npt.NDArray[np.object_]]]:
+    return ("oof", table.ids), ("test", table.test_ids)
+
+
+def _side_by_side(run: Run, task: Task, learners: Sequence[str], part: str, ids: npt.NDArray[np.object_]) -> Floats:
+    folders = [run.store.base(name, task.name) for name in learners]
+    return np.hstack([read_predictions(folder, part, task).take(ids).values for folder in folders])
+
+
+def _related(
+    run: Run, tasks: Sequence[Task], settings: StackSettings, part: str, ids: npt.NDArray[np.object_]
+) -> Floats:
+    """(rows, classes - 1 of every task) the learners' mean; a first class is what the others leave."""
+    columns = []
+    for task in tasks:
+        learners = choose_learners(run, task, settings.learners)
+        values = _side_by_side(run, task, learners, part, ids).reshape(len(ids), len(learners), len(task.classes))
+        columns.append(values.mean(axis=1)[:, 1:])
+    return np.hstack(columns)
 
 
 def made_of(
-    run: Run, task: Task, records: dict[str, dict[str, Any]], estimators: Sequence[str], seed: int
+    run: Run, task: Task, records: Mapping[str, Mapping[str, Any]], settings: StackSettings, seed: int
 ) -> dict[str, Any]:
     """What a stack depends on: the learners' files, the candidates, the metric."""
     inputs = {f"learner.{name}": [fingerprint(r["files"]), r["folds"]] for name, r in records.items()}
@@ -96,7 +160,10 @@ def made_of(
         "task": task.name,
         "classes": list(task.classes),
         "metric": task.metric,
-        "estimators": list(estimators),
+        "ordinal": task.ordinal,
+        "estimators": list(settings.candidates),
+        "calibrate": settings.calibrate,
+        "related": settings.related,
         "seed": seed,
         **inputs,
     }

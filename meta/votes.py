@@ -1,27 +1,39 @@
-"""Votes of the learners themselves; unlike scikit-learn's VotingClassifier nothing is trained."""
+"""Means and votes of the learners' own probabilities; unlike scikit-learn's VotingClassifier nothing is trained.
+
+Features are (rows, learners * classes), learners outermost; columns after these are other candidates' business.
+"""
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassifierMixin
 
+from ensemble.metrics import metric_named, score
+
 Floats = npt.NDArray[np.float64]
+Codes = npt.NDArray[np.int64]
 
 TIE_BREAK = 1e-3
+FLOOR = 1e-4  # of probabilities under a logarithm: one sure learner must not outvote all others
+QUANTILES = 257  # of a learner's column, kept to rank new rows among the fitted ones
 
 
 class SoftVote(ClassifierMixin, BaseEstimator):
-    """The plain mean of the learners' probabilities. Features are (rows, learners * classes), learners outermost."""
+    """The plain mean of the learners' probabilities."""
 
-    def __init__(self, classes: int = 2, seed: int = 0) -> None:
+    def __init__(self, learners: int = 1, classes: int = 2, metric: str = "macro_f1") -> None:
+        self.learners = learners
         self.classes = classes
-        self.seed = seed
+        self.metric = metric
 
-    def fit(self, features: Floats, labels: npt.NDArray[np.int64], sample_weight: Floats | None = None) -> "SoftVote":
+    def fit(self, features: Floats, labels: Codes) -> "SoftVote":
         self.classes_ = np.arange(self.classes)
         return self
 
     def predict_proba(self, features: Floats) -> Floats:
-        return np.asarray(_by_learner(features, self.classes).mean(axis=1))
+        return np.asarray(self._by_learner(features).mean(axis=1))
+
+    def _by_learner(self, features: Floats) -> Floats:
+        return by_learner(features, self.learners, self.classes)
 
 
 class HardVote(SoftVote):
@@ -32,21 +44,61 @@ class HardVote(SoftVote):
     """
 
     def predict_proba(self, features: Floats) -> Floats:
-        by_learner = _by_learner(features, self.classes)
-        return np.asarray((1 - TIE_BREAK) * vote_shares(by_learner) + TIE_BREAK * by_learner.mean(axis=1))
+        values = self._by_learner(features)
+        return np.asarray((1 - TIE_BREAK) * vote_shares(values) + TIE_BREAK * values.mean(axis=1))
 
 
-def vote_shares(by_learner: Floats) -> Floats:
+class LogOddsMean(SoftVote):
+    """The mean of log-probabilities, normalised: of two classes, the mean of log-odds (a logarithmic opinion pool)."""
+
+    def predict_proba(self, features: Floats) -> Floats:
+        values = np.exp(np.log(self._by_learner(features).clip(FLOOR)).mean(axis=1))
+        return np.asarray(values / values.sum(axis=1, keepdims=True))
+
+
+class RankMean(SoftVote):
+    """The mean of ranks: each column becomes the share of fitted rows below it, so that scales do not matter."""
+
+    def fit(self, features: Floats, labels: Codes) -> "RankMean":
+        self.classes_ = np.arange(self.classes)
+        shares = np.linspace(0, 1, QUANTILES)
+        self.quantiles_ = np.quantile(features[:, : self.learners * self.classes], shares, axis=0)
+        return self
+
+    def predict_proba(self, features: Floats) -> Floats:
+        shares = np.linspace(0, 1, QUANTILES)
+        columns = [np.interp(features[:, c], grid, shares) for c, grid in enumerate(self.quantiles_.T)]
+        ranks = self._by_learner(np.stack(columns, axis=1)).mean(axis=1) + TIE_BREAK
+        return np.asarray(ranks / ranks.sum(axis=1, keepdims=True))
+
+
+class BestSingle(SoftVote):
+    """The one learner with the best score on the fitted rows."""
+
+    def fit(self, features: Floats, labels: Codes) -> "BestSingle":
+        self.classes_ = np.arange(self.classes)
+        metric = metric_named(self.metric)
+        values = self._by_learner(features)
+        scores = [metric.sign * score(metric, labels, values[:, each]) for each in range(self.learners)]
+        self.chosen_ = int(np.argmax(np.nan_to_num(scores, nan=-np.inf)))
+        return self
+
+    def predict_proba(self, features: Floats) -> Floats:
+        return np.asarray(self._by_learner(features)[:, self.chosen_])
+
+
+def by_learner(features: Floats, learners: int, classes: int) -> Floats:
+    """(rows, learners, classes)"""
+    return features[:, : learners * classes].reshape(len(features), learners, classes)
+
+
+def vote_shares(values: Floats) -> Floats:
     """(rows, classes) shares of votes from (rows, learners, classes) probabilities."""
-    votes = np.eye(by_learner.shape[2])[by_learner.argmax(axis=2)]
+    votes = np.eye(values.shape[2])[values.argmax(axis=2)]
     return np.asarray(votes.mean(axis=1))
 
 
-def count_ties(features: Floats, classes: int) -> int:
-    """Rows in which the two most voted classes have equally many votes."""
-    shares = np.sort(vote_shares(_by_learner(features, classes)), axis=1)
+def count_ties(values: Floats) -> int:
+    """Rows in which the two most voted classes have equally many votes, from (rows, learners, classes)."""
+    shares = np.sort(vote_shares(values), axis=1)
     return int(np.isclose(shares[:, -1], shares[:, -2]).sum())
-
-
-def _by_learner(features: Floats, classes: int) -> Floats:
-    return features.reshape(len(features), -1, classes)

@@ -16,6 +16,8 @@ LEARNERS = {
     "clip_joint": "both",
 }  # fmt: skip
 SENTIMENT, HUMOUR, DEGREE = ("negative", "neutral", "positive"), ("0", "1"), ("0", "1", "2", "3")
+GAIN = {"value": 0.021, "low": 0.008, "high": 0.034}
+LOSS = {"value": -0.004, "low": -0.013, "high": 0.006}
 SCRIPT = """<script>alert(1)</script>"'><img src=x onerror=alert(2)><style>*{display:none}</style>"""
 HEBREW = "\u05de\u05d9 \u05e9\u05dc\u05d0 \u05e6\u05d5\u05d7\u05e7 \u05e2\u05db\u05e9\u05d9\u05d5 \u202e\u2067 123"
 TEXTS = (
@@ -56,7 +58,8 @@ def report_facts(
         "test_rows": 1878,
         "folds": 5,
         "tasks": reports,
-        "headline": {"subtasks": {name: _headline(random) for name in subtasks}},
+        "modality": {name: LEARNERS.get(name, "text") for name in learners},
+        "against": {name: {"plain mean": GAIN, learners[0]: LOSS} for name in subtasks},
         "subtasks": {name: {model: _scored(random, 0.45) for model in models} for name in subtasks},
         "columns": {f"A {name}": {"plain mean": _scored(random), "stack": _scored(random)} for name, _ in names * 2},
         "table7": _table7(random, list(subtasks)),
@@ -65,6 +68,7 @@ def report_facts(
                 "task": name,
                 "subtask": "ABC"[position % 3],
                 "best": "greedy",
+                "chosen": "simplex",
                 "scores": {candidate: _scored(random) for candidate in CANDIDATES},
             }
             for position, (name, _) in enumerate(names)
@@ -74,7 +78,9 @@ def report_facts(
         "leaks": {names[0][0]: {"bert_large": [f"It is right on 99 % of the posts that share a copy {SCRIPT}."]}},
         "suspects": suspects,
         "hardest": {name: suspects[name]["labels"][::-1] for name, _ in names},
-        "reliability": {name: _reliability(random, ["stack", "plain mean", *learners]) for name, _ in names},
+        "reliability": {
+            name: _reliability(random, ["stack", "plain mean", "best single (bert_large)"]) for name, _ in names
+        },
         "curves": {
             learner: {name: _curve(random) for name, _ in names}
             for learner in learners
@@ -129,8 +135,9 @@ def _report(
         "learners": {name: _card(random, classes, rows, 0.48) for name in learners},
         "unknown_folds": [learners[-1]],
         "candidates": {name: _card(random, classes, rows, 0.53) | {"arg_max": _scored(random)} for name in CANDIDATES},
-        "stack": _card(random, classes, rows, 0.56)
-        | {"arg_max": _scored(random, 0.52), "rule_gain": {"value": 0.021, "low": 0.008, "high": 0.034}},
+        "stack": _card(random, classes, rows, 0.56),
+        "arg_max": _scored(random, 0.52),
+        "rule_gain": GAIN,
         "chosen": "greedy",
         "chosen_by_fold": {str(fold): "greedy" if fold else "simplex" for fold in range(5)},
         "why": "Greedy selection beat the plain mean by .012 [.003, .021] on the other folds, beyond noise.",
@@ -140,8 +147,8 @@ def _report(
         "in_sample": 0.581,
         "optimism": 0.021,
         "against": {
-            "plain mean": {"value": 0.012, "low": 0.003, "high": 0.021},
-            f"best single ({learners[0]})": {"value": 0.004, "low": -0.006, "high": 0.013},
+            "plain mean": GAIN,
+            f"best single ({learners[0]})": LOSS,
         },
         "hard_vote_ties": 321,
         "warnings": ["Greedy selection wins macro-F1 and loses log-loss badly: 1.204 against .947."],
@@ -154,20 +161,18 @@ def _report(
     return report
 
 
-def _headline(random: np.random.Generator) -> dict[str, Any]:
-    return {
-        "metric": "macro_f1",
-        "stack": _scored(random, 0.56),
-        "plain mean": _scored(random, 0.55),
-        "best single": {**_scored(random, 0.53), "learner": "bert_large"},
-        "against plain mean": {"value": -0.002, "low": -0.008, "high": 0.004},
-    }
-
-
 def _table7(random: np.random.Generator, subtasks: list[str]) -> dict[str, Any]:
     columns = [*subtasks, *(f"{subtask} {emotion}" for subtask in subtasks[1:] for emotion in ("humour", "offence"))]
-    names = ("best single (bert_large)", "visual ensemble", "textual ensemble", "joint ensemble", "all")
+    names = (
+        "best single",
+        "visual ensemble (2)",
+        "textual ensemble (3)",
+        "joint ensemble (1)",
+        "all learners (6)",
+        "stack",
+    )
     rows = [{"name": name, "scores": [_scored(random, 0.4) for _ in columns]} for name in names]
+    rows[0]["learners"] = ["bert_large"] * len(columns)
     rows[3]["scores"][-1] = None  # type: ignore[index]
     return {"columns": columns, "rows": rows}
 
@@ -184,12 +189,17 @@ def _contributions(random: np.random.Generator, learners: Sequence[str]) -> dict
                 "modality": LEARNERS.get(name, "text"),
                 "redundant_with": learners[0] if position == 2 else None,
                 "adds_nothing": position == 3,
-                "seconds": float(10 ** random.uniform(0.5, 4.5)),
-                "parameters": int(10 ** random.uniform(5, 8.6)),
             }
             for position, name in enumerate(learners)
         },
         "modalities": {kind: shares() for kind in ("text", "image", "both")},
+        "cost": {
+            name: {
+                "seconds": float(10 ** random.uniform(0.5, 4.5)),
+                "parameters": int(10 ** random.uniform(5, 8.6)) if position else None,
+            }
+            for position, name in enumerate(learners)
+        },
         "draws": 1000,
         "subsets": 64,
     }

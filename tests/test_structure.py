@@ -60,8 +60,9 @@ def test_functions_fit_on_a_screen(path: Path) -> None:
 @pytest.mark.parametrize("path", SOURCES, ids=name)
 def test_no_pickle_is_ever_read(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
-    assert not imports(path) & {"pickle", "dill", "cloudpickle", "joblib"} or name(path) == PLAIN_PICKLE
+    assert not imports(path) & {"pickle", "dill", "cloudpickle"} or name(path) == PLAIN_PICKLE
     assert not re.search(r"torch\.load|read_pickle|allow_pickle=True|weights_only=False", text)
+    assert not re.search(r"import joblib|joblib\.|from joblib import (?!Parallel, delayed$)", text, re.MULTILINE)
 
 
 def test_the_readme_names_every_source_file_and_no_other() -> None:

@@ -3,11 +3,14 @@
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from PIL import Image
 
-from ensemble.data import Dataset, Task
+from ensemble.data import Codes, Dataset, Task
 from meta.table import MetaTable
+
+Floats = npt.NDArray[np.float64]
 
 SHARED = Path(__file__).parents[2] / "shared"
 SENTIMENT = Task("sentiment", ("negative", "neutral", "positive"))
@@ -51,3 +54,22 @@ def meta_table(rows: int = 240, seed: int = 0, signal: float = 2.0) -> MetaTable
 def picture(width: int, height: int, seed: int = 0) -> Image.Image:
     pixels = np.random.default_rng(seed).integers(0, 256, size=(height, width, 3), dtype=np.uint8)
     return Image.fromarray(pixels)
+
+
+def table_of(labels: Codes, oof: dict[str, Floats], test: dict[str, Floats] | None = None) -> MetaTable:
+    """Learners by name, (rows, classes) each; ``test`` the same learners' for rows outside the folds."""
+    classes = next(iter(oof.values())).shape[1]
+    task = Task("any", tuple(str(number) for number in range(classes)))
+    inside = np.hstack(list(oof.values()))
+    outside = np.hstack([test[name] for name in oof]) if test else inside[:0]
+    rows, test_rows = np.arange(len(inside)), np.arange(len(outside))
+    ids, test_ids = rows.astype(str).astype(object), test_rows.astype(str).astype(object)
+    return MetaTable(task, tuple(oof), ids, inside, labels, rows % 4, rows, test_ids, outside)
+
+
+def skilled(random: np.random.Generator, labels: Codes, classes: int, skill: float, difficulty: Floats) -> Floats:
+    """(rows, classes) probabilities that know as much of the labels as ``skill`` says, less where a row (rows, classes)
+    is difficult for all."""
+    scores = skill * np.eye(classes)[labels] + difficulty + random.normal(size=(len(labels), classes))
+    values = np.exp(scores)
+    return np.asarray(values / values.sum(axis=1, keepdims=True))

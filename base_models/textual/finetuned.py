@@ -106,6 +106,9 @@ class Textual:
             },
         }
 
+    def modalities(self) -> tuple[str, ...]:
+        return ("text",)
+
     def sources(self) -> list[Path]:
         """The local files of weights and tokenizer."""
         return local_files(self.model)

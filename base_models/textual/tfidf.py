@@ -51,6 +51,9 @@ class Tfidf:
         self.balance = balance
         self.strengths = strengths
 
+    def modalities(self) -> tuple[str, ...]:
+        return ("text",)
+
     def prepare(self, data: Dataset, cache: FeatureCache) -> None:
         """Count every text once; later calls with the same texts find the counts in memory."""
         texts = tuple(dict.fromkeys(text or "" for text in data.texts))

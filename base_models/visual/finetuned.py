@@ -89,6 +89,9 @@ class Visual:
         self._workspace = Workspace()
         self._facts: dict[str, Any] = {}
 
+    def modalities(self) -> tuple[str, ...]:
+        return ("image",)
+
     def sources(self) -> list[Path]:
         """The local files of weights."""
         return [*local_files(self.model), *([checkpoint_file(self.checkpoint)] if self.checkpoint else [])]

@@ -8,7 +8,7 @@ import pandas as pd
 
 from ensemble.adapters.tables import ENCODING, ids, image_folder, read_frame, strings, translate
 from ensemble.data import TEST, TRAIN, Dataset, Task
-from ensemble.errors import ConfigError, DataError, some
+from ensemble.errors import ConfigError, DataError, some, unknown
 
 
 def read(
@@ -22,17 +22,21 @@ def read(
     images: str = ".",
     test_column: str | None = None,
     test_values: Sequence[str] = ("test",),
+    ordinal: Sequence[str] = (),
 ) -> Dataset:
     """One table (and perhaps one of test rows) below ``root``.
 
-    ``tasks`` maps each label column to its classes in order. ``id``, ``text`` and ``image`` name columns; image paths
-    are relative to ``images``. Rows of ``test``, and those whose ``test_column`` is one of ``test_values``, enter no
-    fold.
+    ``tasks`` maps each label column to its classes in order; ``ordinal`` names tasks where it is one of degree. ``id``,
+    ``text`` and ``image`` name columns; image paths are relative to ``images``. Rows of ``test``, and those whose
+    ``test_column`` is one of ``test_values``, enter no fold.
     """
     if text is None and image is None:
         raise ConfigError("data.text or data.image must name a column; neither is set.")
     if not tasks:
         raise ConfigError("data.tasks is empty; it must name a label column and its classes.")
+    for name in ordinal:
+        if name not in tasks:
+            raise ConfigError(unknown("data.ordinal task", name, tasks))
     image_folder(root, images)
     named = [column for column in (id, text, image, test_column) if column is not None]
     frames = []
@@ -46,7 +50,8 @@ def read(
     if test_column and not (frame["part"] == TEST).any():
         found = sorted(set(strings(table[test_column]).dropna()))
         raise DataError(f"No row has {test_column} {some(test_values)}; the column holds {some(found, 8)}.")
-    return Dataset(frame, root / images, tuple(Task(name, tuple(classes)) for name, classes in tasks.items()))
+    made = tuple(Task(name, tuple(classes), ordinal=name in ordinal) for name, classes in tasks.items())
+    return Dataset(frame, root / images, made)
 
 
 def _columns(

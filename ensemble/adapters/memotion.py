@@ -23,10 +23,10 @@ MOTIVATIONAL = {"not_motivational": "0", "motivational": "1"}
 PUBLISHED = ("overall_sentiment", *DEGREES, "motivational")
 
 TASKS = (
-    Task("sentiment", ("-1", "0", "1")),
+    Task("sentiment", ("-1", "0", "1"), ordinal=True),
     *(Task(emotion, ("0", "1")) for emotion in DEGREES),
     Task("motivational", ("0", "1")),
-    *(Task(f"{emotion}_degree", ("0", "1", "2", "3")) for emotion in DEGREES),
+    *(Task(f"{emotion}_degree", ("0", "1", "2", "3"), ordinal=True) for emotion in DEGREES),
 )
 # Motivation is binary in both B and C: one training, shown twice.
 SUBTASKS = {

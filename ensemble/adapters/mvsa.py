@@ -11,7 +11,7 @@ from ensemble.errors import DataError
 from ensemble.images import inside
 from ensemble.texts import read_text
 
-SENTIMENT = Task("sentiment", ("negative", "neutral", "positive"))
+SENTIMENT = Task("sentiment", ("negative", "neutral", "positive"), ordinal=True)
 TAGS = {name: name for name in SENTIMENT.classes}
 PUBLISHED = "labelResultAll.txt"
 Rule = Literal["combine", "agree", "text", "image"]

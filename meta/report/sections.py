@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from meta.report.board import PLAIN_MEAN, Model, leaderboard, shown
+from meta.report.board import Model, leaderboard, shown
 from meta.report.charts import SERIES, Mark, correlation_map, curve_plot, fold_plot, interval_plot, reliability_plot
 from meta.report.gallery import posts
 from meta.report.shares import shares
@@ -29,7 +29,7 @@ def section(facts: Mapping[str, Any], report: Mapping[str, Any], root: Path, roo
         "board": board,
         "scores": _scores(board, report),
         "folds": _folds(board, report),
-        "reliability": _reliability(facts["reliability"].get(task, {}), board, task),
+        "reliability": _reliability(facts["reliability"].get(task, {}), task),
         "curves": _curves(facts["curves"], task, best),
         "diversity": _diversity(facts["diversity"].get(task), best, task),
         "contributions": shares(facts["contributions"].get(task), report),
@@ -55,11 +55,9 @@ def _folds(board: Sequence[Model], report: Mapping[str, Any]) -> Markup | str:
     return fold_plot([model.title for model in models], values, label) if models else ""
 
 
-def _reliability(found: Mapping[str, Any], board: Sequence[Model], task: str) -> dict[str, Any]:
-    """The stack, the plain mean, the best learners: as many as the eye can tell apart."""
-    order = ["stack", "plain mean", PLAIN_MEAN, *(model.name for model in board)]
-    names = [name for name in dict.fromkeys(order) if name in found]
-    names = (names + [name for name in found if name not in names])[: len(SERIES)]
+def _reliability(found: Mapping[str, Any], task: str) -> dict[str, Any]:
+    """The first models, as many as the eye can tell apart."""
+    names = list(found)[: len(SERIES)]
     legend = [(SERIES[position], name, found[name]["ece"]) for position, name in enumerate(names)]
     label = f"reliability of the probabilities for {task}: share that is right against confidence"
     plot = reliability_plot({name: found[name] for name in names}, label) if names else ""

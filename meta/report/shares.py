@@ -12,7 +12,7 @@ LINES, DOTS = 32, 16
 def shares(found: Mapping[str, Any] | None, report: Mapping[str, Any]) -> dict[str, Any] | None:
     """Learners and modalities from most to least, the figures of their Shapley values, and of gain against cost.
 
-    ``found`` is what meta.contributions returns, with ``seconds`` and ``parameters`` of the learners that know them.
+    ``found`` is what meta.contributions returns, with ``cost``, the seconds and parameters of each learner.
     """
     if not found or not found["learners"]:
         return None
@@ -23,13 +23,14 @@ def shares(found: Mapping[str, Any] | None, report: Mapping[str, Any]) -> dict[s
     label = (
         f"Shapley value of every modality and learner of {report['task']} in {spoken(report['metric'])}, with intervals"
     )
-    timed = [(name, entry) for name, entry in learners if entry.get("seconds")]
-    costs = {name: (entry["seconds"], entry["shapley"]) for name, entry in timed[:DOTS]}
+    timed = [(name, entry) for name, entry in learners if found["cost"].get(name, {}).get("seconds")]
+    costs = {name: (found["cost"][name]["seconds"], entry["shapley"]) for name, entry in timed[:DOTS]}
     cost_label = f"Shapley value of the learners of {report['task']} against the seconds they took"
     return {
         "learners": learners,
         "modalities": modalities,
         "plot": interval_plot(marks, label, origin=0.0, sign="+"),
         "left_out": max(len(learners) - LINES, 0),
-        "cost": cost_plot(costs, "Shapley value", cost_label) if costs else "",
+        "cost": found["cost"],
+        "cost_plot": cost_plot(costs, "Shapley value", cost_label) if costs else "",
     }

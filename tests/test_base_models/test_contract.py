@@ -13,7 +13,7 @@ from world import SARCASM, SENTIMENT
 from base_models import LEARNERS
 from ensemble.data import Dataset
 from ensemble.features import FeatureCache
-from ensemble.learner import BaseLearner, make_learner
+from ensemble.learner import MODALITIES, BaseLearner, make_learner, modality_of
 
 TINY = {
     "prior": {},
@@ -114,6 +114,17 @@ def test_rows_without_text_or_image_are_predicted_for(make, posts: Dataset) -> N
         values = learner.predict_proba(blind)
         assert np.isfinite(values).all()
         np.testing.assert_allclose(values.sum(axis=1), 1, atol=1e-6)
+
+
+def test_a_learner_says_what_it_looks_at_and_looks_at_nothing_else(make, posts: Dataset) -> None:  # type: ignore[no-untyped-def]
+    train, held = train_and_held(posts)
+    learner = make()
+    assert modality_of(learner) != "unknown" and set(learner.modalities()) <= set(MODALITIES)
+    learner.fit(train, SENTIMENT, seed=0)
+    columns = {"text": ("text",), "image": ("image", "image_hash")}
+    hidden = {name: None for kind in set(MODALITIES) - set(learner.modalities()) for name in columns[kind]}
+    values = learner.predict_proba(Dataset(held.frame.assign(**hidden), held.root, held.tasks))
+    assert (values == learner.predict_proba(held)).all()
 
 
 def test_a_learner_can_be_fitted_where_a_modality_is_missing_everywhere(make, posts: Dataset) -> None:  # type: ignore[no-untyped-def]

@@ -96,7 +96,7 @@ def test_an_image_path_that_leaves_the_root(ensemble: Ensemble, tmp_path: Path) 
         ("data.preset=memotoin", ("memotoin", "Did you mean 'memotion'")),
         ("data.img=x", ("data key 'img'", "Did you mean 'image'")),
         ("data.root=/no/such/folder", ("data.root", "/no/such/folder", "does not exist")),
-        ("folds.k=1", ("folds.k must be at least 2",)),
+        ("folds.k=2", ("folds.k must be at least 3",)),
         ("folds.k=5000", ("5000 folds need", "posts")),
         ("folds.k=many", ("folds.k", "'many'")),
         ("stack.metrics.sentiment=macro_f", ("macro_f", "Did you mean 'macro_f1'")),
@@ -127,6 +127,10 @@ def test_wrong_settings(ensemble: Ensemble, config: Path, override: str, words: 
         (("submit",), ("not finished", "ensemble")),
         (("import", "x", "--oof", "none.parquet", "--task", "sentiment"), ("No such file", "none.parquet")),
         (("import", "x", "--oof", "none.parquet"), ("--task must name one of",)),
+        (
+            ("import", "x", "--oof", "oof.csv", "--task", "sentiment", "--modality", "sound"),
+            ("Unknown modality 'sound'", "both, image, text"),
+        ),
         (("init", "memotoin", "--root", "."), ("memotoin", "Did you mean 'memotion'")),
         (("init", "memotion", "--root", "nowhere"), ("nowhere", "not a folder")),
         (("init", "memotion", "--root", "."), ("already there",)),
@@ -144,7 +148,7 @@ def test_a_run_folder_of_other_data(ensemble: Ensemble, tmp_path: Path) -> None:
             tmp_path / name, text_ocr=[f"text {number + shift}" for number in range(12)], text_corrected=[""] * 12
         )
         assert ensemble("init", "memotion", "--root", root, "--out", f"{name}.toml").code == 0
-    shared = ("--set", "run.folder=run", "--set", "folds.k=2", "--set", "base.only.learner=prior", "--learner", "only")
+    shared = ("--set", "run.folder=run", "--set", "folds.k=3", "--set", "base.only.learner=prior", "--learner", "only")
     assert ensemble("train-base", "-c", "one.toml", *shared).code == 0
     words = ("not the one this run's folds were made for", "12 rows changed", "'image_0.jpg'")
     refused(ensemble("train-base", "-c", "other.toml", *shared), *words)

@@ -9,7 +9,7 @@ import pytest
 from toys import TOYS
 from world import SENTIMENT, toy_table
 
-from ensemble.errors import DataError, PredictionsError, StoreError
+from ensemble.errors import ConfigError, DataError, PredictionsError, StoreError
 from ensemble.folds import FoldSettings, make_plan
 from ensemble.importing import import_predictions
 from ensemble.jobs import list_work, train
@@ -93,6 +93,23 @@ def test_declared_unknown_folds_are_accepted_and_marked(run: Run, tmp_path: Path
     frame = foreign(run, run.plan.inside).drop(columns="fold")
     assert bring_in(run, tmp_path, frame, unknown_folds=True)["folds"] == "unknown"
     assert run.base_record("theirs", SENTIMENT)["folds"] == "unknown"
+
+
+def test_what_a_learner_looked_at_is_kept_where_it_is_said(run: Run, tmp_path: Path) -> None:
+    bring_in(run, tmp_path, foreign(run, run.plan.inside))
+    assert run.modality("theirs", SENTIMENT) == "unknown"
+    record = import_predictions(
+        run, "theirs", SENTIMENT, tmp_path / "oof.csv", tmp_path / "test.csv", False, modality="both"
+    )
+    assert record["modality"] == run.modality("theirs", SENTIMENT) == "both"
+    with pytest.raises(ConfigError, match=r"Unknown modality 'txt'. Did you mean 'text'\?"):
+        import_predictions(run, "t", SENTIMENT, tmp_path / "oof.csv", tmp_path / "test.csv", False, modality="txt")
+    assert run.imported(SENTIMENT) == ["theirs"]
+
+
+def test_nobody_knows_what_an_imported_learner_cost(run: Run, tmp_path: Path) -> None:
+    bring_in(run, tmp_path, foreign(run, run.plan.inside))
+    assert run.cost("theirs", SENTIMENT) == {"seconds": 0.0, "parameters": None}
 
 
 def test_our_own_files_come_back_by_their_metadata(run: Run) -> None:

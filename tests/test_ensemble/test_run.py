@@ -14,6 +14,7 @@ from ensemble.data import Dataset
 from ensemble.errors import ConfigError, DataError
 from ensemble.files import read_json
 from ensemble.folds import FoldSettings
+from ensemble.jobs import list_work, train
 from ensemble.run import Run, Spec, bind_folds, versions, write_record
 from ensemble.scan import scan
 from ensemble.store import Store
@@ -33,7 +34,22 @@ class Weighted(Hash):
         return [Path(self.weights)]
 
 
-REGISTRY = {**TOYS, "weighted": f"{__name__}:Weighted"}
+class Seeing(Hash):
+    """Says what it looks at, and how large it is."""
+
+    def __init__(self, sees: tuple[str, ...] = (), parameters: int = 7) -> None:
+        super().__init__()
+        self.sees = sees
+        self.parameters = parameters
+
+    def modalities(self) -> tuple[str, ...]:
+        return self.sees
+
+    def facts(self) -> dict[str, int]:
+        return {"parameters": self.parameters}
+
+
+REGISTRY = {**TOYS, "weighted": f"{__name__}:Weighted", "seeing": f"{__name__}:Seeing"}
 
 
 @pytest.fixture
@@ -111,6 +127,23 @@ def test_the_drawn_memes_bind_with_their_copies_together(posts: Dataset, tmp_pat
     for group in np.flatnonzero(sizes > 1):
         rows = np.intersect1d(np.flatnonzero(grouped.groups == group), plan.inside)
         assert len(set(plan.fold[rows])) <= 1
+
+
+@pytest.mark.parametrize(
+    ("sees", "expected"), [(["text"], "text"), (["image"], "image"), (["image", "text"], "both"), ([], "none")]
+)
+def test_a_learner_says_what_it_looks_at(run: Run, sees: list[str], expected: str) -> None:
+    other = replace(run, specs=(Spec("a", "hash"), Spec("s", "seeing", {"sees": sees})))
+    assert other.modality("s", SENTIMENT) == expected
+    assert other.modality("a", SENTIMENT) == "unknown"
+
+
+def test_a_learner_costs_the_seconds_of_its_folds_and_the_parameters_it_recorded(run: Run) -> None:
+    other = replace(run, specs=(Spec("a", "hash"), Spec("s", "seeing", {"parameters": 70})))
+    train(other, list_work(other, other.specs, [SENTIMENT], ()))
+    seconds = {name: other.base_record(name, SENTIMENT)["seconds"] for name in ("a", "s")}
+    assert other.cost("s", SENTIMENT) == {"seconds": seconds["s"], "parameters": 70}
+    assert other.cost("a", SENTIMENT) == {"seconds": seconds["a"], "parameters": None}
 
 
 def test_nothing_is_imported_before_something_was(run: Run) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from toys import TOYS
-from world import SARCASM, SENTIMENT, meta_table, toy_table
+from world import SARCASM, SENTIMENT, toy_table
 
 from base_models import LEARNERS as LEARNERS_REGISTRY
 from ensemble.data import Dataset
@@ -15,10 +15,14 @@ from ensemble.jobs import list_work, train
 from ensemble.metrics import METRICS, score
 from ensemble.run import Run
 from ensemble.store import read_predictions
+from meta import META_ESTIMATORS
 from meta.decisions import hand_in
-from meta.stack import choose, read_stack, stack_task
+from meta.stack import Stack, read_stack, stack_task
 from meta.summary import stack_tasks
+from meta.table import StackSettings, assemble
 
+ALL = StackSettings()
+FEW = StackSettings(("best_single", "soft_vote", "logistic_regression"))
 LEARNERS = {"prior": ("prior", {}), "tfidf": ("tfidf", {}), "words": ("tfidf", {"characters": 2})}
 Make = Callable[..., Run]
 
@@ -31,12 +35,12 @@ def trained(make_run: Make, data: Dataset, **settings: object) -> Run:
 
 def test_stacking_writes_probabilities_for_every_row_inside_and_outside_the_folds(make_run: Make) -> None:
     run = trained(make_run, toy_table(150, test_rows=20))
-    report = stack_task(run, SENTIMENT, [], [])
-    oof, test = read_stack(run, SENTIMENT, [], [])
+    report = stack_task(run, SENTIMENT, ALL)
+    oof, test, _ = read_stack(run, SENTIMENT, ALL)
     assert set(oof.ids) == {f"post{number}" for number in range(150)}
     assert set(test.ids) == {f"post{number}" for number in range(150, 170)}
     assert report["stack"]["rows"] == 150
-    assert set(report["candidates"]) >= {"soft_vote", "hard_vote", "xgboost"}
+    assert set(report["candidates"]) == set(META_ESTIMATORS)
 
 
 def canary(make_run: Make, learners: dict[str, tuple[str, dict[str, object]]]) -> tuple[float, float]:
@@ -46,7 +50,7 @@ def canary(make_run: Make, learners: dict[str, tuple[str, dict[str, object]]]) -
     run = make_run(data.with_columns(sentiment=random.permutation(data.frame["sentiment"])), learners, k=5)
     run = replace(run, registry={**LEARNERS_REGISTRY, **TOYS})
     assert train(run, list_work(run, run.specs, run.data.tasks, ())) == []
-    card = stack_task(run, SENTIMENT, [], [])["stack"]["metrics"]["macro_f1"]
+    card = stack_task(run, SENTIMENT, ALL)["stack"]["metrics"]["macro_f1"]
     truth = run.data.labels(SENTIMENT)
     guesses = [score(METRICS["macro_f1"], truth, np.eye(3)[random.permutation(truth)]) for _ in range(300)]
     return card["value"], float(np.mean(guesses) + 3.3 * np.std(guesses))
@@ -66,52 +70,35 @@ def test_the_canary_notices_a_learner_that_knows_a_fifth_of_the_held_out_labels(
 def test_labels_that_can_be_read_off_the_text_are_found(make_run: Make) -> None:
     """The canary's counterpart: the same pipeline is far above chance where there is something to find."""
     run = trained(make_run, toy_table(400, seed=5), k=5)
-    assert stack_task(run, SENTIMENT, [], [])["stack"]["metrics"]["macro_f1"]["low"] > 0.5
-
-
-def test_the_candidate_of_a_fold_is_chosen_without_that_fold() -> None:
-    data = meta_table()
-    perfect_in_one = np.full((240, 3), 1 / 3)
-    held = data.fold == 1
-    perfect_in_one[held] = np.eye(3)[data.labels[held]]
-    decent = data.oof[:, :3]
-    choice = choose(METRICS["macro_f1"], data, {"decent": decent, "perfect in fold 1": perfect_in_one})
-    assert choice.by_fold[1] == "decent"
-    assert (choice.values[held] == decent[held]).all()
-
-
-def test_of_equal_candidates_the_first_one_is_taken() -> None:
-    data = meta_table()
-    same = data.oof[:, :3]
-    assert choose(METRICS["accuracy"], data, {"simple": same, "complicated": same.copy()}).name == "simple"
+    assert stack_task(run, SENTIMENT, FEW)["stack"]["metrics"]["macro_f1"]["low"] > 0.5
 
 
 def test_a_finished_stack_is_read_and_not_made_again(make_run: Make) -> None:
     run = trained(make_run, toy_table(120))
-    stack_task(run, SENTIMENT, [], [])
+    stack_task(run, SENTIMENT, FEW)
     written = (run.store.stack("sentiment") / "oof.parquet").stat().st_mtime_ns
-    stack_task(run, SENTIMENT, [], [])
+    stack_task(run, SENTIMENT, FEW)
     assert (run.store.stack("sentiment") / "oof.parquet").stat().st_mtime_ns == written
 
 
 def test_a_stack_is_stale_once_other_learners_or_candidates_are_wanted(make_run: Make) -> None:
     run = trained(make_run, toy_table(120))
-    stack_task(run, SENTIMENT, [], [])
+    stack_task(run, SENTIMENT, FEW)
     with pytest.raises(StoreError, match="stale: estimators"):
-        read_stack(run, SENTIMENT, ["soft_vote"], [])
+        read_stack(run, SENTIMENT, StackSettings(("soft_vote",)))
     with pytest.raises(StoreError, match="stale: learner"):
-        read_stack(run, SENTIMENT, [], ["prior", "tfidf"])
+        read_stack(run, SENTIMENT, replace(FEW, learners=("prior", "tfidf")))
 
 
 def test_learners_that_are_not_finished_are_refused_by_name(make_run: Make) -> None:
     run = make_run(toy_table(60), LEARNERS)
     with pytest.raises(StoreError, match=r"prior.*not finished.*ensemble train-base --learner prior"):
-        stack_task(run, SENTIMENT, [], [])
+        stack_task(run, SENTIMENT, FEW)
 
 
 def test_the_labelled_test_part_is_scored_only_in_the_stack_report(make_run: Make) -> None:
     run = trained(make_run, toy_table(200), test_fraction=0.2)
-    report = stack_task(run, SENTIMENT, [], [])
+    report = stack_task(run, SENTIMENT, FEW)
     outside = len(run.plan.outside)
     assert 30 <= outside <= 50
     assert report["test"]["cards"]["stack"]["rows"] == outside
@@ -123,8 +110,9 @@ def test_the_labelled_test_part_is_scored_only_in_the_stack_report(make_run: Mak
 
 def test_the_plain_mean_is_of_the_learners_own_probabilities(make_run: Make) -> None:
     run = trained(make_run, toy_table(120, test_rows=10))
-    stack_task(run, SENTIMENT, ["soft_vote"], [])
-    oof, test = read_stack(run, SENTIMENT, ["soft_vote"], [])
+    only = StackSettings(("soft_vote",))
+    stack_task(run, SENTIMENT, only)
+    oof, test, _ = read_stack(run, SENTIMENT, only)
     for part, made in (("oof", oof), ("test", test)):
         folders = [run.store.base(name, "sentiment") for name in LEARNERS]
         expected = np.mean([read_predictions(f, part, SENTIMENT).take(made.ids).values for f in folders], axis=0)
@@ -134,10 +122,62 @@ def test_the_plain_mean_is_of_the_learners_own_probabilities(make_run: Make) -> 
 def test_a_run_of_several_tasks_ends_in_a_linted_file_and_one_headline_per_task(make_run: Make) -> None:
     data = toy_table(150, test_rows=12, tasks=(SENTIMENT, SARCASM))
     run = trained(make_run, data)
-    summary = stack_tasks(run, data.tasks, [], [])
+    summary = stack_tasks(run, data.tasks, FEW)
     assert set(summary["subtasks"]) == {"sentiment", "sarcasm"}
     assert {"tfidf", "plain mean", "stack"} <= set(summary["subtasks"]["sarcasm"])
-    handed = hand_in(run, "csv", None, [], [])
+    handed = hand_in(run, "csv", None, FEW)
     lines = (run.store.submission / "submission.csv").read_text().splitlines()
     assert lines[0] == "id,sentiment,sarcasm" and len(lines) == 13
     assert handed["oof"]["sentiment"]["value"] == pytest.approx(summary["subtasks"]["sentiment"]["stack"]["value"])
+
+
+def test_a_loaded_stack_predicts_the_test_rows_again(make_run: Make) -> None:
+    run = trained(make_run, toy_table(150, test_rows=20))
+    stack_task(run, SENTIMENT, FEW)
+    _, test, _ = read_stack(run, SENTIMENT, FEW)
+    stack = Stack.load(run.store.stack("sentiment"))
+    folders = [run.store.base(name, "sentiment") for name in stack.learners]
+    features = np.hstack([read_predictions(f, "test", SENTIMENT).take(test.ids).values for f in folders])
+    values, labels = stack.predict(features)
+    np.testing.assert_allclose(values, test.values, atol=1e-12)
+    assert (labels == test.labels()).all()
+
+
+def test_threads_change_no_bit_of_a_stack(make_run: Make) -> None:
+    run = trained(make_run, toy_table(120))
+    mixed = StackSettings(("soft_vote", "greedy", "logistic_regression", "random_forest", "xgboost"))
+    written = []
+    for threads in (1, 3):
+        stack_task(run, SENTIMENT, replace(mixed, threads=threads))
+        folder = run.store.stack("sentiment")
+        written.append((folder / "oof.parquet").read_bytes())
+        (folder / "report.json").unlink()
+    assert written[0] == written[1]
+
+
+def test_related_tasks_are_further_columns_and_make_a_stack_stale(make_run: Make) -> None:
+    data = toy_table(150, test_rows=12, tasks=(SENTIMENT, SARCASM))
+    run = trained(make_run, data)
+    stack_task(run, SENTIMENT, FEW)
+    related = replace(FEW, related=True)
+    with pytest.raises(StoreError, match="stale"):
+        read_stack(run, SENTIMENT, related)
+    table, records = assemble(run, SENTIMENT, related)
+    assert table.features.shape[1] == 3 * 3 + 1
+    np.testing.assert_allclose(
+        table.related[:, 0],
+        np.mean(
+            [read_predictions(run.store.base(n, "sarcasm"), "oof", SARCASM).values[:, 1] for n in LEARNERS], axis=0
+        ),
+    )
+    assert "sarcasm/tfidf" in records
+    assert stack_task(run, SENTIMENT, related)["stack"]["rows"] == 150
+
+
+def test_calibrated_learners_give_a_stack_of_lower_log_loss_where_they_were_too_sure(make_run: Make) -> None:
+    run = trained(make_run, toy_table(300, seed=3))
+    run = replace(run, registry={**LEARNERS_REGISTRY, **TOYS})
+    only = StackSettings(("soft_vote",), ("tfidf", "words"))
+    plain = stack_task(run, SENTIMENT, only)["stack"]["metrics"]["log_loss"]["value"]
+    calibrated = stack_task(run, SENTIMENT, replace(only, calibrate=True))["stack"]["metrics"]["log_loss"]["value"]
+    assert calibrated < plain

@@ -1,0 +1,148 @@
+"""The account of one stack: what everything scored, on which rows, why this candidate, and what to be wary of."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ensemble.data import Codes, Dataset
+from ensemble.metrics import METRICS, Metric, bootstrap, interval, metric_named, score
+from ensemble.predictions import Predictions
+from ensemble.run import Run
+from ensemble.scoring import finite, judged, score_card
+from ensemble.store import read_predictions
+from meta.procedure import Procedure, rule_of
+from meta.selection import Selection
+from meta.table import MetaTable, unknown_folds
+from meta.votes import by_learner, count_ties
+
+Floats = npt.NDArray[np.float64]
+
+PLAIN = "plain mean"
+WORSE = 0.02  # nats of log-loss above the plain mean's that are worth a warning
+
+
+def account(
+    run: Run, table: MetaTable, procedure: Procedure, in_sample: tuple[Floats, Codes], test: Predictions
+) -> dict[str, Any]:
+    """The report of a task, as plain JSON. ``in_sample`` are probabilities and labels of the final stack for the rows
+    it was fitted on; ``test`` its predictions for the rows outside the folds."""
+    task, metric = table.task, metric_named(table.task.metric)
+    inside, outside = run.data.take(run.plan.inside), run.data.take(run.plan.outside)
+    stack = procedure.oof
+    again = Predictions(task, table.ids, in_sample[0], decided=in_sample[1])
+    seen = score(metric, table.labels, judged(again, metric))
+    nested = score(metric, table.labels, judged(stack, metric))
+    doubtful = unknown_folds(run, task)
+    others = [name for name in doubtful if name not in table.learners]
+    oof = {name: table.learner_oof(name) for name in table.learners}
+    oof |= {name: read_predictions(run.store.base(name, task.name), "oof", task) for name in others}
+    rivals = rivals_of(table, doubtful)
+    report: dict[str, Any] = {
+        "task": task.name,
+        "metric": task.metric,
+        "classes": list(task.classes),
+        "folds": run.plan.settings.k,
+        "stacked": list(table.learners),
+        "learners": {name: score_card(task, values, inside, table.fold) for name, values in oof.items()},
+        "unknown_folds": doubtful,
+        "candidates": {
+            name: score_card(task, values, inside, table.fold) | {"arg_max": _arg_max(metric, table, values)}
+            for name, values in procedure.candidates.items()
+        },
+        "stack": score_card(task, stack, inside, table.fold),
+        "arg_max": _arg_max(metric, table, stack),
+        "rule_gain": difference(metric, table, stack, Predictions(task, table.ids, stack.values)),
+        "chosen": procedure.final.name,
+        "chosen_by_fold": {str(fold): selection.name for fold, selection in procedure.by_fold.items()},
+        "why": why(procedure.final, metric),
+        "fallback": procedure.final.fallback,
+        "rule": rule_of(procedure.final).as_json(),
+        "rules_by_fold": {str(fold): rule_of(selection).as_json() for fold, selection in procedure.by_fold.items()},
+        **{key: value for key, value in finite(in_sample=seen, optimism=metric.sign * (seen - nested)).items()},
+        "against": {name: difference(metric, table, stack, rival) for name, rival in rivals.items()},
+        "hard_vote_ties": count_ties(by_learner(table.oof, len(table.learners), table.classes)),
+        "warnings": warnings(table, stack, rivals[PLAIN], doubtful),
+    }
+    if (outside.labels(task) >= 0).any():  # the labelled test part: looked at only here, after the choice
+        report["test"] = _test_part(table, test, inside, outside)
+    return report
+
+
+def rivals_of(table: MetaTable, doubtful: Sequence[str] = ()) -> dict[str, Predictions]:
+    """What a stack is compared with: the plain mean, and the learner with the best score of those whose folds are
+    known; both by plain arg max."""
+    metric = metric_named(table.task.metric)
+    oof = {name: table.learner_oof(name) for name in table.learners}
+    honest = {name: values for name, values in oof.items() if name not in doubtful} or oof
+    scores = {name: metric.sign * score(metric, table.labels, values.values) for name, values in honest.items()}
+    single = max(scores, key=lambda name: np.nan_to_num(scores[name], nan=-np.inf))
+    mean = by_learner(table.oof, len(table.learners), table.classes).mean(axis=1)
+    return {PLAIN: Predictions(table.task, table.ids, mean), f"best single ({single})": oof[single]}
+
+
+def why(selection: Selection, metric: Metric) -> str:
+    """One sentence: what was chosen, and what it had to beat."""
+    rival, best = spoken(selection.rival), spoken(selection.best)
+    gain = selection.settings[selection.best].score - selection.settings[selection.rival].score
+    tried = f"p = {selection.p_value:.3f}, reality check over {len(selection.settings)} candidates"
+    if selection.fallback:
+        return (
+            f"No candidate beats the {rival} beyond noise (the best, {best}, by {gain:.3f} {metric.name}; {tried}), "
+            f"so the {rival} is used."
+        )
+    if selection.best == selection.rival:
+        return f"Nothing scores better than the {rival}, and nothing is simpler."
+    return f"The {best} beats the {rival} by {gain:.3f} {metric.name}, beyond noise ({tried})."
+
+
+def spoken(name: str) -> str:
+    """A candidate's name as people say it."""
+    return "plain mean" if name == "soft_vote" else name.replace("_", " ")
+
+
+def warnings(table: MetaTable, stack: Predictions, plain: Predictions, doubtful: Sequence[str]) -> list[str]:
+    """What a reader of the score must know."""
+    found = []
+    log_loss = METRICS["log_loss"]
+    worse = difference(log_loss, table, stack, plain)
+    if worse["high"] is not None and worse["high"] < 0 and -(worse["value"] or 0) > WORSE:
+        found.append(
+            f"The stack wins {table.task.metric} and loses log-loss: {-(worse['value'] or 0):.3f} nats worse than the "
+            "plain mean. Its labels are better than its probabilities."
+        )
+    stacked = [name for name in doubtful if name in table.learners]
+    if stacked:
+        found.append(
+            f"{', '.join(stacked)}: imported with unknown folds and stacked because named; the stack's score may be "
+            "optimistic and supports no claim."
+        )
+    return found
+
+
+def difference(metric: Metric, table: MetaTable, ours: Predictions, theirs: Predictions) -> dict[str, float | None]:
+    """Ours minus theirs, with the interval of paired bootstrap differences; positive is better."""
+    pair = [judged(each, metric) for each in (ours, theirs)]
+    values = metric.sign * (score(metric, table.labels, pair[0]) - score(metric, table.labels, pair[1]))
+    draws = [bootstrap(metric, table.labels, each, table.groups) for each in pair]
+    low, high = interval(metric.sign * (draws[0] - draws[1]))
+    return finite(value=values, low=low, high=high)
+
+
+def _arg_max(metric: Metric, table: MetaTable, predictions: Predictions) -> dict[str, float | None]:
+    """The score without the decision rule."""
+    low, high = interval(bootstrap(metric, table.labels, predictions.values, table.groups))
+    return finite(value=score(metric, table.labels, predictions.values), low=low, high=high)
+
+
+def _test_part(table: MetaTable, test: Predictions, inside: Dataset, outside: Dataset) -> Mapping[str, Any]:
+    """Cards of the labelled rows outside the folds; a given test part may hold copies of training rows, so the stack
+    is also scored without these."""
+    copied = outside.frame["group"].isin(set(inside.frame["group"])).to_numpy()
+    cards = {name: score_card(table.task, table.learner_test(name), outside) for name in table.learners}
+    return {
+        "cards": {**cards, "stack": score_card(table.task, test, outside)},
+        "copies_in_training": int((copied & (outside.labels(table.task) >= 0)).sum()),
+        "stack_without_copies": score_card(table.task, test, outside.take(~copied)),
+    }

@@ -1,0 +1,107 @@
+"""Who contributes: what the ensemble loses without a learner or a modality, and the share of it that each earns."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ensemble.metrics import CHUNK, DRAWS, interval, metric_named, resamples
+from ensemble.scoring import finite
+from meta.diversity import correlation, errors
+from meta.shapley import Members, shapley, subsets
+from meta.table import MetaTable
+from meta.votes import by_learner
+
+Floats = npt.NDArray[np.float64]
+
+EVALUATIONS = 500_000  # sets of learners times draws: some ten seconds on 7,000 rows
+
+# Averaging two errors of equal variance and correlation r takes (1 - r) / 2 off that variance: above this, less than
+# a hundredth.
+REDUNDANT = 0.98
+
+
+def contributions(table: MetaTable, modality: Mapping[str, str]) -> dict[str, Any]:
+    """Contributions of each learner, and of all learners of a modality as one player, as plain JSON; in units of the
+    task's metric, positive is good whatever the metric.
+
+    The value of some learners is the metric of their plain mean, of none that of the class frequencies: cheap,
+    deterministic, and what a contribution means does not depend on a fitted stacker. ``leave_one_out`` is what all
+    lose without the one; ``shapley`` its mean gain over all orders of joining, so that these sum to what all gain.
+    Intervals are of ``draws`` paired bootstrap draws of groups of copies; where orders are sampled they say nothing of
+    that. A learner is ``redundant_with`` a better one whose errors are nearly its own, and ``adds_nothing`` where the
+    interval of ``leave_one_out`` is not above zero.
+    """
+    alone = {name: frozenset([position]) for position, name in enumerate(table.learners)}
+    together: dict[str, Members] = {}
+    for name, one in alone.items():
+        kind = modality.get(name, "unknown")
+        together[kind] = together.get(kind, frozenset()) | one
+    draws = min(DRAWS, EVALUATIONS // subsets(len(alone)) // CHUNK * CHUNK)
+    worth = PlainMean(table, draws)
+    learners = _shares(worth, alone)
+    better = redundant(table, [float(worth(one)[0]) for one in alone.values()])
+    for name, shares in learners.items():
+        low = shares["leave_one_out"]["low"]
+        shares |= {"redundant_with": better[name], "adds_nothing": low is None or low <= 0}
+    modalities = _shares(worth, together)
+    return {"learners": learners, "modalities": modalities, "draws": draws, "subsets": len(worth.scored)}
+
+
+class PlainMean:
+    """The value of a set of learners, (1 + draws,): on all labelled rows, then on resampled ones; scored once."""
+
+    def __init__(self, table: MetaTable, draws: int) -> None:
+        known = table.labels >= 0
+        self.metric = metric_named(table.task.metric)
+        self.labels = table.labels[known]
+        self.weights = np.vstack([np.ones((1, known.sum())), *resamples(table.groups, known, draws)])
+        values = by_learner(table.oof[known], len(table.learners), table.classes)
+        self.by_learner = np.ascontiguousarray(values.swapaxes(0, 1))
+        self.scored: dict[Members, Floats] = {}
+
+    def __call__(self, learners: Members) -> Floats:
+        if learners not in self.scored:
+            self.scored[learners] = self._score(learners)
+        return self.scored[learners]
+
+    def _score(self, learners: Members) -> Floats:
+        if not len(self.labels):
+            return np.full(len(self.weights), np.nan)
+        count, rows, classes = self.by_learner.shape
+        member = np.isin(np.arange(count), list(learners)).astype(np.float64)
+        values = (member @ self.by_learner.reshape(count, -1)).reshape(rows, classes) / max(len(learners), 1)
+        if not learners:
+            values += np.bincount(self.labels, minlength=classes) / rows
+        return self.metric.sign * self.metric.score(self.labels, values, self.weights)
+
+
+def _shares(worth: PlainMean, players: Mapping[str, Members]) -> dict[str, dict[str, Any]]:
+    everyone: Members = frozenset().union(*players.values())
+    shares = shapley(worth, list(players.values()))
+    return {
+        name: {"leave_one_out": _scored(worth(everyone) - worth(everyone - player)), "shapley": _scored(share)}
+        for (name, player), share in zip(players.items(), shares, strict=True)
+    }
+
+
+def _scored(values: Floats) -> dict[str, float | None]:
+    low, high = interval(values[1:])
+    return finite(value=float(values[0]), low=low, high=high)
+
+
+def redundant(table: MetaTable, values: Sequence[float]) -> dict[str, str | None]:
+    """Per learner a better one (of equal ``values``, an earlier one), not redundant itself, whose errors correlate with
+    its own above REDUNDANT within the classes: what all know of the class frequencies is no agreement."""
+    labels, left = table.labels[table.labels >= 0], errors(table)
+    for label in np.unique(labels):
+        left[labels == label] -= left[labels == label].mean(axis=0)
+    alike = correlation(left) > REDUNDANT
+    kept: list[int] = []
+    found: dict[str, str | None] = {}
+    for position in sorted(range(len(values)), key=lambda position: -values[position]):
+        others = [other for other in kept if alike[position, other]]
+        found[table.learners[position]] = table.learners[others[0]] if others else None
+        kept += [] if others else [position]
+    return found

@@ -1,0 +1,86 @@
+"""Greedy ensemble selection from a library of models (Caruana et al. 2004): with replacement, sorted start, bagged."""
+
+import numpy as np
+import numpy.typing as npt
+
+from ensemble.metrics import Metric, metric_named
+from meta.weights import Weighted
+
+Floats = npt.NDArray[np.float64]
+Codes = npt.NDArray[np.int64]
+
+STEPS = 25  # at most, of one bag
+BAGS = 10
+SHARE = 0.5  # of the learners in a bag
+MANY = 100_000  # rows on which a choice between learners is as good as on more
+
+
+class Greedy(Weighted):
+    """Adds, again and again, the learner that makes the mean score best; bags of random halves of the learners guard
+    against luck. ``weights_`` (learners,) are how often each was chosen, averaged over bags."""
+
+    def __init__(
+        self, learners: int = 1, classes: int = 2, metric: str = "macro_f1", bags: int = BAGS, seed: int = 0
+    ) -> None:
+        super().__init__(learners, classes, metric)
+        self.bags = bags
+        self.seed = seed
+
+    def fit(self, features: Floats, labels: Codes) -> "Greedy":
+        self.classes_ = np.arange(self.classes)
+        random = np.random.default_rng(self.seed)
+        if len(labels) > MANY:
+            rows = np.sort(random.choice(len(labels), MANY, replace=False))
+            features, labels = features[rows], labels[rows]
+        values = np.ascontiguousarray(self._by_learner(features).transpose(1, 2, 0))  # rows innermost: they are many
+        size = self.learners if self.bags == 1 else max(1, round(SHARE * self.learners))
+        weights = np.zeros(self.learners)
+        for _ in range(self.bags):
+            bag = np.sort(random.choice(self.learners, size, replace=False))
+            chosen = select(metric_named(self.metric), labels, values[bag])
+            weights += np.bincount(bag[chosen], minlength=self.learners) / len(chosen)
+        self.weights_ = weights / weights.sum()
+        return self
+
+
+def select(metric: Metric, labels: Codes, values: Floats, steps: int = STEPS) -> list[int]:
+    """Positions of the chosen learners, one per step, from (learners, classes, rows) probabilities.
+
+    The start is the best number of learners from the head of their order by score; then one is added per step, the
+    first of equally good ones; what counts is the best point on the way, the earliest of equally good ones.
+    """
+    alone = scores_of(metric, labels, values)
+    order = np.argsort(-alone, kind="stable")[: min(steps, len(values))]
+    heads = np.cumsum(values[order], axis=0)
+    of_heads = scores_of(metric, labels, heads)
+    start = int(of_heads.argmax()) + 1
+    path = [int(position) for position in order[:start]]
+    total, best, length = heads[start - 1], float(of_heads[start - 1]), start
+    while len(path) < steps:
+        tried = scores_of(metric, labels, total + values)
+        added = int(tried.argmax())
+        path.append(added)
+        total = total + values[added]
+        if tried[added] > best:
+            best, length = float(tried[added]), len(path)
+    return path[:length]
+
+
+def scores_of(metric: Metric, labels: Codes, sums: Floats) -> Floats:
+    """(models,) signed scores of (models, classes, rows) sums of probabilities; of equal classes the first counts.
+
+    Counts of all models are one ``bincount``: an order of magnitude faster than one F1 after another.
+    """
+    models, classes, rows = sums.shape
+    if metric.of_counts is None:
+        ones = np.ones((1, rows))
+        each = [metric.score(labels, (part / part.sum(axis=0)).T, ones)[0] for part in sums]
+        return np.asarray(metric.sign * np.nan_to_num(each, nan=-np.inf))
+    largest, predicted = sums[:, 0].copy(), np.zeros((models, rows), dtype=np.int64)
+    for position in range(1, classes):
+        larger = sums[:, position] > largest
+        predicted[larger] = position
+        np.maximum(largest, sums[:, position], out=largest)
+    cells = predicted + labels * classes + (np.arange(models) * classes * classes)[:, None]
+    counts = np.bincount(cells.ravel(), minlength=models * classes * classes)
+    return metric.sign * metric.of_counts(counts.reshape(models, classes, classes).astype(np.float64))

@@ -1,0 +1,91 @@
+"""Signs that a learner has seen the labels it was to predict. Signs are no proof: they tell a person where to look."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import ks_2samp
+
+from meta.diversity import errors, is_right
+from meta.table import MetaTable
+from meta.votes import by_learner
+
+Floats = npt.NDArray[np.float64]
+
+# An honest learner that is much better than the others, .85 right against .5, is no more right where they fail most;
+# it must be nearly always right there, and err a quarter as often as is usual, before it is suspected.
+HARDEST = 0.25
+FEW = 20  # hardest rows of a class, below which it says nothing
+RIGHT = 0.95
+TIMES = 4
+
+# Honest learners, networks whose five folds disagree among them, differ by up to .16 between rows inside and outside
+# the folds (the mean of several models is less sure than one). A learner alone must differ by twice the SHIFT.
+OUTSIDE = 100
+SHIFT = 0.4
+SURER = 0.05  # on average: the distance of distributions alone makes much of the fourth decimal
+
+
+def leak_signs(table: MetaTable) -> dict[str, list[str]]:
+    """Sentences per learner that looks as if it had seen held-out labels; learners that do not are not there.
+
+    Two signs, both against what is usual, the median of the other learners: it is nearly always right on the rows
+    that the others find hardest; its confidence, the largest probability, is distributed otherwise inside the folds
+    than outside of them.
+    """
+    found: dict[str, list[str]] = {}
+    for name, sentence in (*_knows_too_much(table), *_is_sure_inside(table)):
+        found.setdefault(name, []).append(sentence)
+    return found
+
+
+def _knows_too_much(table: MetaTable) -> Iterator[tuple[str, str]]:
+    right = right_where_hard(table)
+    for name, own, usual in zip(table.learners, right, _median_of_others(right, np.nan), strict=True):
+        if own >= RIGHT and TIMES * (1 - own) <= 1 - usual:
+            yield (
+                name,
+                f"On the posts that the other learners find hardest it is right in {own:.0%}; the others, on theirs, "
+                f"in {usual:.0%}.",
+            )
+
+
+def right_where_hard(table: MetaTable) -> Floats:
+    """(learners,): the mean over classes of the share of rows it has right, among the quarter of the class to whose
+    label the mean of the others gives least probability; NaN where too few. Never all nor none of so few rows: one
+    right and one wrong are added (Laplace's rule of succession)."""
+    labels, count = table.labels[table.labels >= 0], len(table.learners)
+    wrong, right = errors(table), is_right(table)
+    others = wrong.sum(axis=1, keepdims=True) - wrong
+    shares = []
+    for label in range(table.classes if count > 1 else 0):
+        rows = labels == label
+        hard = int(HARDEST * rows.sum())
+        if hard >= FEW:
+            hardest = np.argsort(-others[rows], axis=0, kind="stable")[:hard]
+            shares.append((np.take_along_axis(right[rows], hardest, axis=0).sum(axis=0) + 1) / (hard + 2))
+    return np.mean(shares, axis=0) if shares else np.full(count, np.nan)
+
+
+def _is_sure_inside(table: MetaTable) -> Iterator[tuple[str, str]]:
+    if len(table.test) < OUTSIDE:
+        return
+    parts = (by_learner(part, len(table.learners), table.classes).max(axis=2).T for part in (table.oof, table.test))
+    sure = list(zip(*parts, strict=True))
+    shifts = np.array([ks_2samp(inside, outside, method="asymp").statistic for inside, outside in sure])
+    usually = _median_of_others(shifts, SHIFT)
+    for name, (inside, outside), own, usual in zip(table.learners, sure, shifts, usually, strict=True):
+        within, without = inside.mean(), outside.mean()
+        if own - usual > SHIFT and abs(within - without) > SURER:
+            yield (
+                name,
+                f"It is {within:.2f} sure on average of posts inside the folds and {without:.2f} of those outside; the "
+                f"distributions differ by {own:.2f} (Kolmogorov-Smirnov), where {usual:.2f} is usual.",
+            )
+
+
+def _median_of_others(values: Floats, alone: float) -> Floats:
+    """(learners,); ``alone`` where there are no others."""
+    if len(values) < 2:
+        return np.full(len(values), alone)
+    return np.array([np.median(np.delete(values, position)) for position in range(len(values))])

@@ -1,0 +1,72 @@
+"""Nested fits on the base folds: what every candidate says of every fold, with and without each other fold.
+
+To choose for fold i, candidates are compared on the other folds j, each predicted by a fit that saw neither i nor j.
+Leaving out {i, j} serves both i and j, so five folds need 10 + 5 fits of a candidate, and one on everything at the end.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import numpy.typing as npt
+from joblib import Parallel, delayed
+from threadpoolctl import threadpool_limits
+
+from ensemble.progress import Track, silent
+from meta.candidates import Problem
+from meta.fitting import Option, fit
+from meta.table import MetaTable
+
+Floats = npt.NDArray[np.float64]
+Left = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Nested:
+    """Out-of-fold probabilities of one candidate.
+
+    ``outer`` (rows, classes): each fold by the fit on all other folds. ``inner`` per fold i (rows, classes): each fold
+    j by the fit on the folds but i and j; the rows of i itself are zero.
+    """
+
+    outer: Floats
+    inner: dict[int, Floats]
+
+
+def nest(
+    table: MetaTable,
+    options: Sequence[Option],
+    problem: Problem,
+    calibrate: bool = False,
+    threads: int = 1,
+    track: Track = silent,
+) -> list[Nested]:
+    """Every option's nested probabilities. Fits share ``threads``; each runs on one, so the number changes no bit."""
+    folds = [int(fold) for fold in np.unique(table.fold)]
+    shape = (len(table.ids), table.classes)
+    found = [Nested(np.zeros(shape), {fold: np.zeros(shape) for fold in folds}) for _ in options]
+    lefts: list[Left] = [*((fold,) for fold in folds), *combinations(folds, 2)]
+    work = [(left, position) for left in lefts for position in range(len(options))]
+
+    def predict(left: Left, position: int) -> tuple[Left, int, Floats]:
+        held = np.isin(table.fold, left)
+        fitted = fit(options[position], table.features[~held], table.labels[~held], problem, calibrate)
+        return left, position, fitted.predict_proba(table.features[held])
+
+    with threadpool_limits(1):
+        parallel = Parallel(n_jobs=threads, backend="threading", return_as="generator_unordered")
+        done = parallel(delayed(predict)(left, position) for left, position in work)
+        for left, position, values in track(done, f"{table.task.name}: nested fits", len(work)):
+            _place(found[position], table.fold, left, values)
+    return found
+
+
+def _place(nested: Nested, fold: npt.NDArray[np.int64], left: Left, values: Floats) -> None:
+    """A fit without fold i predicts i; one without i and j predicts j for i, and i for j."""
+    held = np.isin(fold, left)
+    if len(left) == 1:
+        nested.outer[held] = values
+        return
+    for scored, seen in (left, left[::-1]):
+        nested.inner[scored][fold == seen] = values[fold[held] == seen]

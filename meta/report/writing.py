@@ -1,0 +1,39 @@
+"""Writing the report: one page for people, one JSON for programs."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ensemble.audit import audit
+from ensemble.files import write_atomic
+from ensemble.progress import Track, silent
+from ensemble.run import Run
+from ensemble.scan import Scan
+from meta.report.facts import gather
+from meta.report.page import draw
+from meta.table import StackSettings
+
+
+def write_report(
+    run: Run, settings: StackSettings, seen: Scan, out: Path | None = None, track: Track = silent
+) -> dict[str, Any]:
+    """Write the page and its JSON twin; return where they are and the headline. ``seen`` is the dataset's scan."""
+    facts = gather(run, settings, audit(run.data, seen), track)
+    page = out or run.store.report
+    twin = page.with_suffix(".json")
+    drawn = draw(facts, run.data.root)
+    write_atomic(page, drawn.encode())
+    write_atomic(twin, json.dumps(facts, indent=1, ensure_ascii=False, allow_nan=False).encode())
+    scores = {
+        name: {"score": models.get("stack"), **facts["against"][name]} for name, models in facts["subtasks"].items()
+    }
+    signs = {task: signs for task, signs in facts["leaks"].items() if signs}
+    return {
+        "page": str(page.resolve()),
+        "json": str(twin.resolve()),
+        "bytes": len(drawn.encode()),
+        "scores": scores,
+        "rows": facts["rows"],
+        "folds": facts["folds"],
+        "leaks": signs,
+    }

@@ -1,0 +1,142 @@
+"""Decision rules: from probabilities to labels, learned for the metric. Macro-F1 over rare classes is not arg max.
+
+Each rule moves one number at a time to the best of all places it can have: rows sorted by where they would change
+their label give the confusion matrix of every place as a cumulative sum, so a step costs one sort.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ensemble.data import Codes
+from ensemble.metrics import Metric
+
+Floats = npt.NDArray[np.float64]
+
+FLOOR = 1e-6  # of probabilities under a logarithm
+ROUNDS = 5  # over all numbers of a rule; most settle after two or three
+HELD = 0.99  # how much of its probability a row decided by cut points gives to its class
+
+
+@dataclass(frozen=True)
+class Rule:
+    """``arg_max``; ``class_biases``: arg max of log-probability plus ``numbers`` (classes,); ``cut_points``: how many
+    of ``numbers`` (classes - 1,) the expected position among ordered classes is above."""
+
+    kind: str = "arg_max"
+    numbers: tuple[float, ...] = ()
+
+    def adjust(self, values: Floats) -> Floats:
+        """(rows, classes) probabilities whose arg max is the decision."""
+        if self.kind == "class_biases":
+            biased = values.clip(FLOOR) * np.exp(self.numbers)
+            return np.asarray(biased / biased.sum(axis=1, keepdims=True))
+        if self.kind == "cut_points":
+            decided = np.eye(values.shape[1])[np.searchsorted(self.numbers, expected(values))]
+            return np.asarray(HELD * decided + (1 - HELD) * values)
+        return values
+
+    def decide(self, values: Floats) -> Codes:
+        """(rows,) labels."""
+        return np.asarray(self.adjust(values).argmax(axis=1), dtype=np.int64)
+
+    def as_json(self) -> dict[str, Any]:
+        return {"kind": self.kind, "numbers": list(self.numbers)}
+
+    @classmethod
+    def of_json(cls, record: Mapping[str, Any]) -> "Rule":
+        return cls(record["kind"], tuple(record["numbers"]))
+
+
+def expected(values: Floats) -> Floats:
+    """(rows,) the mean position among ordered classes."""
+    return np.asarray(values @ np.arange(values.shape[1]))
+
+
+def class_biases(metric: Metric, labels: Codes, values: Floats) -> Rule:
+    """Coordinate ascent from no biases; each step is exact, so the score never falls."""
+    logarithms = np.log(values.clip(FLOOR))
+    biases = np.zeros(values.shape[1])
+    for _ in range(ROUNDS):
+        before = biases.copy()
+        for position in range(len(biases)):
+            rivals = logarithms + biases
+            rivals[:, position] = -np.inf
+            at = rivals.max(axis=1) - logarithms[:, position]
+            taken = np.full(len(labels), position)
+            biases[position] = _best_number(
+                metric, labels, values.shape[1], taken, rivals.argmax(axis=1), at, biases[position]
+            )
+        biases -= biases.mean()
+        if np.allclose(biases, before):
+            break
+    return Rule("class_biases", tuple(biases.tolist()))
+
+
+def cut_points(metric: Metric, labels: Codes, values: Floats) -> Rule:
+    """Coordinate ascent from the middles between neighbouring positions; cuts stay in their order."""
+    at = expected(values)
+    classes = values.shape[1]
+    cuts = np.arange(classes - 1) + 0.5
+    for _ in range(ROUNDS):
+        before = cuts.copy()
+        for position in range(len(cuts)):
+            low, high = np.r_[-np.inf, cuts, np.inf][[position, position + 2]]
+            current = np.searchsorted(cuts, at)
+            inside = (at > low) & (at <= high)
+            taken, given = np.where(inside, position, current), np.where(inside, position + 1, current)
+            moved = _best_number(metric, labels, classes, taken, given, at, cuts[position])
+            cuts[position] = min(max(moved, low), high)
+        if np.allclose(cuts, before):
+            break
+    return Rule("cut_points", tuple(cuts.tolist()))
+
+
+def _best_number(
+    metric: Metric, labels: Codes, classes: int, taken: Codes, given: Codes, at: Floats, current: float
+) -> float:
+    """The number with the best score where row r is labelled ``taken[r]`` if the number is above ``at[r]``, else
+    ``given[r]``; of equally good ones the nearest to ``current``."""
+    assert metric.of_counts is not None
+    order = np.argsort(at, kind="stable")
+    at, true = at[order], labels[order] * classes
+    steps = np.zeros((len(at) + 1, classes * classes))
+    steps[0] = np.bincount(true + given[order], minlength=classes * classes)
+    rows = np.arange(1, len(at) + 1)
+    steps[rows, true + taken[order]] += 1
+    steps[rows, true + given[order]] -= 1
+    counts = np.cumsum(steps, axis=0).reshape(-1, classes, classes)
+    scores = metric.sign * metric.of_counts(counts)
+    scores[1:-1][at[1:] == at[:-1]] = -np.inf  # equal rows change together
+    numbers = np.r_[at[0] - 1, (at[1:] + at[:-1]) / 2, at[-1] + 1]
+    numbers[scores < scores.max() - 1e-12] = np.inf
+    return float(numbers[np.abs(numbers - current).argmin()])
+
+
+RULES = {"class_biases": class_biases, "cut_points": cut_points}
+
+
+def kinds(metric: Metric, classes: int, ordinal: bool) -> Sequence[str]:
+    """Rules that may decide a task, the simplest first; a metric of ranks or probabilities knows no labels."""
+    if metric.of_counts is None:
+        return ("arg_max",)
+    return ("arg_max", "class_biases", "cut_points") if ordinal and classes > 2 else ("arg_max", "class_biases")
+
+
+def fit_rule(kind: str, metric: Metric, labels: Codes, values: Floats) -> Rule:
+    """One rule on the rows whose label is known."""
+    known = labels >= 0
+    return RULES[kind](metric, labels[known], values[known]) if kind in RULES and known.any() else Rule()
+
+
+def cross_decide(kind: str, metric: Metric, labels: Codes, values: Floats, fold: Codes) -> Codes:
+    """(rows,) labels by the rule, each fold's learned on the other folds."""
+    if kind not in RULES:
+        return Rule().decide(values)
+    decided = np.zeros(len(labels), dtype=np.int64)
+    for held in (fold == each for each in np.unique(fold)):
+        decided[held] = fit_rule(kind, metric, labels[~held], values[~held]).decide(values[held])
+    return decided

@@ -1,0 +1,108 @@
+"""Which candidate, with which parameters and decision rule: the simplest that nothing beats beyond noise."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ensemble.data import Codes, Task
+from ensemble.metrics import Metric, bootstrap, metric_named, score
+from meta import SIMPLE
+from meta.rules import Rule, cross_decide, fit_rule, kinds
+
+Floats = npt.NDArray[np.float64]
+
+LEVEL = 0.05
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows a choice is made on: labels (rows,), -1 unknown; folds and groups of copies of the same rows."""
+
+    task: Task
+    labels: Codes
+    fold: Codes
+    groups: Codes
+
+    @property
+    def metric(self) -> Metric:
+        return metric_named(self.task.metric)
+
+    def take(self, rows: npt.NDArray[np.bool_]) -> "Rows":
+        return Rows(self.task, self.labels[rows], self.fold[rows], self.groups[rows])
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A candidate's best variant and decision rule on some rows. ``judged`` (rows, classes) is what the metric sees,
+    the rule of each fold learned on the others; ``score`` is signed, so that more is better."""
+
+    variant: int
+    rule: Rule
+    judged: Floats
+    score: float
+
+
+@dataclass(frozen=True)
+class Selection:
+    """``name`` is the chosen candidate. ``rival`` is the better of the simple ones, ``best`` of all, ``p_value`` how
+    easily chance alone lets the best of so many be that much better."""
+
+    name: str
+    settings: dict[str, Setting]
+    rival: str
+    best: str
+    p_value: float
+
+    @property
+    def fallback(self) -> bool:
+        """Whether the best was not good enough to be preferred to something simpler."""
+        return self.name != self.best
+
+
+def set_up(rows: Rows, variants: Sequence[Floats]) -> Setting:
+    """The variant and rule with the best score on these rows, rules cross-fitted over their folds; of equally good
+    ones the first and simplest."""
+    metric, found = rows.metric, []
+    for variant, values in enumerate(variants):
+        for kind in kinds(metric, values.shape[1], rows.task.ordinal):
+            judged = values
+            if metric.of_counts:
+                decided = cross_decide(kind, metric, rows.labels, values, rows.fold)
+                judged = np.eye(values.shape[1])[decided]
+            merit = metric.sign * score(metric, rows.labels, judged)
+            found.append((np.nan_to_num(merit, nan=-np.inf), variant, kind, judged))
+    merit, variant, kind, judged = max(found, key=lambda entry: entry[0])
+    return Setting(variant, fit_rule(kind, metric, rows.labels, variants[variant]), judged, float(merit))
+
+
+def select(rows: Rows, candidates: Mapping[str, Sequence[Floats]]) -> Selection:
+    """Choose on these rows from per candidate the probabilities (rows, classes) of its variants."""
+    settings = {name: set_up(rows, variants) for name, variants in candidates.items()}
+    simple = [name for name in candidates if name in SIMPLE] or list(candidates)[:1]
+    rival = max(simple, key=lambda name: settings[name].score)
+    best = max(settings, key=lambda name: settings[name].score)
+    if best in simple:
+        return Selection(rival, settings, rival, rival, 1.0)
+    others = [name for name in settings if name not in simple]
+    p_value = reality_check(rows, settings[rival].judged, [settings[name].judged for name in others])
+    return Selection(best if p_value < LEVEL else rival, settings, rival, best, p_value)
+
+
+def reality_check(rows: Rows, rival: Floats, others: Sequence[Floats]) -> float:
+    """How often the best of the others would be so much better than the rival if none were (White 2000): the largest of
+    their differences against the largest of its bootstrap, centred. Trying more candidates raises the bar."""
+    metric = rows.metric
+
+    def merits(judged: Floats) -> tuple[float, Floats]:
+        draws = bootstrap(metric, rows.labels, judged, rows.groups)
+        return metric.sign * score(metric, rows.labels, judged), metric.sign * draws
+
+    base, base_draws = merits(rival)
+    found, chance = -np.inf, np.full(len(base_draws), -np.inf)
+    for judged in others:
+        merit, draws = merits(judged)
+        found = max(found, merit - base)
+        chance = np.fmax(chance, (draws - base_draws) - (merit - base))
+    return float(np.mean(chance >= found))

@@ -1,0 +1,60 @@
+"""Labels under suspicion: contradicted by the ensemble, at odds with those of copies; and the hardest posts."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ensemble.data import Dataset, Task
+from ensemble.predictions import Predictions
+
+
+def suspects(data: Dataset, oof: Predictions, count: int) -> list[dict[str, Any]]:
+    """The ``count`` rows whose label the ensemble contradicts most confidently, by ``margin``: how much more probable
+    the decided class is than the label. ``oof`` has the rows of ``data`` in any order.
+
+    The decided class must be as probable as it is, on average, on the rows that are labelled so: the threshold of
+    confident learning (Northcutt et al. 2021), without which every row of a rare class would be a suspect.
+    """
+    frame = _labelled(data, oof)
+    self_confidence = frame.groupby("label")["probability_of_label"].mean()
+    sure = frame["probability_of_decided"] >= self_confidence.reindex(frame["decided"]).to_numpy()
+    return _records(frame[sure & (frame["margin"] > 0)].nlargest(count, "margin"))
+
+
+def hardest(data: Dataset, oof: Predictions, count: int) -> list[dict[str, Any]]:
+    """The ``count`` rows of the greatest log-loss, as those of ``suspects``: their label is least probable."""
+    return _records(_labelled(data, oof).nsmallest(count, "probability_of_label"))
+
+
+def conflicts(data: Dataset, task: Task) -> list[dict[str, Any]]:
+    """The groups of copies whose labels differ, those of most rows first; rows without a label are left out."""
+    frame = pd.DataFrame({"group": data.groups, "id": data.ids, "label": data.frame[task.name]}).dropna()
+    differing = frame[frame.groupby("group")["label"].transform("nunique") > 1]
+    found = [
+        {"group": int(rows["group"].iloc[0]), "ids": rows["id"].tolist(), "labels": rows["label"].tolist()}
+        for _, rows in differing.groupby("group")
+    ]
+    return sorted(found, key=lambda entry: -len(entry["ids"]))
+
+
+def _labelled(data: Dataset, oof: Predictions) -> pd.DataFrame:
+    """The rows with a label, in the order of the data: label and decided class, how probable each is, the post."""
+    task, aligned, rows = oof.task, oof.take(data.ids), np.arange(len(data))
+    labels, decided, classes = data.labels(task), aligned.labels(), np.array(task.classes, dtype=object)
+    of_label, of_decided = aligned.values[rows, labels], aligned.values[rows, decided]
+    columns = {
+        "id": data.ids,
+        "label": classes[labels],
+        "decided": classes[decided],
+        "probability_of_label": of_label,
+        "probability_of_decided": of_decided,
+        "margin": of_decided - of_label,
+        "text": pd.Series(data.texts, dtype=object),
+        "image": pd.Series(data.images, dtype=object),
+    }
+    return pd.DataFrame(columns)[labels >= 0]
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(name): value for name, value in record.items()} for record in frame.to_dict("records")]

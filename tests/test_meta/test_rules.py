@@ -1,0 +1,97 @@
+"""Decision rules find the labels a metric rewards, exactly along each number, and only from rows they may see."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ensemble.metrics import METRICS, score
+from meta.rules import Rule, class_biases, cross_decide, cut_points, expected, fit_rule, kinds
+
+MACRO_F1 = METRICS["macro_f1"]
+
+
+def rows(seed: int, count: int = 60, classes: int = 3) -> tuple[np.ndarray, np.ndarray]:
+    """Rare last class, weak signal."""
+    random = np.random.default_rng(seed)
+    shares = np.arange(classes, 0, -1.0) ** 2
+    labels = random.choice(classes, size=count, p=shares / shares.sum())
+    scores = random.normal(size=(count, classes)) + np.eye(classes)[labels] + np.log(shares / shares.sum())
+    return labels, np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+
+
+def merit(labels: np.ndarray, decided: np.ndarray, classes: int) -> float:
+    return score(MACRO_F1, labels, np.eye(classes)[decided])
+
+
+@given(st.integers(0, 10_000), st.sampled_from(["macro_f1", "accuracy", "weighted_f1"]))
+def test_biases_never_score_worse_than_arg_max_on_the_rows_they_are_learned_on(seed: int, name: str) -> None:
+    labels, values = rows(seed)
+    decided = class_biases(METRICS[name], labels, values).decide(values)
+    assert score(METRICS[name], labels, np.eye(3)[decided]) >= score(METRICS[name], labels, values) - 1e-12
+
+
+@given(st.integers(0, 10_000))
+def test_of_two_classes_the_threshold_is_the_best_of_all_thresholds(seed: int) -> None:
+    labels, values = rows(seed, 25, classes=2)
+    found = merit(labels, class_biases(MACRO_F1, labels, values).decide(values), 2)
+    all_of_them = [merit(labels, (values[:, 1] > at).astype(int), 2) for at in [-1.0, *values[:, 1]]]
+    assert found == pytest.approx(max(all_of_them))
+
+
+@given(st.integers(0, 10_000))
+def test_cut_points_of_three_classes_are_a_maximum_along_each_cut(seed: int) -> None:
+    labels, values = rows(seed, 25)
+    rule = cut_points(MACRO_F1, labels, values)
+    found = merit(labels, rule.decide(values), 3)
+    places = [-1.0, *expected(values), 3.0]
+    for position, place in product(range(2), places):
+        numbers = list(rule.numbers)
+        numbers[position] = place
+        if numbers == sorted(numbers):
+            assert merit(labels, Rule("cut_points", tuple(numbers)).decide(values), 3) <= found + 1e-12
+
+
+def test_cut_points_stay_in_order() -> None:
+    for seed in range(50):
+        labels, values = rows(seed, 40, classes=4)
+        numbers = cut_points(MACRO_F1, labels, values).numbers
+        assert list(numbers) == sorted(numbers)
+
+
+def test_a_rare_class_that_arg_max_never_names_is_named() -> None:
+    labels, values = rows(0, 3000)
+    held = np.arange(3000) % 2 == 0
+    decided = class_biases(MACRO_F1, labels[held], values[held]).decide(values[~held])
+    assert merit(labels[~held], decided, 3) > score(MACRO_F1, labels[~held], values[~held]) + 0.02
+
+
+@pytest.mark.parametrize("kind", ["class_biases", "cut_points"])
+def test_the_rule_of_a_fold_does_not_depend_on_that_fold(kind: str) -> None:
+    labels, values = rows(1, 200)
+    fold = np.arange(200) % 4
+    other = np.where(fold == 2, (labels + 1) % 3, labels)
+    ours, theirs = (cross_decide(kind, MACRO_F1, each, values, fold)[fold == 2] for each in (labels, other))
+    assert (ours == theirs).all()
+
+
+@pytest.mark.parametrize("kind", ["arg_max", "class_biases", "cut_points"])
+def test_a_rule_comes_back_from_its_json_and_adjusts_to_probabilities_it_decides_by(kind: str) -> None:
+    labels, values = rows(2, 100)
+    rule = fit_rule(kind, MACRO_F1, labels, values)
+    again = Rule.of_json(rule.as_json())
+    assert again == rule
+    np.testing.assert_allclose(again.adjust(values).sum(axis=1), 1)
+    assert (again.adjust(values).argmax(axis=1) == rule.decide(values)).all()
+
+
+def test_only_metrics_of_labels_have_rules_and_only_ordered_classes_cut_points() -> None:
+    assert kinds(METRICS["log_loss"], 3, ordinal=True) == ("arg_max",)
+    assert kinds(MACRO_F1, 3, ordinal=False) == ("arg_max", "class_biases")
+    assert kinds(MACRO_F1, 3, ordinal=True) == ("arg_max", "class_biases", "cut_points")
+
+
+def test_without_known_labels_the_rule_is_arg_max() -> None:
+    assert fit_rule("class_biases", MACRO_F1, np.full(5, -1), np.full((5, 2), 0.5)) == Rule()

@@ -1,0 +1,86 @@
+"""The simplest candidate that nothing beats beyond noise is chosen, from rows that may be looked at."""
+
+import numpy as np
+import pytest
+from world import SENTIMENT, meta_table
+
+from meta.candidates import Problem
+from meta.fitting import Option
+from meta.nested import nest
+from meta.procedure import follow
+from meta.selection import Rows, reality_check, select
+from meta.table import MetaTable
+
+PROBLEM = Problem(3, 3, "macro_f1", 0)
+
+
+def rows_of(table: MetaTable) -> Rows:
+    return Rows(SENTIMENT, table.labels, table.fold, table.groups)
+
+
+def nested(table: MetaTable, *names: str) -> dict[str, list[object]]:
+    return {name: nest(table, [Option(name)], PROBLEM) for name in names}
+
+
+def test_what_is_no_better_than_the_plain_mean_beyond_noise_is_not_used() -> None:
+    table = meta_table(rows=200, signal=1.0)
+    mean = table.oof.reshape(200, 3, 3).mean(axis=1)
+    better_by_luck = mean.copy()
+    wrong = np.flatnonzero(mean.argmax(axis=1) != table.labels)[:2]
+    better_by_luck[wrong] = np.eye(3)[table.labels[wrong]]
+    selection = select(rows_of(table), {"soft_vote": [mean], "xgboost": [better_by_luck]})
+    assert (selection.name, selection.fallback) == ("soft_vote", selection.best == "xgboost")
+
+
+def test_what_is_clearly_better_is_used() -> None:
+    table = meta_table(rows=400, signal=0.5)
+    mean = table.oof.reshape(400, 3, 3).mean(axis=1)
+    selection = select(rows_of(table), {"soft_vote": [mean], "xgboost": [0.5 * mean + 0.5 * np.eye(3)[table.labels]]})
+    assert selection.name == "xgboost" and not selection.fallback and selection.p_value < 0.01
+
+
+def test_of_equal_candidates_the_first_and_simplest_is_taken() -> None:
+    table = meta_table()
+    mean = table.oof.reshape(240, 3, 3).mean(axis=1)
+    assert select(rows_of(table), {"soft_vote": [mean], "xgboost": [mean.copy()]}).name == "soft_vote"
+
+
+def test_many_useless_candidates_do_not_pass_for_one_that_is_better() -> None:
+    """White's check holds its level where the best of thirty draws of noise would fool a single comparison."""
+    passed = 0
+    for seed in range(20):
+        random = np.random.default_rng(seed)
+        labels = random.integers(2, size=150)
+        rows = Rows(SENTIMENT, labels, np.arange(150) % 3, np.arange(150))
+        guesses = [np.eye(3)[random.integers(2, size=150)] for _ in range(31)]
+        passed += reality_check(rows, guesses[0], guesses[1:]) < 0.05
+    assert passed <= 4
+
+
+def test_the_choice_for_a_fold_does_not_depend_on_that_fold() -> None:
+    """Neither the fits it compares, nor parameters, nor rule: labels of the fold are scrambled and nothing changes."""
+    table = meta_table(rows=240)
+    held = table.fold == 2
+    scrambled = np.where(held, (table.labels + 1) % 3, table.labels)
+    other = MetaTable(*[scrambled if name == "labels" else value for name, value in vars(table).items()])
+    names = ("soft_vote", "greedy", "logistic_regression", "decision_tree")
+    ours, theirs = (follow(each, nested(each, *names)) for each in (table, other))
+    assert ours.by_fold[2].name == theirs.by_fold[2].name
+    assert (ours.oof.values[held] == theirs.oof.values[held]).all()
+    assert (ours.oof.labels()[held] == theirs.oof.labels()[held]).all()
+    for name in names:
+        assert (ours.candidates[name].labels()[held] == theirs.candidates[name].labels()[held]).all()
+
+
+@pytest.mark.parametrize("name", ["logistic_regression", "random_forest", "xgboost", "simplex"])
+def test_inner_predictions_of_a_fold_come_from_fits_that_saw_neither_it_nor_the_scored_fold(name: str) -> None:
+    table = meta_table()
+    both = np.isin(table.fold, [0, 3])
+    scrambled = np.where(both, (table.labels + 1) % 3, table.labels)
+    other = MetaTable(*[scrambled if key == "labels" else value for key, value in vars(table).items()])
+    ours, theirs = (nest(each, [Option(name)], PROBLEM)[0] for each in (table, other))
+    for scored, seen in ((0, 3), (3, 0)):
+        rows = table.fold == seen
+        assert (ours.inner[scored][rows] == theirs.inner[scored][rows]).all()
+        assert (ours.inner[scored][table.fold == scored] == 0).all()
+        np.testing.assert_allclose(ours.inner[scored][table.fold != scored].sum(axis=1), 1)
