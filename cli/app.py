@@ -12,7 +12,8 @@ app = typer.Typer(
     "ensemble demo                                    the whole way on small drawn memes, offline\n"
     "ensemble init memotion --root DIR                write ensemble.toml for a dataset\n"
     "ensemble data                                    look before you train\n"
-    "ensemble train-base && ensemble stack && ensemble submit",
+    "ensemble train-base && ensemble stack && ensemble submit\n"
+    "ensemble predict new.csv                         label new posts with a finished run",
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,

@@ -1,4 +1,4 @@
-"""What `ensemble stack` and `ensemble submit` print."""
+"""What `ensemble stack`, `ensemble submit` and `ensemble predict` print."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -82,3 +82,12 @@ def print_report(result: Mapping[str, Any]) -> None:
         for learner, signs in learners.items():
             line(f"! {task}, {learner}: {' '.join(signs)}")
     line(f"Wrote {result['page']} ({result['bytes'] / 1e6:.1f} MB) and {result['json']}.")
+
+
+def print_predictions(result: Mapping[str, Any]) -> None:
+    line(f"Wrote {result['file']}: {result['posts']:,} posts.")
+    rows = [
+        [task, "   ".join(f"{name}: {count:,}" for name, count in counts.items())]
+        for task, counts in result["labels"].items()
+    ]
+    table("how many posts have which label", ["task", ""], rows)

@@ -1,11 +1,13 @@
-"""The subcommands on finished base learners: stack, report, submit. Heavy modules are imported late, inside."""
+"""The subcommands on finished base learners: stack, report, submit, predict. Heavy modules are imported inside."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from cli.app import DEFAULT, AsJson, ConfigPath, Overrides, Quiet, TaskNames, app, show
+
+RUN = Path("artifacts/run")
 
 
 @app.command()
@@ -78,3 +80,43 @@ def submit(
     session = Session(config, set, quiet)
     form = format or session.config.submit.format
     show(hand_in(session.run, form, out, session.stacking), print_submission, as_json)
+
+
+def _column(kind: str) -> Any:
+    return typer.Option(f"--{kind}-column", help=f"Default: as in the run's own table, or {kind!r}.")
+
+
+@app.command()
+def predict(
+    posts: Annotated[Path, typer.Argument(help="A CSV, TSV, JSON lines or Parquet table of posts.")],
+    folder: Annotated[Path, typer.Option("--run", help="The run folder; nothing else is needed.")] = RUN,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="Default: <run>/predictions.<format>; - prints.")
+    ] = None,
+    format: Annotated[str | None, typer.Option("-F", "--format", help="csv or jsonl. Default: as --out ends.")] = None,
+    task: TaskNames = [],
+    images: Annotated[Path | None, typer.Option(help="Where image paths begin. Default: the folder of POSTS.")] = None,
+    id_column: Annotated[str, _column("id")] = "",
+    text_column: Annotated[str, _column("text")] = "",
+    image_column: Annotated[str, _column("image")] = "",
+    quiet: Quiet = False,
+) -> None:
+    """Label new posts with a finished run.
+
+    Each gets labels, probabilities, and how much of each decision each learner carries.
+    POSTS needs a text column, an image column, or both; either may be empty in a row. Without ids, rows are numbered.
+    CSV has the columns id, TASK (the label), TASK:CLASS (probabilities), TASK|LEARNER (shares; below 0: against it).
+
+    \b
+    ensemble predict new.csv
+    ensemble predict new.csv --run artifacts/memotion --images photos --out answers.jsonl
+    ensemble predict new.tsv --text-column tweet --task sentiment --out - | head
+    """
+    from cli.finished import predict_posts
+    from cli.stack_tables import print_predictions
+
+    columns = {"id": id_column, "text": text_column, "image": image_column}
+    named = {kind: column for kind, column in columns.items() if column}
+    found = predict_posts(posts, folder, out, format, task, images, named, quiet)
+    if found["file"] is not None:
+        print_predictions(found)

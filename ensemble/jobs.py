@@ -143,7 +143,7 @@ def run_job(run: Run, item: Work, track: Track = silent) -> None:
     learner = _ready(run, item, track)
     learner.fit(run.data.take(run.plan.fit_rows(item.job.fold)), item.task, item.job.seed)
     rows = {"held_out": run.plan.held_out_rows(item.job.fold), "test": run.plan.outside}
-    parts = {name: _predict(learner, item, unlabelled.take(positions)) for name, positions in rows.items()}
+    parts = {name: predict(learner, item, unlabelled.take(positions)) for name, positions in rows.items()}
     write_predictions(folder, parts, item.made_of)
     if run.keep_models == "best":
         (folder / "model").mkdir(exist_ok=True)
@@ -171,7 +171,8 @@ def _ready(run: Run, item: Work, track: Track) -> BaseLearner:
     return learner
 
 
-def _predict(learner: BaseLearner, item: Work, data: Dataset) -> Predictions:
+def predict(learner: BaseLearner, item: Work, data: Dataset) -> Predictions:
+    """What a fitted learner says of these rows; raises LearnerError where its probabilities have the wrong shape."""
     shape = (len(data), len(item.task.classes))
     spread = None
     if not len(data):

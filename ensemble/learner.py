@@ -49,12 +49,13 @@ class BaseLearner(Protocol):
     itself it carves from them, ``data.groups`` whole. The same seed gives the same probabilities. A class absent from
     the fit rows still has its column. Missing texts and images are predicted for, too.
 
-    Other methods are optional. ``prepare(data, cache)`` is called with every row, without labels, before ``fit``: what
-    all folds and tasks share is computed there, once. ``sources()`` names the files besides the parameters that
-    results depend on (local weights); a change in them makes results stale. ``work_in(workspace)`` is called before
-    ``fit`` of a learner that trains for long; ``facts()`` after it, for the job's record (plain JSON), and ``curve()``
-    for the job's learning curve, a row per epoch. ``predict_with_spread(data)`` gives the probabilities and, of the
-    same shape, their standard deviation over views of a row; it is called instead of ``predict_proba``.
+    Other methods are optional. ``prepare(data, cache)`` is called with every row, without labels, before ``fit``, and
+    with new posts after ``load``: what all folds and tasks share is computed there, once. ``sources()`` names the files
+    besides the parameters that results depend on (local weights); a change in them makes results stale.
+    ``work_in(workspace)`` is called before ``fit`` of a learner that trains for long; ``facts()`` after it, for the
+    job's record (plain JSON), and ``curve()`` for the job's learning curve, a row per epoch.
+    ``predict_with_spread(data)`` gives the probabilities and, of the same shape, their standard deviation over views of
+    a row; it is called instead of ``predict_proba``.
     ``search_space(trial)``, callable on the class, gives parameters to try, to be laid over those that are set.
     ``modalities()`` names what of a post the learner looks at, out of MODALITIES.
     """

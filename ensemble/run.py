@@ -1,9 +1,10 @@
 """One run: a dataset, its fold plan and its run folder, bound together and checked against what was there before."""
 
 import json
+import os
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -59,15 +60,18 @@ class Run:
 
     def made_of(self, spec: Spec, task: Task) -> dict[str, Any]:
         """Everything a learner's results for a task depend on, as flat JSON: equal means fresh."""
+        sources = [known_hash(path) for path in source_files(self.make(spec))]
+        return {**self.settings(spec, task), "sources": fingerprint(sources)}
+
+    def settings(self, spec: Spec, task: Task) -> dict[str, Any]:
+        """The same without the files of weights, which need not be there any more once a model is trained."""
         learner = self.make(spec)
         params = flat("params", {key: value for key, value in vars(learner).items() if not key.startswith("_")})
-        sources = [known_hash(path) for path in source_files(learner)]
         made = {
             "format": FORMAT,
             "learner": self.registry[spec.learner],
             "task": task.name,
             "classes": task.classes,
-            "sources": fingerprint(sources),
             **self.identity,
             **params,
         }
@@ -162,9 +166,20 @@ def bind_folds(store: Store, data: Dataset, seen: Scan, settings: FoldSettings) 
 
 
 def write_record(run: Run, config: Mapping[str, Any]) -> None:
-    """run.json: the resolved configuration, the fingerprints, the versions of what computed."""
+    """run.json: the resolved configuration, the fingerprints, the tasks, the versions of what computed.
+
+    ``home`` is where the configuration's relative paths begin, seen from the run folder: both may move together.
+    """
+    record = {
+        **run.identity,
+        "config": dict(config),
+        "home": Path(os.path.relpath(Path.cwd(), run.store.root.resolve())).as_posix(),
+        "tasks": [asdict(task) for task in run.data.tasks],
+        "presence": run.data.presence,
+        "versions": versions(),
+    }
     with run.store.lock():
-        write_json(run.store.record, {**run.identity, "config": dict(config), "versions": versions()})
+        write_json(run.store.record, record)
 
 
 PACKAGES = (

@@ -87,13 +87,13 @@ def why(selection: Selection, metric: Metric) -> str:
     rival, best = spoken(selection.rival), spoken(selection.best)
     gain = selection.settings[selection.best].score - selection.settings[selection.rival].score
     tried = f"p = {selection.p_value:.3f}, reality check over {len(selection.settings)} candidates"
+    if selection.best == selection.rival:
+        return f"No candidate scores better than the {rival}, so the {rival} is used."
     if selection.fallback:
         return (
             f"No candidate beats the {rival} beyond noise (the best, {best}, by {gain:.3f} {metric.name}; {tried}), "
             f"so the {rival} is used."
         )
-    if selection.best == selection.rival:
-        return f"Nothing scores better than the {rival}, and nothing is simpler."
     return f"The {best} beats the {rival} by {gain:.3f} {metric.name}, beyond noise ({tried})."
 
 

@@ -57,8 +57,8 @@ class Selection:
 
     @property
     def fallback(self) -> bool:
-        """Whether the best was not good enough to be preferred to something simpler."""
-        return self.name != self.best
+        """Whether nothing was good enough to be preferred to what is simple."""
+        return self.name == self.rival
 
 
 def set_up(rows: Rows, variants: Sequence[Floats]) -> Setting:

@@ -140,20 +140,25 @@ def _side_by_side(run: Run, task: Task, learners: Sequence[str], part: str, ids:
 def _related(
     run: Run, tasks: Sequence[Task], settings: StackSettings, part: str, ids: npt.NDArray[np.object_]
 ) -> Floats:
-    """(rows, classes - 1 of every task) the learners' mean; a first class is what the others leave."""
-    columns = []
+    """What the learners say of other tasks, as further columns."""
+    found = []
     for task in tasks:
         learners = choose_learners(run, task, settings.learners)
-        values = _side_by_side(run, task, learners, part, ids).reshape(len(ids), len(learners), len(task.classes))
-        columns.append(values.mean(axis=1)[:, 1:])
-    return np.hstack(columns)
+        values = _side_by_side(run, task, learners, part, ids)
+        found.append(values.reshape(len(ids), len(learners), len(task.classes)))
+    return means_of(found)
+
+
+def means_of(values: Sequence[Floats]) -> Floats:
+    """(rows, classes - 1 of every task) the learners' mean, from (rows, learners, classes) for each task; a first class
+    is what the others leave."""
+    return np.hstack([of_task.mean(axis=1)[:, 1:] for of_task in values])
 
 
 def made_of(
     run: Run, task: Task, records: Mapping[str, Mapping[str, Any]], settings: StackSettings, seed: int
 ) -> dict[str, Any]:
     """What a stack depends on: the learners' files, the candidates, the metric."""
-    inputs = {f"learner.{name}": [fingerprint(r["files"]), r["folds"]] for name, r in records.items()}
     return {
         "format": FORMAT,
         **run.identity,
@@ -165,5 +170,10 @@ def made_of(
         "calibrate": settings.calibrate,
         "related": settings.related,
         "seed": seed,
-        **inputs,
+        **inputs_of(records),
     }
+
+
+def inputs_of(records: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The part of it that is of the learners: which files, and whose folds."""
+    return {f"learner.{name}": [fingerprint(record["files"]), record["folds"]] for name, record in records.items()}

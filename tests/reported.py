@@ -186,7 +186,6 @@ def _contributions(random: np.random.Generator, learners: Sequence[str]) -> dict
         "learners": {
             name: shares()
             | {
-                "modality": LEARNERS.get(name, "text"),
                 "redundant_with": learners[0] if position == 2 else None,
                 "adds_nothing": position == 3,
             }

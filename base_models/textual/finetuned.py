@@ -119,7 +119,7 @@ class Textual:
     def prepare(self, data: Dataset, cache: FeatureCache) -> None:
         """Tokenise every text that the cache does not hold yet."""
         self._cache = cache
-        tokens = self._tokens(self.model)
+        tokens = self._tokens(getattr(self, "tokenizer_", self.model))
         tokens.fill(data)
         tokens.warn_of_cut(data)
 
@@ -165,10 +165,10 @@ class Textual:
     def save(self, folder: Path) -> None:
         """With configuration and tokenizer, so that the folder is all that predicting needs."""
         from base_models.checkpoints import write_weights
-        from base_models.textual.loading import save_description
+        from base_models.textual.loading import RECORD, save_description
 
         pooling = None if self.network_ is None else self.network_.head.pooling
-        write_json(folder / "textual.json", {"frequencies": self.frequencies_.tolist(), "pooling": pooling})
+        write_json(folder / RECORD, {"frequencies": self.frequencies_.tolist(), "pooling": pooling})
         if self.network_ is not None:
             save_description(folder, self.network_.body.config, self.tokenizer_)
             write_weights(folder / "textual.safetensors", self.network_)
@@ -176,7 +176,9 @@ class Textual:
     def load(self, folder: Path) -> None:
         from safetensors.torch import load_file
 
-        saved = read_json(folder / "textual.json")
+        from base_models.textual.loading import RECORD
+
+        saved = read_json(folder / RECORD)
         self.frequencies_ = np.array(saved["frequencies"])
         self.network_, self.trained_, self.tokenizer_ = None, None, self.model
         self._fitted, self._predicted = Counter(), Counter()

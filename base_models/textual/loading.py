@@ -15,6 +15,7 @@ from ensemble.errors import LearnerError, first_line, some
 from ensemble.files import fingerprint, known_hash
 
 WEIGHTS = (".safetensors", ".bin", ".pth", ".pt", ".tar")
+RECORD = "textual.json"  # what a fold model has beside its tokenizer
 UNREACHABLE_SECONDS = 600.0
 _unreachable: dict[str, tuple[float, str]] = {}
 
@@ -22,6 +23,7 @@ _unreachable: dict[str, tuple[float, str]] = {}
 def tokenizer_identity(model: str) -> list[str]:
     """What stands for a model's tokenizer in a fingerprint: the files beside its weights, or the hub name."""
     files = [path for path in local_files(model) if path.suffix not in WEIGHTS or path.name == "vocab.bin"]
+    files = [path for path in files if path.name != RECORD]  # the models of all folds share their tokens
     return [f"{path.name}:{known_hash(path)}" for path in files] or [model]
 
 

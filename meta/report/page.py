@@ -65,7 +65,7 @@ def verdict(difference: Mapping[str, Any]) -> str:
 def rule_numbers(rule: Mapping[str, Any], classes: Sequence[str]) -> str:
     """The numbers of a decision rule, those of class biases beside their classes."""
     signs = "+" if rule["kind"] == "class_biases" else ""
-    written = [_typeset(short(number, signs)) for number in rule.get("numbers", ())]
+    written = [_typeset(short(number, signs)) for number in rule["numbers"]]
     named = [f"{name} {number}" for name, number in zip(classes, written, strict=True)] if signs else written
     return ", ".join(named)
 

@@ -36,7 +36,10 @@ def section(facts: Mapping[str, Any], report: Mapping[str, Any], root: Path, roo
         "leaks": facts["leaks"].get(task, {}),
         "suspects": {"posts": posts(suspects["labels"], root, room), "found": len(suspects["labels"])},
         "hardest": {"posts": posts(hardest, root, room), "found": len(hardest)},
-        "conflicts": {"rows": suspects["conflicts"][:CONFLICTS], "found": len(suspects["conflicts"])},
+        "conflicts": {
+            "rows": suspects["conflicts"][:CONFLICTS],
+            "found": facts["audit"]["conflicting_labels"].get(task, len(suspects["conflicts"])),
+        },
     }
 
 

@@ -28,7 +28,9 @@ def test_help_is_printed_without_loading_anything_heavy() -> None:
     assert "ensemble demo" in done.stdout and "train-base" in done.stdout
 
 
-@pytest.mark.parametrize("command", ["demo", "init", "data", "train-base", "import", "stack", "submit", "status"])
+@pytest.mark.parametrize(
+    "command", ["demo", "init", "data", "train-base", "import", "stack", "submit", "predict", "status"]
+)
 def test_every_command_teaches_by_example(ensemble: Ensemble, command: str) -> None:
     outcome = ensemble(command, "--help")
     assert outcome.code == 0

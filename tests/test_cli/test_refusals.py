@@ -96,7 +96,7 @@ def test_an_image_path_that_leaves_the_root(ensemble: Ensemble, tmp_path: Path) 
         ("data.preset=memotoin", ("memotoin", "Did you mean 'memotion'")),
         ("data.img=x", ("data key 'img'", "Did you mean 'image'")),
         ("data.root=/no/such/folder", ("data.root", "/no/such/folder", "does not exist")),
-        ("folds.k=2", ("folds.k must be at least 3",)),
+        ("folds.k=3", ("folds.k must be at least 3",)),
         ("folds.k=5000", ("5000 folds need", "posts")),
         ("folds.k=many", ("folds.k", "'many'")),
         ("stack.metrics.sentiment=macro_f", ("macro_f", "Did you mean 'macro_f1'")),

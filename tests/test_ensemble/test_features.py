@@ -148,7 +148,7 @@ def test_no_temporary_file_is_left(tmp_path: Path, whole: Features) -> None:
 
 def fill(root: Path, calls: Path) -> None:
     encoder = Encoder(KEYS)
-    features = get(FeatureCache(root), encoder, block=2)
+    features = get(FeatureCache(root), encoder, block=3)
     assert features[:, 0].tolist() == [ord(key[-1]) for key in KEYS]
     with calls.open("a") as file:
         file.writelines(f"{key}\n" for key in encoder.encoded)

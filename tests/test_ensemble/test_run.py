@@ -115,6 +115,8 @@ def test_the_record_keeps_configuration_fingerprints_and_versions(run: Run) -> N
     assert record["config"] == {"folds": {"k": 3}}
     assert record["folds"] == run.plan.fingerprint()
     assert record["versions"] == versions()
+    assert record["tasks"][1]["name"] == "sarcasm" and record["tasks"][1]["classes"] == ["0", "1"]
+    assert (run.store.root / record["home"]).resolve() == Path.cwd()
     assert {"python", "numpy", "pandas"} <= set(record["versions"])
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from ensemble.jobs import list_work, train
 from ensemble.metrics import METRICS, score
 from ensemble.run import Run
 from ensemble.store import read_predictions
-from meta import META_ESTIMATORS
+from meta import META_ESTIMATORS, SIMPLE
 from meta.decisions import hand_in
 from meta.stack import Stack, read_stack, stack_task
 from meta.summary import stack_tasks
@@ -43,28 +44,31 @@ def test_stacking_writes_probabilities_for_every_row_inside_and_outside_the_fold
     assert set(report["candidates"]) == set(META_ESTIMATORS)
 
 
-def canary(make_run: Make, learners: dict[str, tuple[str, dict[str, object]]]) -> tuple[float, float]:
-    """Macro-F1 of the stack on shuffled labels, and what guessing reaches once in a thousand times."""
+def canary(make_run: Make, learners: dict[str, tuple[str, dict[str, object]]]) -> tuple[dict[str, Any], float]:
+    """The stack's report on shuffled labels, and the macro-F1 that guessing reaches once in a thousand times."""
     data = toy_table(2000, seed=5)
     random = np.random.default_rng(7)
     run = make_run(data.with_columns(sentiment=random.permutation(data.frame["sentiment"])), learners, k=5)
     run = replace(run, registry={**LEARNERS_REGISTRY, **TOYS})
     assert train(run, list_work(run, run.specs, run.data.tasks, ())) == []
-    card = stack_task(run, SENTIMENT, ALL)["stack"]["metrics"]["macro_f1"]
+    report = stack_task(run, SENTIMENT, ALL)
     truth = run.data.labels(SENTIMENT)
     guesses = [score(METRICS["macro_f1"], truth, np.eye(3)[random.permutation(truth)]) for _ in range(300)]
-    return card["value"], float(np.mean(guesses) + 3.3 * np.std(guesses))
+    return report, float(np.mean(guesses) + 3.3 * np.std(guesses))
 
 
-def test_shuffled_labels_leave_the_stack_at_chance(make_run: Make) -> None:
-    """The leak canary: whatever sees a held-out label, in folds, learners or stack, lifts this above chance."""
-    value, limit = canary(make_run, LEARNERS)
-    assert value <= limit
+def test_shuffled_labels_leave_the_stack_at_chance_and_make_it_fall_back(make_run: Make) -> None:
+    """The leak canary: whatever sees a held-out label, in folds, learners, choice or rule, lifts this above chance."""
+    report, limit = canary(make_run, LEARNERS)
+    scored = report["stack"]["metrics"]["macro_f1"]
+    assert scored["value"] <= limit and scored["low"] <= 1 / 3
+    assert report["chosen"] in SIMPLE and report["fallback"]
+    assert report["why"].startswith("No candidate")
 
 
 def test_the_canary_notices_a_learner_that_knows_a_fifth_of_the_held_out_labels(make_run: Make) -> None:
-    value, limit = canary(make_run, {**LEARNERS, "leaking": ("leaking", {"share": 0.2})})
-    assert value > limit
+    report, limit = canary(make_run, {**LEARNERS, "leaking": ("leaking", {"share": 0.2})})
+    assert report["stack"]["metrics"]["macro_f1"]["value"] > limit
 
 
 def test_labels_that_can_be_read_off_the_text_are_found(make_run: Make) -> None:

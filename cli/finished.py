@@ -1,0 +1,47 @@
+"""Predicting with a finished run: its folder says what a configuration would."""
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from cli.progress import Bars
+from cli.session import use_threads
+
+STDOUT = Path("-")
+
+
+def predict_posts(
+    table: Path, folder: Path, out: Path | None, form: str | None, tasks: Sequence[str], images: Path | None,
+    named: Mapping[str, str], quiet: bool,
+) -> dict[str, Any]:  # fmt: skip
+    """Write what the run in ``folder`` says of the posts in ``table``; what was written, or no file for the printed."""
+    from ensemble.prediction import Record
+
+    record = Record.read(folder)
+    table, images = table.resolve(), images and images.resolve()
+    out = out if out in (None, STDOUT) else out.resolve()
+    use_threads(record.threads)
+    os.chdir(record.home)
+    from base_models import LEARNERS
+    from ensemble.files import write_atomic
+    from ensemble.posts import look_at, read_posts
+    from ensemble.progress import silent
+    from meta.judgement import judge, make_ready
+    from meta.verdicts import format_named
+
+    track = silent if quiet else Bars()
+    form = form or ("csv" if out is None or out == STDOUT else out.suffix.removeprefix(".") or "csv")
+    render = format_named(form)
+    posts = read_posts(table, record.tasks, images, named, record.columns)
+    run = record.open(LEARNERS, track)
+    stacks = make_ready(run, run.some_tasks(tasks))
+    verdicts = judge(run, stacks, look_at(posts, track), track)
+    labels = {verdict.predictions.task.name: verdict.counts for verdict in verdicts}
+    if out == STDOUT:
+        sys.stdout.write(render(verdicts))
+        return {"file": None, "posts": len(posts), "labels": labels}
+    path = out or record.store.root / f"predictions.{form}"
+    write_atomic(path, render(verdicts).encode())
+    return {"file": str(path), "posts": len(posts), "labels": labels}

@@ -1,0 +1,85 @@
+"""What a stack says of new posts, as rows of a CSV file or as JSON lines."""
+
+import csv
+import io
+import json
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ensemble.errors import ConfigError, unknown
+from ensemble.predictions import Predictions
+
+SEPARATORS = str.maketrans({"%": "%25", ":": "%3A", "|": "%7C"})  # in the name of a task they would part it
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One task: probabilities and labels, and ``shares`` (rows, learners) of ``learners``."""
+
+    predictions: Predictions
+    learners: tuple[str, ...]
+    shares: npt.NDArray[np.float64]
+
+    @property
+    def names(self) -> list[str]:
+        """The label of each row by its name."""
+        return [self.predictions.task.classes[code] for code in self.predictions.labels()]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many rows have each label."""
+        found = Counter(self.names)
+        return {name: found[name] for name in self.predictions.task.classes}
+
+
+def render_csv(verdicts: Sequence[Verdict]) -> str:
+    """``id``, then per task ``TASK``, ``TASK:CLASS`` probabilities and ``TASK|LEARNER`` shares; a row per post.
+
+    Ids are written as they were read, also those a spreadsheet would take for a formula: other programs join by them.
+    """
+    columns: dict[str, list[object]] = {"id": verdicts[0].predictions.ids.tolist()}
+    for verdict in verdicts:
+        task = verdict.predictions.task
+        name = task.name.translate(SEPARATORS)
+        columns[name] = list(verdict.names)
+        columns |= _named(f"{name}:", task.classes, verdict.predictions.values)
+        columns |= _named(f"{name}|", verdict.learners, verdict.shares)
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(zip(*columns.values(), strict=True))
+    return buffer.getvalue()
+
+
+def _named(prefix: str, names: Sequence[str], values: npt.NDArray[np.float64]) -> dict[str, list[object]]:
+    return {prefix + name: column for name, column in zip(names, values.T.tolist(), strict=True)}
+
+
+def render_json_lines(verdicts: Sequence[Verdict]) -> str:
+    """``{"id": ..., "tasks": {TASK: {"label", "probabilities": {CLASS: ...}, "shares": {LEARNER: ...}}}}`` per post."""
+    rows: list[dict[str, object]] = [{} for _ in verdicts[0].predictions.ids]
+    for verdict in verdicts:
+        task = verdict.predictions.task
+        values, shares = verdict.predictions.values.tolist(), verdict.shares.tolist()
+        for row, label, probabilities, carried in zip(rows, verdict.names, values, shares, strict=True):
+            row[task.name] = {
+                "label": label,
+                "probabilities": dict(zip(task.classes, probabilities, strict=True)),
+                "shares": dict(zip(verdict.learners, carried, strict=True)),
+            }
+    ids = verdicts[0].predictions.ids
+    return "".join(json.dumps({"id": name, "tasks": row}) + "\n" for name, row in zip(ids, rows, strict=True))
+
+
+FORMATS: dict[str, Callable[[Sequence[Verdict]], str]] = {"csv": render_csv, "jsonl": render_json_lines}
+
+
+def format_named(name: str) -> Callable[[Sequence[Verdict]], str]:
+    """Raises ConfigError for an unknown one."""
+    if name not in FORMATS:
+        raise ConfigError(unknown("format of predictions", name, FORMATS))
+    return FORMATS[name]

@@ -1,0 +1,78 @@
+"""`ensemble predict`: new posts in, labels out, from a run folder and nothing else."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from shell import Ensemble
+
+ONLY = ("--set", 'stack.learners=["prior", "tfidf"]', "--set", 'stack.estimators=["soft_vote"]')
+
+
+@pytest.fixture
+def finished(ensemble: Ensemble, config: Path, tmp_path: Path) -> Ensemble:
+    """A finished run of two learners, and its configuration gone."""
+    assert ensemble("train-base", "-l", "prior", "-l", "tfidf").code == 0
+    assert ensemble("stack", *ONLY).code == 0
+    config.unlink()
+    return lambda *arguments: ensemble("predict", *arguments, "--run", "run")
+
+
+def test_new_posts_laid_out_as_the_runs_own_are_labelled(finished: Ensemble, memes: Path, tmp_path: Path) -> None:
+    outcome = finished(memes / "test.csv", "--images", memes / "images")
+    assert outcome.code == 0, outcome.err
+    file = tmp_path / "run" / "predictions.csv"
+    assert str(file) in outcome.out.replace("\n", "") and "15 posts" in outcome.out
+    made = pd.read_csv(file, dtype={"sarcasm": str})
+    stacked = pd.read_parquet(tmp_path / "run" / "stack" / "sentiment" / "test.parquet").set_index("id").loc[made["id"]]
+    for name in ("negative", "neutral", "positive"):
+        assert made[f"sentiment:{name}"].to_numpy() == pytest.approx(stacked[name].to_numpy(), abs=1e-9)
+    assert set(made["sarcasm"]) <= {"0", "1"}
+    assert {"sentiment|prior", "sentiment|tfidf", "sarcasm|tfidf"} <= set(made)
+
+
+def test_other_columns_other_formats_and_one_task(
+    finished: Ensemble, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "new.tsv").write_text("tweet\tseen\nwhat a great day\tno\n\tyes\nhate it\tno\n")
+    printed = finished("new.tsv", "--text-column", "tweet", "-t", "sentiment", "-o", "-")
+    assert printed.code == 0, printed.err
+    header, *rows = csv.reader(io.StringIO(printed.out))
+    assert header[:2] == ["id", "sentiment"] and [row[0] for row in rows] == ["1", "2", "3"]
+    assert "1 posts have neither text nor image" in caplog.text and "fold models asked" in printed.err
+    written = finished("new.tsv", "--text-column", "tweet", "-t", "sentiment", "-o", "deep/answers.jsonl", "--quiet")
+    assert written.code == 0, written.err
+    lines = [json.loads(line) for line in (tmp_path / "deep" / "answers.jsonl").read_text().splitlines()]
+    assert [line["id"] for line in lines] == ["1", "2", "3"]
+    assert lines[0]["tasks"]["sentiment"]["label"] == rows[0][1]
+    assert not (tmp_path / "run" / "predictions.csv").exists()
+
+
+def test_mistakes_are_one_line_that_says_what_would_be_right(
+    finished: Ensemble, ensemble: Ensemble, tmp_path: Path
+) -> None:
+    (tmp_path / "new.csv").write_text("caption\ngreat\n")
+    (tmp_path / "empty.csv").write_text("caption\n")
+    (tmp_path / "blank.csv").write_text("id,caption\n1,\n2,\n")
+    (tmp_path / "thief.csv").write_text("caption,file\na,../secret.png\n")
+    cases = {
+        ("none.csv",): ("No such file", "none.csv"),
+        ("empty.csv",): ("has no rows",),
+        ("blank.csv",): ("None of the 2 posts has a text or an image",),
+        ("thief.csv",): ("../secret.png", "leaves the image folder"),
+        ("new.csv", "--text-column", "capton"): ("Did you mean 'caption'",),
+        ("new.csv", "--task", "sentimant"): ("Unknown task 'sentimant'", "Did you mean 'sentiment'"),
+        ("new.csv", "--format", "json"): ("Unknown format", "Did you mean 'jsonl'"),
+        ("new.csv", "--out", "answers.xlsx"): ("Unknown format", "'xlsx'"),
+        ("new.csv", "--images", "nowhere"): ("nowhere does not exist",),
+    }
+    for arguments, words in cases.items():
+        outcome = finished(*arguments)
+        line = outcome.err.splitlines()[-1]
+        assert outcome.code == 2 and line.startswith("ensemble: "), outcome.err
+        assert all(word in line for word in words), line
+    elsewhere = ensemble("predict", "new.csv", "--run", "runs")
+    assert elsewhere.code == 2 and "runs is not a run folder" in elsewhere.err

@@ -1,0 +1,77 @@
+"""The facts of a report come from finished stacks and say what a reader must know."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from toys import TOYS
+from world import SARCASM, SENTIMENT, toy_table
+
+from base_models import LEARNERS as LEARNERS_REGISTRY
+from ensemble.errors import StoreError
+from ensemble.jobs import list_work, train
+from ensemble.run import Run
+from meta.report.facts import gather, reliability
+from meta.stack import stack_task
+from meta.table import StackSettings, assemble
+
+FEW = StackSettings(("best_single", "soft_vote", "logistic_regression"))
+Make = Callable[..., Run]
+
+
+@pytest.fixture
+def run(make_run: Make) -> Run:
+    """Two tasks; a learner twice, and one that writes labels down and reads them again."""
+    TOYS_AND_OURS = {**LEARNERS_REGISTRY, **TOYS}
+    data = toy_table(400, seed=4, test_rows=120, tasks=(SENTIMENT, SARCASM))
+    data = replace(data, subtasks={"A": ("sentiment",), "B": ("sentiment", "sarcasm")})
+    learners = {
+        "words": ("tfidf", {}),
+        "again": ("tfidf", {}),
+        "letters": ("tfidf", {"characters": 2}),
+        "leaking": ("leaking", {"share": 0.9}),
+    }
+    made = make_run(data, learners, k=5, registry=TOYS_AND_OURS)
+    assert train(made, list_work(made, made.specs, made.data.tasks, ())) == []
+    for task in made.data.tasks:
+        stack_task(made, task, FEW)
+    return made
+
+
+def test_the_facts_are_json_and_name_what_leaks_and_what_is_redundant(run: Run) -> None:
+    facts = gather(run, FEW, {"rows": 400})
+    json.dumps(facts, allow_nan=False)
+    assert [report["task"] for report in facts["tasks"]] == ["sentiment", "sarcasm"]
+    assert list(facts["leaks"]["sentiment"]) == ["leaking"]
+    again = facts["contributions"]["sentiment"]["learners"]
+    assert {again["words"]["redundant_with"], again["again"]["redundant_with"]} == {None, "words"}
+    assert facts["table7"]["columns"] == ["A", "B", "sarcasm"]
+    names = [row["name"] for row in facts["table7"]["rows"]]
+    assert names[0] == "best single" and names[-1] == "stack" and "textual ensemble (3)" in names
+    assert facts["table8"][0]["subtask"] == "A, B"
+    assert {"stack", "plain mean"} < set(facts["reliability"]["sarcasm"])
+    assert set(facts["against"]["B"]) == {"plain mean", "leaking"}
+    for kind in ("suspects", "hardest"):
+        assert set(facts[kind]) == {"sentiment", "sarcasm"}
+
+
+def test_the_stack_row_of_table_7_is_the_headline(run: Run) -> None:
+    facts = gather(run, FEW, {})
+    position = facts["table7"]["columns"].index("B")
+    assert facts["table7"]["rows"][-1]["scores"][position] == facts["subtasks"]["B"]["stack"]
+
+
+def test_a_report_needs_every_stack(run: Run) -> None:
+    (run.store.stack("sarcasm") / "report.json").unlink()
+    with pytest.raises(StoreError, match=r"sarcasm is not finished; run `ensemble stack --task sarcasm`"):
+        gather(run, FEW, {})
+
+
+def test_reliability_counts_every_labelled_row_once(run: Run) -> None:
+    table, _ = assemble(run, SENTIMENT, FEW)
+    curve = reliability(table, table.learner_oof("words"))
+    assert sum(curve["rows"]) == 400
+    right = np.dot(curve["accuracy"], curve["rows"]) / 400
+    assert right == pytest.approx((table.learner_oof("words").labels() == table.labels).mean())
