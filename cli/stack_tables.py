@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from cli.tables import CARD_COLUMNS, card_row, interval, line, short, table
+from cli.tables import CARD_COLUMNS, card_row, line, table
+from meta.report.wording import interval, short, spoken
 
 
 def print_stacks(result: Mapping[str, Any]) -> None:
@@ -24,7 +25,7 @@ def print_stacks(result: Mapping[str, Any]) -> None:
 def _print_stack(report: Mapping[str, Any], folds: int) -> None:
     mark = {name: " *" for name in report["unknown_folds"]}
     rows = [[name + mark.get(name, ""), *card_row(card)] for name, card in report["learners"].items()]
-    rows += [[f"  {_spoken(name)}", *card_row(card)] for name, card in report["candidates"].items()]
+    rows += [[f"  {spoken(name)}", *card_row(card)] for name, card in report["candidates"].items()]
     rows += [["stack", *card_row(report["stack"])]]
     title = (
         f"{report['task']}: out-of-fold {report['metric']} on {report['stack']['rows']:,} rows, {folds} folds, nested"
@@ -60,10 +61,6 @@ def _print_test_part(task: str, part: Mapping[str, Any]) -> None:
     table(title, ["", *CARD_COLUMNS], rows)
     if part["copies_in_training"]:
         line(f"{part['copies_in_training']:,} of these rows have a copy among the training rows.")
-
-
-def _spoken(name: str) -> str:
-    return "soft vote (plain mean)" if name == "soft_vote" else name.replace("_", " ")
 
 
 def print_submission(result: Mapping[str, Any]) -> None:

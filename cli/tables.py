@@ -7,6 +7,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from ensemble.audit import peculiarities
+from meta.report.wording import interval, short
+
 WIDTH = 100
 
 
@@ -43,47 +46,7 @@ def print_audit(found: Mapping[str, Any]) -> None:
     width = max(len(row) for row in counts)
     padded = [row + [""] * (width - len(row)) for row in counts]
     table(f"{rows['train']:,} training rows, {rows['test']:,} test rows", ["task", *[""] * (width - 1)], padded)
-    texts, images, copies = found["texts"], found["images"], found["duplicates"]
-    encodings = ", ".join(f"{name} {count:,}" for name, count in texts["encodings"].items())
-    facts = [
-        ("texts missing", f"{texts['missing']:,}"),
-        ("texts without a letter or digit", f"{texts['without_words']:,}"),
-        ("texts partly right to left", f"{texts['right_to_left']:,}"),
-        ("texts with control characters", f"{texts['control_characters']:,}"),
-        ("longest text", f"{texts['longest']:,} characters"),
-        ("text encodings", encodings),
-        ("images missing", _with_first(images["missing"], images["missing_first"])),
-        ("images unreadable", _with_first(images["unreadable"], images["unreadable_first"])),
-        ("image modes", ", ".join(f"{mode} {count:,}" for mode, count in images["modes"].items())),
-        ("animated (first frame used)", f"{images['animated']:,}"),
-        ("groups of identical images", f"{copies['same_image_groups']:,}"),
-        ("near-identical image pairs", f"{copies['near_image_pairs']:,}"),
-        ("rows sharing a text", f"{copies['same_text_rows']:,}"),
-        ("groups of copies (kept together)", f"{copies['groups']:,} of {copies['rows_in_groups']:,} rows"),
-        ("largest group", f"{copies['largest_group']:,} rows"),
-        *((f"copies with conflicting {task}", f"{n:,} groups") for task, n in found["conflicting_labels"].items()),
-        ("test rows with a copy in training", f"{found['train_test_overlap']:,}"),
-    ]
-    table("what to know before training", ["", ""], facts)
-
-
-def _with_first(count: int, first: Sequence[str]) -> str:
-    return f"{count:,}" + (f" ({', '.join(first)}{', ...' if count > len(first) else ''})" if first else "")
-
-
-def interval(scored: Mapping[str, Any] | None, sign: str = "") -> str:
-    """``.599 [.580, .617]``"""
-    if not scored or scored.get("value") is None:
-        return "-"
-    value = short(scored["value"], sign)
-    if scored.get("low") is None:
-        return value
-    return f"{value} [{short(scored['low'], sign)}, {short(scored['high'], sign)}]"
-
-
-def short(value: float, sign: str = "") -> str:
-    """Three decimals without a leading zero."""
-    return f"{value:{sign}.3f}".replace("0.", ".", 1) if abs(value) < 1 else f"{value:{sign}.3f}"
+    table("what to know before training", ["", ""], peculiarities(found))
 
 
 CARD_COLUMNS = ("score [95 %]", "over folds", "accuracy", "weighted F1", "ROC AUC", "log-loss")

@@ -1,6 +1,6 @@
 """The audit of a dataset before anything is trained on it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -83,3 +83,31 @@ def _conflicts(data: Dataset, copies: Duplicates, task: str) -> int:
     """Groups of copies that hold more than one label of the task."""
     labels = data.frame[task].groupby(copies.group).nunique()
     return int((labels > 1).sum())
+
+
+def peculiarities(found: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What to know before training, of what ``audit`` returned: names and values in words."""
+    texts, images, copies = found["texts"], found["images"], found["duplicates"]
+    return [
+        ("texts missing", f"{texts['missing']:,}"),
+        ("texts without a letter or digit", f"{texts['without_words']:,}"),
+        ("texts partly right to left", f"{texts['right_to_left']:,}"),
+        ("texts with control characters", f"{texts['control_characters']:,}"),
+        ("longest text", f"{texts['longest']:,} characters"),
+        ("text encodings", ", ".join(f"{name} {count:,}" for name, count in texts["encodings"].items())),
+        ("images missing", _with_first(images["missing"], images["missing_first"])),
+        ("images unreadable", _with_first(images["unreadable"], images["unreadable_first"])),
+        ("image modes", ", ".join(f"{mode} {count:,}" for mode, count in images["modes"].items())),
+        ("animated (first frame used)", f"{images['animated']:,}"),
+        ("groups of identical images", f"{copies['same_image_groups']:,}"),
+        ("near-identical image pairs", f"{copies['near_image_pairs']:,}"),
+        ("rows sharing a text", f"{copies['same_text_rows']:,}"),
+        ("groups of copies (kept together)", f"{copies['groups']:,} of {copies['rows_in_groups']:,} rows"),
+        ("largest group", f"{copies['largest_group']:,} rows"),
+        *((f"copies with conflicting {task}", f"{n:,} groups") for task, n in found["conflicting_labels"].items()),
+        ("test rows with a copy in training", f"{found['train_test_overlap']:,}"),
+    ]
+
+
+def _with_first(count: int, first: Sequence[str]) -> str:
+    return f"{count:,}" + (f" ({', '.join(first)}{', ...' if count > len(first) else ''})" if first else "")

@@ -1,1 +1,1 @@
-"""The report of a run: facts gathered once, then drawn as one page."""
+"""The report of a run: facts gathered once, drawn as one page that needs no network."""

@@ -1,0 +1,58 @@
+"""The leaderboard of one task: the stack, its candidates, its base learners, each group from best to worst."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ensemble.metrics import metric_named
+from meta.report.wording import spoken
+
+PLAIN_MEAN = "soft_vote"
+
+
+@dataclass(frozen=True)
+class Model:
+    """One line: ``kind`` is stack, candidate or learner; ``card`` its score card; ``unknown`` marks unknown folds."""
+
+    name: str
+    kind: str
+    card: Mapping[str, Any]
+    chosen: bool = False
+    unknown: bool = False
+
+    @property
+    def scored(self) -> Mapping[str, Any]:
+        """Value and interval of the task's metric."""
+        found: Mapping[str, Any] = self.card["metrics"][self.card["metric"]]
+        return found
+
+    @property
+    def title(self) -> str:
+        name = spoken(self.name) if self.kind == "candidate" else self.name
+        return f"{name} *" if self.unknown else name
+
+
+def leaderboard(report: Mapping[str, Any]) -> list[Model]:
+    """Every model of a task's stack report that has a score."""
+    unknown = set(report["unknown_folds"])
+    candidates = [Model(n, "candidate", card, chosen=n == report["chosen"]) for n, card in report["candidates"].items()]
+    learners = [Model(n, "learner", card, unknown=n in unknown) for n, card in report["learners"].items()]
+    models = [Model("stack", "stack", report["stack"]), *_ranked(candidates, report), *_ranked(learners, report)]
+    return [model for model in models if model.card.get("rows")]
+
+
+def _ranked(models: Sequence[Model], report: Mapping[str, Any]) -> list[Model]:
+    sign = metric_named(report["metric"]).sign
+    scored = [model for model in models if model.card.get("rows")]
+    return sorted(scored, key=lambda m: (m.scored["value"] is None, -sign * (m.scored["value"] or 0.0)))
+
+
+def shown(board: Sequence[Model], limit: int) -> list[Model]:
+    """What a figure of ``limit`` lines has room for: the stack, the chosen, the plain mean, then the best learners and
+    the best other candidates by turns."""
+    first = [m for m in board if m.kind == "stack" or m.chosen or (m.kind == "candidate" and m.name == PLAIN_MEAN)]
+    rest = [m for m in board if m not in first]
+    ranks = [sum(other.kind == m.kind for other in rest[:position]) for position, m in enumerate(rest)]
+    order = sorted(range(len(rest)), key=lambda position: (ranks[position], rest[position].kind == "candidate"))
+    kept = first + [rest[position] for position in order[: max(limit - len(first), 0)]]
+    return [m for m in board if m in kept]
