@@ -18,7 +18,7 @@ def shares(found: Mapping[str, Any] | None, report: Mapping[str, Any]) -> dict[s
         return None
     learners = sorted(found["learners"].items(), key=lambda item: -(item[1]["shapley"]["value"] or 0.0))
     modalities = sorted(found["modalities"].items(), key=lambda item: -(item[1]["shapley"]["value"] or 0.0))
-    marks = [Mark(f"{name} learners", entry["shapley"], "stack", strong=True) for name, entry in modalities]
+    marks = [Mark(f"learners of {name}", entry["shapley"], "stack", strong=True) for name, entry in modalities]
     marks += [Mark(name, entry["shapley"], "learner") for name, entry in learners[:LINES]]
     label = (
         f"Shapley value of every modality and learner of {report['task']} in {spoken(report['metric'])}, with intervals"
