@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from cli.tables import CARD_COLUMNS, card_row, line, table
-from meta.report.wording import interval, short, spoken
+from meta.account import spoken
+from meta.report.wording import interval, short
 
 
 def print_stacks(result: Mapping[str, Any]) -> None:
@@ -13,7 +14,13 @@ def print_stacks(result: Mapping[str, Any]) -> None:
     if result["subtasks"]:
         models = dict.fromkeys(model for scores in result["subtasks"].values() for model in scores)
         columns = [f"{name} [95 %]" for name in result["subtasks"]]
-        rows = [[model, *(interval(scores.get(model)) for scores in result["subtasks"].values())] for model in models]
+        rows = [
+            [
+                model + " *" * (model in result["doubtful"]),
+                *(interval(of.get(model)) for of in result["subtasks"].values()),
+            ]
+            for model in models
+        ]
         table(f"subtasks, out of fold on {result['rows']:,} rows, {result['folds']} folds", ["", *columns], rows)
     if len(result["columns"]) > len(result["subtasks"]):
         rows = [
@@ -22,23 +29,34 @@ def print_stacks(result: Mapping[str, Any]) -> None:
         table("column by column", ["", "plain mean [95 %]", "stack [95 %]"], rows)
 
 
+STACK_COLUMNS = ("score [95 %]", "arg max", "over folds", "accuracy", "ROC AUC", "log-loss")
+
+
+def _row(card: Mapping[str, Any]) -> list[str]:
+    """A card with the score by plain arg max, where it has one, and without weighted F1."""
+    score, over, accuracy, _, *others = card_row(card)
+    return [score, interval({"value": card["arg_max"]["value"]}) if "arg_max" in card else "", over, accuracy, *others]
+
+
 def _print_stack(report: Mapping[str, Any], folds: int) -> None:
     mark = {name: " *" for name in report["unknown_folds"]}
-    rows = [[name + mark.get(name, ""), *card_row(card)] for name, card in report["learners"].items()]
-    rows += [[f"  {spoken(name)}", *card_row(card)] for name, card in report["candidates"].items()]
-    rows += [["stack", *card_row(report["stack"])]]
-    title = (
-        f"{report['task']}: out-of-fold {report['metric']} on {report['stack']['rows']:,} rows, {folds} folds, nested"
-    )
-    table(title, ["learner / candidate", *CARD_COLUMNS], rows)
+    rows = [[name + mark.get(name, ""), *_row(card)] for name, card in report["learners"].items()]
+    rows += [[f"  {spoken(name)}", *_row(card)] for name, card in report["candidates"].items()]
+    rows += [["stack", *_row(report["stack"] | {"arg_max": report["arg_max"]})]]
+    title = f"{report['task']}: out-of-fold {report['metric']} on {report['stack']['rows']:,} rows, {folds} folds"
+    table(title, ["learner / candidate", *STACK_COLUMNS], rows)
+    line("Learners by arg max; candidates and the stack under a decision rule, nested, and beside it by arg max.")
+    line("")
     classes = report["stack"]["classes"].items()
     rows = [[name, *map(short, (c["precision"], c["recall"], c["f1"])), f"{c['support']:,}"] for name, c in classes]
     table("the stack, class by class", [report["task"], "precision", "recall", "F1", "rows"], rows)
     line(report["why"])
     against = ", ".join(f"{interval(value, '+')} against the {name}" for name, value in report["against"].items())
-    line(f"Candidate, parameters and decision rule are chosen for each fold on the other folds: {against}.")
-    rule = report["rule"]["kind"].replace("_", " ")
-    line(f"Decision rule of the test rows: {rule}; rules gain {interval(report['rule_gain'], '+')} over plain arg max.")
+    line(f"Candidate, parameters and decision rule are chosen for each fold on the other folds: {against},")
+    line("both by arg max, the single learner the best in hindsight.")
+    option, rule = report["option"].replace("_", " "), report["rule"]["kind"].replace("_", " ")
+    gain = interval(report["rule_gain"], "+")
+    line(f"The test rows get {option} under {rule}. Decision rules gain {gain} over arg max.")
     if report["optimism"] is not None:
         seen, optimism = short(report["in_sample"]), short(report["optimism"], "+")
         line(

@@ -1,6 +1,6 @@
 """The account of one stack: what everything scored, on which rows, why this candidate, and what to be wary of."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from ensemble.predictions import Predictions
 from ensemble.run import Run
 from ensemble.scoring import finite, judged, score_card
 from ensemble.store import read_predictions
-from meta.procedure import Procedure, rule_of
+from meta.procedure import Procedure, option_of, rule_of
 from meta.selection import Selection
 from meta.table import MetaTable, unknown_folds
 from meta.votes import by_learner, count_ties
@@ -34,11 +34,12 @@ def account(
     again = Predictions(task, table.ids, in_sample[0], decided=in_sample[1])
     seen = score(metric, table.labels, judged(again, metric))
     nested = score(metric, table.labels, judged(stack, metric))
-    doubtful = unknown_folds(run, task)
-    others = [name for name in doubtful if name not in table.learners]
+    unknown = list(dict.fromkeys([*unknown_folds(run, task), *table.doubtful]))
+    others = [name for name in unknown_folds(run, task) if name not in table.learners]
     oof = {name: table.learner_oof(name) for name in table.learners}
     oof |= {name: read_predictions(run.store.base(name, task.name), "oof", task) for name in others}
-    rivals = rivals_of(table, doubtful)
+    single = best_single(table)
+    rivals = {PLAIN: table.plain_mean, f"best single ({single})": table.learner_oof(single)}
     report: dict[str, Any] = {
         "task": task.name,
         "metric": task.metric,
@@ -46,7 +47,7 @@ def account(
         "folds": run.plan.settings.k,
         "stacked": list(table.learners),
         "learners": {name: score_card(task, values, inside, table.fold) for name, values in oof.items()},
-        "unknown_folds": doubtful,
+        "unknown_folds": unknown,
         "candidates": {
             name: score_card(task, values, inside, table.fold) | {"arg_max": _arg_max(metric, table, values)}
             for name, values in procedure.candidates.items()
@@ -55,46 +56,45 @@ def account(
         "arg_max": _arg_max(metric, table, stack),
         "rule_gain": difference(metric, table, stack, Predictions(task, table.ids, stack.values)),
         "chosen": procedure.final.name,
+        "option": str(option_of(procedure.final)),
         "chosen_by_fold": {str(fold): selection.name for fold, selection in procedure.by_fold.items()},
         "why": why(procedure.final, metric),
         "fallback": procedure.final.fallback,
         "rule": rule_of(procedure.final).as_json(),
         "rules_by_fold": {str(fold): rule_of(selection).as_json() for fold, selection in procedure.by_fold.items()},
-        **{key: value for key, value in finite(in_sample=seen, optimism=metric.sign * (seen - nested)).items()},
+        **finite(in_sample=seen, optimism=metric.sign * (seen - nested)),
         "against": {name: difference(metric, table, stack, rival) for name, rival in rivals.items()},
         "hard_vote_ties": count_ties(by_learner(table.oof, len(table.learners), table.classes)),
-        "warnings": warnings(table, stack, rivals[PLAIN], doubtful),
+        "warnings": warnings(table, stack),
     }
     if (outside.labels(task) >= 0).any():  # the labelled test part: looked at only here, after the choice
         report["test"] = _test_part(table, test, inside, outside)
     return report
 
 
-def rivals_of(table: MetaTable, doubtful: Sequence[str] = ()) -> dict[str, Predictions]:
-    """What a stack is compared with: the plain mean, and the learner with the best score of those whose folds are
-    known; both by plain arg max."""
+def best_single(table: MetaTable) -> str:
+    """The learner with the best score by plain arg max, of those whose folds are known: the best in hindsight."""
     metric = metric_named(table.task.metric)
-    oof = {name: table.learner_oof(name) for name in table.learners}
-    honest = {name: values for name, values in oof.items() if name not in doubtful} or oof
-    scores = {name: metric.sign * score(metric, table.labels, values.values) for name, values in honest.items()}
-    single = max(scores, key=lambda name: np.nan_to_num(scores[name], nan=-np.inf))
-    mean = by_learner(table.oof, len(table.learners), table.classes).mean(axis=1)
-    return {PLAIN: Predictions(table.task, table.ids, mean), f"best single ({single})": oof[single]}
+    honest = [name for name in table.learners if name not in table.doubtful] or table.learners
+    scores = {name: metric.sign * score(metric, table.labels, table.learner_oof(name).values) for name in honest}
+    return max(scores, key=lambda name: np.nan_to_num(scores[name], nan=-np.inf))
 
 
 def why(selection: Selection, metric: Metric) -> str:
     """One sentence: what was chosen, and what it had to beat."""
     rival, best = spoken(selection.rival), spoken(selection.best)
     gain = selection.settings[selection.best].score - selection.settings[selection.rival].score
-    tried = f"p = {selection.p_value:.3f}, reality check over {len(selection.settings)} candidates"
+    tried = f"p = {selection.p_value:.3f}, reality check over {selection.tried} candidates"
+    if len(selection.settings) == 1:
+        return f"The {best} was the only candidate."
     if selection.best == selection.rival:
-        return f"No candidate scores better than the {rival}, so the {rival} is used."
+        return f"No candidate scores better than the {rival} under its decision rule, so that is used."
     if selection.fallback:
         return (
-            f"No candidate beats the {rival} beyond noise (the best, {best}, by {gain:.3f} {metric.name}; {tried}), "
-            f"so the {rival} is used."
+            f"No candidate beats the {rival} beyond noise, both under their decision rules (the best, {best}, by "
+            f"{gain:.3f} {metric.name} where it was chosen; {tried}), so the {rival} is used."
         )
-    return f"The {best} beats the {rival} by {gain:.3f} {metric.name}, beyond noise ({tried})."
+    return f"The {best} beats the {rival} by {gain:.3f} {metric.name} where it was chosen, beyond noise ({tried})."
 
 
 def spoken(name: str) -> str:
@@ -102,21 +102,21 @@ def spoken(name: str) -> str:
     return "plain mean" if name == "soft_vote" else name.replace("_", " ")
 
 
-def warnings(table: MetaTable, stack: Predictions, plain: Predictions, doubtful: Sequence[str]) -> list[str]:
+def warnings(table: MetaTable, stack: Predictions) -> list[str]:
     """What a reader of the score must know."""
-    found = []
-    log_loss = METRICS["log_loss"]
-    worse = difference(log_loss, table, stack, plain)
-    if worse["high"] is not None and worse["high"] < 0 and -(worse["value"] or 0) > WORSE:
+    found, metric = [], metric_named(table.task.metric)
+    plain = table.plain_mean
+    if metric.of_counts and (difference(metric, table, stack, plain)["value"] or 0) > 0:
+        worse = difference(METRICS["log_loss"], table, plain, stack)
+        if (worse["low"] or 0) > 0 and (worse["value"] or 0) > WORSE:
+            found.append(
+                f"The stack wins {metric.name} and loses log-loss: {worse['value']:.3f} nats worse than the plain "
+                "mean. Its labels are better than its probabilities."
+            )
+    if table.doubtful:
         found.append(
-            f"The stack wins {table.task.metric} and loses log-loss: {-(worse['value'] or 0):.3f} nats worse than the "
-            "plain mean. Its labels are better than its probabilities."
-        )
-    stacked = [name for name in doubtful if name in table.learners]
-    if stacked:
-        found.append(
-            f"{', '.join(stacked)}: imported with unknown folds and stacked because named; the stack's score may be "
-            "optimistic and supports no claim."
+            f"{', '.join(table.doubtful)}: imported with unknown folds and stacked because named; the stack's score "
+            "may be optimistic and supports no claim."
         )
     return found
 

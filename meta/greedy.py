@@ -3,15 +3,15 @@
 import numpy as np
 import numpy.typing as npt
 
+from ensemble.data import Codes
 from ensemble.metrics import Metric, metric_named
 from meta.weights import Weighted
 
 Floats = npt.NDArray[np.float64]
-Codes = npt.NDArray[np.int64]
-
 STEPS = 25  # at most, of one bag
 BAGS = 10
-SHARE = 0.5  # of the learners in a bag
+SHARE = 0.5  # of the learners in a bag, but no fewer than FEW: half of two or three is luck itself
+FEW = 3
 MANY = 100_000  # rows on which a choice between learners is as good as on more
 
 
@@ -33,7 +33,7 @@ class Greedy(Weighted):
             rows = np.sort(random.choice(len(labels), MANY, replace=False))
             features, labels = features[rows], labels[rows]
         values = np.ascontiguousarray(self._by_learner(features).transpose(1, 2, 0))  # rows innermost: they are many
-        size = self.learners if self.bags == 1 else max(1, round(SHARE * self.learners))
+        size = max(round(SHARE * self.learners), min(self.learners, FEW))
         weights = np.zeros(self.learners)
         for _ in range(self.bags):
             bag = np.sort(random.choice(self.learners, size, replace=False))

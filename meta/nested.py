@@ -1,7 +1,9 @@
 """Nested fits on the base folds: what every candidate says of every fold, with and without each other fold.
 
 To choose for fold i, candidates are compared on the other folds j, each predicted by a fit that saw neither i nor j.
-Leaving out {i, j} serves both i and j, so five folds need 10 + 5 fits of a candidate, and one on everything at the end.
+Leaving out {i, j} serves both i and j: five folds need 10 + 5 fits of a candidate, and one on all rows at the end.
+What is nested is the stack: the learners' own models are those of the base folds, of which the model that predicts j
+has seen labels of i.
 """
 
 from collections.abc import Sequence

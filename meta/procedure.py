@@ -65,6 +65,11 @@ def _assembled(
     return Predictions(table.task, table.ids, values, decided=decided)
 
 
+def option_of(selection: Selection) -> Option:
+    """What was chosen, with its parameters."""
+    return options_of([selection.name])[selection.name][selection.settings[selection.name].variant]
+
+
 def rule_of(selection: Selection) -> Rule:
     """The decision rule of what was chosen."""
     return selection.settings[selection.name].rule

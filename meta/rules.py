@@ -18,7 +18,7 @@ Floats = npt.NDArray[np.float64]
 
 FLOOR = 1e-6  # of probabilities under a logarithm
 ROUNDS = 5  # over all numbers of a rule; most settle after two or three
-HELD = 0.99  # how much of its probability a row decided by cut points gives to its class
+AHEAD = 1.01  # by this factor a class decided by cut points is lifted above the most probable one
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,9 @@ class Rule:
             biased = values.clip(FLOOR) * np.exp(self.numbers)
             return np.asarray(biased / biased.sum(axis=1, keepdims=True))
         if self.kind == "cut_points":
-            decided = np.eye(values.shape[1])[np.searchsorted(self.numbers, expected(values))]
-            return np.asarray(HELD * decided + (1 - HELD) * values)
+            decided = np.eye(values.shape[1], dtype=bool)[np.searchsorted(self.numbers, expected(values))]
+            lifted = np.where(decided, AHEAD * values.max(axis=1, keepdims=True), values)
+            return np.asarray(lifted / lifted.sum(axis=1, keepdims=True))
         return values
 
     def decide(self, values: Floats) -> Codes:

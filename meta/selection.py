@@ -57,8 +57,13 @@ class Selection:
 
     @property
     def fallback(self) -> bool:
-        """Whether nothing was good enough to be preferred to what is simple."""
-        return self.name == self.rival
+        """Whether other candidates were there, and none was good enough to be preferred to what is simple."""
+        return self.name == self.rival and self.tried > 0
+
+    @property
+    def tried(self) -> int:
+        """How many candidates had to beat the rival."""
+        return sum(name not in SIMPLE and name != self.rival for name in self.settings)
 
 
 def set_up(rows: Rows, variants: Sequence[Floats]) -> Setting:
@@ -91,8 +96,10 @@ def select(rows: Rows, candidates: Mapping[str, Sequence[Floats]]) -> Selection:
 
 
 def reality_check(rows: Rows, rival: Floats, others: Sequence[Floats]) -> float:
-    """How often the best of the others would be so much better than the rival if none were (White 2000): the largest of
-    their differences against the largest of its bootstrap, centred. Trying more candidates raises the bar."""
+    """How easily chance alone makes the best of the others so much better than the rival: the larger of two shares of
+    paired bootstrap draws. In White's reality check (2000) the largest difference is set against the largest of its
+    centred draws, so that trying more candidates raises the bar. And the best must really be better in the draws: where
+    a score hangs on a few rows of a rare class, centring hides how often they are missing."""
     metric = rows.metric
 
     def merits(judged: Floats) -> tuple[float, Floats]:
@@ -100,9 +107,12 @@ def reality_check(rows: Rows, rival: Floats, others: Sequence[Floats]) -> float:
         return metric.sign * score(metric, rows.labels, judged), metric.sign * draws
 
     base, base_draws = merits(rival)
-    found, chance = -np.inf, np.full(len(base_draws), -np.inf)
-    for judged in others:
-        merit, draws = merits(judged)
-        found = max(found, merit - base)
-        chance = np.fmax(chance, (draws - base_draws) - (merit - base))
-    return float(np.mean(chance >= found))
+    pairs = [merits(judged) for judged in others]
+    gains = np.array([merit - base for merit, _ in pairs])
+    draws = np.array([drawn - base_draws for _, drawn in pairs])
+    draws = draws[:, np.isfinite(draws).all(axis=0)]
+    best = int(gains.argmax())
+    if not draws.size:
+        return 1.0
+    by_chance = (draws - gains[:, None]).max(axis=0) >= gains[best]
+    return float(max(by_chance.mean(), (draws[best] <= 0).mean()))

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ensemble.data import Codes, Task
+from ensemble.errors import FoldError
 from ensemble.predictions import Predictions
 from ensemble.progress import Track, silent
 from ensemble.run import Run
@@ -18,7 +19,7 @@ from meta.account import account
 from meta.candidates import Problem
 from meta.fitting import Fitted, Option, fit
 from meta.nested import Nested, nest
-from meta.procedure import Procedure, follow, options_of, rule_of
+from meta.procedure import Procedure, follow, option_of, options_of, rule_of
 from meta.rules import Rule
 from meta.table import MetaTable, StackSettings, assemble, made_of
 
@@ -70,15 +71,20 @@ def stack_task(run: Run, task: Task, settings: StackSettings, track: Track = sil
 
 
 def make_stack(table: MetaTable, settings: StackSettings, track: Track = silent) -> tuple[Procedure, Stack]:
-    """The procedure on a table, and what it chose, fitted on all rows."""
+    """The procedure on a table, and what it chose, fitted on all rows; raises FoldError where labels are in too few
+    folds to choose and score on different ones."""
+    labelled = np.unique(table.fold[table.labels >= 0])
+    if len(labelled) < 3:
+        raise FoldError(
+            f"Task {table.task.name!r} has labels in {len(labelled)} of {len(np.unique(table.fold))} folds; stacking "
+            "needs them in at least 3."
+        )
     problem = Problem(len(table.learners), table.classes, table.task.metric, SEED)
     options = options_of(settings.candidates)
     flat = [option for variants in options.values() for option in variants]
     fits = nest(table, flat, problem, settings.calibrate, settings.threads, track)
     procedure = follow(table, _by_candidate(options, fits))
-    setting = procedure.final.settings[procedure.final.name]
-    option = options[procedure.final.name][setting.variant]
-    fitted = fit(option, table.features, table.labels, problem, settings.calibrate)
+    fitted = fit(option_of(procedure.final), table.features, table.labels, problem, settings.calibrate)
     return procedure, Stack(table.learners, fitted, rule_of(procedure.final))
 
 

@@ -1,6 +1,6 @@
 """Stacking several tasks, and the scores of the subtasks they belong to."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,6 @@ from ensemble.store import read_predictions
 from meta.account import PLAIN
 from meta.stack import stack_task
 from meta.table import StackSettings, assemble
-from meta.votes import by_learner
 
 Floats = npt.NDArray[np.float64]
 
@@ -31,17 +30,22 @@ def summarise(run: Run, tasks: Sequence[Task], settings: StackSettings) -> dict[
     inside = run.data.take(run.plan.inside)
     judged_by = dict(_judged_by_model(run, tasks, settings, inside))
     whole = {name: of for name, of in subtasks(run.data).items() if set(of) <= {task.name for task in tasks}}
+    scores = {
+        name: {model: scored for model, values in judged_by.items() if (scored := headline(inside, of, values))}
+        for name, of in whole.items()
+    }
+    doubtful = {name for task in tasks for name in assemble(run, task, settings)[0].doubtful}
     return {
         "rows": labelled_rows(inside),
         "folds": run.plan.settings.k,
-        "subtasks": {
-            name: {model: scored for model, values in judged_by.items() if (scored := headline(inside, of, values))}
-            for name, of in whole.items()
-        },
+        "doubtful": sorted(doubtful),
+        "subtasks": scores,
         "against": {
-            name: {model: headline(inside, of, judged_by["stack"], judged_by[model]) for model in rivals}
+            name: {
+                model: headline(inside, of, judged_by["stack"], judged_by[model])
+                for model in [PLAIN, *best_of(run.data, of, scores[name], {PLAIN, "stack", *doubtful})]
+            }
             for name, of in whole.items()
-            for rivals in [[PLAIN, *_best_single(inside, of, judged_by)]]
         },
         "columns": {
             f"{name} {task}": {model: headline(inside, (task,), judged_by[model]) for model in (PLAIN, "stack")}
@@ -52,15 +56,16 @@ def summarise(run: Run, tasks: Sequence[Task], settings: StackSettings) -> dict[
     }
 
 
-def _best_single(data: Dataset, tasks: Sequence[str], judged_by: Mapping[str, Mapping[str, Floats]]) -> list[str]:
-    """The learner with the best headline, as a list that is empty where none has all the tasks."""
+def best_of(data: Dataset, tasks: Sequence[str], scores: Mapping[str, Any], without: Collection[str]) -> list[str]:
+    """The model with the best score, as a list that is empty where none has one. A subtask of metrics of which some are
+    better small and some great has no best."""
     signs = {metric_named(data.task(name).metric).sign for name in tasks}
-    found = {
-        model: sum(signs) * (scored["value"] or 0.0)
-        for model, values in judged_by.items()
-        if model not in (PLAIN, "stack") and (scored := headline(data, tasks, values))
+    known = {
+        name: signs.copy().pop() * scored["value"]
+        for name, scored in scores.items()
+        if name not in without and scored and scored["value"] is not None
     }
-    return [max(found, key=lambda model: found[model])] if found else []
+    return [max(known, key=lambda name: known[name])] if known and len(signs) == 1 else []
 
 
 def _judged_by_model(
@@ -73,10 +78,7 @@ def _judged_by_model(
         yield learner, {task: table.learner_oof(learner).values for task, table in having.items()}
     yield (
         PLAIN,
-        {
-            task: by_learner(table.oof, len(table.learners), table.classes).mean(axis=1)
-            for task, table in tables.items()
-        },
+        {task: table.plain_mean.values for task, table in tables.items()},
     )
     stacked = {task.name: read_predictions(run.store.stack(task.name), "oof", task) for task in tasks}
     yield (

@@ -39,7 +39,8 @@ class MetaTable:
     """Features (rows, learners * classes), learners outermost: ``oof`` for rows inside folds, ``test`` for the others.
 
     ``labels`` (inside rows,) is -1 where unknown; ``fold`` and ``groups`` are of the same rows. ``related`` and
-    ``test_related`` (rows, any width) are what is known of the same rows from other tasks.
+    ``test_related`` (rows, any width) are what is known of the same rows from other tasks. ``doubtful`` learners were
+    imported with unknown folds: no claim may rest on them.
     """
 
     task: Task
@@ -53,6 +54,7 @@ class MetaTable:
     test: Floats
     related: Floats | None = None
     test_related: Floats | None = None
+    doubtful: tuple[str, ...] = ()
 
     @property
     def features(self) -> Floats:
@@ -66,6 +68,12 @@ class MetaTable:
     @property
     def classes(self) -> int:
         return len(self.task.classes)
+
+    @property
+    def plain_mean(self) -> Predictions:
+        """The mean of the learners' OOF probabilities, by plain arg max."""
+        by_learner = self.oof.reshape(len(self.ids), len(self.learners), self.classes)
+        return Predictions(self.task, self.ids, by_learner.mean(axis=1))
 
     def learner_oof(self, learner: str) -> Predictions:
         return Predictions(self.task, self.ids, self._columns(self.oof, learner))
@@ -106,6 +114,9 @@ def assemble(run: Run, task: Task, settings: StackSettings) -> tuple[MetaTable, 
     """
     learners = choose_learners(run, task, settings.learners)
     records = {name: run.base_record(name, task) for name in learners}
+    others = _others(run, task, settings)
+    for other, having in others.items():
+        records |= {f"{other.name}/{name}": run.base_record(name, other) for name in having}
     inside, outside = run.data.take(run.plan.inside), run.data.take(run.plan.outside)
     table = MetaTable(
         task,
@@ -117,15 +128,23 @@ def assemble(run: Run, task: Task, settings: StackSettings) -> tuple[MetaTable, 
         inside.groups,
         outside.ids,
         _side_by_side(run, task, learners, "test", outside.ids),
+        doubtful=tuple(name for name, record in records.items() if record["folds"] == "unknown"),
     )
-    others = [other for other in run.data.tasks if other.name != task.name] if settings.related else []
-    if not others:
-        return table, records
-    for other in others:
-        having = choose_learners(run, other, settings.learners)
-        records |= {f"{other.name}/{name}": run.base_record(name, other) for name in having}
-    related, test_related = (_related(run, others, settings, part, ids) for part, ids in _parts(table))
-    return replace(table, related=related, test_related=test_related), records
+    if others:
+        related, test_related = (_related(run, others, part, ids) for part, ids in _parts(table))
+        table = replace(table, related=related, test_related=test_related)
+    return table, records
+
+
+def _others(run: Run, task: Task, settings: StackSettings) -> dict[Task, tuple[str, ...]]:
+    """The other tasks whose learners are looked at, and which: of named ones those that the task has."""
+    found = {}
+    for other in run.data.tasks if settings.related else ():
+        known = [*(spec.name for spec in run.specs), *run.imported(other)]
+        named = [name for name in settings.learners if name in known]
+        if other.name != task.name and (named or not settings.learners):
+            found[other] = choose_learners(run, other, named)
+    return found
 
 
 def _parts(table: MetaTable) -> Sequence[tuple[str, npt.NDArray[np.object_]]]:
@@ -137,13 +156,10 @@ def _side_by_side(run: Run, task: Task, learners: Sequence[str], part: str, ids:
     return np.hstack([read_predictions(folder, part, task).take(ids).values for folder in folders])
 
 
-def _related(
-    run: Run, tasks: Sequence[Task], settings: StackSettings, part: str, ids: npt.NDArray[np.object_]
-) -> Floats:
+def _related(run: Run, others: Mapping[Task, Sequence[str]], part: str, ids: npt.NDArray[np.object_]) -> Floats:
     """What the learners say of other tasks, as further columns."""
     found = []
-    for task in tasks:
-        learners = choose_learners(run, task, settings.learners)
+    for task, learners in others.items():
         values = _side_by_side(run, task, learners, part, ids)
         found.append(values.reshape(len(ids), len(learners), len(task.classes)))
     return means_of(found)

@@ -3,10 +3,10 @@
 import numpy as np
 import numpy.typing as npt
 
+from ensemble.data import Codes
 from meta.votes import SoftVote
 
 Floats = npt.NDArray[np.float64]
-Codes = npt.NDArray[np.int64]
 
 ROUNDS = 300
 SETTLED = 1e-6  # of a weight, in one round

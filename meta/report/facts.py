@@ -9,13 +9,13 @@ import pandas as pd
 
 from ensemble.data import Dataset, Task
 from ensemble.files import read_json
-from ensemble.metrics import metric_named, score
+from ensemble.metrics import BINS, metric_named, score
 from ensemble.predictions import Predictions
 from ensemble.progress import Track, silent
 from ensemble.run import Run
-from ensemble.scoring import judged
+from ensemble.scoring import finite
 from ensemble.store import CURVE, Job
-from meta.account import PLAIN, rivals_of
+from meta.account import PLAIN, best_single
 from meta.contributions import contributions
 from meta.diversity import diversity
 from meta.leaks import leak_signs
@@ -28,7 +28,6 @@ from meta.table import MetaTable, StackSettings, assemble
 Floats = npt.NDArray[np.float64]
 
 GALLERY = 12  # posts of a kind, per task
-BINS = 10  # of a reliability curve
 
 
 def gather(run: Run, settings: StackSettings, audit: Mapping[str, Any], track: Track = silent) -> dict[str, Any]:
@@ -63,8 +62,12 @@ def _of_task(
 ) -> dict[str, Any]:
     task = table.task
     costs = {name: run.cost(name, task) for name in table.learners}
-    plain, (single, best) = rivals_of(table)[PLAIN], list(rivals_of(table).items())[1]
-    models = {"stack": oof.take(table.ids), PLAIN: plain, single: best}
+    single = best_single(table)
+    models = {
+        "stack": oof.take(table.ids),
+        PLAIN: table.plain_mean,
+        f"best single ({single})": table.learner_oof(single),
+    }
     found = contributions(table, {name: modality[name] for name in table.learners})
     return {
         "contributions": {**found, "cost": costs},
@@ -88,7 +91,7 @@ def reliability(table: MetaTable, predictions: Predictions) -> dict[str, Any]:
         "confidence": (np.bincount(bins, sure, BINS)[some] / rows[some]).tolist(),
         "accuracy": (np.bincount(bins, right, BINS)[some] / rows[some]).tolist(),
         "rows": rows[some].tolist(),
-        "ece": score(metric_named("ece"), table.labels, judged(predictions, metric_named("ece"))),
+        **finite(ece=score(metric_named("ece"), table.labels, predictions.values)),
     }
 
 

@@ -12,7 +12,7 @@ from ensemble.predictions import Predictions
 from ensemble.scoring import judged
 from meta.nested import Nested
 from meta.procedure import follow
-from meta.summary import headline, subtasks
+from meta.summary import best_of, headline, subtasks
 from meta.table import MetaTable
 from meta.votes import by_learner
 
@@ -34,14 +34,12 @@ def table7(
     the row of all learners. The last row is the stack.
     """
     columns = _columns(data)
-    rows = {name: {task: _single(table, name) for task, table in tables.items()} for name in modality}
-    named = {model: _scores(inside, columns, values) for model, values in rows.items()}
-    found = [_best_row(data, columns, named)] if named else []
+    found = [_best_row(data, tables, columns, inside)]
     for kind, title in {**ENSEMBLES, "all": "all learners"}.items():
         learners = [name for name, of in modality.items() if of == kind or kind == "all"]
         if learners:
             values = {task: _mean_with_rule(table, learners) for task, table in tables.items()}
-            found.append({"name": f"{title} ({len(learners)})", "scores": _scores(inside, columns, values)})
+            found.append({"name": title, "scores": _scores(inside, columns, values)})
     stacked = {task: judged(oof.take(inside.ids), metric_named(oof.task.metric)) for task, oof in stacks.items()}
     found.append({"name": "stack", "scores": _scores(inside, columns, stacked)})
     return {"columns": [name for name, _ in columns], "rows": found}
@@ -52,10 +50,6 @@ def _columns(data: Dataset) -> list[tuple[str, tuple[str, ...]]]:
     groups = dict(subtasks(data))
     alone = {of[0] for of in groups.values() if len(of) == 1}
     return [*groups.items(), *((task.name, (task.name,)) for task in data.tasks if task.name not in alone)]
-
-
-def _single(table: MetaTable, name: str) -> Floats | None:
-    return _mean_with_rule(table, [name]) if name in table.learners else None
 
 
 def _mean_with_rule(table: MetaTable, learners: Sequence[str]) -> Floats | None:
@@ -76,14 +70,20 @@ def _scores(
 
 
 def _best_row(
-    data: Dataset, columns: Sequence[tuple[str, tuple[str, ...]]], named: Mapping[str, Sequence[Any]]
+    data: Dataset, tables: Mapping[str, MetaTable], columns: Sequence[tuple[str, tuple[str, ...]]], inside: Dataset
 ) -> dict[str, Any]:
-    """Per column the learner that is best there: the choice is made on what it is scored on, so it is flattered."""
-    best, names = [], []
-    for position, (_, of) in enumerate(columns):
-        sign = metric_named(data.task(of[0]).metric).sign
-        having = {name: scores[position] for name, scores in named.items() if scores[position]}
-        name = max(having, key=lambda each: sign * (having[each]["value"] or 0.0), default=None)
-        names.append(name)
-        best.append(having[name] if name else None)
-    return {"name": "best single", "learners": names, "scores": best}
+    """Per column the learner that is best there by plain arg max, then under its rule. It is the best in hindsight, so
+    it is flattered; learners of unknown folds are left out."""
+    honest = {name for table in tables.values() for name in table.learners if name not in table.doubtful}
+    plain = {
+        name: {task: table.learner_oof(name).values for task, table in tables.items() if name in table.learners}
+        for name in sorted(honest)
+    }
+    names: list[str | None] = []
+    scores: list[dict[str, float | None] | None] = []
+    for _, of in columns:
+        best = best_of(data, of, {name: headline(inside, of, values) for name, values in plain.items()}, ())
+        names.append(best[0] if best else None)
+        ruled = {task: _mean_with_rule(tables[task], best) for task in of if best and task in tables}
+        scores.extend(_scores(inside, [("", of)], ruled))
+    return {"name": "best single", "learners": names, "scores": scores}

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 SPOKEN = {
-    "soft_vote": "soft vote (plain mean)",
+    "soft_vote": "plain mean",
     "macro_f1": "macro-F1",
     "weighted_f1": "weighted F1",
     "roc_auc": "ROC AUC",

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ensemble.audit import audit
+from ensemble.errors import ConfigError
 from ensemble.files import write_atomic
 from ensemble.progress import Track, silent
 from ensemble.run import Run
@@ -20,6 +21,8 @@ def write_report(
     """Write the page and its JSON twin; return where they are and the headline. ``seen`` is the dataset's scan."""
     facts = gather(run, settings, audit(run.data, seen), track)
     page = out or run.store.report
+    if page.suffix == ".json":
+        raise ConfigError(f"--out {page}: the page is HTML and its JSON twin lies beside it; name it .html.")
     twin = page.with_suffix(".json")
     drawn = draw(facts, run.data.root)
     write_atomic(page, drawn.encode())

@@ -65,3 +65,10 @@ def test_the_same_seed_gives_the_same_weights() -> None:
     features = values.transpose(2, 0, 1).reshape(200, -1)
     ours, theirs = (Greedy(6, 3, seed=seed).fit(features, labels).weights_ for seed in (1, 1))
     assert (ours == theirs).all()
+
+
+def test_one_good_learner_beside_two_that_are_always_wrong_gets_everything() -> None:
+    labels = np.arange(60) % 3
+    right, wrong = np.eye(3)[labels], np.eye(3)[(labels + 1) % 3]
+    assert Greedy(3, 3).fit(np.hstack([right, wrong, wrong]), labels).weights_.tolist() == [1, 0, 0]
+    assert Greedy(2, 3).fit(np.hstack([wrong, right]), labels).weights_.tolist() == [0, 1]

@@ -49,7 +49,7 @@ def test_the_facts_are_json_and_name_what_leaks_and_what_is_redundant(run: Run) 
     assert {again["words"]["redundant_with"], again["again"]["redundant_with"]} == {None, "words"}
     assert facts["table7"]["columns"] == ["A", "B", "sarcasm"]
     names = [row["name"] for row in facts["table7"]["rows"]]
-    assert names[0] == "best single" and names[-1] == "stack" and "textual ensemble (3)" in names
+    assert names[0] == "best single" and names[-1] == "stack" and "textual ensemble" in names
     assert facts["table8"][0]["subtask"] == "A, B"
     assert {"stack", "plain mean"} < set(facts["reliability"]["sarcasm"])
     assert set(facts["against"]["B"]) == {"plain mean", "leaking"}

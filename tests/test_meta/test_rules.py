@@ -95,3 +95,11 @@ def test_only_metrics_of_labels_have_rules_and_only_ordered_classes_cut_points()
 
 def test_without_known_labels_the_rule_is_arg_max() -> None:
     assert fit_rule("class_biases", MACRO_F1, np.full(5, -1), np.full((5, 2), 0.5)) == Rule()
+
+
+def test_cut_points_change_the_label_and_little_else() -> None:
+    """Whoever decodes two tasks together still sees which of them is sure."""
+    values = np.array([[0.40, 0.35, 0.15, 0.10], [0.02, 0.08, 0.40, 0.50]])
+    adjusted = Rule("cut_points", (0.5, 1.6, 2.5)).adjust(values)
+    assert adjusted.argmax(axis=1).tolist() == [1, 2]
+    assert np.abs(adjusted - values).max() < 0.1

@@ -57,6 +57,23 @@ def test_many_useless_candidates_do_not_pass_for_one_that_is_better() -> None:
     assert passed <= 4
 
 
+@pytest.mark.parametrize("rare", [1, 2, 3])
+def test_what_is_better_on_a_few_rows_of_a_rare_class_only_is_not_better_beyond_noise(rare: int) -> None:
+    """Many draws lack these rows altogether, which a centred bootstrap does not see."""
+    labels = np.where(np.arange(1000) < rare, 2, np.arange(1000) % 2)
+    rows = Rows(SENTIMENT, labels, np.arange(1000) % 5, np.arange(1000))
+    better = np.eye(3)[labels]
+    without = better.copy()
+    without[:1] = [1, 0, 0]
+    assert reality_check(rows, without, [better]) > 0.05
+
+
+def test_a_single_candidate_is_chosen_without_a_rival() -> None:
+    table = meta_table()
+    selection = select(rows_of(table), {"xgboost": [table.plain_mean.values]})
+    assert selection.name == "xgboost" and not selection.fallback
+
+
 def test_the_choice_for_a_fold_does_not_depend_on_that_fold() -> None:
     """Neither the fits it compares, nor parameters, nor rule: labels of the fold are scrambled and nothing changes."""
     table = meta_table(rows=240)
