@@ -4,7 +4,7 @@ import re
 from html import unescape
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from reported import SCRIPT, report_facts
 
@@ -38,6 +38,7 @@ def test_ids_differ_between_figures_and_equal_figures_are_equal() -> None:
         assert set(re.findall(r'(?:url\(|href=")#([^")]+)', drawn)) == own
 
 
+@settings(max_examples=20)
 @given(st.lists(st.floats(-1, 1) | st.none(), min_size=9, max_size=9))
 def test_a_map_of_any_correlations_can_be_drawn(values: list[float | None]) -> None:
     drawn = correlation_map(["a", "b", "c"], [values[:3], values[3:6], values[6:]], "map")
