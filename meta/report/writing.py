@@ -26,7 +26,9 @@ def write_report(
     twin = page.with_suffix(".json")
     drawn = draw(facts, run.data.root)
     write_atomic(page, drawn.encode())
-    write_atomic(twin, json.dumps(facts, indent=1, ensure_ascii=False, allow_nan=False).encode())
+    write_atomic(
+        twin, json.dumps(facts, indent=1, ensure_ascii=False, allow_nan=False).encode(errors="backslashreplace")
+    )
     scores = {
         name: {"score": models.get("stack"), **facts["against"][name]} for name, models in facts["subtasks"].items()
     }

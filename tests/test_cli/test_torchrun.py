@@ -22,7 +22,7 @@ images = "images"
 [data.tasks]
 sarcasm = ["0", "1"]
 [folds]
-k = 2
+k = 4
 [run]
 cache = "cache"
 threads = 1
@@ -39,7 +39,7 @@ views = 2
 epochs = 2
 batch = 8
 optimizer = "adamw"
-validation = 0.15
+validation = 0.2
 patience = 1
 checkpoint_minutes = 0
 """
