@@ -14,9 +14,9 @@ from ensemble.errors import StoreError
 from ensemble.files import read_json, write_atomic, write_json
 from ensemble.registry import resolve
 from meta import META_ESTIMATORS
-from meta.calibration import sharpen, sharpness
 from meta.candidates import Problem
 from meta.estimators import Certain
+from meta.temperatures import sharpen, sharpness
 from meta.votes import SoftVote, by_learner
 
 Floats = npt.NDArray[np.float64]

@@ -5,7 +5,7 @@ import pytest
 from scipy.optimize import minimize_scalar
 
 from ensemble.metrics import METRICS, score
-from meta.calibration import sharpen, sharpness
+from meta.temperatures import sharpen, sharpness
 
 
 def learners(seed: int = 0, rows: int = 2000) -> tuple[np.ndarray, np.ndarray]:
