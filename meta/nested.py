@@ -12,9 +12,10 @@ from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
-from joblib import Parallel, delayed
+from joblib import Parallel, delayed, parallel_config
 from threadpoolctl import threadpool_limits
 
+from ensemble.data import Codes
 from ensemble.progress import Track, silent
 from meta.candidates import Problem
 from meta.fitting import Option, fit
@@ -44,24 +45,41 @@ def nest(
     threads: int = 1,
     track: Track = silent,
 ) -> list[Nested]:
-    """Every option's nested probabilities. Fits share ``threads``; each runs on one, so the number changes no bit."""
+    """Every option's nested probabilities. As many fits as ``threads`` run at once, each on one thread, so that their
+    number changes no bit."""
     folds = [int(fold) for fold in np.unique(table.fold)]
     shape = (len(table.ids), table.classes)
     found = [Nested(np.zeros(shape), {fold: np.zeros(shape) for fold in folds}) for _ in options]
     lefts: list[Left] = [*((fold,) for fold in folds), *combinations(folds, 2)]
     work = [(left, position) for left in lefts for position in range(len(options))]
-
-    def predict(left: Left, position: int) -> tuple[Left, int, Floats]:
-        held = np.isin(table.fold, left)
-        fitted = fit(options[position], table.features[~held], table.labels[~held], problem, calibrate)
-        return left, position, fitted.predict_proba(table.features[held])
-
-    with threadpool_limits(1):
-        parallel = Parallel(n_jobs=threads, backend="threading", return_as="generator_unordered")
-        done = parallel(delayed(predict)(left, position) for left, position in work)
+    features = table.features  # one array, so that processes share it
+    # Processes, not threads: forests reset the warning filters around every tree, for all threads of a process.
+    backend = {"backend": "loky", "inner_max_num_threads": 1} if threads > 1 else {"backend": "sequential"}
+    with threadpool_limits(1), parallel_config(**backend):
+        parallel = Parallel(n_jobs=threads, return_as="generator_unordered")
+        done = parallel(
+            delayed(_predict)(options[position], features, table.labels, table.fold, left, problem, calibrate, position)
+            for left, position in work
+        )
         for left, position, values in track(done, f"{table.task.name}: nested fits", len(work)):
             _place(found[position], table.fold, left, values)
     return found
+
+
+def _predict(
+    option: Option,
+    features: Floats,
+    labels: Codes,
+    fold: Codes,
+    left: Left,
+    problem: Problem,
+    calibrate: bool,
+    position: int,
+) -> tuple[Left, int, Floats]:
+    """The rows of the folds left out, by a fit on the others."""
+    held = np.isin(fold, left)
+    fitted = fit(option, features[~held], labels[~held], problem, calibrate)
+    return left, position, fitted.predict_proba(features[held])
 
 
 def _place(nested: Nested, fold: npt.NDArray[np.int64], left: Left, values: Floats) -> None:
