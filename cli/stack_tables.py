@@ -14,6 +14,7 @@ def print_stacks(result: Mapping[str, Any]) -> None:
     if result["subtasks"]:
         models = dict.fromkeys(model for scores in result["subtasks"].values() for model in scores)
         columns = [f"{name} [95 %]" for name in result["subtasks"]]
+        counts = ["labelled rows", *(f"{result['rows_of'][name]:,}" for name in result["subtasks"])]
         rows = [
             [
                 model + " *" * (model in result["doubtful"]),
@@ -21,7 +22,7 @@ def print_stacks(result: Mapping[str, Any]) -> None:
             ]
             for model in models
         ]
-        table(f"subtasks, out of fold on {result['rows']:,} rows, {result['folds']} folds", ["", *columns], rows)
+        table(f"subtasks, out of fold, {result['folds']} folds", ["", *columns], [*rows, counts])
     if len(result["columns"]) > len(result["subtasks"]):
         rows = [
             [name, interval(entry["plain mean"]), interval(entry["stack"])] for name, entry in result["columns"].items()
@@ -52,9 +53,11 @@ def _print_stack(report: Mapping[str, Any], folds: int) -> None:
     table("the stack, class by class", [report["task"], "precision", "recall", "F1", "rows"], rows)
     line(report["why"])
     against = ", ".join(f"{interval(value, '+')} against the {name}" for name, value in report["against"].items())
-    line(f"Candidate, parameters and decision rule are chosen for each fold on the other folds: {against},")
-    line("both by arg max, the single learner the best in hindsight.")
-    option, rule = report["option"].replace("_", " "), report["rule"]["kind"].replace("_", " ")
+    line(f"Candidate, parameters and decision rule are chosen for each fold on the other folds: {against}.")
+    line(
+        "The plain mean is decided by arg max unless a rule is named; the best single learner is the best in hindsight."
+    )
+    option, rule = spoken(report["option"]), report["rule"]["kind"].replace("_", " ")
     gain = interval(report["rule_gain"], "+")
     line(f"The test rows get {option} under {rule}. Decision rules gain {gain} over arg max.")
     if report["optimism"] is not None:
@@ -93,9 +96,9 @@ def print_submission(result: Mapping[str, Any]) -> None:
 def print_report(result: Mapping[str, Any]) -> None:
     for name, scored in result["scores"].items():
         against = ", ".join(
-            f"{interval(gain, '+')} against {model}" for model, gain in scored.items() if model != "score"
+            f"{interval(gain, '+')} against {model}" for model, gain in scored.items() if model not in ("score", "rows")
         )
-        line(f"{name}: {interval(scored['score'])} on {result['rows']:,} rows, {result['folds']} folds; {against}.")
+        line(f"{name}: {interval(scored['score'])} on {scored['rows']:,} rows, {result['folds']} folds; {against}.")
     for task, learners in result["leaks"].items():
         for learner, signs in learners.items():
             line(f"! {task}, {learner}: {' '.join(signs)}")

@@ -7,8 +7,6 @@ import typer
 
 from cli.app import DEFAULT, AsJson, ConfigPath, Overrides, Quiet, TaskNames, app, show
 
-RUN = Path("artifacts/run")
-
 
 @app.command()
 def stack(
@@ -89,7 +87,9 @@ def _column(kind: str) -> Any:
 @app.command()
 def predict(
     posts: Annotated[Path, typer.Argument(help="A CSV, TSV, JSON lines or Parquet table of posts.")],
-    folder: Annotated[Path, typer.Option("--run", help="The run folder; nothing else is needed.")] = RUN,
+    folder: Annotated[
+        Path | None, typer.Option("--run", help="The run folder, all that is needed. Default: that of ./ensemble.toml.")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="Default: <run>/predictions.<format>; - prints.")
     ] = None,

@@ -31,7 +31,8 @@ def audit(data: Dataset, seen: Scan) -> dict[str, Any]:
 
 
 def _label_counts(data: Dataset, task: str, classes: tuple[str, ...]) -> dict[str, int]:
-    column = data.frame[task]
+    """Rows of each class; a test row without a label lacks nothing."""
+    column = data.frame.loc[(data.frame["part"] == TRAIN) | data.frame[task].notna(), task]
     return {name: int((column == name).sum()) for name in classes} | {"missing": int(column.isna().sum())}
 
 

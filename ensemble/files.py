@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import os
+import tempfile
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
@@ -33,6 +34,18 @@ def write_atomic(path: Path, payload: bytes) -> None:
         with suppress(OSError):  # where the folder itself is the trouble there is nothing to remove
             temporary.unlink()
         raise unwritable(path, error, len(payload)) from error
+
+
+def check_writable(path: Path) -> None:
+    """Raises StoreError where ``path`` cannot be written, before the work whose result it is to hold."""
+    if path.is_dir():
+        raise StoreError(f"Cannot write {path}: it is a folder; name a file in it.")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise unwritable(path, error) from error
 
 
 def unwritable(path: Path, error: OSError, size: int | None = None) -> StoreError:

@@ -116,9 +116,16 @@ def find_models(run: Run, learner: str, task: Task, others: Sequence[str]) -> tu
         if not (run.store.job(item.job) / "model").is_dir():
             raise StoreError(
                 f'{item.job} was trained with keep_models = "none", so it has no model to predict new posts; delete '
-                f"{folder} and {again.replace('`, then', ' --keep-models best`, then')}, or {_without(others)}."
+                f"{folder} and {again.replace('`, then', ' --keep-models best`, then')}"
+                f"{_or_without(run, task, others)}."
             )
     return record, work
+
+
+def _or_without(run: Run, task: Task, others: Sequence[str]) -> str:
+    """The way out without this learner, where the others do have models."""
+    models = [next(run.store.base(name, task.name).glob("seed-*/fold-*/model"), None) for name in others]
+    return f", or {_without(others)}" if models and all(models) else ""
 
 
 def _without(others: Sequence[str]) -> str:

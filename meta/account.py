@@ -1,6 +1,6 @@
 """The account of one stack: what everything scored, on which rows, why this candidate, and what to be wary of."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from ensemble.predictions import Predictions
 from ensemble.run import Run
 from ensemble.scoring import finite, judged, score_card
 from ensemble.store import read_predictions
-from meta.procedure import Procedure, option_of, rule_of
+from meta.procedure import Procedure, mean_under_rule, option_of, rule_of
 from meta.selection import Selection
 from meta.table import MetaTable, unknown_folds
 from meta.votes import by_learner, count_ties
@@ -20,6 +20,8 @@ from meta.votes import by_learner, count_ties
 Floats = npt.NDArray[np.float64]
 
 PLAIN = "plain mean"
+RULED = " under a rule"
+FEW = 10  # rows of a class that say little
 WORSE = 0.02  # nats of log-loss above the plain mean's that are worth a warning
 
 
@@ -29,25 +31,22 @@ def account(
     """The report of a task, as plain JSON. ``in_sample`` are probabilities and labels of the final stack for the rows
     it was fitted on; ``test`` its predictions for the rows outside the folds."""
     task, metric = table.task, metric_named(table.task.metric)
+    unknown = unknown_folds(run, task)
     inside, outside = run.data.take(run.plan.inside), run.data.take(run.plan.outside)
     stack = procedure.oof
     again = Predictions(task, table.ids, in_sample[0], decided=in_sample[1])
     seen = score(metric, table.labels, judged(again, metric))
     nested = score(metric, table.labels, judged(stack, metric))
-    unknown = list(dict.fromkeys([*unknown_folds(run, task), *table.doubtful]))
-    others = [name for name in unknown_folds(run, task) if name not in table.learners]
-    oof = {name: table.learner_oof(name) for name in table.learners}
-    oof |= {name: read_predictions(run.store.base(name, task.name), "oof", task) for name in others}
-    single = best_single(table)
-    rivals = {PLAIN: table.plain_mean, f"best single ({single})": table.learner_oof(single)}
     report: dict[str, Any] = {
         "task": task.name,
         "metric": task.metric,
         "classes": list(task.classes),
         "folds": run.plan.settings.k,
         "stacked": list(table.learners),
-        "learners": {name: score_card(task, values, inside, table.fold) for name, values in oof.items()},
-        "unknown_folds": unknown,
+        "learners": {
+            name: score_card(task, oof, inside, table.fold) for name, oof in _oof(run, table, unknown).items()
+        },
+        "unknown_folds": list(dict.fromkeys([*unknown, *table.doubtful])),
         "candidates": {
             name: score_card(task, values, inside, table.fold) | {"arg_max": _arg_max(metric, table, values)}
             for name, values in procedure.candidates.items()
@@ -63,13 +62,33 @@ def account(
         "rule": rule_of(procedure.final).as_json(),
         "rules_by_fold": {str(fold): rule_of(selection).as_json() for fold, selection in procedure.by_fold.items()},
         **finite(in_sample=seen, optimism=metric.sign * (seen - nested)),
-        "against": {name: difference(metric, table, stack, rival) for name, rival in rivals.items()},
+        "against": {name: difference(metric, table, stack, rival) for name, rival in rivals_of(table).items()},
         "hard_vote_ties": count_ties(by_learner(table.oof, len(table.learners), table.classes)),
         "warnings": warnings(table, stack),
     }
     if (outside.labels(task) >= 0).any():  # the labelled test part: looked at only here, after the choice
         report["test"] = _test_part(table, test, inside, outside)
     return report
+
+
+def _oof(run: Run, table: MetaTable, unknown: Sequence[str]) -> dict[str, Predictions]:
+    """Of every learner that has them, those left out because their folds are unknown included."""
+    found = {name: table.learner_oof(name) for name in table.learners}
+    for name in unknown:
+        if name not in found:
+            found[name] = read_predictions(run.store.base(name, table.task.name), "oof", table.task)
+    return found
+
+
+def rivals_of(table: MetaTable) -> dict[str, Predictions]:
+    """What a stack is compared with: the plain mean as everybody has it, by arg max, and, lest a rule pass for skill,
+    the plain mean and the best single learner each under a rule of its own."""
+    single = best_single(table)
+    return {
+        PLAIN: table.plain_mean,
+        PLAIN + RULED: mean_under_rule(table, table.learners),
+        f"best single{RULED} ({single})": mean_under_rule(table, [single]),
+    }
 
 
 def best_single(table: MetaTable) -> str:
@@ -113,6 +132,12 @@ def warnings(table: MetaTable, stack: Predictions) -> list[str]:
                 f"The stack wins {metric.name} and loses log-loss: {worse['value']:.3f} nats worse than the plain "
                 "mean. Its labels are better than its probabilities."
             )
+    counts = np.bincount(table.labels[table.labels >= 0], minlength=table.classes)
+    rare = [f"{name} {rows:,}" for name, rows in zip(table.task.classes, counts, strict=True) if rows < FEW]
+    if rare:
+        found.append(
+            f"Fewer than {FEW} labelled rows of a class ({', '.join(rare)}): scores and intervals hang on single rows."
+        )
     if table.doubtful:
         found.append(
             f"{', '.join(table.doubtful)}: imported with unknown folds and stacked because named; the stack's score "

@@ -14,6 +14,7 @@ from meta.nested import Nested
 from meta.rules import Rule
 from meta.selection import Rows, Selection, select
 from meta.table import MetaTable
+from meta.votes import by_learner
 
 Floats = npt.NDArray[np.float64]
 
@@ -73,3 +74,12 @@ def option_of(selection: Selection) -> Option:
 def rule_of(selection: Selection) -> Rule:
     """The decision rule of what was chosen."""
     return selection.settings[selection.name].rule
+
+
+def mean_under_rule(table: MetaTable, learners: Sequence[str]) -> Predictions:
+    """The plain mean of some learners, each fold's labels by a rule learned on the other folds: what a stack must be
+    compared with, lest its rule pass for its skill."""
+    positions = [table.learners.index(name) for name in learners]
+    mean = by_learner(table.oof, len(table.learners), table.classes)[:, positions].mean(axis=1)
+    nested = Nested(mean, {int(fold): mean for fold in np.unique(table.fold)})  # nothing is fitted, so nothing leaks
+    return follow(table, {"soft_vote": [nested]}).oof

@@ -12,9 +12,10 @@ from ensemble.progress import Track, silent
 from ensemble.run import Run
 from ensemble.scoring import finite, judged
 from ensemble.store import read_predictions
-from meta.account import PLAIN
+from meta.account import PLAIN, RULED
+from meta.procedure import mean_under_rule
 from meta.stack import stack_task
-from meta.table import StackSettings, assemble
+from meta.table import MetaTable, StackSettings, assemble
 
 Floats = npt.NDArray[np.float64]
 
@@ -30,23 +31,25 @@ def summarise(run: Run, tasks: Sequence[Task], settings: StackSettings) -> dict[
     inside = run.data.take(run.plan.inside)
     judged_by = dict(_judged_by_model(run, tasks, settings, inside))
     whole = {name: of for name, of in subtasks(run.data).items() if set(of) <= {task.name for task in tasks}}
-    scores = {
-        name: {model: scored for model, values in judged_by.items() if (scored := headline(inside, of, values))}
-        for name, of in whole.items()
-    }
-    doubtful = {name for task in tasks for name in assemble(run, task, settings)[0].doubtful}
+    tables = {task.name: assemble(run, task, settings)[0] for task in tasks}
+    doubtful = {name for table in tables.values() for name in table.doubtful}
+    scores: dict[str, dict[str, Any]] = {}
+    against: dict[str, dict[str, Any]] = {}
+    for name, of in whole.items():
+        found = {model: scored for model, values in judged_by.items() if (scored := headline(inside, of, values))}
+        best = best_of(run.data, of, found, {PLAIN, PLAIN + RULED, "stack", *doubtful})
+        rivals = {PLAIN: judged_by[PLAIN], PLAIN + RULED: judged_by[PLAIN + RULED]}
+        rivals |= {single + RULED: {task: _ruled(tables[task], [single]) for task in of} for single in best}
+        against[name] = {model: headline(inside, of, judged_by["stack"], values) for model, values in rivals.items()}
+        scores[name] = {**found, **{model: headline(inside, of, values) for model, values in rivals.items()}}
+        scores[name]["stack"] = scores[name].pop("stack", None)  # last
     return {
         "rows": labelled_rows(inside),
+        "rows_of": {name: int(_labelled(inside, of).sum()) for name, of in whole.items()},
         "folds": run.plan.settings.k,
         "doubtful": sorted(doubtful),
         "subtasks": scores,
-        "against": {
-            name: {
-                model: headline(inside, of, judged_by["stack"], judged_by[model])
-                for model in [PLAIN, *best_of(run.data, of, scores[name], {PLAIN, "stack", *doubtful})]
-            }
-            for name, of in whole.items()
-        },
+        "against": against,
         "columns": {
             f"{name} {task}": {model: headline(inside, (task,), judged_by[model]) for model in (PLAIN, "stack")}
             for name, of in subtasks(run.data).items()
@@ -80,6 +83,7 @@ def _judged_by_model(
         PLAIN,
         {task: table.plain_mean.values for task, table in tables.items()},
     )
+    yield PLAIN + RULED, {task: _ruled(table, table.learners) for task, table in tables.items()}
     stacked = {task.name: read_predictions(run.store.stack(task.name), "oof", task) for task in tasks}
     yield (
         "stack",
@@ -87,9 +91,18 @@ def _judged_by_model(
     )
 
 
+def _ruled(table: MetaTable, learners: Sequence[str]) -> Floats:
+    return judged(mean_under_rule(table, learners), metric_named(table.task.metric))
+
+
 def labelled_rows(data: Dataset) -> int:
     """Rows with a label for at least one task."""
-    return int(np.any([data.labels(task) >= 0 for task in data.tasks], axis=0).sum())
+    return int(_labelled(data, data.task_names).sum())
+
+
+def _labelled(data: Dataset, tasks: Sequence[str]) -> npt.NDArray[np.bool_]:
+    """(rows,) whether a label for one of the tasks is known."""
+    return np.asarray(np.any([data.labels(data.task(name)) >= 0 for name in tasks], axis=0))
 
 
 def subtasks(data: Dataset) -> Mapping[str, tuple[str, ...]]:

@@ -10,11 +10,9 @@ from ensemble.data import Dataset
 from ensemble.metrics import metric_named
 from ensemble.predictions import Predictions
 from ensemble.scoring import judged
-from meta.nested import Nested
-from meta.procedure import follow
+from meta.procedure import mean_under_rule
 from meta.summary import best_of, headline, subtasks
 from meta.table import MetaTable
-from meta.votes import by_learner
 
 Floats = npt.NDArray[np.float64]
 
@@ -38,7 +36,7 @@ def table7(
     for kind, title in {**ENSEMBLES, "all": "all learners"}.items():
         learners = [name for name, of in modality.items() if of == kind or kind == "all"]
         if learners:
-            values = {task: _mean_with_rule(table, learners) for task, table in tables.items()}
+            values = {task: _judged(table, learners) for task, table in tables.items()}
             found.append({"name": title, "scores": _scores(inside, columns, values)})
     stacked = {task: judged(oof.take(inside.ids), metric_named(oof.task.metric)) for task, oof in stacks.items()}
     found.append({"name": "stack", "scores": _scores(inside, columns, stacked)})
@@ -52,14 +50,10 @@ def _columns(data: Dataset) -> list[tuple[str, tuple[str, ...]]]:
     return [*groups.items(), *((task.name, (task.name,)) for task in data.tasks if task.name not in alone)]
 
 
-def _mean_with_rule(table: MetaTable, learners: Sequence[str]) -> Floats | None:
-    """(rows, classes) what the metric sees of the plain mean of these learners, rules learned on the other folds."""
-    positions = [table.learners.index(name) for name in learners if name in table.learners]
-    if not positions:
-        return None
-    mean = by_learner(table.oof, len(table.learners), table.classes)[:, positions].mean(axis=1)
-    nested = Nested(mean, {int(fold): mean for fold in np.unique(table.fold)})
-    return judged(follow(table, {"soft_vote": [nested]}).oof, metric_named(table.task.metric))
+def _judged(table: MetaTable, learners: Sequence[str]) -> Floats | None:
+    """What the metric sees of the mean of those of these learners that the task has."""
+    having = [name for name in learners if name in table.learners]
+    return judged(mean_under_rule(table, having), metric_named(table.task.metric)) if having else None
 
 
 def _scores(
@@ -84,6 +78,6 @@ def _best_row(
     for _, of in columns:
         best = best_of(data, of, {name: headline(inside, of, values) for name, values in plain.items()}, ())
         names.append(best[0] if best else None)
-        ruled = {task: _mean_with_rule(tables[task], best) for task in of if best and task in tables}
+        ruled = {task: _judged(tables[task], best) for task in of if best and task in tables}
         scores.extend(_scores(inside, [("", of)], ruled))
     return {"name": "best single", "learners": names, "scores": scores}

@@ -30,7 +30,8 @@ def write_report(
         twin, json.dumps(facts, indent=1, ensure_ascii=False, allow_nan=False).encode(errors="backslashreplace")
     )
     scores = {
-        name: {"score": models.get("stack"), **facts["against"][name]} for name, models in facts["subtasks"].items()
+        name: {"score": models.get("stack"), "rows": facts["rows_of"][name], **facts["against"][name]}
+        for name, models in facts["subtasks"].items()
     }
     signs = {task: signs for task, signs in facts["leaks"].items() if signs}
     return {

@@ -68,6 +68,7 @@ def test_mistakes_are_one_line_that_says_what_would_be_right(
         ("new.csv", "--format", "json"): ("Unknown format", "Did you mean 'jsonl'"),
         ("new.csv", "--out", "answers.xlsx"): ("Unknown format", "'xlsx'"),
         ("new.csv", "--images", "nowhere"): ("nowhere does not exist",),
+        ("new.csv", "--out", "run"): ("Cannot write", "it is a folder"),
     }
     for arguments, words in cases.items():
         outcome = finished(*arguments)
@@ -76,3 +77,15 @@ def test_mistakes_are_one_line_that_says_what_would_be_right(
         assert all(word in line for word in words), line
     elsewhere = ensemble("predict", "new.csv", "--run", "runs")
     assert elsewhere.code == 2 and "runs is not a run folder" in elsewhere.err
+    nowhere = ensemble("predict", "new.csv")
+    assert nowhere.code == 2 and "There is no ensemble.toml here; --run FOLDER" in nowhere.err
+
+
+def test_without_a_named_run_it_is_that_of_the_configuration_here(
+    ensemble: Ensemble, config: Path, tmp_path: Path
+) -> None:
+    assert ensemble("train-base", "-l", "prior", "-l", "tfidf").code == 0
+    assert ensemble("stack", *ONLY).code == 0
+    (tmp_path / "new.csv").write_text("caption\ngreat\n")
+    assert ensemble("predict", "new.csv").code == 0
+    assert (tmp_path / "run" / "predictions.csv").is_file()

@@ -42,7 +42,7 @@ def test_the_audit_is_plain_json(found: dict[str, Any]) -> None:
 
 def test_rows_labels_and_texts_are_counted(found: dict[str, Any]) -> None:
     assert found["rows"] == {"train": 5, "test": 2}
-    assert found["tasks"] == {"sentiment": {"negative": 1, "neutral": 0, "positive": 3, "missing": 3}}
+    assert found["tasks"] == {"sentiment": {"negative": 1, "neutral": 0, "positive": 3, "missing": 1}}
     assert found["texts"]["missing"] == 2
     assert (found["texts"]["without_words"], found["texts"]["control_characters"]) == (1, 1)
     assert (found["texts"]["right_to_left"], found["texts"]["longest"]) == (1, 7)

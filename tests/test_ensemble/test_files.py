@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ensemble.errors import StoreError
-from ensemble.files import fingerprint, read_json, read_table, write_atomic, write_json, write_table
+from ensemble.files import check_writable, fingerprint, read_json, read_table, write_atomic, write_json, write_table
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
@@ -104,3 +104,13 @@ def test_different_values_have_different_fingerprints(one: object, other: object
     if repr(one) != repr(other) and one != other:
         assert fingerprint(one) != fingerprint(other)
     assert len(fingerprint(one)) == 32
+
+
+def test_a_place_that_cannot_be_written_is_refused_before_the_work(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match=r"it is a folder; name a file in it"):
+        check_writable(tmp_path)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="Cannot write"):
+        check_writable(tmp_path / "file" / "answers.csv")
+    check_writable(tmp_path / "new" / "answers.csv")
+    assert list((tmp_path / "new").iterdir()) == []

@@ -100,6 +100,10 @@ def test_models_that_were_not_kept_are_named_with_what_helps(tmp_path: Path, dat
         run, "a", r"a / sentiment / seed 0 / fold 0 was trained with keep_models = \"none\".* delete .*sentiment and"
     )
     refused(run, "a", "--task sentiment --keep-models best`, then `ensemble stack`")
+    with pytest.raises(StoreError) as caught:
+        find_models(opened(run), "a", SENTIMENT, ["b"])
+    assert "stack without it" not in str(caught.value), "b has no models either"
+    (run.store.base("b", "sentiment") / "seed-0" / "fold-0" / "model").mkdir()
     refused(run, "a", re.escape("or stack without it: `ensemble stack --set 'stack.learners=[\"b\"]'`"))
     again = replace(run, keep_models="best")
     assert train(again, list_work(again, run.specs, data.tasks, ())) == []

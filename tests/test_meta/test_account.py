@@ -11,6 +11,7 @@ from ensemble.errors import FoldError
 from ensemble.metrics import METRICS
 from ensemble.predictions import Predictions
 from meta.account import best_single, difference, warnings, why
+from meta.procedure import mean_under_rule
 from meta.selection import Rows, select
 from meta.stack import make_stack
 from meta.table import MetaTable, StackSettings
@@ -82,3 +83,18 @@ def test_metrics_of_probabilities_are_stacked_by_arg_max_and_never_below_the_wor
     assert stack.rule.kind == "arg_max"
     worst = min((table.learner_oof(each) for each in table.learners), key=lambda one: one.values[0, 0])
     assert difference(METRICS[name], table, procedure.oof, worst)["value"] > 0
+
+
+def test_a_class_of_few_rows_is_warned_of() -> None:
+    table = meta_table()
+    table.labels[np.flatnonzero(table.labels == 1)[3:]] = -1
+    assert "Fewer than 10 labelled rows of a class (neutral 3)" in warnings(table, table.plain_mean)[0]
+
+
+def test_the_stack_that_is_the_plain_mean_gains_nothing_over_the_plain_mean_under_a_rule() -> None:
+    """What a rule gives is not counted as the stack's skill."""
+    table = meta_table(signal=1.0)
+    procedure, _ = make_stack(table, StackSettings(("soft_vote",)))
+    ruled = mean_under_rule(table, table.learners)
+    assert (procedure.oof.labels() == ruled.labels()).all()
+    assert difference(METRICS["macro_f1"], table, procedure.oof, ruled)["value"] == 0

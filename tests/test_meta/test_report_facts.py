@@ -52,7 +52,8 @@ def test_the_facts_are_json_and_name_what_leaks_and_what_is_redundant(run: Run) 
     assert names[0] == "best single" and names[-1] == "stack" and "textual ensemble" in names
     assert facts["table8"][0]["subtask"] == "A, B"
     assert {"stack", "plain mean"} < set(facts["reliability"]["sarcasm"])
-    assert set(facts["against"]["B"]) == {"plain mean", "leaking"}
+    assert set(facts["against"]["B"]) == {"plain mean", "plain mean under a rule", "leaking under a rule"}
+    assert facts["rows_of"] == {"A": 400, "B": 400}
     for kind in ("suspects", "hardest"):
         assert set(facts[kind]) == {"sentiment", "sarcasm"}
 
