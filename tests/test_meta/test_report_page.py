@@ -239,9 +239,9 @@ def test_in_a_browser_a_link_opens_the_closed_section_of_its_task_and_print_show
     shown.goto(many.as_uri())
     assert shown.evaluate("document.documentElement.scrollWidth") == 390
     assert shown.evaluate(OPEN) == [True, False, False, False, False]
-    shown.click("nav a[href='#task-4']")
-    assert shown.evaluate(OPEN) == [True, False, False, True, False]
-    top = shown.evaluate("document.querySelector('#task-4').previousElementSibling.getBoundingClientRect().top")
+    shown.click("nav a[href='#task-5']")
+    assert shown.evaluate(OPEN) == [True, False, False, False, True]
+    top = shown.evaluate("document.querySelector('#task-5').previousElementSibling.getBoundingClientRect().top")
     assert 0 <= top < 300
     shown.emulate_media(media="print")
     assert shown.evaluate("[...document.querySelectorAll('details.task > div')].every(held => held.checkVisibility())")
