@@ -243,12 +243,14 @@ def test_in_a_browser_a_link_opens_the_closed_section_of_its_task_and_print_show
     assert shown.evaluate(OPEN) == [True, False, False, False, True]
     top = shown.evaluate("document.querySelector('#task-5').previousElementSibling.getBoundingClientRect().top")
     assert 0 <= top < 300
+    assert not shown.evaluate(ALL_SEEN)
     shown.emulate_media(media="print")
-    assert shown.evaluate("[...document.querySelectorAll('details.task > div')].every(held => held.checkVisibility())")
+    assert shown.evaluate(ALL_SEEN)
     shown.close()
 
 
 OPEN = "[...document.querySelectorAll('details.task')].map(section => section.open)"
+ALL_SEEN = "[...document.querySelectorAll('details.task > div')].every(held => held.checkVisibility())"
 OUTSIDE = """
 [...document.querySelectorAll('main *, header *')].filter(element => {
   const box = element.getBoundingClientRect();
