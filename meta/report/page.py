@@ -6,7 +6,6 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -14,7 +13,7 @@ from ensemble.audit import peculiarities
 from ensemble.metrics import metric_named
 from meta.report.gallery import room
 from meta.report.sections import section
-from meta.report.wording import bounds, interval, plain, short, spoken
+from meta.report.wording import GLOSSARY, bounds, interval, plain, short, spoken
 
 MINUS, DASH = "\N{MINUS SIGN}", "\N{EN DASH}"
 
@@ -25,7 +24,8 @@ def draw(facts: Mapping[str, Any], root: Path) -> str:
     tasks = [section(facts, report, root, room(galleries)) for report in facts["tasks"]]
     style = resources.files("meta.report").joinpath("page.css").read_text(encoding="utf-8")
     page = _environment().get_template("page.html.jinja")
-    return page.render(facts=facts, tasks=tasks, best=best_cells(facts), style=Markup(style))
+    best = {"cells": best_cells(facts), "candidates": best_candidates(facts)}
+    return page.render(facts=facts, tasks=tasks, best=best, glossary=GLOSSARY, style=Markup(style))
 
 
 def _environment() -> Environment:
@@ -71,11 +71,26 @@ def rule_numbers(rule: Mapping[str, Any], classes: Sequence[str]) -> str:
 
 
 def best_cells(facts: Mapping[str, Any]) -> set[tuple[int, int]]:
-    """(row, column) of the best score in each column of Table 7."""
-    sign = metric_named(facts["tasks"][0]["metric"]).sign if facts["tasks"] else 1
-    best: dict[int, tuple[float, int]] = {}
-    for y, row in enumerate(facts["table7"]["rows"]):
-        for x, scored in enumerate(row["scores"]):
-            if scored and scored["value"] is not None:
-                best[x] = max(best.get(x, (-np.inf, 0)), (sign * scored["value"], -y))
-    return {(-y, x) for x, (_, y) in best.items()}
+    """(row, column) of the best scores in each column of Table 7."""
+    if not facts["table7"]["rows"]:
+        return set()
+    columns = zip(*(row["scores"] for row in facts["table7"]["rows"]), strict=True)
+    metric = facts["tasks"][0]["metric"]
+    return {(y, x) for x, column in enumerate(columns) for y in _best(dict(enumerate(column)), metric)}
+
+
+def best_candidates(facts: Mapping[str, Any]) -> set[tuple[str, str]]:
+    """(task, candidate) of the best scores of each task in Table 8."""
+    metric = {report["task"]: report["metric"] for report in facts["tasks"]}
+    return {(row["task"], name) for row in facts["table8"] for name in _best(row["scores"], metric[row["task"]])}
+
+
+def _best(scores: Mapping[Any, Mapping[str, Any] | None], metric: str) -> set[Any]:
+    """Whose score is best as it is shown, with three decimals."""
+    sign = metric_named(metric).sign
+    known = {
+        key: round(sign * scored["value"], 3)
+        for key, scored in scores.items()
+        if scored and scored["value"] is not None
+    }
+    return {key for key, value in known.items() if value == max(known.values())}

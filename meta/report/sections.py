@@ -5,6 +5,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from markupsafe import Markup
 
 from meta.report.board import Model, leaderboard, shown
@@ -13,7 +14,8 @@ from meta.report.gallery import posts
 from meta.report.shares import shares
 from meta.report.wording import spoken
 
-LINES, FOLD_LINES, MAP, CURVES, PAIRS, CONFLICTS = 32, 14, 24, 6, 5, 12
+LINES, MAP, CURVES, PAIRS, CONFLICTS = 32, 24, 6, 5, 12
+SAME = 0.0005
 NOT_MEASURES = {"fold", "seed", "epoch", "lr", "seconds"}
 
 
@@ -23,7 +25,8 @@ def section(facts: Mapping[str, Any], report: Mapping[str, Any], root: Path, roo
     board = leaderboard(report)
     best = [model.name for model in board if model.kind == "learner"]
     suspects = facts["suspects"].get(task, {"labels": [], "conflicts": []})
-    hardest = facts["hardest"].get(task, [])
+    suspected = {row["id"] for row in suspects["labels"][:room]}
+    hardest = [row for row in facts["hardest"].get(task, []) if row["id"] not in suspected]
     return {
         "report": report,
         "board": board,
@@ -52,10 +55,10 @@ def _scores(board: Sequence[Model], report: Mapping[str, Any]) -> dict[str, Any]
 
 
 def _folds(board: Sequence[Model], report: Mapping[str, Any]) -> Markup | str:
-    models = [model for model in shown(board, FOLD_LINES) if model.card.get("folds")]
-    values = [model.card["folds"]["values"] for model in models]
+    models = shown(board, LINES)
+    values = [(model.card.get("folds") or {"values": []})["values"] for model in models]
     label = f"{spoken(report['metric'])} of {report['task']} in each fold, for the stack and the best of its rivals"
-    return fold_plot([model.title for model in models], values, label) if models else ""
+    return fold_plot([model.title for model in models], values, label) if any(values) else ""
 
 
 def _reliability(found: Mapping[str, Any], task: str) -> dict[str, Any]:
@@ -64,7 +67,16 @@ def _reliability(found: Mapping[str, Any], task: str) -> dict[str, Any]:
     legend = [(SERIES[position], name, found[name]["ece"]) for position, name in enumerate(names)]
     label = f"reliability of the probabilities for {task}: share that is right against confidence"
     plot = reliability_plot({name: found[name] for name in names}, label) if names else ""
-    return {"plot": plot, "legend": legend, "left_out": len(found) - len(names)}
+    same = [(name, other) for other, name in combinations(names, 2) if _coincide(found[name], found[other])]
+    return {"plot": plot, "legend": legend, "same": same, "left_out": len(found) - len(names)}
+
+
+def _coincide(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two reliability curves are one line to the eye."""
+    return all(
+        len(one[axis]) == len(other[axis]) and np.allclose(one[axis], other[axis], rtol=0, atol=SAME)
+        for axis in ("confidence", "accuracy")
+    )
 
 
 def _curves(curves: Mapping[str, Any], task: str, best: Sequence[str]) -> dict[str, Any]:

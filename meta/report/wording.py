@@ -13,6 +13,27 @@ SPOKEN = {
     "brier": "Brier score",
     "ece": "ECE",
 }
+GLOSSARY = {
+    "macro-F1": "The F1 of each class (the harmonic mean of its precision and recall), averaged with equal weight on "
+    "every class, however rare.",
+    "interval": "The middle 95 % of the scores when the posts are drawn again with replacement, copies of a post "
+    "together: how far chance alone may move a score.",
+    "nested": "Whatever is fitted or chosen, down to the decision rule, is done again for each fold without that fold, "
+    "which is then scored.",
+    "decision rule": "What turns probabilities into a label: the most probable class (arg max), class weights applied "
+    "first, or cut points on the expected value.",
+    "reality check": "A test of whether the best of several candidates really beats the simple one, given that the "
+    "best of many looks good by luck alone.",
+    "log-loss": "The mean of minus the logarithm of the true class's probability; lower is better, and sure mistakes "
+    "cost most.",
+    "Brier score": "The mean squared distance between the probabilities and the truth; lower is better.",
+    "ECE": "Expected calibration error: how far confidence lies from the share that is right; 0 is best.",
+    "Q-statistic": "How alike two learners err: 1 where they are right on the same posts, 0 where independently, "
+    "\N{MINUS SIGN}1 where they err on different ones.",
+    "Shapley value": "What a learner adds to the plain mean, averaged over all orders in which learners could join.",
+    "optimism": "How much better the whole procedure scores on the posts it was fitted on than on posts it has not "
+    "seen.",
+}
 # Control characters but tab and newline, halves of surrogate pairs, and code points that are no characters.
 UNSHOWN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from reported import LEARNERS, SCRIPT, draw_pictures, report_facts
 
-from meta.report.page import best_cells, draw, rule_numbers, verdict
+from meta.report.page import best_candidates, best_cells, draw, rule_numbers, verdict
+from meta.report.wording import GLOSSARY
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 MINUTES = 300_000  # for a busy machine, in milliseconds
@@ -18,7 +19,7 @@ HEADINGS = (
     "Signs of a leak", "Warnings", "Which modalities it takes", "The best meta-estimator of each task", "Leaderboard",
     "Decision rule", "Confusion", "Reliability", "Learning curves", "Who errs alike", "Who contributes",
     "Labels under suspicion", "Hardest posts", "Copies with conflicting labels", "The labelled test part", "The data",
-    "Provenance",
+    "Provenance", "Glossary", *GLOSSARY,
 )  # fmt: skip
 
 
@@ -149,8 +150,35 @@ def test_the_best_of_a_column_passes_over_missing_scores() -> None:
         {"scores": [{"value": 0.5}, None]},
     ]
     facts = {"tasks": [{"metric": "macro_f1"}], "table7": {"rows": rows}}
-    assert best_cells(facts) == {(1, 0)}
+    assert best_cells(facts) == {(1, 0), (2, 0)}
     assert best_cells(facts | {"tasks": [{"metric": "log_loss"}]}) == {(0, 0)}
+
+
+def test_all_that_share_the_best_score_as_it_is_shown_are_best() -> None:
+    scores = {
+        "soft_vote": {"value": 0.5004},
+        "greedy": {"value": 0.4996},
+        "simplex": {"value": 0.4994},
+        "xgboost": None,
+    }
+    facts = {"tasks": [{"task": "humour", "metric": "macro_f1"}], "table8": [{"task": "humour", "scores": scores}]}
+    assert best_candidates(facts) == {("humour", "soft_vote"), ("humour", "greedy")}
+
+
+def test_lines_of_reliability_that_coincide_are_named(tmp_path: Path) -> None:
+    facts = report_facts(1)
+    curves = facts["reliability"][facts["tasks"][0]["task"]]
+    assert "The line of the plain mean is" not in Elements(draw(facts, tmp_path)).text
+    curves["plain mean"] = curves["stack"]
+    assert "The line of the plain mean is that of the stack." in Elements(draw(facts, tmp_path)).text
+
+
+def test_a_post_under_suspicion_is_not_shown_again_among_the_hardest(tmp_path: Path) -> None:
+    facts = report_facts(1, shown=12)
+    task = facts["tasks"][0]["task"]
+    assert {row["id"] for row in facts["suspects"][task]["labels"]} == {row["id"] for row in facts["hardest"][task]}
+    posts = re.findall(r'<p class="id">.*?</p>', draw(facts, tmp_path))
+    assert len(posts) == len(set(posts)) == 12
 
 
 @pytest.fixture(scope="module")
@@ -201,6 +229,28 @@ def test_in_a_browser_the_page_can_be_used_with_the_keyboard_alone(browser: Any,
     shown.close()
 
 
+def test_in_a_browser_a_link_opens_the_closed_section_of_its_task_and_print_shows_all(
+    browser: Any, written: Path
+) -> None:
+    many = written.with_name("many.html")
+    many.write_text(draw(report_facts(5), written.parent), encoding="utf-8")
+    shown = browser.new_page(viewport={"width": 390, "height": 900})
+    shown.set_default_timeout(MINUTES)
+    shown.goto(many.as_uri())
+    assert shown.evaluate("document.documentElement.scrollWidth") == 390
+    assert shown.evaluate(OPEN) == [True, False, False, False, False]
+    shown.click("nav a[href='#task-5']")
+    assert shown.evaluate(OPEN) == [True, False, False, False, True]
+    top = shown.evaluate("document.querySelector('#task-5').previousElementSibling.getBoundingClientRect().top")
+    assert 0 <= top < 300
+    assert not shown.evaluate(ALL_SEEN)
+    shown.emulate_media(media="print")
+    assert shown.evaluate(ALL_SEEN)
+    shown.close()
+
+
+OPEN = "[...document.querySelectorAll('details.task')].map(section => section.open)"
+ALL_SEEN = "[...document.querySelectorAll('details.task > div')].every(held => held.checkVisibility())"
 OUTSIDE = """
 [...document.querySelectorAll('main *, header *')].filter(element => {
   const box = element.getBoundingClientRect();
