@@ -8,6 +8,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import threadpool_limits
 
 from ensemble.data import Codes
 from ensemble.errors import StoreError
@@ -134,10 +135,11 @@ def fit(option: Option, features: Floats, labels: Codes, problem: Problem, calib
         sharp = sharpness(by_learner(features, problem.learners, problem.classes), labels)
         features = calibrated(features, problem.learners, problem.classes, sharp)
     estimator = resolve(META_ESTIMATORS, "meta-estimator", option.name)(problem, **option.parameters)
-    if isinstance(estimator, SoftVote):
-        estimator.fit(features, labels)
-    elif len(present) < 2:
-        estimator = Certain()
-    else:
-        estimator.fit(features, codes)
+    with threadpool_limits(1):  # bits depend on the number of threads
+        if isinstance(estimator, SoftVote):
+            estimator.fit(features, labels)
+        elif len(present) < 2:
+            estimator = Certain()
+        else:
+            estimator.fit(features, codes)
     return Fitted(option, estimator, tuple(present.tolist()), problem.learners, problem.classes, tuple(sharp.tolist()))

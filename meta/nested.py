@@ -13,7 +13,6 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 from joblib import Parallel, delayed, parallel_config
-from threadpoolctl import threadpool_limits
 
 from ensemble.data import Codes
 from ensemble.progress import Track, silent
@@ -55,7 +54,7 @@ def nest(
     features = table.features  # one array, so that processes share it
     # Processes, not threads: forests reset the warning filters around every tree, for all threads of a process.
     backend = {"backend": "loky", "inner_max_num_threads": 1} if threads > 1 else {"backend": "sequential"}
-    with threadpool_limits(1), parallel_config(**backend):
+    with parallel_config(**backend):
         parallel = Parallel(n_jobs=threads, return_as="generator_unordered")
         done = parallel(
             delayed(_predict)(options[position], features, table.labels, table.fold, left, problem, calibrate, position)
