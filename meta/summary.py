@@ -33,23 +33,27 @@ def summarise(run: Run, tasks: Sequence[Task], settings: StackSettings) -> dict[
     whole = {name: of for name, of in subtasks(run.data).items() if set(of) <= {task.name for task in tasks}}
     tables = {task.name: assemble(run, task, settings)[0] for task in tasks}
     doubtful = {name for table in tables.values() for name in table.doubtful}
-    scores: dict[str, dict[str, Any]] = {}
-    against: dict[str, dict[str, Any]] = {}
-    for name, of in whole.items():
-        found = {model: scored for model, values in judged_by.items() if (scored := headline(inside, of, values))}
-        best = best_of(run.data, of, found, {PLAIN, PLAIN + RULED, "stack", *doubtful})
-        rivals = {PLAIN: judged_by[PLAIN], PLAIN + RULED: judged_by[PLAIN + RULED]}
-        rivals |= {single + RULED: {task: _ruled(tables[task], [single]) for task in of} for single in best}
-        against[name] = {model: headline(inside, of, judged_by["stack"], values) for model, values in rivals.items()}
-        scores[name] = {**found, **{model: headline(inside, of, values) for model, values in rivals.items()}}
-        scores[name]["stack"] = scores[name].pop("stack", None)  # last
+    scored = {
+        name: {model: headline(inside, of, values) for model, values in judged_by.items()} for name, of in whole.items()
+    }
+    others = {PLAIN, PLAIN + RULED, "stack", *doubtful}
+    bests = {name: best_of(run.data, of, scored[name], others) for name, of in whole.items()}
+    for single in sorted({single for best in bests.values() for single in best}):
+        having = {task: table for task, table in tables.items() if single in table.learners}
+        judged_by[single + RULED] = {task: _ruled(table, [single]) for task, table in having.items()}
+        for name, of in whole.items():
+            scored[name][single + RULED] = headline(inside, of, judged_by[single + RULED])
+    rivals = {name: [PLAIN, PLAIN + RULED, *(single + RULED for single in best)] for name, best in bests.items()}
     return {
         "rows": labelled_rows(inside),
         "rows_of": {name: int(_labelled(inside, of).sum()) for name, of in whole.items()},
         "folds": run.plan.settings.k,
         "doubtful": sorted(doubtful),
-        "subtasks": scores,
-        "against": against,
+        "subtasks": {name: _stack_last(models) for name, models in scored.items()},
+        "against": {
+            name: {model: headline(inside, of, judged_by["stack"], judged_by[model]) for model in rivals[name]}
+            for name, of in whole.items()
+        },
         "columns": {
             f"{name} {task}": {model: headline(inside, (task,), judged_by[model]) for model in (PLAIN, "stack")}
             for name, of in subtasks(run.data).items()
@@ -89,6 +93,12 @@ def _judged_by_model(
         "stack",
         {task.name: judged(stacked[task.name].take(inside.ids), metric_named(task.metric)) for task in tasks},
     )
+
+
+def _stack_last(models: Mapping[str, Any]) -> dict[str, Any]:
+    """Without models that lack one of the tasks."""
+    known = {name: scored for name, scored in models.items() if scored}
+    return {**{name: scored for name, scored in known.items() if name != "stack"}, "stack": known["stack"]}
 
 
 def _ruled(table: MetaTable, learners: Sequence[str]) -> Floats:
