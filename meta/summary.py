@@ -29,9 +29,9 @@ def stack_tasks(run: Run, tasks: Sequence[Task], settings: StackSettings, track:
 def summarise(run: Run, tasks: Sequence[Task], settings: StackSettings) -> dict[str, Any]:
     """Scores of finished stacks by subtask and by column."""
     inside = run.data.take(run.plan.inside)
-    judged_by = dict(_judged_by_model(run, tasks, settings, inside))
-    whole = {name: of for name, of in subtasks(run.data).items() if set(of) <= {task.name for task in tasks}}
     tables = {task.name: assemble(run, task, settings)[0] for task in tasks}
+    judged_by = dict(_judged_by_model(run, tables, inside))
+    whole = {name: of for name, of in subtasks(run.data).items() if set(of) <= {task.name for task in tasks}}
     doubtful = {name for table in tables.values() for name in table.doubtful}
     scored = {
         name: {model: headline(inside, of, values) for model, values in judged_by.items()} for name, of in whole.items()
@@ -76,23 +76,16 @@ def best_of(data: Dataset, tasks: Sequence[str], scores: Mapping[str, Any], with
 
 
 def _judged_by_model(
-    run: Run, tasks: Sequence[Task], settings: StackSettings, inside: Dataset
+    run: Run, tables: Mapping[str, MetaTable], inside: Dataset
 ) -> Iterator[tuple[str, dict[str, Floats]]]:
     """Per model and task what its metric judges, (rows, classes)."""
-    tables = {task.name: assemble(run, task, settings)[0] for task in tasks}
     for learner in dict.fromkeys(name for table in tables.values() for name in table.learners):
         having = {task: table for task, table in tables.items() if learner in table.learners}
         yield learner, {task: table.learner_oof(learner).values for task, table in having.items()}
-    yield (
-        PLAIN,
-        {task: table.plain_mean.values for task, table in tables.items()},
-    )
+    yield PLAIN, {task: table.plain_mean.values for task, table in tables.items()}
     yield PLAIN + RULED, {task: _ruled(table, table.learners) for task, table in tables.items()}
-    stacked = {task.name: read_predictions(run.store.stack(task.name), "oof", task) for task in tasks}
-    yield (
-        "stack",
-        {task.name: judged(stacked[task.name].take(inside.ids), metric_named(task.metric)) for task in tasks},
-    )
+    stacked = {name: read_predictions(run.store.stack(name), "oof", table.task) for name, table in tables.items()}
+    yield "stack", {name: judged(oof.take(inside.ids), metric_named(oof.task.metric)) for name, oof in stacked.items()}
 
 
 def _stack_last(models: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Everything a report shows, as plain JSON: gathered from finished stacks, nothing is fitted or chosen here."""
+"""Everything a report shows, as plain JSON: gathered from finished stacks, none of which is fitted or chosen here."""
 
 from collections.abc import Mapping
 from typing import Any

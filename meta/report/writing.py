@@ -6,7 +6,7 @@ from typing import Any
 
 from ensemble.audit import audit
 from ensemble.errors import ConfigError
-from ensemble.files import write_atomic
+from ensemble.files import check_writable, write_atomic
 from ensemble.progress import Track, silent
 from ensemble.run import Run
 from ensemble.scan import Scan
@@ -19,11 +19,12 @@ def write_report(
     run: Run, settings: StackSettings, seen: Scan, out: Path | None = None, track: Track = silent
 ) -> dict[str, Any]:
     """Write the page and its JSON twin; return where they are and the headline. ``seen`` is the dataset's scan."""
-    facts = gather(run, settings, audit(run.data, seen), track)
     page = out or run.store.report
     if page.suffix == ".json":
         raise ConfigError(f"--out {page}: the page is HTML and its JSON twin lies beside it; name it .html.")
+    check_writable(page)
     twin = page.with_suffix(".json")
+    facts = gather(run, settings, audit(run.data, seen), track)
     drawn = draw(facts, run.data.root)
     write_atomic(page, drawn.encode())
     write_atomic(

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,10 +11,11 @@ from toys import TOYS
 from world import SARCASM, SENTIMENT, toy_table
 
 from base_models import LEARNERS as LEARNERS_REGISTRY
-from ensemble.errors import StoreError
+from ensemble.errors import ConfigError, StoreError
 from ensemble.jobs import list_work, train
 from ensemble.run import Run
 from meta.report.facts import gather, reliability
+from meta.report.writing import write_report
 from meta.stack import stack_task
 from meta.table import StackSettings, assemble
 
@@ -68,6 +70,14 @@ def test_a_report_needs_every_stack(run: Run) -> None:
     (run.store.stack("sarcasm") / "report.json").unlink()
     with pytest.raises(StoreError, match=r"sarcasm is not finished; run `ensemble stack --task sarcasm`"):
         gather(run, FEW, {})
+
+
+def test_a_page_that_cannot_be_written_is_refused_before_the_facts_are_gathered(run: Run) -> None:
+    nothing: Any = None  # neither stacks nor scan are looked at
+    with pytest.raises(ConfigError, match=r"name it \.html"):
+        write_report(run, FEW, nothing, run.store.root / "page.json")
+    with pytest.raises(StoreError, match="it is a folder"):
+        write_report(run, FEW, nothing, run.store.root)
 
 
 def test_reliability_counts_every_labelled_row_once(run: Run) -> None:
