@@ -5,5 +5,6 @@ LEARNERS = {
     "tfidf": "base_models.textual.tfidf:Tfidf",
     "frozen": "base_models.frozen:Frozen",
     "textual": "base_models.textual.finetuned:Textual",
+    "fusion": "base_models.multimodal.fusion:Fusion",
     "visual": "base_models.visual.finetuned:Visual",
 }

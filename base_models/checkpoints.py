@@ -3,6 +3,7 @@
 import os
 import shutil
 import time
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
@@ -79,11 +80,13 @@ class Checkpoints:
             path.unlink()
 
 
-def write_weights(path: Path, network: torch.nn.Module) -> None:
+def write_weights(path: Path, network: torch.nn.Module, without: Collection[str] = ()) -> None:
     """Safetensors, atomically; a weight of several names is written under each. A full disk is one line."""
     tensors: Tensors = {}
     written: set[int] = set()
     for name, tensor in network.state_dict().items():
+        if name in without:
+            continue
         memory = tensor.untyped_storage().data_ptr()
         tensors[name] = (tensor.clone() if memory in written else tensor).contiguous()
         written.add(memory)

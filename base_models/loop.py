@@ -57,7 +57,7 @@ class Loop(Trainer):
         optimizer = make_optimizer(network, how)
         super().__init__(
             model=network,
-            args=_arguments(how, seed, checkpoints.folder, where),
+            args=_arguments(how, seed, checkpoints.folder, where, getattr(network, "sparse", False)),
             train_dataset=self.labelled,
             optimizers=(optimizer, make_schedule(optimizer, how, len(self.sampler))),
         )
@@ -145,13 +145,14 @@ class Loop(Trainer):
             setattr(self, name, None)
 
 
-def _arguments(how: Training, seed: int, folder: Path, where: torch.device) -> TrainingArguments:
+def _arguments(how: Training, seed: int, folder: Path, where: torch.device, sparse: bool) -> TrainingArguments:
+    """``sparse``: some steps leave some parameters out."""
     arguments = TrainingArguments(
         output_dir=str(folder), num_train_epochs=how.epochs, per_device_train_batch_size=how.batch,
         max_grad_norm=how.clip or 0.0, bf16=half_precision(how.precision, where), use_cpu=where.type == "cpu",
         seed=seed, save_strategy="no", eval_strategy="no", logging_strategy="epoch", logging_nan_inf_filter=False,
         report_to=how.tracker, disable_tqdm=True, remove_unused_columns=False,
-        ddp_find_unused_parameters=False,
+        ddp_find_unused_parameters=sparse,
     )  # fmt: skip
     arguments._n_gpu = min(arguments.n_gpu, 1)  # several GPUs run several jobs, not one job in threads
     return arguments

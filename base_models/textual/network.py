@@ -49,8 +49,7 @@ class TextClassifier(nn.Module):
             raise LearnerError(f"textual: {kind}; leave out frozen_layers, layer_decay and recompute.")
         if frozen is not None and frozen > len(layers):
             raise LearnerError(f"textual: frozen_layers = {frozen}, but the network has only {len(layers)} layers.")
-        for name, parameter in body.named_parameters():
-            parameter.requires_grad_(not any(part in UNUSED for part in name.split(".")))
+        train_used(body)
         for parameters in self._by_depth()[: 0 if frozen is None else frozen + 1]:
             for parameter in parameters:
                 parameter.requires_grad_(False)
@@ -105,6 +104,12 @@ def make_body(model: str, pretrained: bool, seed: int) -> Any:
         if hasattr(body.config, name):
             setattr(body.config, name, False)
     return body
+
+
+def train_used(body: Any) -> None:
+    """Train every parameter but those that never meet a single text's tokens."""
+    for name, parameter in body.named_parameters():
+        parameter.requires_grad_(not any(part in UNUSED for part in name.split(".")))
 
 
 def _random(config: Any) -> Any:

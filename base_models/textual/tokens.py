@@ -4,7 +4,6 @@ import logging
 from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache, partial
-from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -54,10 +53,12 @@ class TokenSource:
             _warn_once(f"{known} and are cut; a larger max_length keeps them whole.")
 
     def of(self, data: Dataset) -> "TokenExamples":
-        """The texts of these rows, none of them missing."""
+        """The texts of these rows; a missing one is one padding token."""
         self.fill(data)
-        found = cast(list[Array], self.cache.find(self.key, data.text_hashes()))
-        return TokenExamples(found, load_tokenizer(self.model).pad_token_id)
+        padding = load_tokenizer(self.model).pad_token_id
+        nothing = np.array([1, padding], np.int32)
+        found = self.cache.find(self.key, data.text_hashes())
+        return TokenExamples([nothing if array is None else array for array in found], padding)
 
     def _tokenise(self, texts: Sequence[str], rows: Sequence[int]) -> Ragged:
         """For each text the number of tokens it would have uncut, then its tokens: a text of none is one padding."""

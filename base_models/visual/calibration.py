@@ -9,8 +9,21 @@ from contextlib import contextmanager
 
 import torch
 
+from base_models.visual.pixels import ImageExamples
+
+CALIBRATION_PIXELS = 256 * 128 * 128  # what a forward pass holds without trouble, and more than statistics need
 Layer = torch.nn.modules.batchnorm._BatchNorm
 TOLERANCE = 1e-3
+
+
+def restore_folded(network: torch.nn.Module, examples: ImageExamples) -> dict[str, str]:
+    """Restore the statistics of a network of images where they are folded away; what the job's record says of it."""
+    if not is_folded(network):
+        return {}
+    height, width = examples.size
+    rows = min(len(examples), max(CALIBRATION_PIXELS // (height * width), 2))
+    restore_statistics(network, examples.batch(range(rows))["pixels"][:, 0])
+    return {"batch_norm_restored": f"folded in the weights; statistics of {rows} images"}
 
 
 def is_folded(network: torch.nn.Module) -> bool:

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field
-from scipy.special import log_softmax, softmax
 
 from base_models.hyperparameters import Training
-from base_models.visual.views import COUNTS
+from base_models.visual.views import COUNTS, Average, average_views
 from base_models.weights import checkpoint_file, local_files
 from ensemble.balance import smoothed_frequencies
 from ensemble.data import Dataset, Task
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
     from base_models.visual.views import Preprocessing
 
 Probabilities = npt.NDArray[np.float64]
-CALIBRATION_PIXELS = 256 * 128 * 128  # what a forward pass holds without trouble, and more than statistics need
-Average = Literal["log_probabilities", "probabilities", "logits"]
 
 
 class VisualTraining(Training):
@@ -107,6 +104,7 @@ class Visual:
     def fit(self, data: Dataset, task: Task, seed: int) -> None:
         from base_models.training import Problem, train
         from base_models.visual.augmentation import Augmentation
+        from base_models.visual.calibration import restore_folded
         from base_models.visual.network import check_size
 
         data = data.take(data.labels(task) >= 0)
@@ -118,20 +116,9 @@ class Visual:
             check_size(self.network_, self.model, self._how())
             augmentation = Augmentation(self._how(), self.scale, self.ratio, self.degrees)
             examples = self._examples(seen, 1, augmentation)
-            self._facts = self._restore_statistics(self.network_, examples)
+            self._facts = restore_folded(self.network_, examples) if self.pretrained else {}
             problem = Problem.of(task, examples, seen, self.training.validation, seed)
             self.trained_ = train(self.network_, problem, self.training, seed, self._workspace)
-
-    def _restore_statistics(self, network: "ImageClassifier", examples: "ImageExamples") -> dict[str, Any]:
-        """Where weights come with batch normalisation folded away; what the job's record says of it."""
-        from base_models.visual.calibration import is_folded, restore_statistics
-
-        if not (self.pretrained and is_folded(network)):
-            return {}
-        height, width = self._how().size
-        rows = min(len(examples), max(CALIBRATION_PIXELS // (height * width), 2))
-        restore_statistics(network, examples.batch(range(rows))["pixels"][:, 0])
-        return {"batch_norm_restored": f"folded in the weights; statistics of {rows} images"}
 
     def predict_proba(self, data: Dataset) -> Probabilities:
         return self.predict_with_spread(data)[0]
@@ -194,17 +181,6 @@ class Visual:
         from base_models.visual.pixels import ImageExamples
 
         return ImageExamples(self._source().of(data), self._how().size, views, augmentation)
-
-
-def average_views(logits: npt.NDArray[np.float32], average: Average) -> tuple[Probabilities, Probabilities]:
-    """(rows, classes) probabilities of (rows, views, classes) logits, and their standard deviation over views."""
-    wide = logits.astype(np.float64)
-    by_view = softmax(wide, axis=2)
-    if average == "probabilities":
-        values = by_view.mean(axis=1)
-    else:
-        values = softmax((wide if average == "logits" else log_softmax(wide, axis=2)).mean(axis=1), axis=1)
-    return values, by_view.std(axis=1)
 
 
 def _check(

@@ -40,7 +40,8 @@ class ImageClassifier(torch.nn.Module):
 def make_classifier(
     model: str, classes: int, pretrained: bool, checkpoint: str | None, size: int | None, seed: int, how: Preprocessing
 ) -> ImageClassifier:
-    """A classifier whose top layer is new, drawn from ``seed``, and so is all where not ``pretrained``.
+    """A classifier whose top layer is new, drawn from ``seed``, and so is all where not ``pretrained``; with 0
+    ``classes`` there is no top layer, and what comes out are features.
 
     ``model`` is a timm name, a hub name, a local folder, or "polynet"; ``checkpoint`` a local file of weights for it.
     Raises LearnerError.
@@ -57,10 +58,14 @@ def make_classifier(
 
 
 @torch.no_grad()
-def check_size(network: ImageClassifier, model: str, how: Preprocessing) -> None:
-    """Raises LearnerError where the network cannot take images of this size, before anything is trained."""
+def check_size(network: ImageClassifier, model: str, how: Preprocessing) -> int:
+    """How many outputs the network has for an image.
+
+    Raises LearnerError where it cannot take images of this size, before anything is trained.
+    """
     try:
-        network.eval()(torch.zeros((1, *how.size, 3), dtype=torch.uint8))
+        outputs: torch.Tensor = network.eval()(torch.zeros((1, *how.size, 3), dtype=torch.uint8))
+        return outputs.shape[-1]
     except Exception as error:  # whatever its layers say
         raise LearnerError(f"{model!r} cannot take images of {how.size[0]} pixels: {first_line(error)}.") from error
 
@@ -122,9 +127,11 @@ def _polynet(model: str, classes: int, pretrained: bool, size: int | None) -> to
             return scores
 
     path = download(pretrained_settings["polynet"]["imagenet"]["url"]) if pretrained else None
-    network: torch.nn.Module = AnySize(num_classes=classes)
+    network: torch.nn.Module = AnySize(num_classes=max(classes, 1))
     if path is not None:
         load_matching(network, path)
+    if not classes:
+        network.last_linear = torch.nn.Identity()
     return network
 
 

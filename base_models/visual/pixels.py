@@ -113,7 +113,8 @@ class ImageExamples:
         return {"pixels": torch.from_numpy(np.stack(views))}
 
     def augmented(self, drawn: Sequence[Drawn]) -> Batch:
-        """``pixels`` (rows, height, width, 3) uint8."""
-        assert self.augmentation is not None
+        """``pixels`` (rows, height, width, 3) uint8; the centre where nothing is drawn."""
+        if self.augmentation is None:
+            return {"pixels": torch.from_numpy(np.stack([cut(self.images[row], self.size, 1)[0] for *_, row in drawn]))}
         views = [self.augmentation(self.images[one[2]], one) for one in drawn]
         return {"pixels": torch.from_numpy(np.stack(views))}

@@ -1,14 +1,18 @@
 """Views of one decoded image for inference: the centre, four corners, and their mirror images."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
+from scipy.special import log_softmax, softmax
 
 Views = npt.NDArray[np.float32]
 Pixels = npt.NDArray[np.uint8]
+
+Probabilities = npt.NDArray[np.float64]
+Average = Literal["log_probabilities", "probabilities", "logits"]
 
 COUNTS = (1, 2, 5, 10)
 RESAMPLING = {
@@ -89,3 +93,14 @@ def make_views(image: Image.Image, how: Preprocessing, count: int) -> Views:
     pixels = np.asarray(resize(image, how, count), dtype=np.float32)
     mean, std = np.array(how.mean, np.float32) * 255, np.array(how.std, np.float32) * 255
     return cut((pixels - mean) / std, how.size, count).transpose(0, 3, 1, 2)
+
+
+def average_views(logits: npt.NDArray[np.float32], average: Average) -> tuple[Probabilities, Probabilities]:
+    """(rows, classes) probabilities of (rows, views, classes) logits, and their standard deviation over views."""
+    wide = logits.astype(np.float64)
+    by_view = softmax(wide, axis=2)
+    if average == "probabilities":
+        values = by_view.mean(axis=1)
+    else:
+        values = softmax((wide if average == "logits" else log_softmax(wide, axis=2)).mean(axis=1), axis=1)
+    return values, by_view.std(axis=1)

@@ -27,6 +27,14 @@ TINY = {
         "hidden_width": 8,
         "training": {"epochs": 1, "validation": 0, "patience": 0},
     },
+    "fusion": {
+        "image": "image",
+        "text": "bert",
+        "width": 8,
+        "heads": 2,
+        "max_length": 16,
+        "training": {"epochs": 1, "patience": 0, "min_epochs": 0},
+    },
     "visual": {"model": "test_resnet", "pretrained": False, "size": 64, "views": 2, "training": {"epochs": 1}},
 }
 # The same learners over other networks; the first of images has a fixed input size and must be told another.

@@ -15,7 +15,8 @@ from scipy.special import log_softmax, softmax
 from torchvision.transforms import v2
 from world import SENTIMENT
 
-from base_models.visual.finetuned import Visual, VisualTraining, average_views
+from base_models.visual.finetuned import Visual, VisualTraining
+from base_models.visual.views import average_views
 from ensemble.data import Dataset
 from ensemble.errors import LearnerError
 

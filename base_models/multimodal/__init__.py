@@ -1,0 +1,1 @@
+"""Joint learners: networks that see text and image together."""

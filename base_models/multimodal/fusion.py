@@ -1,0 +1,169 @@
+"""A text network and an image network tuned by one loss."""
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from base_models.hyperparameters import Training
+from base_models.multimodal.combination import Combine
+from base_models.multimodal.joint import Joint, Missing, check_joint
+from base_models.textual.pooling import Pooling
+from base_models.visual.views import Average
+from ensemble.data import Dataset
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from base_models.multimodal.fusion_network import FusionNetwork
+    from base_models.multimodal.pairs import PairExamples
+    from base_models.textual.tokens import TokenSource
+    from base_models.visual.augmentation import Augmentation
+    from base_models.visual.views import Preprocessing
+
+
+class FusionTraining(Training):
+    """Stopping as published: on the training loss, after at least three epochs."""
+
+    epochs: int = Field(default=20, ge=1)
+    lr: float = Field(default=2e-5, gt=0)
+    balance: float = Field(default=0.0, ge=0, le=1)
+    stop_on: Literal["metric", "loss", "training_loss"] = "training_loss"
+    patience: int | None = Field(default=1, ge=0)
+    min_epochs: int = Field(default=3, ge=0)
+
+
+class Fusion(Joint):
+    """Joint fine-tuning: a text network and an image network under attention, tuned by one loss.
+
+    ``image`` is any timm model by name, hub name or local folder, ``text`` any Hugging Face encoder or decoder. Each
+    is projected to a token of ``width``. ``combine`` "attention" (of ``heads``) lets the two attend to each other,
+    "gate" sums them by a learned gate per dimension, "concatenation" puts a hidden layer over both; the weights of
+    text and image in the first two are kept per row. A missing modality is a token of zeros, or a ``learned`` one;
+    ``modality_dropout`` is the share of training rows that lose one. The image network learns at ``image_rate`` times
+    the rate of the text network, the head at ``head_rate`` times. Texts are read and pooled as by ``textual``, images
+    as by ``visual``; ``scale`` (a share of the area, smallest and largest) trains on random crops.
+    """
+
+    def __init__(
+        self,
+        image: str,
+        text: str,
+        pretrained: bool = True,
+        combine: Combine = "attention",
+        width: int = 128,
+        heads: int = 4,
+        dropout: float = 0.1,
+        missing: Missing = "zeros",
+        modality_dropout: float = 0.0,
+        lower: bool = False,
+        max_length: int = 128,
+        pooling: Pooling | None = None,
+        size: int | None = None,
+        views: int = 1,
+        average: Average = "log_probabilities",
+        scale: tuple[float, float] | None = None,
+        ratio: tuple[float, float] = (3 / 4, 4 / 3),
+        degrees: float = 0.0,
+        image_rate: float = 1.0,
+        head_rate: float = 1.0,
+        training: FusionTraining | None = None,
+    ) -> None:
+        super().__init__()
+        wrong = _wrong(width, heads, dropout, size, scale, ratio, degrees, image_rate, head_rate)
+        check_joint("fusion", views, max_length, modality_dropout, wrong)
+        self.image = image
+        self.text = text
+        self.pretrained = pretrained
+        self.combine = combine
+        self.width = width
+        self.heads = heads
+        self.dropout = dropout
+        self.missing = missing
+        self.modality_dropout = modality_dropout
+        self.lower = lower
+        self.max_length = max_length
+        self.pooling = pooling
+        self.size = size
+        self.views = views
+        self.average = average
+        self.scale = scale
+        self.ratio = ratio
+        self.degrees = degrees
+        self.image_rate = image_rate
+        self.head_rate = head_rate
+        self.training = training or FusionTraining()
+
+    def models(self) -> list[str]:
+        return [self.image, self.text]
+
+    def weigh_modalities(self, data: Dataset) -> npt.NDArray[np.float64] | None:
+        """(rows, 2) weights of text and image, the mean over views; NaN where a row has neither, None where the
+        combination has no weights. They say what the network looked at, not why it decided."""
+        from base_models.multimodal.fusion_network import FusionNetwork, Weights
+        from base_models.multimodal.joint import rows_with_any
+
+        if self.combine == "concatenation":
+            return None
+        weights = np.full((len(data), 2), np.nan)
+        known = rows_with_any(data)
+        if isinstance(self.network_, FusionNetwork) and len(known):
+            weights[known] = self._ask(Weights(self.network_), data.take(known)).mean(axis=1)
+        return weights
+
+    def _make(self, classes: int, pretrained: bool, seed: int) -> "FusionNetwork":
+        from base_models.multimodal.fusion_network import FusionNetwork, FusionShape
+        from base_models.textual.network import check_tokens, make_body
+        from base_models.visual.network import check_size, make_classifier
+
+        texts = make_body(self.text, pretrained, seed)
+        check_tokens(texts, self.text, self.max_length)
+        images = make_classifier(self.image, 0, pretrained, None, self.size, seed, self._how())
+        image_width = check_size(images, self.image, self._how())
+        shape = FusionShape(self.width, self.combine, self.heads, self.dropout, self.missing)
+        return FusionNetwork(
+            texts, images, image_width, classes, shape, self.pooling, seed, self.image_rate, self.head_rate
+        )
+
+    def _warm(self, network: "nn.Module", examples: "PairExamples") -> dict[str, Any]:
+        from base_models.multimodal.fusion_network import FusionNetwork
+        from base_models.visual.calibration import restore_folded
+
+        assert isinstance(network, FusionNetwork)
+        images = examples.images
+        return restore_folded(network.images, images) if self.pretrained and len(images) else {}
+
+    def _how(self) -> "Preprocessing":
+        from base_models.visual.network import preprocessing
+
+        return preprocessing(self.image, self.size, None, None, None, None)
+
+    def _tokens(self) -> "TokenSource":
+        from base_models.textual.tokens import TokenSource
+
+        return TokenSource(self.text, self.lower, self.max_length, self._cache)
+
+    def _augmentation(self) -> "Augmentation | None":
+        from base_models.visual.augmentation import Augmentation
+
+        return None if self.scale is None else Augmentation(self._how(), self.scale, self.ratio, self.degrees)
+
+
+def _wrong(
+    width: int, heads: int, dropout: float, size: int | None, scale: tuple[float, float] | None,
+    ratio: tuple[float, float], degrees: float, image_rate: float, head_rate: float,
+) -> list[str]:  # fmt: skip
+    """What is wrong with the parameters."""
+    low, high = scale or (1, 1)
+    wrong = {
+        f"width must be at least 1 and a multiple of heads = {heads}, got {width}": min(width, heads) < 1
+        or width % heads > 0,
+        f"dropout must be in [0, 1), got {dropout}": not 0 <= dropout < 1,
+        f"size must be at least 32 pixels, got {size}": size is not None and size < 32,
+        f"scale must be two shares of the area, the smaller first, got {scale}": not 0 < low <= high <= 1,
+        f"ratio must be two positive numbers, the smaller first, got {ratio}": not 0 < ratio[0] <= ratio[1],
+        f"degrees must be between 0 and 180, got {degrees}": not 0 <= degrees <= 180,
+        f"image_rate and head_rate must be above 0, got {image_rate} and {head_rate}": min(image_rate, head_rate) <= 0,
+    }
+    return [reason for reason, is_wrong in wrong.items() if is_wrong]
