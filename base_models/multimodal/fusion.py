@@ -47,29 +47,13 @@ class Fusion(Joint):
     """
 
     def __init__(
-        self,
-        image: str,
-        text: str,
-        pretrained: bool = True,
-        combine: Combine = "attention",
-        width: int = 128,
-        heads: int = 4,
-        dropout: float = 0.1,
-        missing: Missing = "zeros",
-        modality_dropout: float = 0.0,
-        lower: bool = False,
-        max_length: int = 128,
-        pooling: Pooling | None = None,
-        size: int | None = None,
-        views: int = 1,
-        average: Average = "log_probabilities",
-        scale: tuple[float, float] | None = None,
-        ratio: tuple[float, float] = (3 / 4, 4 / 3),
-        degrees: float = 0.0,
-        image_rate: float = 1.0,
-        head_rate: float = 1.0,
-        training: FusionTraining | None = None,
-    ) -> None:
+        self, image: str, text: str, pretrained: bool = True, combine: Combine = "attention", width: int = 128,
+        heads: int = 4, dropout: float = 0.1, missing: Missing = "zeros", modality_dropout: float = 0.0,
+        lower: bool = False, max_length: int = 128, pooling: Pooling | None = None, size: int | None = None,
+        views: int = 1, average: Average = "log_probabilities", scale: tuple[float, float] | None = None,
+        ratio: tuple[float, float] = (3 / 4, 4 / 3), degrees: float = 0.0, image_rate: float = 1.0,
+        head_rate: float = 1.0, training: FusionTraining | None = None,
+    ) -> None:  # fmt: skip
         super().__init__()
         self.image = image
         self.text = text

@@ -101,7 +101,7 @@ def test_a_learner_that_cannot_be_trained_without_a_modality_still_has_the_other
 
 
 def test_a_learner_of_one_modality_is_refused(run: Run) -> None:
-    with pytest.raises(ConfigError, match="'hash' says nothing of what it looks at; .* needs a learner of text and"):
+    with pytest.raises(ConfigError, match=r"'hash' says nothing of what it looks at; .* needs a learner of text and"):
         ablate(run, "hash", SENTIMENT)
 
 
@@ -118,7 +118,7 @@ def test_models_that_were_not_kept_are_asked_for(run: Run) -> None:
 
 def test_a_way_nobody_knows_is_named() -> None:
     assert ways_named([]) == [MASKED, TRAINED] and ways_named(["trained"]) == [TRAINED]
-    with pytest.raises(ConfigError, match="Unknown way 'maskd'. Did you mean 'masked'"):
+    with pytest.raises(ConfigError, match=r"Unknown way 'maskd'\. Did you mean 'masked'"):
         ways_named(["maskd"])
 
 
