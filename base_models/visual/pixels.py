@@ -36,7 +36,8 @@ class PixelSource:
     @property
     def key(self) -> str:
         """Fingerprint of what decides the pixels: the size images are resized to, and how."""
-        return "pixels-" + fingerprint([DECODED, covered(self.how, self.views), self.how.interpolation])
+        how = [DECODED, covered(self.how, self.views), self.how.interpolation]
+        return "pixels-" + fingerprint([*how, "squashed"] if self.how.squashed else how)
 
     def fill(self, data: Dataset) -> None:
         """Decode every image that the cache does not hold, as long as there is room."""
