@@ -6,5 +6,6 @@ LEARNERS = {
     "frozen": "base_models.frozen:Frozen",
     "textual": "base_models.textual.finetuned:Textual",
     "fusion": "base_models.multimodal.fusion:Fusion",
+    "flava": "base_models.multimodal.flava:Flava",
     "visual": "base_models.visual.finetuned:Visual",
 }

@@ -43,6 +43,27 @@ def make_text_encoder(folder: Path, texts: Sequence[str], family: str = "bert", 
     return folder
 
 
+def make_flava(folder: Path, texts: Sequence[str], seed: int = 0) -> Path:
+    """A narrow FLAVA that takes images of 32 pixels and whose vocabulary is of ``texts``, as a local folder."""
+    import torch
+    from transformers import FlavaConfig, FlavaModel
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    folder.mkdir(parents=True, exist_ok=True)
+    words = _bert(folder, [text.lower() for text in texts]).vocab_size
+    small = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}
+    config = FlavaConfig(
+        text_config={**small, "vocab_size": words, "max_position_embeddings": 64},
+        image_config={**small, "image_size": 32}, multimodal_config=small, hidden_size=32, projection_dim=32,
+    )  # fmt: skip
+    torch.manual_seed(seed)
+    FlavaModel(config).save_pretrained(folder)
+    images = {"image_processor_type": "FlavaImageProcessor", "size": {"height": 32, "width": 32}, "crop_size": 32}
+    (folder / "preprocessor_config.json").write_text(json.dumps(images))
+    return folder
+
+
 def _bert(folder: Path, texts: Sequence[str]) -> Any:
     from transformers import BertConfig
 

@@ -112,9 +112,10 @@ class Fusion(Joint):
     def _warm(self, network: "nn.Module", examples: "PairExamples") -> dict[str, Any]:
         from base_models.multimodal.fusion_network import FusionNetwork
         from base_models.visual.calibration import restore_folded
+        from base_models.visual.pixels import ImageExamples
 
-        assert isinstance(network, FusionNetwork)
         images = examples.images
+        assert isinstance(network, FusionNetwork) and isinstance(images, ImageExamples)
         return restore_folded(network.images, images) if self.pretrained and len(images) else {}
 
     def _how(self) -> "Preprocessing":

@@ -22,9 +22,10 @@ from ensemble.learner import Workspace
 if TYPE_CHECKING:
     from torch import nn
 
-    from base_models.multimodal.pairs import PairExamples
+    from base_models.multimodal.pairs import Images, PairExamples, Texts
     from base_models.textual.tokens import TokenSource
     from base_models.visual.augmentation import Augmentation
+    from base_models.visual.pixels import PixelSource
     from base_models.visual.views import Preprocessing
 
 Probabilities = npt.NDArray[np.float64]
@@ -76,6 +77,29 @@ class Joint(ABC):
         """What a network needs to see of the fit rows before its training; what the job's record says of it."""
         return {}
 
+    def _read(self, data: Dataset) -> Dataset:
+        """The posts with their texts as the network is to read them."""
+        return data
+
+    def _keep(self, data: Dataset) -> None:
+        """Fill the cache with what stands for images."""
+        self._pixels().fill(data)
+
+    def _texts(self, data: Dataset) -> "Texts":
+        """What the network is fed with for texts."""
+        return self._tokens().of(data)
+
+    def _images(self, data: Dataset, views: int, augmentation: "Augmentation | None") -> "Images":
+        """What the network is fed with for images; every row has one."""
+        from base_models.visual.pixels import ImageExamples
+
+        return ImageExamples(self._pixels().of(data), self._how().size, views, augmentation)
+
+    def _pixels(self) -> "PixelSource":
+        from base_models.visual.pixels import PixelSource
+
+        return PixelSource(self._how(), self.views, self._cache)
+
     def modalities(self) -> tuple[str, ...]:
         return ("text", "image")
 
@@ -88,13 +112,12 @@ class Joint(ABC):
 
     def prepare(self, data: Dataset, cache: FeatureCache) -> None:
         """Tokenise every text and decode every image that the cache does not hold yet."""
-        from base_models.visual.pixels import PixelSource
-
         self._cache = cache
+        data = self._read(data)
         tokens = self._tokens()
         tokens.fill(data)
         tokens.warn_of_cut(data)
-        PixelSource(self._how(), self.views, cache).fill(data)
+        self._keep(data)
 
     def fit(self, data: Dataset, task: Task, seed: int) -> None:
         from base_models.training import Problem, train
@@ -167,12 +190,11 @@ class Joint(ABC):
         self, data: Dataset, views: int, augmentation: "Augmentation | None" = None, modality_dropout: float = 0.0
     ) -> "PairExamples":
         from base_models.multimodal.pairs import PairExamples
-        from base_models.visual.pixels import ImageExamples, PixelSource
 
+        data = self._read(data)
         has_text, has_image = _has(data)
-        images = PixelSource(self._how(), self.views, self._cache).of(data.take(has_image))
-        examples = ImageExamples(images, self._how().size, views, augmentation)
-        return PairExamples(self._tokens().of(data), examples, has_text, has_image, modality_dropout)
+        images = self._images(data.take(has_image), views, augmentation)
+        return PairExamples(self._texts(data), images, has_text, has_image, modality_dropout)
 
 
 def _frozen(network: "nn.Module") -> set[str]:

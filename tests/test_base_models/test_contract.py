@@ -35,6 +35,7 @@ TINY = {
         "max_length": 16,
         "training": {"epochs": 1, "patience": 0, "min_epochs": 0},
     },
+    "flava": {"model": "flava", "max_length": 16, "training": {"epochs": 1, "validation": 0, "patience": 0}},
     "visual": {"model": "test_resnet", "pretrained": False, "size": 64, "views": 2, "training": {"epochs": 1}},
 }
 # The same learners over other networks; the first of images has a fixed input size and must be told another.
@@ -48,6 +49,8 @@ MORE = {
         "textual",
         {"lstm_layers": 0, "attention_width": 0, "hidden_width": 0, "frozen_layers": 0},
     ),
+    "flava, trained whole": ("flava", {"frozen": False, "head": "attention", "views": 2}),
+    "flava, random": ("flava", {"pretrained": False, "head": "linear", "missing": "learned", "modality_dropout": 0.5}),
 }
 
 
