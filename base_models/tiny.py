@@ -58,7 +58,11 @@ def make_flava(folder: Path, texts: Sequence[str], seed: int = 0) -> Path:
         image_config={**small, "image_size": 32}, multimodal_config=small, hidden_size=32, projection_dim=32,
     )  # fmt: skip
     torch.manual_seed(seed)
-    FlavaModel(config).save_pretrained(folder)
+    network = FlavaModel(config)
+    for name, parameter in network.named_parameters():
+        if name.endswith(("cls_token", "position_embeddings")):
+            torch.nn.init.normal_(parameter, std=0.02)  # zeros would tell no place from another
+    network.save_pretrained(folder)
     images = {"image_processor_type": "FlavaImageProcessor", "size": {"height": 32, "width": 32}, "crop_size": 32}
     (folder / "preprocessor_config.json").write_text(json.dumps(images))
     return folder

@@ -27,8 +27,7 @@ BULKY = ("pixels-", "states-")  # how the names of encoders begin whose arrays a
 class FeatureCache:
     """Features by content, on disk below ``root`` and memory-mapped; without ``root`` nothing is kept on disk.
 
-    ``image_bytes`` bounds what is kept beside the features, is bulky and can be had again: decoded images, and states of
-    all tokens of a text or image.
+    ``image_bytes`` bounds what is bulky and can be had again: decoded images, and states of all tokens of a content.
     """
 
     def __init__(self, root: Path | None = None, track: Track = silent, image_bytes: int = IMAGE_BYTES) -> None:

@@ -41,33 +41,20 @@ class Flava(Joint):
     facebook/flava-full.
 
     The encoders of texts and images are not trained where ``frozen``; then every text and image is encoded once.
-    ``head`` stands on the first, global token, of one to three layers as wide as it, or attends to all tokens. A
-    missing modality is tokens of zeros, as published, or ``learned`` ones; ``modality_dropout`` is the share of training
-    rows that lose one. Texts are cleaned where ``clean``, translated to English by the model ``translator`` where one
-    is given, lower-cased where ``lower``, and cut to ``max_length`` tokens. Images are squashed to a square, as FLAVA's
-    own are; ``views`` 1, 2, 5 or 10 crops are averaged as ``average`` says.
+    ``head`` has one to three layers on the first, global token, or attends to all tokens. A missing modality is tokens
+    of zeros, as published, or of a ``learned`` vector; ``modality_dropout`` is the share of training rows that lose one.
+    Texts are cleaned where ``clean``, translated to English by the model ``translator`` where one is given, lower-cased
+    where ``lower``, and cut to ``max_length`` tokens. Images are resized and cropped as the model's own file says
+    (FLAVA's are squashed to a square); ``views`` 1, 2, 5 or 10 crops are averaged as ``average`` says.
     """
 
     def __init__(
-        self,
-        model: str,
-        pretrained: bool = True,
-        frozen: bool = True,
-        head: Head = "three_layers",
-        dropout: float = 0.3,
-        missing: Missing = "zeros",
-        modality_dropout: float = 0.0,
-        clean: bool = True,
-        translator: str | None = None,
-        lower: bool = True,
-        max_length: int = 128,
-        views: int = 1,
-        average: Average = "log_probabilities",
-        training: FlavaTraining | None = None,
-    ) -> None:
+        self, model: str, pretrained: bool = True, frozen: bool = True, head: Head = "three_layers",
+        dropout: float = 0.3, missing: Missing = "zeros", modality_dropout: float = 0.0, clean: bool = True,
+        translator: str | None = None, lower: bool = True, max_length: int = 128, views: int = 1,
+        average: Average = "log_probabilities", training: FlavaTraining | None = None,
+    ) -> None:  # fmt: skip
         super().__init__()
-        wrong = [] if 0 <= dropout < 1 else [f"dropout must be in [0, 1), got {dropout}"]
-        check_joint("flava", views, max_length, modality_dropout, wrong)
         self.model = model
         self.pretrained = pretrained
         self.frozen = frozen
@@ -82,6 +69,7 @@ class Flava(Joint):
         self.views = views
         self.average = average
         self.training = training or FlavaTraining()
+        check_joint(self, "flava", {f"dropout must be in [0, 1), got {dropout}": not 0 <= dropout < 1})
 
     def models(self) -> list[str]:
         return [self.model]
@@ -110,10 +98,12 @@ class Flava(Joint):
         super()._keep(data)
 
     def _texts(self, data: Dataset) -> "Texts":
-        return (self._encoded_once and self._states().texts(data)) or super()._texts(data)
+        states = self._states().texts(data) if self._encoded_once else None
+        return super()._texts(data) if states is None else states
 
     def _images(self, data: Dataset, views: int, augmentation: "Augmentation | None") -> "Images":
-        return (self._encoded_once and self._states().images(data, views)) or super()._images(data, views, augmentation)
+        states = self._states().images(data, views) if self._encoded_once else None
+        return super()._images(data, views, augmentation) if states is None else states
 
     @property
     def _encoded_once(self) -> bool:

@@ -6,8 +6,8 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
+from base_models.multimodal.combination import encode_seen
 from base_models.multimodal.heads import Head, make_head
-from base_models.multimodal.pairs import encode_present
 from base_models.textual.loading import load_config
 from base_models.textual.network import check_tokens, make_body
 from base_models.visual.network import ImageClassifier, check_size
@@ -25,7 +25,7 @@ def make_flava(model: str, pretrained: bool, max_length: int, seed: int) -> Any:
     if kind != "flava":
         raise LearnerError(f"{model} is a {kind} network, not FLAVA; give facebook/flava-full or a folder of its kind.")
     body = make_body(model, pretrained, seed)
-    check_tokens(body.text_model, model, max_length)
+    check_tokens(body.text_model, model, max_length, "flava")
     return body
 
 
@@ -74,11 +74,10 @@ class FlavaEncoders(nn.Module):
     def _encode(
         self, pixels: torch.Tensor | None, input_ids: torch.Tensor | None, attention_mask: torch.Tensor | None
     ) -> torch.Tensor:
-        states: torch.Tensor
-        if pixels is None:
-            states = self.texts(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
-        else:
-            states = self.images(pixels).unflatten(-1, (-1, self.image_width))
+        if pixels is not None:
+            flat: torch.Tensor = self.images(pixels)
+            return flat.view(*flat.shape[:-1], -1, self.image_width)
+        states: torch.Tensor = self.texts(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
         return states
 
 
@@ -102,9 +101,7 @@ class FlavaNetwork(nn.Module):
     from ``seed``.
     """
 
-    def __init__(
-        self, body: Any, model: str, how: Preprocessing, classes: int, shape: FlavaShape, seed: int
-    ) -> None:
+    def __init__(self, body: Any, model: str, how: Preprocessing, classes: int, shape: FlavaShape, seed: int) -> None:
         super().__init__()
         self.encoders = FlavaEncoders(body, how, shape.frozen)
         self.image_tokens = check_size(self.encoders.images, model, how) // self.encoders.image_width
@@ -127,8 +124,8 @@ class FlavaNetwork(nn.Module):
             text_states = self.encoders(input_ids=input_ids, attention_mask=attention_mask)
         if image_states is None:
             assert pixels is not None
-            shape = (self.image_tokens, self.encoders.image_width)
-            image_states = encode_present(lambda seen: self.encoders(pixels=seen), pixels, has_image, shape)
+            every = encode_seen(self._encode_images, pixels, has_image, self.image_tokens * self.encoders.image_width)
+            image_states = every.view(*every.shape[:-1], self.image_tokens, -1)
         text = self._or_absent(self.project_texts(text_states.float()), has_text, 0)
         image = self._or_absent(self.project_images(image_states.float()), has_image, 1)
         mask = self._mask(attention_mask, has_text)
@@ -139,6 +136,11 @@ class FlavaNetwork(nn.Module):
         states = self.mix(tokens, attention_mask=mask).last_hidden_state
         logits: torch.Tensor = self.head(states, mask)
         return logits.view(*image.shape[:-2], -1)
+
+    def _encode_images(self, pixels: torch.Tensor) -> torch.Tensor:
+        """(..., all of the states)."""
+        states: torch.Tensor = self.encoders(pixels=pixels)
+        return states.flatten(-2)
 
     def _or_absent(self, tokens: torch.Tensor, present: torch.Tensor, modality: int) -> torch.Tensor:
         stands_in = tokens.new_zeros(()) if self.absent is None else self.absent[modality].to(tokens.dtype)

@@ -6,8 +6,7 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from base_models.multimodal.combination import COMBINATIONS, Absent, Combine
-from base_models.multimodal.pairs import encode_present
+from base_models.multimodal.combination import COMBINATIONS, Absent, Combine, encode_seen
 from base_models.textual.network import POOLINGS, train_used
 from base_models.textual.pooling import Pooling, pool
 from base_models.visual.network import ImageClassifier
@@ -62,7 +61,7 @@ class FusionNetwork(nn.Module):
     ) -> tuple[torch.Tensor, torch.Tensor | None]:  # fmt: skip
         """Logits, and (rows, [views,] 2) weights of text and image where the combination has them."""
         states = self.texts(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
-        image = self.image_token(encode_present(self.images, pixels, has_image, (self.image_width,)))
+        image = self.image_token(encode_seen(self.images, pixels, has_image, self.image_width))
         text = self.text_token(pool(states, attention_mask, self.pooling))
         present = torch.stack((has_text, has_image), dim=-1)
         if pixels.dim() == 5:

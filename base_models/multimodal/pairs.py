@@ -1,6 +1,6 @@
 """Posts as pairs of a text and an image, either of which may be missing or, in training, hidden."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
@@ -89,19 +89,3 @@ class PairExamples:
         hide_text = both & (chance < self.modality_dropout / 2)
         hide_image = both & (chance > 1 - self.modality_dropout / 2)
         return text & ~hide_text, image & ~hide_image
-
-
-def encode_present(
-    encode: Callable[[torch.Tensor], torch.Tensor], pixels: torch.Tensor, has_image: torch.Tensor, shape: Sequence[int]
-) -> torch.Tensor:
-    """What ``encode`` makes of each row's image or views, zeros of ``shape`` where there is none.
-
-    What is not there is not encoded, and so enters no batch statistics either.
-    """
-    if has_image.all():
-        return encode(pixels)
-    features = pixels.new_zeros((*pixels.shape[:-3], *shape), dtype=torch.float32)
-    if has_image.any():
-        seen = encode(pixels[has_image])
-        features = features.to(seen.dtype).index_put((has_image.nonzero()[:, 0],), seen)
-    return features

@@ -148,6 +148,13 @@ class ImageStates:
         self.views = views
 
     @property
+    def lengths(self) -> None:
+        """Images of one size are alike."""
+
+    def __len__(self) -> int:
+        return len(self.states)
+
+    @property
     def blank(self) -> Batch:
         """One view of nothing."""
         return {"image_states": torch.zeros(self.states[0].shape[1:], dtype=torch.float16)}
@@ -162,4 +169,5 @@ class ImageStates:
         return {"image_states": torch.from_numpy(np.stack([self._centre(row) for *_, row in drawn]))}
 
     def _centre(self, row: int) -> Array:
-        return self.states[row][4 if len(self.states[row]) > 2 else 0]
+        views = self.states[row]
+        return np.asarray(views[4 if len(views) > 2 else 0])

@@ -10,4 +10,6 @@ def read_texts(data: Dataset, clean: bool, translator: str | None, cache: Featur
     """The same posts with their texts replaced."""
     if not clean and translator is None:
         return data
-    return data.with_columns(text=[None if text is None else re.sub(r"https?://\S+|#", " ", text) for text in data.texts])
+    return data.with_columns(
+        text=[None if text is None else re.sub(r"https?://\S+|#", " ", text) for text in data.texts]
+    )
