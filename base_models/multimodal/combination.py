@@ -87,3 +87,14 @@ def encode_seen(
         seen = encode(pixels[has_image])
         features = features.to(seen.dtype).index_put((has_image.nonzero()[:, 0],), seen)
     return features
+
+
+def side_by_side(
+    text: torch.Tensor, image: torch.Tensor, has_text: torch.Tensor, has_image: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """(..., 2, width) vectors and (..., 2) flags of those that are there, of (rows, width) texts and (rows, width) or
+    (rows, views, width) images."""
+    present = torch.stack((has_text, has_image), dim=-1)
+    if image.dim() == 3:
+        text, present = text[:, None].expand_as(image), present[:, None].expand(*image.shape[:2], 2)
+    return torch.stack((text, image), dim=-2), present

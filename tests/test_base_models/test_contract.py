@@ -27,6 +27,7 @@ TINY = {
         "hidden_width": 8,
         "training": {"epochs": 1, "validation": 0, "patience": 0},
     },
+    "clip": {"model": "clip", "training": {"epochs": 1}},
     "fusion": {
         "image": "image",
         "text": "bert",
@@ -40,6 +41,10 @@ TINY = {
 }
 # The same learners over other networks; the first of images has a fixed input size and must be told another.
 MORE = {
+    "clip, zero-shot": ("clip", {"train": "none"}),
+    "clip, zero-shot of both": ("clip", {"train": "none", "scored": "both", "views": 2}),
+    "clip, adapters": ("clip", {"train": "lora", "missing": "learned"}),
+    "clip, whole": ("clip", {"train": "full", "views": 2, "pretrained": False}),
     "visual, attention": ("visual", {"model": "test_vit3"}),
     "visual, depthwise": ("visual", {"model": "test_efficientnet"}),
     "textual, last token": ("textual", {"model": "gpt2", "lstm_layers": 2, "layer_decay": 0.9}),
