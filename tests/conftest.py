@@ -47,8 +47,8 @@ def memes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def encoders(memes: Path) -> dict[str, str]:
-    """Tiny random-weight networks as local folders: ``image``, ``text``, ``clip``, ``flava``, and one of each family of text
-    networks."""
+    """Tiny random-weight networks as local folders: ``image``, ``text``, ``clip``, ``flava``, and one of each family of
+    text networks."""
     from base_models.tiny import FAMILIES, make_clip, make_flava, make_image_encoder, make_text_encoder
 
     captions = pd.read_csv(memes / "posts.csv", keep_default_na=False)["caption"].tolist()

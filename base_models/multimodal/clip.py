@@ -99,9 +99,10 @@ class Clip(Joint):
         from base_models.multimodal.zero_shot import ZeroShot, sentences_of
 
         self._begin(data, task)
+        self._facts = {"parameters": count_parameters(self.model), "trainable_parameters": 0}
         sentences = sentences_of(task, data, self.template, self.prompts)
         self.network_ = ZeroShot(torch.from_numpy(self._embeddings().prompts(sentences)), self.modalities())
-        self._facts = {"parameters": count_parameters(self.model), "trainable_parameters": 0, "prompts": sentences}
+        self._facts["prompts"] = sentences
 
     def _make(self, classes: int, pretrained: bool, seed: int) -> "nn.Module":
         import torch

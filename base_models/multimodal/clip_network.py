@@ -101,9 +101,7 @@ def make_clip(model: str, pretrained: bool, seed: int) -> Any:
     from transformers import AutoModel
 
     with drawn_from(seed):
-        config = load_config(model)
-        if config.model_type != "clip":
-            raise LearnerError(f"clip: {model} is a {config.model_type} network; give a CLIP.")
+        config = _config(model)
         if pretrained:
             return load_body(model)
         return AutoModel.from_config(config, dtype=torch.float32)  # type: ignore[no-untyped-call]
@@ -122,10 +120,17 @@ def make_towers(model: str, pretrained: bool, seed: int, max_length: int) -> Tow
 
 def width_of(model: str) -> int:
     """How long an embedding is."""
-    return int(load_config(model).projection_dim)
+    return int(_config(model).projection_dim)
 
 
 def count_parameters(model: str) -> int:
     """Of both encoders, without loading them."""
     with torch.device("meta"):
         return sum(parameter.numel() for parameter in make_clip(model, False, 0).parameters())
+
+
+def _config(model: str) -> Any:
+    config = load_config(model)
+    if config.model_type != "clip":
+        raise LearnerError(f"clip: {model} is a {config.model_type} network; give a CLIP.")
+    return config

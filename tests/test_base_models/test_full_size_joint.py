@@ -9,10 +9,58 @@ import torch
 from photos import photographed
 from world import SENTIMENT
 
+from base_models.multimodal.clip import Clip, ClipTraining
 from base_models.multimodal.flava import Flava, FlavaTraining
 from base_models.multimodal.flava_network import make_flava
-from base_models.tiny import make_text_encoder
+from base_models.tiny import make_clip, make_text_encoder
+from ensemble.data import Dataset
 from ensemble.features import FeatureCache
+
+HEAD = 2 * 512 * 3 + 3
+ADAPTERS = 2 * 12 * (512 + 512 + 768 + 768)  # of rank 1, for queries and values of 12 layers in both encoders
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """ViT-B/32 as published, but for its weights and words."""
+    from transformers import CLIPConfig, CLIPModel
+
+    folder = make_clip(tmp_path_factory.mktemp("clip"), ["so sad", "so happy"])
+    CLIPModel(CLIPConfig()).save_pretrained(folder)
+    said = json.loads((folder / "preprocessor_config.json").read_text())
+    sizes = {"size": {"shortest_edge": 224}, "crop_size": {"height": 224, "width": 224}}
+    (folder / "preprocessor_config.json").write_text(json.dumps({**said, **sizes}))
+    return str(folder)
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Dataset:
+    seen = photographed(tmp_path, [(400, 300), (320, 480)], ["negative", "positive"])
+    return seen.with_columns(text=["so sad", "so very happy"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("train", "millions", "trained"),
+    [
+        ("none", 151.28, 0),
+        ("head", 151.28, HEAD),
+        ("lora", 151.34, HEAD + ADAPTERS),
+        ("full", 151.28, 151_277_312 + HEAD),
+    ],
+)
+def test_clip_at_full_size(clip: str, data: Dataset, train: str, millions: float, trained: int, tmp_path: Path) -> None:
+    learner = Clip(clip, train, training=ClipTraining(epochs=1, batch=2))  # type: ignore[arg-type]
+    learner.fit(data, SENTIMENT, seed=0)
+    facts = learner.facts()
+    assert facts["parameters"] / 1e6 == pytest.approx(millions, abs=0.01), "published: 151.3, and 152 with a head"
+    assert facts["trainable_parameters"] == trained
+    assert all(np.isfinite(row["loss"]) for row in learner.curve())
+    values = learner.predict_proba(data.take([1]))
+    assert np.isfinite(values).all() and values.sum() == pytest.approx(1)
+    learner.save(tmp_path)
+    kept = (tmp_path / "joint.safetensors").stat().st_size
+    assert kept > 6e8 if train == "full" else kept < 3e5
 
 
 @pytest.mark.slow
