@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from base_models.visual.augmentation import Augmentation
     from base_models.visual.views import Preprocessing
 
-Trained = Literal["none", "head", "lora", "full"]
+Mode = Literal["none", "head", "lora", "full"]
 Scored = Literal["image", "text", "both"]
 # Published: 10 epochs at 1e-3 for the head, 5 for the adapters. The rate of the adapters and all of "full" are ours.
-SETTINGS: dict[Trained, dict[str, float]] = {"lora": {"epochs": 5}, "full": {"epochs": 5, "lr": 1e-5}}
-HEAD_RATES: dict[Trained, float] = {"full": 100.0}  # a new head on vectors of length 1 learns nothing at 1e-5
+SETTINGS: dict[Mode, dict[str, float]] = {"lora": {"epochs": 5}, "full": {"epochs": 5, "lr": 1e-5}}
+HEAD_RATES: dict[Mode, float] = {"full": 100.0}  # a new head on vectors of length 1 learns nothing at 1e-5
 
 
 class ClipTraining(Training):
@@ -39,7 +39,8 @@ class Clip(Joint):
     """CLIP by hub name or local folder, of which ``train`` says what is trained.
 
     "none": nothing. A post gets the classes whose sentences, ``template`` with the class's name (or its words in
-    ``prompts``) for {}, are like what of it is ``scored``: its image, its text, or the mean of both.
+    ``prompts``, by class or ``task.class``) for {}, are like what of it is ``scored``: its image, its text, or the mean
+    of both.
     "head": a linear layer over the embeddings of text and image, side by side; each content is encoded once.
     "lora": the same, and adapters of ``rank``, scaled by ``alpha`` / ``rank``, on the layers named by ``targets`` in
     both encoders. "full": everything. The head learns at ``head_rate`` times the rate of the rest (not set: 100 in
@@ -49,7 +50,7 @@ class Clip(Joint):
     """
 
     def __init__(
-        self, model: str, train: Trained = "head", pretrained: bool = True, template: str = "a photo of a {} post",
+        self, model: str, train: Mode = "head", pretrained: bool = True, template: str = "a photo of a {} post",
         prompts: Mapping[str, str] | None = None, scored: Scored = "image", rank: int = 1, alpha: int = 1,
         lora_dropout: float = 0.05, targets: Sequence[str] = ("q_proj", "v_proj"), missing: Missing = "zeros",
         modality_dropout: float = 0.0, head_rate: float | None = None, max_length: int = 77, views: int = 1,
@@ -164,7 +165,7 @@ class Clip(Joint):
         return None if self.scale is None else Augmentation(self._how(), self.scale, self.ratio, self.degrees)
 
 
-def _training(train: Trained, training: ClipTraining) -> ClipTraining:
+def _training(train: Mode, training: ClipTraining) -> ClipTraining:
     """With the defaults of what is trained; raises ConfigError where what is set does not go with them."""
     given = {name: getattr(training, name) for name in training.model_fields_set}
     made: ClipTraining = validate(ClipTraining, {**SETTINGS.get(train, {}), **given}, "clip: training")
