@@ -5,6 +5,8 @@ LEARNERS = {
     "tfidf": "base_models.textual.tfidf:Tfidf",
     "frozen": "base_models.frozen:Frozen",
     "textual": "base_models.textual.finetuned:Textual",
+    "clip": "base_models.multimodal.clip:Clip",
     "fusion": "base_models.multimodal.fusion:Fusion",
+    "flava": "base_models.multimodal.flava:Flava",
     "visual": "base_models.visual.finetuned:Visual",
 }

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from itertools import islice
+from itertools import chain, islice
 
 import numpy as np
 import numpy.typing as npt
@@ -93,7 +93,7 @@ def predict_logits(
 
 def _attempt(network: torch.nn.Module, examples: Examples, rows: Sequence[int], precision: str) -> Logits | None:
     """None where memory ran out and fewer rows may fit."""
-    where = next(network.parameters()).device
+    where = next(chain(network.parameters(), network.buffers())).device
     try:
         batch = {name: tensor.to(where) for name, tensor in examples.batch(rows).items()}
         with autocast(precision, where):

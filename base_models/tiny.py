@@ -43,6 +43,31 @@ def make_text_encoder(folder: Path, texts: Sequence[str], family: str = "bert", 
     return folder
 
 
+def make_flava(folder: Path, texts: Sequence[str], seed: int = 0) -> Path:
+    """A narrow FLAVA that takes images of 32 pixels and whose vocabulary is of ``texts``, as a local folder."""
+    import torch
+    from transformers import FlavaConfig, FlavaModel
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    folder.mkdir(parents=True, exist_ok=True)
+    words = _bert(folder, [text.lower() for text in texts]).vocab_size
+    small = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}
+    config = FlavaConfig(
+        text_config={**small, "vocab_size": words, "max_position_embeddings": 64},
+        image_config={**small, "image_size": 32}, multimodal_config=small, hidden_size=32, projection_dim=32,
+    )  # fmt: skip
+    torch.manual_seed(seed)
+    network = FlavaModel(config)
+    for name, parameter in network.named_parameters():
+        if name.endswith(("cls_token", "position_embeddings")):
+            torch.nn.init.normal_(parameter, std=0.02)  # zeros would tell no place from another
+    network.save_pretrained(folder)
+    images = {"image_processor_type": "FlavaImageProcessor", "size": {"height": 32, "width": 32}, "crop_size": 32}
+    (folder / "preprocessor_config.json").write_text(json.dumps(images))
+    return folder
+
+
 def _bert(folder: Path, texts: Sequence[str]) -> Any:
     from transformers import BertConfig
 
@@ -108,3 +133,46 @@ def _words(texts: Sequence[str]) -> list[str]:
 
 
 FAMILIES = {"bert": _bert, "gpt2": _gpt2, "transformer_xl": _transformer_xl, "xlnet": _xlnet}
+
+
+def make_clip(folder: Path, texts: Sequence[str], seed: int = 0) -> Path:
+    """A CLIP of one narrow layer each for texts and images of 32 pixels, as a local folder."""
+    import torch
+    from transformers import CLIPConfig, CLIPModel
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    folder.mkdir(parents=True, exist_ok=True)
+    tokenizer = _clip_tokenizer([text.lower() for text in texts])
+    tokenizer.save_pretrained(folder)
+    images = {
+        "image_processor_type": "CLIPImageProcessor", "size": {"shortest_edge": 32}, "do_center_crop": True,
+        "crop_size": {"height": 32, "width": 32}, "image_mean": [0.5] * 3, "image_std": [0.5] * 3, "resample": 3,
+    }  # fmt: skip
+    (folder / "preprocessor_config.json").write_text(json.dumps(images))
+    layers = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}
+    words = {"vocab_size": len(tokenizer), "bos_token_id": tokenizer.bos_token_id, "pad_token_id": 1}
+    config = CLIPConfig(
+        text_config={**layers, **words, "eos_token_id": tokenizer.eos_token_id},
+        vision_config={**layers, "image_size": 32, "patch_size": 8}, projection_dim=16,
+    )  # fmt: skip
+    torch.manual_seed(seed)
+    CLIPModel(config).save_pretrained(folder)
+    return folder
+
+
+def _clip_tokenizer(texts: Sequence[str]) -> Any:
+    """Byte pairs of ``texts``; the marks of beginning and end come last, as published."""
+    from tokenizers.pre_tokenizers import ByteLevel
+    from transformers import CLIPTokenizer
+
+    make: Any = CLIPTokenizer
+    letters = sorted(ByteLevel.alphabet())
+    marks = ["<|startoftext|>", "<|endoftext|>"]
+    pieces = [*letters, *(f"{letter}</w>" for letter in letters), *marks]
+    untrained = make(vocab={piece: place for place, piece in enumerate(pieces)}, merges=[])
+    trained = untrained.train_new_from_iterator(texts, 1000, show_progress=False).backend_tokenizer
+    learned = json.loads(trained.to_str())["model"]
+    merges = [tuple(pair) for pair in learned["merges"]]
+    known = [*pieces[:-2], *(piece for piece in learned["vocab"] if piece not in pieces), *marks]
+    return make(vocab={piece: place for place, piece in enumerate(known)}, merges=merges)

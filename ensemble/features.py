@@ -21,12 +21,13 @@ from ensemble.progress import Track, silent
 
 Encode = Callable[[Sequence[int]], Block]
 IMAGE_BYTES = 20_000_000_000
+BULKY = ("pixels-", "states-")  # how the names of encoders begin whose arrays are
 
 
 class FeatureCache:
     """Features by content, on disk below ``root`` and memory-mapped; without ``root`` nothing is kept on disk.
 
-    ``image_bytes`` bounds the decoded images kept beside the features, which are bulky and can be had again.
+    ``image_bytes`` bounds what is bulky and can be had again: decoded images, and states of all tokens of a content.
     """
 
     def __init__(self, root: Path | None = None, track: Track = silent, image_bytes: int = IMAGE_BYTES) -> None:
@@ -112,6 +113,10 @@ class FeatureCache:
                     write_atomic(self.root / encoder / name, content)
             opened.add(name_of(absent), absent, block)
             return True
+
+    def room(self) -> int:
+        """Bytes that what is bulky may still take."""
+        return self.image_bytes - sum(self.used(prefix) for prefix in BULKY)
 
     def used(self, prefix: str) -> int:
         """Bytes of the encoders whose names begin so, on disk or, without ``root``, in memory."""

@@ -47,14 +47,17 @@ def memes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def encoders(memes: Path) -> dict[str, str]:
-    """Tiny random-weight networks as local folders: ``image``, ``text``, and one of each family of text networks."""
-    from base_models.tiny import FAMILIES, make_image_encoder, make_text_encoder
+    """Tiny random-weight networks as local folders: ``image``, ``text``, ``clip``, ``flava``, and one of each family of
+    text networks."""
+    from base_models.tiny import FAMILIES, make_clip, make_flava, make_image_encoder, make_text_encoder
 
     captions = pd.read_csv(memes / "posts.csv", keep_default_na=False)["caption"].tolist()
     folder = memes.parent / "encoders"
     return {
         "image": str(make_image_encoder(folder / "image")),
         "text": str(make_text_encoder(folder / "text", captions)),
+        "clip": str(make_clip(folder / "clip", captions)),
+        "flava": str(make_flava(folder / "flava", captions)),
         **{family: str(make_text_encoder(folder / family, captions, family)) for family in FAMILIES},
     }
 

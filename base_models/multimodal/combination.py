@@ -1,5 +1,6 @@
 """Two tokens, one of the text and one of the image, to classes."""
 
+from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -73,3 +74,27 @@ class Absent(nn.Module):
         """(rows, 2, width) tokens and (rows, 2) flags of those that are there."""
         there = present[..., None]
         return torch.where(there, tokens, self.token) if self.learned else tokens * there
+
+
+def encode_seen(
+    encode: Callable[[torch.Tensor], torch.Tensor], pixels: torch.Tensor, has_image: torch.Tensor, width: int
+) -> torch.Tensor:
+    """(..., ``width``) of the images that are there, zeros elsewhere: what is not there enters no batch statistics."""
+    if has_image.all():
+        return encode(pixels)
+    features = pixels.new_zeros((*pixels.shape[:-3], width), dtype=torch.float32)
+    if has_image.any():
+        seen = encode(pixels[has_image])
+        features = features.to(seen.dtype).index_put((has_image.nonzero()[:, 0],), seen)
+    return features
+
+
+def side_by_side(
+    text: torch.Tensor, image: torch.Tensor, has_text: torch.Tensor, has_image: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """(..., 2, width) vectors and (..., 2) flags of those that are there, of (rows, width) texts and (rows, width) or
+    (rows, views, width) images."""
+    present = torch.stack((has_text, has_image), dim=-1)
+    if image.dim() == 3:
+        text, present = text[:, None].expand_as(image), present[:, None].expand(*image.shape[:2], 2)
+    return torch.stack((text, image), dim=-2), present

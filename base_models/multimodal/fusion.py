@@ -8,7 +8,7 @@ from pydantic import Field
 
 from base_models.hyperparameters import Training
 from base_models.multimodal.combination import Combine
-from base_models.multimodal.joint import Joint, Missing, check_joint
+from base_models.multimodal.joint import Joint, Missing, check_joint, wrong_crops
 from base_models.textual.pooling import Pooling
 from base_models.visual.views import Average
 from ensemble.data import Dataset
@@ -112,9 +112,10 @@ class Fusion(Joint):
     def _warm(self, network: "nn.Module", examples: "PairExamples") -> dict[str, Any]:
         from base_models.multimodal.fusion_network import FusionNetwork
         from base_models.visual.calibration import restore_folded
+        from base_models.visual.pixels import ImageExamples
 
-        assert isinstance(network, FusionNetwork)
         images = examples.images
+        assert isinstance(network, FusionNetwork) and isinstance(images, ImageExamples)
         return restore_folded(network.images, images) if self.pretrained and len(images) else {}
 
     def _how(self) -> "Preprocessing":
@@ -135,7 +136,6 @@ class Fusion(Joint):
 
 def _wrong(made: Fusion) -> dict[str, bool]:
     """What may be wrong with the parameters, and whether it is."""
-    low, high = made.scale or (1, 1)
     rates = (made.image_rate, made.head_rate)
     return {
         f"width must be at least 1 and a multiple of heads = {made.heads}, got {made.width}": made.heads < 1
@@ -143,10 +143,6 @@ def _wrong(made: Fusion) -> dict[str, bool]:
         or made.width % made.heads > 0,
         f"dropout must be in [0, 1), got {made.dropout}": not 0 <= made.dropout < 1,
         f"size must be at least 32 pixels, got {made.size}": made.size is not None and made.size < 32,
-        f"scale must be two shares of the area, the smaller first, got {made.scale}": not 0 < low <= high <= 1,
-        f"ratio must be two positive numbers, the smaller first, got {made.ratio}": not 0
-        < made.ratio[0]
-        <= made.ratio[1],
-        f"degrees must be between 0 and 180, got {made.degrees}": not 0 <= made.degrees <= 180,
+        **wrong_crops(made.scale, made.ratio, made.degrees),
         f"image_rate and head_rate must be above 0, got {rates}": min(rates) <= 0,
     }

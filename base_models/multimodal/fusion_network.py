@@ -6,7 +6,7 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from base_models.multimodal.combination import COMBINATIONS, Absent, Combine
+from base_models.multimodal.combination import COMBINATIONS, Absent, Combine, encode_seen, side_by_side
 from base_models.textual.network import POOLINGS, train_used
 from base_models.textual.pooling import Pooling, pool
 from base_models.visual.network import ImageClassifier
@@ -61,26 +61,12 @@ class FusionNetwork(nn.Module):
     ) -> tuple[torch.Tensor, torch.Tensor | None]:  # fmt: skip
         """Logits, and (rows, [views,] 2) weights of text and image where the combination has them."""
         states = self.texts(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
-        image = self.image_token(self._encode(pixels, has_image))
+        image = self.image_token(encode_seen(self.images, pixels, has_image, self.image_width))
         text = self.text_token(pool(states, attention_mask, self.pooling))
-        present = torch.stack((has_text, has_image), dim=-1)
-        if pixels.dim() == 5:
-            text, present = text[:, None].expand_as(image), present[:, None].expand(*image.shape[:2], 2)
-        tokens = self.absent(torch.stack((text, image), dim=-2), present)
+        tokens = self.absent(*side_by_side(text, image, has_text, has_image))
         logits, weights = self.combine(tokens.flatten(0, -3))
         shape = pixels.shape[:-3]
         return logits.view(*shape, -1), None if weights is None else weights.view(*shape, 2)
-
-    def _encode(self, pixels: torch.Tensor, has_image: torch.Tensor) -> torch.Tensor:
-        """Features of the images that are there: what is not there enters no batch statistics."""
-        if has_image.all():
-            every: torch.Tensor = self.images(pixels)
-            return every
-        features = pixels.new_zeros((*pixels.shape[:-3], self.image_width), dtype=torch.float32)
-        if has_image.any():
-            seen: torch.Tensor = self.images(pixels[has_image])
-            features = features.to(seen.dtype).index_put((has_image.nonzero()[:, 0],), seen)
-        return features
 
     def parameter_groups(self, lr: float) -> list[dict[str, Any]]:
         """What the optimizer trains: text encoder, image encoder, head."""

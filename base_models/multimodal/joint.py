@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,14 +17,16 @@ from ensemble.data import Dataset, Task
 from ensemble.errors import LearnerError
 from ensemble.features import FeatureCache
 from ensemble.files import read_json, write_json
-from ensemble.learner import Workspace
+from ensemble.learner import MODALITIES, Workspace
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from base_models.multimodal.pairs import PairExamples
+    from base_models.multimodal.pairs import Images, PairExamples, Texts
     from base_models.textual.tokens import TokenSource
+    from base_models.training import Trained
     from base_models.visual.augmentation import Augmentation
+    from base_models.visual.pixels import PixelSource
     from base_models.visual.views import Preprocessing
 
 Probabilities = npt.NDArray[np.float64]
@@ -44,6 +46,8 @@ class Joint(ABC):
     average: Average
     modality_dropout: float
     training: Training
+    network_: "nn.Module | None"
+    trained_: "Trained | None"
 
     def __init__(self) -> None:
         self._cache = FeatureCache()
@@ -76,6 +80,29 @@ class Joint(ABC):
         """What a network needs to see of the fit rows before its training; what the job's record says of it."""
         return {}
 
+    def _read(self, data: Dataset) -> Dataset:
+        """The posts with their texts as the network is to read them."""
+        return data
+
+    def _keep(self, data: Dataset) -> None:
+        """Fill the cache with what stands for images."""
+        self._pixels().fill(data)
+
+    def _texts(self, data: Dataset) -> "Texts":
+        """What the network is fed with for texts."""
+        return self._tokens().of(data)
+
+    def _images(self, data: Dataset, views: int, augmentation: "Augmentation | None") -> "Images":
+        """What the network is fed with for images; every row has one."""
+        from base_models.visual.pixels import ImageExamples
+
+        return ImageExamples(self._pixels().of(data), self._how().size, views, augmentation)
+
+    def _pixels(self) -> "PixelSource":
+        from base_models.visual.pixels import PixelSource
+
+        return PixelSource(self._how(), self.views, self._cache)
+
     def modalities(self) -> tuple[str, ...]:
         return ("text", "image")
 
@@ -88,29 +115,32 @@ class Joint(ABC):
 
     def prepare(self, data: Dataset, cache: FeatureCache) -> None:
         """Tokenise every text and decode every image that the cache does not hold yet."""
-        from base_models.visual.pixels import PixelSource
-
         self._cache = cache
-        tokens = self._tokens()
-        tokens.fill(data)
-        tokens.warn_of_cut(data)
-        PixelSource(self._how(), self.views, cache).fill(data)
+        data = self._read(data)
+        if "text" in self.modalities():
+            tokens = self._tokens()
+            tokens.fill(data)
+            tokens.warn_of_cut(data)
+        self._keep(data)
 
     def fit(self, data: Dataset, task: Task, seed: int) -> None:
         from base_models.training import Problem, train
 
-        data = data.take(data.labels(task) >= 0)
-        self.frequencies_ = smoothed_frequencies(data.labels(task), len(task.classes))
-        self.network_, self.trained_ = None, None
-        self._predicted.clear()
-        self._fitted = _count(data)
-        seen = data.take(rows_with_any(data))
+        seen = self._begin(data, task)
         if len(seen):
             self.network_ = self._make(len(task.classes), self.pretrained, seed)
             examples = self._pairs(seen, 1, self._augmentation(), self.modality_dropout)
             self._facts = self._warm(self.network_, examples)
             problem = Problem.of(task, examples, seen, self.training.validation, seed)
             self.trained_ = train(self.network_, problem, self.training, seed, self._workspace)
+
+    def _begin(self, data: Dataset, task: Task) -> Dataset:
+        """Forget what was fitted before; the labelled rows that have something to look at."""
+        data = data.take(data.labels(task) >= 0)
+        self.frequencies_ = smoothed_frequencies(data.labels(task), len(task.classes))
+        self.network_, self.trained_ = None, None
+        self._fitted, self._predicted, self._facts = _count(data), Counter(), {}
+        return data.take(rows_with_any(data, self.modalities()))
 
     def predict_proba(self, data: Dataset) -> Probabilities:
         return self.predict_with_spread(data)[0]
@@ -120,7 +150,7 @@ class Joint(ABC):
         values = np.tile(self.frequencies_, (len(data), 1))
         spread = np.zeros_like(values)
         self._predicted.update(_count(data))
-        known = rows_with_any(data)
+        known = rows_with_any(data, self.modalities())
         if self.network_ is not None and len(known):
             logits = self._ask(self.network_, data.take(known))
             values[known], spread[known] = average_views(logits, self.average)
@@ -135,7 +165,7 @@ class Joint(ABC):
 
     def facts(self) -> dict[str, Any]:
         posts = {"fit_posts": self._fitted, "predicted_posts": dict(self._predicted)}
-        return posts if self.trained_ is None else {**self.trained_.facts, **self._facts, **posts}
+        return {**({} if self.trained_ is None else self.trained_.facts), **self._facts, **posts}
 
     def curve(self) -> list[dict[str, float]]:
         return [] if self.trained_ is None else self.trained_.journal.curve
@@ -167,12 +197,11 @@ class Joint(ABC):
         self, data: Dataset, views: int, augmentation: "Augmentation | None" = None, modality_dropout: float = 0.0
     ) -> "PairExamples":
         from base_models.multimodal.pairs import PairExamples
-        from base_models.visual.pixels import ImageExamples, PixelSource
 
+        data = self._read(data)
         has_text, has_image = _has(data)
-        images = PixelSource(self._how(), self.views, self._cache).of(data.take(has_image))
-        examples = ImageExamples(images, self._how().size, views, augmentation)
-        return PairExamples(self._tokens().of(data), examples, has_text, has_image, modality_dropout)
+        images = self._images(data.take(has_image), views, augmentation)
+        return PairExamples(self._texts(data), images, has_text, has_image, modality_dropout)
 
 
 def _frozen(network: "nn.Module") -> set[str]:
@@ -185,10 +214,10 @@ def _has(data: Dataset) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
     return has_text, np.array([key is not None for key in data.image_hashes()], dtype=bool)
 
 
-def rows_with_any(data: Dataset) -> npt.NDArray[np.intp]:
-    """The rows that have a text or an image."""
+def rows_with_any(data: Dataset, modalities: Collection[str] = MODALITIES) -> npt.NDArray[np.intp]:
+    """The rows that have a text or an image, or that of the two which is looked at."""
     has_text, has_image = _has(data)
-    return np.flatnonzero(has_text | has_image)
+    return np.flatnonzero((has_text & ("text" in modalities)) | (has_image & ("image" in modalities)))
 
 
 def _count(data: Dataset) -> dict[str, int]:
@@ -208,3 +237,13 @@ def check_joint(made: Joint, name: str, others: Mapping[str, bool]) -> None:
     for reason, is_wrong in wrong.items():
         if is_wrong:
             raise LearnerError(f"{name}: {reason}.")
+
+
+def wrong_crops(scale: tuple[float, float] | None, ratio: tuple[float, float], degrees: float) -> dict[str, bool]:
+    """What may be wrong with the random crops a joint learner trains on, and whether it is."""
+    low, high = scale or (1, 1)
+    return {
+        f"scale must be two shares of the area, the smaller first, got {scale}": not 0 < low <= high <= 1,
+        f"ratio must be two positive numbers, the smaller first, got {ratio}": not 0 < ratio[0] <= ratio[1],
+        f"degrees must be between 0 and 180, got {degrees}": not 0 <= degrees <= 180,
+    }

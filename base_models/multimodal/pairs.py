@@ -1,16 +1,32 @@
 """Posts as pairs of a text and an image, either of which may be missing or, in training, hidden."""
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from base_models.sampling import Batch, Drawn
-from base_models.textual.tokens import TokenExamples
-from base_models.visual.pixels import ImageExamples
+from base_models.sampling import Batch, Drawn, Examples
 
 Flags = npt.NDArray[np.bool_]
+
+
+class Texts(Examples, Protocol):
+    """A row of them has a length."""
+
+    @property
+    def lengths(self) -> npt.NDArray[np.int64]: ...
+
+
+class Images(Examples, Protocol):
+    """Of so many ``views``; ``blank`` is what one view without an image holds."""
+
+    @property
+    def views(self) -> int: ...
+
+    @property
+    def blank(self) -> Batch: ...
 
 
 class PairExamples:
@@ -20,7 +36,7 @@ class PairExamples:
     """
 
     def __init__(
-        self, texts: TokenExamples, images: ImageExamples, has_text: Flags, has_image: Flags, modality_dropout: float
+        self, texts: Texts, images: Images, has_text: Flags, has_image: Flags, modality_dropout: float
     ) -> None:
         self.texts = texts
         self.images = images
@@ -37,32 +53,32 @@ class PairExamples:
         return self.texts.lengths
 
     def batch(self, rows: Sequence[int]) -> Batch:
-        """``input_ids`` and ``attention_mask`` (rows, tokens); ``pixels`` (rows, views, height, width, 3) uint8, black
-        where ``has_image`` (rows,) is False, as the text is padding where ``has_text`` is."""
+        """What stands for texts (``input_ids`` and ``attention_mask``) and for images (``pixels`` (rows, views, height,
+        width, 3) uint8), blank where ``has_image`` (rows,) is False, as the text is padding where ``has_text`` is."""
         chosen = np.asarray(rows)
         seen = self.has_image[chosen]
-        pixels = self.images.batch(self._place[chosen[seen]].tolist())["pixels"] if seen.any() else None
-        return self._batch(chosen, self.has_text[chosen], seen, pixels, (self.images.views,))
+        images = self.images.batch(self._place[chosen[seen]].tolist()) if seen.any() else None
+        return self._batch(chosen, self.has_text[chosen], seen, images, (self.images.views,))
 
     def augmented(self, drawn: Sequence[Drawn]) -> Batch:
-        """The same with ``pixels`` (rows, height, width, 3)."""
+        """The same with one view each, ``pixels`` (rows, height, width, 3)."""
         chosen = np.array([row for _, _, row in drawn])
         shown_text, shown_image = self._shown(drawn, chosen)
         seen = zip(drawn, shown_image, strict=True)
         places = [(seed, epoch, int(self._place[row])) for (seed, epoch, row), shown in seen if shown]
-        pixels = self.images.augmented(places)["pixels"] if places else None
-        return self._batch(chosen, shown_text, shown_image, pixels, ())
+        images = self.images.augmented(places) if places else None
+        return self._batch(chosen, shown_text, shown_image, images, ())
 
     def _batch(
-        self, chosen: npt.NDArray[np.int64], has_text: Flags, has_image: Flags, pixels: torch.Tensor | None,
+        self, chosen: npt.NDArray[np.int64], has_text: Flags, has_image: Flags, images: Batch | None,
         views: tuple[int, ...],
     ) -> Batch:  # fmt: skip
-        canvas = torch.zeros((len(chosen), *views, *self.images.size, 3), dtype=torch.uint8)
-        if pixels is not None:
-            canvas[torch.from_numpy(has_image)] = pixels
-        texts = self.texts.batch(chosen.tolist())
         flags = {"has_text": torch.from_numpy(has_text), "has_image": torch.from_numpy(has_image)}
-        return {**texts, "pixels": canvas, **flags}
+        blank = self.images.blank.items()
+        canvas = {name: one.new_zeros((len(chosen), *views, *one.shape)) for name, one in blank}
+        for name, seen in (images or {}).items():
+            canvas[name][flags["has_image"]] = seen
+        return {**self.texts.batch(chosen.tolist()), **canvas, **flags}
 
     def _shown(self, drawn: Sequence[Drawn], chosen: npt.NDArray[np.int64]) -> tuple[Flags, Flags]:
         text, image = self.has_text[chosen], self.has_image[chosen]

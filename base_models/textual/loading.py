@@ -111,10 +111,10 @@ def _attempt(model: str, load: Callable[..., Any]) -> Any:
     try:
         return load(str(folder.resolve()) if folder.is_dir() else model, trust_remote_code=False)
     except LearnerError as error:
-        raise LearnerError(f"Cannot load text model {model!r}: {error}") from error
+        raise LearnerError(f"Cannot load model {model!r}: {error}") from error
     except Exception as error:  # damage, refused pickles and a silent hub come as a dozen kinds
         message = (
-            f"Cannot load text model {model!r}: {_reason(error, folder)}. Give a hub name, or a local folder with "
+            f"Cannot load model {model!r}: {_reason(error, folder)}. Give a hub name, or a local folder with "
             "config.json, tokenizer files and model.safetensors."
         )
         if isinstance(error, OSError) and not folder.is_dir():

@@ -118,12 +118,12 @@ def _random(config: Any) -> Any:
     return AutoModel.from_config(config, dtype=torch.float32)  # type: ignore[no-untyped-call]
 
 
-def check_tokens(body: Any, model: str, max_length: int) -> None:
+def check_tokens(body: Any, model: str, max_length: int, learner: str = "textual") -> None:
     """Raises LearnerError where a network has fewer places or words than texts may have tokens."""
     words = len(load_tokenizer(model))
     if words > body.config.vocab_size:
         known = f"the tokenizer of {model} has {words:,} words, the network only {body.config.vocab_size:,}"
-        raise LearnerError(f"textual: {known}: they are not of one model.")
+        raise LearnerError(f"{learner}: {known}: they are not of one model.")
     places = getattr(body.config, "max_position_embeddings", None) or -1
     for module in body.modules():
         if isinstance(module, nn.Embedding) and module.num_embeddings == places and module.padding_idx is not None:
@@ -131,7 +131,7 @@ def check_tokens(body: Any, model: str, max_length: int) -> None:
             break
     if 0 < places < max_length:
         said = f"{model} reads {places} tokens at most; max_length = {max_length} is too long"
-        raise LearnerError(f"textual: {said}: set max_length = {places}, or less.")
+        raise LearnerError(f"{learner}: {said}: set max_length = {places}, or less.")
 
 
 def layers_of(body: Any) -> nn.ModuleList:

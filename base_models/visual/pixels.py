@@ -36,14 +36,15 @@ class PixelSource:
     @property
     def key(self) -> str:
         """Fingerprint of what decides the pixels: the size images are resized to, and how."""
-        return "pixels-" + fingerprint([DECODED, covered(self.how, self.views), self.how.interpolation])
+        how = [DECODED, covered(self.how, self.views), self.how.interpolation]
+        return "pixels-" + fingerprint([*how, "squashed"] if self.how.squashed else how)
 
     def fill(self, data: Dataset) -> None:
         """Decode every image that the cache does not hold, as long as there is room."""
         paths = [data.root / (path or "") for path in data.images]
         keys = data.image_hashes()
         label = f"blocks of {BLOCK} images decoded"
-        self.cache.fill(self.key, keys, partial(self._decode, paths), BLOCK, label, self._room)
+        self.cache.fill(self.key, keys, partial(self._decode, paths), BLOCK, label, self.cache.room)
         left = sum(found is None for found in self.cache.find(self.key, keys)) - keys.count(None)
         if left:
             log.warning(
@@ -64,9 +65,6 @@ class PixelSource:
 
     def _decode(self, paths: Sequence[Path], rows: Sequence[int]) -> Ragged:
         return Ragged.of([self.read(paths[row]) for row in rows])
-
-    def _room(self) -> int:
-        return self.cache.image_bytes - self.cache.used("pixels-")
 
 
 class Images:
@@ -103,6 +101,11 @@ class ImageExamples:
     @property
     def lengths(self) -> None:
         """Images of one size are alike."""
+
+    @property
+    def blank(self) -> Batch:
+        """One view of nothing."""
+        return {"pixels": torch.zeros((*self.size, 3), dtype=torch.uint8)}
 
     def __len__(self) -> int:
         return len(self.images.keys)

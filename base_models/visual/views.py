@@ -29,7 +29,8 @@ LONGEST = 8  # times the shorter side; what is longer (or a trap) is cut to its 
 class Preprocessing:
     """What an encoder wants of its images: ``size`` (height, width) in pixels, channel means and deviations in 0..1.
 
-    The image is resized so that a crop of ``size`` covers ``crop_share`` of its shorter side.
+    The image is resized so that a crop of ``size`` covers ``crop_share`` of its shorter side; where it is ``squashed``,
+    of both its sides, whatever their proportion.
     """
 
     size: tuple[int, int]
@@ -37,6 +38,7 @@ class Preprocessing:
     std: tuple[float, float, float]
     interpolation: str
     crop_share: float
+    squashed: bool = False
 
     @classmethod
     def of(cls, config: dict[str, Any]) -> "Preprocessing":
@@ -47,11 +49,13 @@ class Preprocessing:
 
 
 def resize(image: Image.Image, how: Preprocessing, views: int) -> Image.Image:
-    """An RGB image, resized so that ``views`` crops can be cut from it, its sides in proportion."""
+    """An RGB image, resized so that ``views`` crops can be cut from it, its sides in proportion if not squashed."""
+    rows, columns = covered(how, views)
+    if how.squashed:
+        return image.resize((round(columns), round(rows)), RESAMPLING[how.interpolation])
     if max(image.size) > LONGEST * min(image.size):
         image = _middle(image)
     height, width = how.size
-    rows, columns = covered(how, views)
     scale = max(rows / image.height, columns / image.width)
     resized = (max(width, round(image.width * scale)), max(height, round(image.height * scale)))
     return image.resize(resized, RESAMPLING[how.interpolation])

@@ -27,6 +27,7 @@ TINY = {
         "hidden_width": 8,
         "training": {"epochs": 1, "validation": 0, "patience": 0},
     },
+    "clip": {"model": "clip", "training": {"epochs": 1}},
     "fusion": {
         "image": "image",
         "text": "bert",
@@ -35,10 +36,15 @@ TINY = {
         "max_length": 16,
         "training": {"epochs": 1, "patience": 0, "min_epochs": 0},
     },
+    "flava": {"model": "flava", "max_length": 16, "training": {"epochs": 1, "validation": 0, "patience": 0}},
     "visual": {"model": "test_resnet", "pretrained": False, "size": 64, "views": 2, "training": {"epochs": 1}},
 }
 # The same learners over other networks; the first of images has a fixed input size and must be told another.
 MORE = {
+    "clip, zero-shot": ("clip", {"train": "none"}),
+    "clip, zero-shot of both": ("clip", {"train": "none", "scored": "both", "views": 2}),
+    "clip, adapters": ("clip", {"train": "lora", "missing": "learned"}),
+    "clip, whole": ("clip", {"train": "full", "views": 2, "pretrained": False}),
     "visual, attention": ("visual", {"model": "test_vit3"}),
     "visual, depthwise": ("visual", {"model": "test_efficientnet"}),
     "textual, last token": ("textual", {"model": "gpt2", "lstm_layers": 2, "layer_decay": 0.9}),
@@ -48,6 +54,8 @@ MORE = {
         "textual",
         {"lstm_layers": 0, "attention_width": 0, "hidden_width": 0, "frozen_layers": 0},
     ),
+    "flava, trained whole": ("flava", {"frozen": False, "head": "attention", "views": 2}),
+    "flava, random": ("flava", {"pretrained": False, "head": "linear", "missing": "learned", "modality_dropout": 0.5}),
 }
 
 

@@ -140,34 +140,32 @@ def test_the_weights_of_another_network_are_refused(encoders: dict[str, str], fo
 def test_weights_of_another_shape_are_refused(folder: Path) -> None:
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps({**config, "intermediate_size": 100}))
-    refused("Cannot load text model", folder)
+    refused("Cannot load model", folder)
 
 
 @pytest.mark.parametrize("content", [b"", b"not weights", b"\x08\0\0\0\0\0\0\0{}      "])
 def test_damaged_weights_are_refused(folder: Path, content: bytes) -> None:
     (folder / "model.safetensors").write_bytes(content)
-    refused("Cannot load text model|holds the weights of another network", folder)
+    refused("Cannot load model|holds the weights of another network", folder)
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"model_type": "unheard-of"}'])
 @pytest.mark.parametrize("pretrained", [True, False])
 def test_a_damaged_configuration_is_refused(folder: Path, content: str, pretrained: bool) -> None:
     (folder / "config.json").write_text(content)
-    refused(
-        "Cannot load text model .*Give a hub name, or a local folder", folder, lambda m: make_body(m, pretrained, 0)
-    )
+    refused("Cannot load model .*Give a hub name, or a local folder", folder, lambda m: make_body(m, pretrained, 0))
 
 
 def test_a_folder_without_weights_is_refused(folder: Path) -> None:
     (folder / "model.safetensors").unlink()
-    refused("Cannot load text model", folder)
+    refused("Cannot load model", folder)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_folder_without_a_tokenizer_is_refused(encoders: dict[str, str], family: str, tmp_path: Path) -> None:
     for name in ("config.json", "model.safetensors"):
         shutil.copy(Path(encoders[family]) / name, tmp_path)
-    refused(r"^Cannot load text model .*vocabulary", tmp_path, load_tokenizer)
+    refused(r"^Cannot load model .*vocabulary", tmp_path, load_tokenizer)
 
 
 @pytest.mark.parametrize("family", ["bert", "transformer_xl"])

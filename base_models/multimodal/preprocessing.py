@@ -1,0 +1,55 @@
+"""What a Hugging Face model of texts and images wants of its images, read from its preprocessor_config.json."""
+
+from functools import lru_cache
+from typing import Any
+
+from base_models.visual.views import Preprocessing
+from base_models.weights import local, local_files
+from ensemble.errors import LearnerError, first_line
+
+FILTERS = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic"}  # Pillow's numbers
+MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)  # CLIP's, and so FLAVA's
+
+
+@lru_cache(maxsize=16)
+def image_preprocessing(model: str) -> Preprocessing:
+    """Of a hub name or a local folder; plain JSON, nothing of it is executed.
+
+    Where the file gives a height and a width the image is squashed to them (FLAVA), where it gives the shorter side it
+    keeps its proportions (CLIP); then the centre is cropped. Raises LearnerError where there is no such file, or it
+    says nothing that can be used.
+    """
+    from transformers import ImageProcessingMixin
+
+    name = str(local(model).resolve()) if local_files(model) else model
+    try:
+        found, _ = ImageProcessingMixin.get_image_processor_dict(name)
+        return _read(found)
+    except Exception as error:  # a silent hub, a missing file and odd contents come as a dozen kinds
+        raise LearnerError(
+            f"Cannot read how {model!r} takes its images: {first_line(error)}. Its preprocessor_config.json gives size "
+            "(height and width, or shortest_edge), crop_size, image_mean and image_std."
+        ) from error
+
+
+def _read(found: dict[str, Any]) -> Preprocessing:
+    kind = str(found.get("image_processor_type") or found.get("feature_extractor_type") or "")
+    size = found.get("size") or {}
+    if isinstance(size, int):  # as written before it could be one or the other
+        size = {"height": size, "width": size} if kind.lower().startswith("flava") else {"shortest_edge": size}
+    edge = size.get("shortest_edge")
+    resized = (size.get("height", 0), size.get("width", 0)) if edge is None else (edge, edge)
+    if min(resized) < 1:
+        raise ValueError(f"its size is {found.get('size')}")
+    crop = found.get("crop_size") if found.get("do_center_crop", True) else None
+    if isinstance(crop, int):
+        crop = {"height": crop, "width": crop}
+    cut = resized if crop is None else (crop["height"], crop["width"])
+    share = max(part / whole for part, whole in zip(cut, resized, strict=True))
+    if min(cut) < 1 or share > 1:
+        raise ValueError(f"an image of {resized} pixels has no crop of {cut}")
+    mean, std = tuple(found.get("image_mean") or MEAN), tuple(found.get("image_std") or STD)
+    if not len(mean) == len(std) == 3 or min(std) <= 0:
+        raise ValueError(f"image_mean and image_std are not three numbers each: {list(mean)}, {list(std)}")
+    interpolation = FILTERS.get(found.get("resample", 3), "bicubic")
+    return Preprocessing(cut, mean, std, interpolation, share, squashed=edge is None)

@@ -1,0 +1,173 @@
+"""States of tokens under frozen encoders: computed once per text or image, for every fold, epoch, task and learner."""
+
+import logging
+from collections.abc import Callable, Sequence
+from functools import cached_property, partial
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from base_models.inference import device, predict_logits, rows_at_once
+from base_models.sampling import Batch, Drawn
+from base_models.textual.tokens import TokenExamples, TokenSource
+from base_models.visual.pixels import ImageExamples, Images, PixelSource
+from base_models.weights import identity
+from ensemble.blocks import Array, Ragged
+from ensemble.data import Dataset
+from ensemble.features import FeatureCache
+from ensemble.files import fingerprint
+
+BLOCK = 64
+ENCODED = 1  # of our own handling; raise it when the same content gives other states
+
+log = logging.getLogger("ensemble")
+
+
+class StateSource:
+    """Float16 states of posts' texts and images, from ``cache`` where they fit beside the decoded images.
+
+    ``load`` gives the encoders, called with ``pixels`` or with ``input_ids`` and ``attention_mask``; it is asked only
+    where something is not known yet.
+    """
+
+    def __init__(
+        self, model: str, load: Callable[[], nn.Module], tokens: TokenSource, pixels: PixelSource, cache: FeatureCache
+    ) -> None:
+        self.model = model
+        self.load = load
+        self.tokens = tokens
+        self.pixels = pixels
+        self.cache = cache
+
+    @cached_property
+    def text_key(self) -> str:
+        return "states-" + fingerprint([ENCODED, identity(self.model), self.tokens.key])
+
+    @cached_property
+    def image_key(self) -> str:
+        how = self.pixels.how
+        return "states-" + fingerprint(
+            [ENCODED, identity(self.model), self.pixels.key, self.pixels.views, how.size, how.mean, how.std]
+        )
+
+    def fill(self, data: Dataset) -> bool:
+        """Encode what the cache does not hold, as long as there is room; whether it now holds all."""
+        texts, images = self.tokens.of(data), self.pixels.of(data)
+        for key, keys, encode, what in (
+            (self.text_key, data.text_hashes(), partial(self._encode_texts, texts), "texts"),
+            (self.image_key, data.image_hashes(), partial(self._encode_images, images), "images"),
+        ):
+            label = f"blocks of {BLOCK} {what} encoded"
+            self.cache.fill(key, keys, encode, BLOCK, label, self.cache.room)
+        return not self._left(self.text_key, data.text_hashes()) + self._left(self.image_key, data.image_hashes())
+
+    def texts(self, data: Dataset) -> "TextStates | None":
+        """The texts of these rows; None where some are not kept, or none is there."""
+        found = self._found(self.text_key, data.text_hashes())
+        return None if found is None else TextStates(found)
+
+    def images(self, data: Dataset, views: int) -> "ImageStates | None":
+        """The images of these rows, which all have one; None where some are not kept, or none is there."""
+        found = self._found(self.image_key, data.image_hashes())
+        return None if found is None else ImageStates([one for one in found if one is not None], views)
+
+    def _found(self, key: str, keys: Sequence[str | None]) -> list[Array | None] | None:
+        found = self.cache.find(key, keys)
+        whole = any(name is not None for name in keys) and not self._left(key, keys)
+        return found if whole else None
+
+    def _left(self, key: str, keys: Sequence[str | None]) -> int:
+        return sum(found is None for found in self.cache.find(key, keys)) - list(keys).count(None)
+
+    @cached_property
+    def _encoders(self) -> nn.Module:
+        return self.load().to(device())
+
+    def _encode_texts(self, texts: TokenExamples, rows: Sequence[int]) -> Ragged:
+        """(tokens, width) each."""
+        lengths = texts.lengths[np.asarray(rows)]
+        even = _Even(self._encoders, int(lengths.max()))
+        states = predict_logits(even, texts, rows, rows_at_once(None)).astype(np.float16)
+        return Ragged.of([one[:length] for one, length in zip(states, lengths, strict=True)])
+
+    def _encode_images(self, images: Images, rows: Sequence[int]) -> Ragged:
+        """(views, patches + 1, width) each."""
+        views = self.pixels.views
+        examples = ImageExamples(images, self.pixels.how.size, views)
+        states = predict_logits(self._encoders, examples, rows, max(1, rows_at_once(None) // views))
+        return Ragged.of(list(states.astype(np.float16)))
+
+
+class _Even(nn.Module):
+    """States of texts of any batch, as long as the longest of all."""
+
+    def __init__(self, encoders: nn.Module, longest: int) -> None:
+        super().__init__()
+        self.encoders = encoders
+        self.longest = longest
+
+    def forward(self, **inputs: torch.Tensor) -> torch.Tensor:
+        states: torch.Tensor = self.encoders(**inputs)
+        return F.pad(states, (0, 0, 0, self.longest - states.shape[1]))
+
+
+class TextStates:
+    """What stands for texts; a missing one is one token of zeros."""
+
+    def __init__(self, states: Sequence[Array | None]) -> None:
+        width = next(one.shape[1] for one in states if one is not None)
+        nothing = np.zeros((1, width), np.float16)
+        self.states = [nothing if one is None else one for one in states]
+        self.width = width
+        self.lengths: npt.NDArray[np.int64] = np.array([len(one) for one in self.states], dtype=np.int64)
+
+    def __len__(self) -> int:
+        return len(self.states)
+
+    def batch(self, rows: Sequence[int]) -> Batch:
+        """``text_states`` (texts, tokens, width) float16 and ``attention_mask`` (texts, tokens), padded on the right
+        to the longest of these texts."""
+        lengths = self.lengths[np.asarray(rows), None]
+        mask = np.arange(lengths.max()) < lengths
+        states = np.zeros((*mask.shape, self.width), np.float16)
+        states[mask] = np.concatenate([self.states[row] for row in rows])
+        return {"text_states": torch.from_numpy(states), "attention_mask": torch.from_numpy(mask.astype(np.int64))}
+
+    def augmented(self, drawn: Sequence[Drawn]) -> Batch:
+        return self.batch([row for _, _, row in drawn])
+
+
+class ImageStates:
+    """What stands for images: the states of their ``views``, which are all that are kept, or 1 for the centre."""
+
+    def __init__(self, states: Sequence[Array], views: int) -> None:
+        self.states = states
+        self.views = views
+
+    @property
+    def lengths(self) -> None:
+        """Images of one size are alike."""
+
+    def __len__(self) -> int:
+        return len(self.states)
+
+    @property
+    def blank(self) -> Batch:
+        """One view of nothing."""
+        return {"image_states": torch.zeros(self.states[0].shape[1:], dtype=torch.float16)}
+
+    def batch(self, rows: Sequence[int]) -> Batch:
+        """``image_states`` (rows, views, patches + 1, width) float16."""
+        views = [self._centre(row)[None] if self.views == 1 else self.states[row] for row in rows]
+        return {"image_states": torch.from_numpy(np.stack(views))}
+
+    def augmented(self, drawn: Sequence[Drawn]) -> Batch:
+        """``image_states`` (rows, patches + 1, width) float16."""
+        return {"image_states": torch.from_numpy(np.stack([self._centre(row) for *_, row in drawn]))}
+
+    def _centre(self, row: int) -> Array:
+        views = self.states[row]
+        return np.asarray(views[4 if len(views) > 2 else 0])

@@ -1,0 +1,52 @@
+"""Classes as sentences: what CLIP says of a post before it has learned anything of the task."""
+
+from collections.abc import Collection, Mapping
+
+import torch
+from torch import nn
+from torch.nn.functional import normalize
+
+from base_models.multimodal.combination import side_by_side
+from ensemble.data import Dataset, Task
+from ensemble.errors import LearnerError, unknown
+from ensemble.learner import MODALITIES
+
+
+class ZeroShot(nn.Module):
+    """How like a post is to the sentence of each class. Nothing in it is trained.
+
+    ``prompts`` are the sentences' embeddings times the temperature CLIP has learned.
+    """
+
+    def __init__(self, prompts: torch.Tensor, looked_at: Collection[str]) -> None:
+        super().__init__()
+        self.prompts: torch.Tensor
+        self.looked_at: torch.Tensor
+        self.register_buffer("prompts", prompts)
+        flags = torch.tensor([name in looked_at for name in MODALITIES])
+        self.register_buffer("looked_at", flags, persistent=False)
+
+    def forward(
+        self, text: torch.Tensor, image: torch.Tensor, has_text: torch.Tensor, has_image: torch.Tensor
+    ) -> torch.Tensor:
+        """Logits of the mean, its length 1 again, of those embeddings that are there and looked at; shapes are a
+        ClipHead's."""
+        vectors, present = side_by_side(text, image, has_text, has_image)
+        mean = (vectors * (present & self.looked_at)[..., None]).sum(dim=-2)
+        return normalize(mean, dim=-1) @ self.prompts.T
+
+
+def sentences_of(task: Task, data: Dataset, template: str, prompts: Mapping[str, str]) -> list[str]:
+    """A sentence per class: the template around the class's words in ``prompts``, else around its name.
+
+    Keys are classes, or ``task.class`` where tasks share their classes' names. Raises LearnerError for a key that is
+    neither.
+    """
+    tasks = {one.name: one for one in (*data.tasks, task)}.values()
+    known = {key for one in tasks for name in one.classes for key in (name, f"{one.name}.{name}")}
+    for key in prompts:
+        if key not in known:
+            raise LearnerError(f"clip: {unknown('class in prompts', key, known)}")
+    plain = {name: name.replace("_", " ") for name in task.classes}
+    words = [prompts.get(f"{task.name}.{name}", prompts.get(name, plain[name])) for name in task.classes]
+    return [template.replace("{}", said) for said in words]
