@@ -1,9 +1,11 @@
 """Running a trained network over batches, as many rows at a time as fit."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from itertools import chain, islice
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +18,8 @@ from ensemble.learner import Workspace
 from ensemble.progress import Track, silent
 
 Logits = npt.NDArray[np.float32]
+Row = TypeVar("Row")
+Answer = TypeVar("Answer")
 
 log = logging.getLogger("ensemble")
 
@@ -76,32 +80,43 @@ def predict_logits(
         order = np.argsort(-examples.lengths[np.asarray(rows)], kind="stable")
         rows = np.asarray(rows)[order].tolist()
     found: list[Logits] = []
-    done = 0
     bar = track(iter(rows), label, len(rows))
-    while done < len(rows):
-        logits = _attempt(network, examples, rows[done : done + at_once], precision)
-        if logits is None:
-            at_once = (min(at_once, len(rows) - done) + 1) // 2
-            torch.cuda.empty_cache()
-            log.warning("Out of memory: predicting %d rows at a time.", at_once)
-            continue
+    for logits in in_parts(partial(_logits, network, examples, precision), rows, at_once, "row to predict"):
         found.append(logits)
-        done += len(list(islice(bar, len(logits))))
+        list(islice(bar, len(logits)))
     next(bar, None)
     return np.asarray(np.concatenate(found)[np.argsort(order)])
 
 
-def _attempt(network: torch.nn.Module, examples: Examples, rows: Sequence[int], precision: str) -> Logits | None:
-    """None where memory ran out and fewer rows may fit."""
+def _logits(network: torch.nn.Module, examples: Examples, precision: str, rows: Sequence[int]) -> Logits:
     where = next(chain(network.parameters(), network.buffers())).device
-    try:
-        batch = {name: tensor.to(where) for name, tensor in examples.batch(rows).items()}
-        with autocast(precision, where):
-            logits: Logits = network(**batch).float().cpu().numpy()
-            return logits
-    except torch.OutOfMemoryError as error:
-        if len(rows) == 1:
-            raise LearnerError(
-                f"The memory of {where} does not hold one row to predict; use fewer views of it, or cut texts shorter."
-            ) from error
-        return None
+    batch = {name: tensor.to(where) for name, tensor in examples.batch(rows).items()}
+    with autocast(precision, where):
+        logits: Logits = network(**batch).float().cpu().numpy()
+        return logits
+
+
+def in_parts(
+    run: Callable[[Sequence[Row]], Answer], rows: Sequence[Row], at_once: int, one: str
+) -> Iterator[Answer]:  # fmt: skip
+    """What ``run`` makes of these rows, ``at_once`` of them at a time, or half as many each time memory runs out.
+
+    Raises LearnerError where it does not hold a single one; ``one`` says what that is.
+    """
+    done = 0
+    while done < len(rows):
+        part = rows[done : done + at_once]
+        try:
+            answer = run(part)
+        except torch.OutOfMemoryError as error:
+            if len(part) == 1:
+                raise LearnerError(
+                    f"The memory of {device()} does not hold one {one}; use fewer views of it, or cut texts shorter."
+                ) from error
+            at_once = (len(part) + 1) // 2
+        else:
+            done += len(part)
+            yield answer
+            continue
+        torch.cuda.empty_cache()
+        log.warning("Out of memory: predicting %d rows at a time.", at_once)

@@ -1,5 +1,6 @@
 """Tiny encoders with random weights, made on the spot: real models for the demo and the tests, without a download."""
 
+import io
 import json
 from collections import Counter
 from collections.abc import Sequence
@@ -40,6 +41,41 @@ def make_text_encoder(folder: Path, texts: Sequence[str], family: str = "bert", 
     config = FAMILIES[family](folder, [text.lower() for text in texts])
     torch.manual_seed(seed)
     AutoModel.from_config(config).save_pretrained(folder)  # type: ignore[no-untyped-call]
+    return folder
+
+
+def make_translator(folder: Path, texts: Sequence[str], seed: int = 0) -> Path:
+    """A Marian of one layer each way that writes two dozen tokens of nonsense, as a local folder."""
+    import sentencepiece
+    import torch
+    from transformers import MarianConfig, MarianMTModel
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    folder.mkdir(parents=True, exist_ok=True)
+    pieces = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(texts), model_writer=pieces, vocab_size=200, hard_vocab_limit=False, minloglevel=2
+    )
+    for name in ("source.spm", "target.spm"):
+        (folder / name).write_bytes(pieces.getvalue())
+    known = sentencepiece.SentencePieceProcessor(model_proto=pieces.getvalue())
+    words = [known.id_to_piece(number) for number in range(known.get_piece_size())]
+    vocabulary = ["</s>", "<unk>", *(word for word in words if word not in ("</s>", "<unk>", "<s>")), "<pad>"]
+    (folder / "vocab.json").write_text(json.dumps({word: place for place, word in enumerate(vocabulary)}))
+    kind = {"tokenizer_class": "MarianTokenizer", "source_lang": "mul", "target_lang": "eng", "model_max_length": 64}
+    (folder / "tokenizer_config.json").write_text(json.dumps(kind))
+    padding = len(vocabulary) - 1
+    config = MarianConfig(
+        vocab_size=len(vocabulary), d_model=32, encoder_layers=1, decoder_layers=1, encoder_attention_heads=2,
+        decoder_attention_heads=2, encoder_ffn_dim=64, decoder_ffn_dim=64, max_position_embeddings=64, init_std=1.0,
+        pad_token_id=padding, eos_token_id=0, forced_eos_token_id=0, decoder_start_token_id=padding,
+    )  # fmt: skip
+    torch.manual_seed(seed)
+    network = MarianMTModel(config)
+    how = network.generation_config
+    how.num_beams, how.bad_words_ids, how.max_length = 2, [[padding]], 64
+    network.save_pretrained(folder)
     return folder
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from ensemble.errors import LearnerError
 from ensemble.files import known_hash
 
-DECISIVE = (".safetensors", ".json", ".txt", ".model", ".bin", ".pkl", ".pth", ".pt", ".tar")
+DECISIVE = (".safetensors", ".json", ".txt", ".model", ".spm", ".bin", ".pkl", ".pth", ".pt", ".tar")
 
 
 @contextmanager

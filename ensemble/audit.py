@@ -8,10 +8,12 @@ import pandas as pd
 
 from ensemble.data import TEST, TRAIN, Dataset
 from ensemble.duplicates import Duplicates, find_duplicates
+from ensemble.languages import UNDETERMINED, count
 from ensemble.scan import Scan
 from ensemble.texts import CONTROL, RIGHT_TO_LEFT, WORD
 
 FEW = 5
+MANY = 8
 
 
 def audit(data: Dataset, seen: Scan) -> dict[str, Any]:
@@ -21,7 +23,7 @@ def audit(data: Dataset, seen: Scan) -> dict[str, Any]:
     return {
         "rows": {TRAIN: int(train.sum()), TEST: int((~train).sum())},
         "tasks": {task.name: _label_counts(data, task.name, task.classes) for task in data.tasks},
-        "texts": {**_texts(data.texts), "encodings": _encodings(data)},
+        "texts": {**_texts(data.texts), "encodings": _encodings(data), "languages": count(data.texts)},
         "images": _images(data, seen),
         "duplicates": _duplicates(data, copies),
         "conflicting_labels": {task.name: _conflicts(data, copies, task.name) for task in data.tasks},
@@ -96,6 +98,7 @@ def peculiarities(found: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("texts with control characters", f"{texts['control_characters']:,}"),
         ("longest text", f"{texts['longest']:,} characters"),
         ("text encodings", ", ".join(f"{name} {count:,}" for name, count in texts["encodings"].items())),
+        ("languages", _languages(texts["languages"])),
         ("images missing", _with_first(images["missing"], images["missing_first"])),
         ("images unreadable", _with_first(images["unreadable"], images["unreadable_first"])),
         ("image modes", ", ".join(f"{mode} {count:,}" for mode, count in images["modes"].items())),
@@ -108,6 +111,17 @@ def peculiarities(found: Mapping[str, Any]) -> list[tuple[str, str]]:
         *((f"copies with conflicting {task}", f"{n:,} groups") for task, n in found["conflicting_labels"].items()),
         ("test rows with a copy in training", f"{found['train_test_overlap']:,}"),
     ]
+
+
+def _languages(counts: Mapping[str, int]) -> str:
+    """The most frequent languages, the others as one, and how many texts there are."""
+    known = [(name, number) for name, number in counts.items() if name != UNDETERMINED]
+    shown = [f"{name} {number:,}" for name, number in known[:MANY]]
+    if len(known) > MANY:
+        shown.append(f"{len(known) - MANY} others {sum(number for _, number in known[MANY:]):,}")
+    if UNDETERMINED in counts:
+        shown.append(f"undetermined {counts[UNDETERMINED]:,}")
+    return f"{', '.join(shown)}, of {sum(counts.values()):,} texts" if shown else ""
 
 
 def _with_first(count: int, first: Sequence[str]) -> str:

@@ -259,7 +259,7 @@ def _audit(names: Sequence[tuple[str, Sequence[str]]], rows: int) -> dict[str, A
         "tasks": {name: {c: rows // len(classes) for c in classes} | {"missing": 3} for name, classes in names},
         "texts": {
             "missing": 5, "without_words": 9, "right_to_left": 2, "control_characters": 1, "longest": 10_000,
-            "encodings": {"utf-8": rows},
+            "encodings": {"utf-8": rows}, "languages": {"en": rows - 12, "es": 7, "und": 5},
         },
         "images": {
             "missing": 1, "missing_first": ["images/gone.jpg"], "unreadable": 7, "modes": {"RGB": rows},

@@ -41,7 +41,9 @@ class TextualTraining(Training):
 class Textual:
     """A text network, fine-tuned: any Hugging Face encoder or decoder by hub name or local folder.
 
-    Texts are lower-cased where ``lower``, and cut to ``max_length`` of the model's own tokens. On the token vectors
+    Texts are freed of links, names and marks where ``clean``; those not in English are translated where a
+    ``translator`` is set (a model by hub name or local folder, such as Helsinki-NLP/opus-mt-mul-en). They are
+    lower-cased where ``lower``, and cut to ``max_length`` of the model's own tokens. On the token vectors
     stand a BiLSTM of ``lstm_layers`` (0: none) with ``lstm_width`` units each way, dot-product attention of
     ``attention_width`` (0: none), ``pooling`` (not set: the first token for BERT, the last for GPT-2 and XLNet, the
     maximum for Transformer-XL, the mean for others), a layer of ``hidden_width`` (0: none) and the classes; all 0 is a
@@ -66,6 +68,8 @@ class Textual:
         frozen_layers: int | None = None,
         layer_decay: float = 1.0,
         recompute: bool = False,
+        clean: bool = False,
+        translator: str | None = None,
         training: TextualTraining | None = None,
     ) -> None:
         widths = (lstm_width, attention_width, hidden_width)
@@ -83,6 +87,8 @@ class Textual:
         self.frozen_layers = frozen_layers
         self.layer_decay = layer_decay
         self.recompute = recompute
+        self.clean = clean
+        self.translator = translator
         self.training = training or TextualTraining()
         self._cache = FeatureCache()
         self._workspace = Workspace()
@@ -110,15 +116,16 @@ class Textual:
         return ("text",)
 
     def sources(self) -> list[Path]:
-        """The local files of weights and tokenizer."""
-        return local_files(self.model)
+        """The local files of weights and tokenizer, and of the translator."""
+        return [path for model in (self.model, self.translator) if model is not None for path in local_files(model)]
 
     def work_in(self, workspace: Workspace) -> None:
         self._workspace = workspace
 
     def prepare(self, data: Dataset, cache: FeatureCache) -> None:
-        """Tokenise every text that the cache does not hold yet."""
+        """Translate and tokenise every text that the cache does not hold yet."""
         self._cache = cache
+        data, _ = self._read(data)
         tokens = self._tokens(getattr(self, "tokenizer_", self.model))
         tokens.fill(data)
         tokens.warn_of_cut(data)
@@ -127,14 +134,14 @@ class Textual:
         from base_models.textual.tokens import count_texts
         from base_models.training import Problem, train
 
-        data = data.take(data.labels(task) >= 0)
+        data, translated = self._read(data.take(data.labels(task) >= 0))
         self.frequencies_ = smoothed_frequencies(data.labels(task), len(task.classes))
         self.network_, self.trained_ = None, None
         self.tokenizer_ = self.model
         self._predicted.clear()
         seen = data.take([text is not None for text in data.texts])
         examples = self._tokens(self.model).of(seen) if len(seen) else None
-        self._fitted = count_texts(data, examples)
+        self._fitted = Counter({**count_texts(data, examples), **translated})
         if examples is not None:
             self.network_ = self._make(self.model, len(task.classes), self.pretrained, seed, self.pooling)
             problem = Problem.of(task, examples, seen, self.training.validation, seed)
@@ -144,10 +151,11 @@ class Textual:
         from base_models.inference import predict_trained
         from base_models.textual.tokens import count_texts
 
+        data, translated = self._read(data)
         values = np.tile(self.frequencies_, (len(data), 1))
         known = np.flatnonzero([text is not None for text in data.texts])
         examples = self._tokens(self.tokenizer_).of(data.take(known)) if len(known) else None
-        self._predicted.update(count_texts(data, examples))
+        self._predicted.update({**count_texts(data, examples), **translated})
         if self.network_ is not None and examples is not None:
             logits = predict_trained(self.network_, examples, self.training, self._workspace)
             values[known] = softmax(logits.astype(np.float64), axis=1)
@@ -197,6 +205,13 @@ class Textual:
             self.lstm_layers, self.lstm_width, self.attention_width, self.hidden_width, pooling, self.dropout
         )
         return TextClassifier(body, classes, shape, seed, self.frozen_layers, self.layer_decay, self.recompute)
+
+    def _read(self, data: Dataset) -> tuple[Dataset, dict[str, int]]:
+        """The posts with the texts the network sees, and what to record of that."""
+        from base_models.textual.reading import count_foreign, read_texts
+
+        translated = {} if self.translator is None else {"translated": count_foreign(data)}
+        return read_texts(data, self.clean, self.translator, self._cache), translated
 
     def _tokens(self, model: str) -> "TokenSource":
         from base_models.textual.tokens import TokenSource

@@ -6,7 +6,7 @@ import os
 import time
 import warnings
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -60,15 +60,18 @@ def load_config(model: str) -> Any:
     return _attempt(model, AutoConfig.from_pretrained)
 
 
-def load_body(model: str) -> Any:
-    """A network with its published weights, in single precision; raises LearnerError where they do not fill it."""
+def load_body(model: str, kind: str = "AutoModel") -> Any:
+    """A network with its published weights, in single precision; raises LearnerError where they do not fill it.
+
+    ``kind`` is what transformers calls the network with the head that is wanted.
+    """
     from transformers.utils import logging as told
 
     told.disable_progress_bar()  # type: ignore[no-untyped-call]
     verbosity = told.get_verbosity()
     told.set_verbosity_error()  # type: ignore[no-untyped-call]  # what a file lacks is checked below
     try:
-        body, found = _attempt(model, _weights)
+        body, found = _attempt(model, partial(_weights, kind))
     finally:
         told.set_verbosity(verbosity)
     lost = sorted(name for name in found["missing_keys"] if not name.startswith("pooler."))
@@ -83,19 +86,20 @@ def save_description(folder: Path, config: Any, model: str) -> None:
     load_tokenizer(model).save_pretrained(folder)
 
 
-def _weights(name: str, **options: Any) -> Any:
+def _weights(kind: str, name: str, **options: Any) -> Any:
     """Safetensors; where a model was published before they were, its tensors alone out of the old file."""
     import torch
-    from transformers import AutoModel
+    import transformers
 
+    published = getattr(transformers, kind)
     options |= {"dtype": torch.float32, "output_loading_info": True}
     try:
-        return AutoModel.from_pretrained(name, use_safetensors=True, **options)
+        return published.from_pretrained(name, use_safetensors=True, **options)
     except OSError as error:
         if "safetensors" not in str(error):
             raise
     with warnings.catch_warnings(action="ignore"):  # of what is not read, for example
-        return AutoModel.from_pretrained(name, use_safetensors=False, weights_only=True, **options)
+        return published.from_pretrained(name, use_safetensors=False, weights_only=True, **options)
 
 
 def _attempt(model: str, load: Callable[..., Any]) -> Any:

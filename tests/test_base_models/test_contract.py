@@ -50,6 +50,7 @@ MORE = {
     "textual, last token": ("textual", {"model": "gpt2", "lstm_layers": 2, "layer_decay": 0.9}),
     "textual, words": ("textual", {"model": "transformer_xl"}),
     "textual, relative places": ("textual", {"model": "xlnet", "recompute": True}),
+    "textual, cleaned": ("textual", {"clean": True}),
     "textual, linear head": (
         "textual",
         {"lstm_layers": 0, "attention_width": 0, "hidden_width": 0, "frozen_layers": 0},

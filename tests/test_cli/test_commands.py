@@ -40,6 +40,7 @@ def test_every_command_teaches_by_example(ensemble: Ensemble, command: str) -> N
 def test_the_whole_way_from_posts_to_a_submission(ensemble: Ensemble, config: Path, tmp_path: Path) -> None:
     audit = json.loads(ensemble("data", "--json", *FAST).out)
     assert audit["rows"]["test"] == 15 and audit["duplicates"]["groups"] > 0
+    assert sum(audit["texts"]["languages"].values()) + audit["texts"]["missing"] == sum(audit["rows"].values())
     assert json.loads(ensemble("status", "--json", *FAST).out)["jobs"] == {"missing": 40}
     trained = json.loads(ensemble("train-base", "--json", *FAST).out)
     assert {entry["learner"] for entry in trained["learners"]} == {"prior", "tfidf", "text", "image", "both"}

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from world import SENTIMENT, toy_table
 
-from ensemble.audit import audit
+from ensemble.audit import audit, peculiarities
 from ensemble.data import Dataset
 from ensemble.scan import scan
 
@@ -47,7 +47,24 @@ def test_rows_labels_and_texts_are_counted(found: dict[str, Any]) -> None:
     assert (found["texts"]["without_words"], found["texts"]["control_characters"]) == (1, 1)
     assert (found["texts"]["right_to_left"], found["texts"]["longest"]) == (1, 7)
     assert found["texts"]["encodings"] == {"utf-8": 4, "unreadable": 1, "gb18030": 1, "missing": 1}
+    assert found["texts"]["languages"] == {"und": 5}  # too short to tell
     assert found["notes"] == ["as told"]
+
+
+def test_the_languages_of_texts_are_counted_for_any_dataset() -> None:
+    data = toy_table(3)
+    texts = ["I am so happy to see all of you today", "Hoy estoy muy contento de veros a todos", None]
+    found = audit(*scan(data.with_columns(text=texts)))
+    assert found["texts"]["languages"] == {"en": 1, "es": 1}
+    assert dict(peculiarities(found))["languages"] == "en 1, es 1, of 2 texts"
+
+
+def test_rare_languages_are_printed_as_one_and_the_undetermined_last(found: dict[str, Any]) -> None:
+    counts = {"en": 4000, **{f"l{number}": 9 - number for number in range(9)}, "und": 55}
+    texts = {**found["texts"], "languages": counts}
+    printed = dict(peculiarities({**found, "texts": texts}))["languages"]
+    assert printed.startswith("en 4,000, l0 9, ")
+    assert printed.endswith("l6 3, 2 others 3, undetermined 55, of 4,100 texts")
 
 
 def test_missing_unreadable_and_unusual_images_are_counted_and_named(found: dict[str, Any]) -> None:
