@@ -39,6 +39,7 @@ TINY = {
 }
 # The same learners over other networks; the first of images has a fixed input size and must be told another.
 MORE = {
+    "frozen, svm": ("frozen", {"probe": "svm", "costs": [1.0, 10.0]}),
     "visual, attention": ("visual", {"model": "test_vit3"}),
     "visual, depthwise": ("visual", {"model": "test_efficientnet"}),
     "textual, last token": ("textual", {"model": "gpt2", "lstm_layers": 2, "layer_decay": 0.9}),
