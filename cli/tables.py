@@ -79,6 +79,23 @@ def print_trained(result: Mapping[str, Any]) -> None:
         line(f"{len(result['failures'])} jobs failed; the same command tries them again. The others are kept.")
 
 
+def print_ablations(result: Mapping[str, Any]) -> None:
+    for entry in result["tasks"]:
+        card = entry["rows"][0]["card"]
+        title = f"{entry['learner']}, {entry['task']}: out-of-fold {card['metric']} on {card['rows']:,} rows"
+        rows = []
+        for row in entry["rows"]:
+            score, over, accuracy, weighted, *_ = card_row(row["card"])
+            name = f"without {row['without']}, {row['way']}" if row["without"] else "text and image"
+            rows.append([name, score, interval(row.get("against"), "+"), over, accuracy, weighted])
+        table(title, ["posts", "score [95 %]", "minus both [95 %]", "over folds", "accuracy", "weighted F1"], rows)
+        if entry["modality_weights"]:
+            shares = ", ".join(f"{name} {short(weight)}" for name, weight in entry["modality_weights"].items())
+            line(f"Mean weight inside the network: {shares} (what it looked at, not why it decided).")
+        for failure in entry["failures"]:
+            line(f"failed: {failure}")
+
+
 def print_imported(result: Mapping[str, Any]) -> None:
     title = f"{result['task']}: imported, {result['oof']['rows']:,} rows, folds: {result['folds']}"
     table(title, ["base learner", *CARD_COLUMNS], [[result["learner"], *card_row(result["oof"])]])

@@ -77,6 +77,40 @@ def import_(
 
 
 @app.command()
+def ablate(
+    name: Annotated[str, typer.Argument(help="A base learner of text and image, trained.")],
+    task: TaskNames = [],
+    way: Annotated[
+        list[str], typer.Option(help="masked: hide from trained models; trained: train without. Default: both.")
+    ] = [],
+    config: ConfigPath = DEFAULT,
+    set: Overrides = [],
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """What a joint learner is worth without the image and without the text, out of fold.
+
+    Masked at prediction needs the kept fold models and takes minutes; trained masked trains twice again, in
+    RUN/ablation, and goes on where it was stopped.
+
+    \b
+    ensemble ablate fusion
+    ensemble ablate fusion --way masked --task sentiment
+    """
+    from cli.session import Session
+    from cli.tables import print_ablations
+    from ensemble.ablation import ablate as hide_and_score
+    from ensemble.ablation import ways_named
+
+    ways = ways_named(way)
+    session = Session(config, set, quiet)
+    found = [hide_and_score(session.run, name, chosen, ways, session.track) for chosen in session.run.some_tasks(task)]
+    show({"tasks": found}, print_ablations, as_json)
+    if any(entry["failures"] for entry in found):
+        raise typer.Exit(2)
+
+
+@app.command()
 def status(config: ConfigPath = DEFAULT, set: Overrides = [], quiet: Quiet = False, as_json: AsJson = False) -> None:
     """Which jobs are done, missing, stale or failed, and why.
 

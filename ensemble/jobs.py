@@ -17,6 +17,7 @@ from ensemble.data import Dataset, Task
 from ensemble.errors import EnsembleError, FoldError, LearnerError, StoreError
 from ensemble.files import read_json, unwritable, write_atomic, write_json
 from ensemble.learner import BaseLearner, Workspace
+from ensemble.modality_weights import join_weights, weigh, weighed, write_weights
 from ensemble.predictions import Predictions, concatenate, mean
 from ensemble.progress import Track, silent
 from ensemble.run import Run, Spec
@@ -145,6 +146,8 @@ def run_job(run: Run, item: Work, track: Track = silent) -> None:
     rows = {"held_out": run.plan.held_out_rows(item.job.fold), "test": run.plan.outside}
     parts = {name: predict(learner, item, unlabelled.take(positions)) for name, positions in rows.items()}
     write_predictions(folder, parts, item.made_of)
+    everywhere = np.concatenate([positions for positions in rows.values() if len(positions)])
+    write_weights(folder, weigh(learner, unlabelled.take(everywhere)))
     if run.keep_models == "best":
         (folder / "model").mkdir(exist_ok=True)
         learner.save(folder / "model")
@@ -213,7 +216,9 @@ def combine(run: Run, spec: Spec, task: Task) -> bool:
         oof = mean(by_seed).take(inside.ids)
         test = mean([read_predictions(run.store.job(item.job), "test", task) for item in work])
         write_predictions(folder, {"oof": oof, "test": test}, made_of)
+        weights = join_weights([run.store.job(item.job) for item in work])
+        write_weights(folder, weights)
         seconds = sum(read_json(run.store.job(item.job) / DONE)["seconds"] for item in work)
         card = score_card(task, oof, inside, run.plan.fold[run.plan.inside])
-        seal(folder, REPORT, made_of, seconds=round(seconds, 3), folds="run", oof=card)
+        seal(folder, REPORT, made_of, seconds=round(seconds, 3), folds="run", oof=card, **weighed(weights))
     return True

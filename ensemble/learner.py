@@ -56,6 +56,8 @@ class BaseLearner(Protocol):
     job's record (plain JSON), and ``curve()`` for the job's learning curve, a row per epoch.
     ``predict_with_spread(data)`` gives the probabilities and, of the same shape, their standard deviation over views of
     a row; it is called instead of ``predict_proba``.
+    ``weigh_modalities(data)`` gives (rows, modalities) how much each decided, for analysis; None where the learner as
+    configured has no such weights, NaN in rows without any.
     ``search_space(trial)``, callable on the class, gives parameters to try, to be laid over those that are set.
     ``modalities()`` names what of a post the learner looks at, out of MODALITIES.
     """

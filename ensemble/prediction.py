@@ -148,12 +148,13 @@ def base_probabilities(
     """By (learner, task): the mean over all fold models and seeds, as the run's own test rows have it."""
     parts: dict[tuple[str, str], list[Predictions]] = {}
     for item in track(work, "fold models asked", len(work)):
-        learner = _load(run, item, posts, track)
+        learner = load_model(run, item, posts, track)
         parts.setdefault((item.job.learner, item.job.task), []).append(predict(learner, item, posts))
     return {pair: mean(predictions) for pair, predictions in parts.items()}
 
 
-def _load(run: Run, item: Work, posts: Dataset, track: Track) -> BaseLearner:
+def load_model(run: Run, item: Work, posts: Dataset, track: Track) -> BaseLearner:
+    """The model of a finished job, ready for ``posts``."""
     learner = run.make(item.spec)
     learner.load(run.store.job(item.job) / "model")
     if hasattr(learner, "prepare"):

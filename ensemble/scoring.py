@@ -56,6 +56,17 @@ def judged(predictions: Predictions, metric: Metric) -> Probabilities:
     return np.eye(len(predictions.task.classes))[predictions.labels()] if metric.of_counts else predictions.values
 
 
+def difference(
+    metric: Metric, labels: Codes, groups: Codes, ours: Predictions, theirs: Predictions
+) -> dict[str, float | None]:
+    """Ours minus theirs on the same rows, with the interval of paired bootstrap differences; positive is better."""
+    pair = [judged(each, metric) for each in (ours, theirs)]
+    values = metric.sign * (score(metric, labels, pair[0]) - score(metric, labels, pair[1]))
+    draws = [bootstrap(metric, labels, each, groups) for each in pair]
+    low, high = interval(metric.sign * (draws[0] - draws[1]))
+    return finite(value=values, low=low, high=high)
+
+
 def _per_fold(task: Task, predictions: Predictions, labels: Codes, fold: Codes) -> dict[str, Any]:
     metric = metric_named(task.metric)
     judge = judged(predictions, metric)

@@ -69,6 +69,14 @@ class Store:
         """Where a job keeps what it needs to go on after it was killed."""
         return self.job(job) / "training"
 
+    def without(self, modality: str) -> "Store":
+        """Results of the same run trained on posts without a modality."""
+        return Store(self.root / "ablation" / f"without-{modality}")
+
+    def masked(self, learner: str, task: str) -> Path:
+        """Below ``without``: what models trained on both modalities say without one."""
+        return self.root / "masked" / quote(learner, safe="") / quote(task, safe="")
+
     def stack(self, task: str) -> Path:
         return self.root / "stack" / quote(task, safe="")
 

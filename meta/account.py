@@ -10,7 +10,7 @@ from ensemble.data import Codes, Dataset
 from ensemble.metrics import METRICS, Metric, bootstrap, interval, metric_named, score
 from ensemble.predictions import Predictions
 from ensemble.run import Run
-from ensemble.scoring import finite, judged, score_card
+from ensemble.scoring import difference, finite, judged, score_card
 from ensemble.store import read_predictions
 from meta.procedure import Procedure, mean_under_rule, option_of, rule_of
 from meta.selection import Selection
@@ -53,7 +53,7 @@ def account(
         },
         "stack": score_card(task, stack, inside, table.fold),
         "arg_max": _arg_max(metric, table, stack),
-        "rule_gain": difference(metric, table, stack, Predictions(task, table.ids, stack.values)),
+        "rule_gain": difference(metric, table.labels, table.groups, stack, Predictions(task, table.ids, stack.values)),
         "chosen": procedure.final.name,
         "option": str(option_of(procedure.final)),
         "chosen_by_fold": {str(fold): selection.name for fold, selection in procedure.by_fold.items()},
@@ -62,7 +62,10 @@ def account(
         "rule": rule_of(procedure.final).as_json(),
         "rules_by_fold": {str(fold): rule_of(selection).as_json() for fold, selection in procedure.by_fold.items()},
         **finite(in_sample=seen, optimism=metric.sign * (seen - nested)),
-        "against": {name: difference(metric, table, stack, rival) for name, rival in rivals_of(table).items()},
+        "against": {
+            name: difference(metric, table.labels, table.groups, stack, rival)
+            for name, rival in rivals_of(table).items()
+        },
         "hard_vote_ties": count_ties(by_learner(table.oof, len(table.learners), table.classes)),
         "warnings": warnings(table, stack),
     }
@@ -125,8 +128,8 @@ def warnings(table: MetaTable, stack: Predictions) -> list[str]:
     """What a reader of the score must know."""
     found, metric = [], metric_named(table.task.metric)
     plain = table.plain_mean
-    if metric.of_counts and (difference(metric, table, stack, plain)["value"] or 0) > 0:
-        worse = difference(METRICS["log_loss"], table, plain, stack)
+    if metric.of_counts and (difference(metric, table.labels, table.groups, stack, plain)["value"] or 0) > 0:
+        worse = difference(METRICS["log_loss"], table.labels, table.groups, plain, stack)
         if (worse["low"] or 0) > 0 and (worse["value"] or 0) > WORSE:
             found.append(
                 f"The stack wins {metric.name} and loses log-loss: {worse['value']:.3f} nats worse than the plain "
@@ -144,15 +147,6 @@ def warnings(table: MetaTable, stack: Predictions) -> list[str]:
             "may be optimistic and supports no claim."
         )
     return found
-
-
-def difference(metric: Metric, table: MetaTable, ours: Predictions, theirs: Predictions) -> dict[str, float | None]:
-    """Ours minus theirs, with the interval of paired bootstrap differences; positive is better."""
-    pair = [judged(each, metric) for each in (ours, theirs)]
-    values = metric.sign * (score(metric, table.labels, pair[0]) - score(metric, table.labels, pair[1]))
-    draws = [bootstrap(metric, table.labels, each, table.groups) for each in pair]
-    low, high = interval(metric.sign * (draws[0] - draws[1]))
-    return finite(value=values, low=low, high=high)
 
 
 def _arg_max(metric: Metric, table: MetaTable, predictions: Predictions) -> dict[str, float | None]:

@@ -1,5 +1,6 @@
 """Toy base learners for tests: real classes with the protocol's methods, each with one trait."""
 
+import json
 from pathlib import Path
 from typing import ClassVar
 
@@ -14,6 +15,7 @@ TOYS = {
     "failing": "toys:Failing",
     "slow": "toys:Slow",
     "leaking": "toys:Leaking",
+    "pair": "toys:Pair",
 }
 
 
@@ -73,6 +75,52 @@ class Leaking(Hash):
             if known is not None and np.random.default_rng([*str(name).encode()]).random() < self.share:
                 values[row] = np.eye(self.classes_)[known]
         return values
+
+
+class Pair:
+    """Counts which last word of a text, and which image, goes with which class; looks at the text three times as hard.
+
+    ``broken`` fails where no post has that modality.
+    """
+
+    def __init__(self, broken: str = "") -> None:
+        self.broken = broken
+
+    def modalities(self) -> tuple[str, ...]:
+        return ("text", "image")
+
+    def fit(self, data: Dataset, task: Task, seed: int) -> None:
+        words, images = self._cues(data)
+        if self.broken and not any({"text": words, "image": images}[self.broken]):
+            raise LearnerError(f"no {self.broken} to learn from")
+        self.classes_ = len(task.classes)
+        self.counts_: dict[str, list[float]] = {}
+        for cue, label in zip([*words, *images], np.tile(data.labels(task), 2), strict=True):
+            if cue:
+                self.counts_.setdefault(cue, [1.0] * self.classes_)[label] += 1
+
+    def predict_proba(self, data: Dataset) -> npt.NDArray[np.float64]:
+        words, images = self._cues(data)
+        nothing = [1.0] * self.classes_
+        values = np.array([self.counts_.get(word, nothing) for word in words]) ** 3
+        values *= np.array([self.counts_.get(image, nothing) for image in images])
+        return np.asarray(values / values.sum(axis=1, keepdims=True))
+
+    def weigh_modalities(self, data: Dataset) -> npt.NDArray[np.float64]:
+        there = np.array([[3.0 * bool(word), 1.0 * bool(image)] for word, image in zip(*self._cues(data), strict=True)])
+        with np.errstate(invalid="ignore"):
+            return np.asarray(there / there.sum(axis=1, keepdims=True))
+
+    def save(self, folder: Path) -> None:
+        (folder / "pair.json").write_text(json.dumps([self.classes_, self.counts_]))
+
+    def load(self, folder: Path) -> None:
+        self.classes_, self.counts_ = json.loads((folder / "pair.json").read_text())
+
+    @staticmethod
+    def _cues(data: Dataset) -> tuple[list[str], list[str]]:
+        words = [text.split()[-1] if text else "" for text in data.texts]
+        return words, [f"image {key}" if key else "" for key in data.image_hashes()]
 
 
 class Slow(Hash):

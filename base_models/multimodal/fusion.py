@@ -47,32 +47,14 @@ class Fusion(Joint):
     """
 
     def __init__(
-        self,
-        image: str,
-        text: str,
-        pretrained: bool = True,
-        combine: Combine = "attention",
-        width: int = 128,
-        heads: int = 4,
-        dropout: float = 0.1,
-        missing: Missing = "zeros",
-        modality_dropout: float = 0.0,
-        lower: bool = False,
-        max_length: int = 128,
-        pooling: Pooling | None = None,
-        size: int | None = None,
-        views: int = 1,
-        average: Average = "log_probabilities",
-        scale: tuple[float, float] | None = None,
-        ratio: tuple[float, float] = (3 / 4, 4 / 3),
-        degrees: float = 0.0,
-        image_rate: float = 1.0,
-        head_rate: float = 1.0,
-        training: FusionTraining | None = None,
-    ) -> None:
+        self, image: str, text: str, pretrained: bool = True, combine: Combine = "attention", width: int = 128,
+        heads: int = 4, dropout: float = 0.1, missing: Missing = "zeros", modality_dropout: float = 0.0,
+        lower: bool = False, max_length: int = 128, pooling: Pooling | None = None, size: int | None = None,
+        views: int = 1, average: Average = "log_probabilities", scale: tuple[float, float] | None = None,
+        ratio: tuple[float, float] = (3 / 4, 4 / 3), degrees: float = 0.0, image_rate: float = 1.0,
+        head_rate: float = 1.0, training: FusionTraining | None = None,
+    ) -> None:  # fmt: skip
         super().__init__()
-        wrong = _wrong(width, heads, dropout, size, scale, ratio, degrees, image_rate, head_rate)
-        check_joint("fusion", views, max_length, modality_dropout, wrong)
         self.image = image
         self.text = text
         self.pretrained = pretrained
@@ -94,6 +76,7 @@ class Fusion(Joint):
         self.image_rate = image_rate
         self.head_rate = head_rate
         self.training = training or FusionTraining()
+        check_joint(self, "fusion", _wrong(self))
 
     def models(self) -> list[str]:
         return [self.image, self.text]
@@ -150,20 +133,20 @@ class Fusion(Joint):
         return None if self.scale is None else Augmentation(self._how(), self.scale, self.ratio, self.degrees)
 
 
-def _wrong(
-    width: int, heads: int, dropout: float, size: int | None, scale: tuple[float, float] | None,
-    ratio: tuple[float, float], degrees: float, image_rate: float, head_rate: float,
-) -> list[str]:  # fmt: skip
-    """What is wrong with the parameters."""
-    low, high = scale or (1, 1)
-    wrong = {
-        f"width must be at least 1 and a multiple of heads = {heads}, got {width}": min(width, heads) < 1
-        or width % heads > 0,
-        f"dropout must be in [0, 1), got {dropout}": not 0 <= dropout < 1,
-        f"size must be at least 32 pixels, got {size}": size is not None and size < 32,
-        f"scale must be two shares of the area, the smaller first, got {scale}": not 0 < low <= high <= 1,
-        f"ratio must be two positive numbers, the smaller first, got {ratio}": not 0 < ratio[0] <= ratio[1],
-        f"degrees must be between 0 and 180, got {degrees}": not 0 <= degrees <= 180,
-        f"image_rate and head_rate must be above 0, got {image_rate} and {head_rate}": min(image_rate, head_rate) <= 0,
+def _wrong(made: Fusion) -> dict[str, bool]:
+    """What may be wrong with the parameters, and whether it is."""
+    low, high = made.scale or (1, 1)
+    rates = (made.image_rate, made.head_rate)
+    return {
+        f"width must be at least 1 and a multiple of heads = {made.heads}, got {made.width}": made.heads < 1
+        or made.width < 1
+        or made.width % made.heads > 0,
+        f"dropout must be in [0, 1), got {made.dropout}": not 0 <= made.dropout < 1,
+        f"size must be at least 32 pixels, got {made.size}": made.size is not None and made.size < 32,
+        f"scale must be two shares of the area, the smaller first, got {made.scale}": not 0 < low <= high <= 1,
+        f"ratio must be two positive numbers, the smaller first, got {made.ratio}": not 0
+        < made.ratio[0]
+        <= made.ratio[1],
+        f"degrees must be between 0 and 180, got {made.degrees}": not 0 <= made.degrees <= 180,
+        f"image_rate and head_rate must be above 0, got {rates}": min(rates) <= 0,
     }
-    return [reason for reason, is_wrong in wrong.items() if is_wrong]

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -39,6 +39,7 @@ class Joint(ABC):
     """
 
     pretrained: bool
+    max_length: int
     views: int
     average: Average
     modality_dropout: float
@@ -202,14 +203,13 @@ def _count(data: Dataset) -> dict[str, int]:
     return {"rows": len(data), "without_text": int((~has_text).sum()), "without_image": int((~has_image).sum())}
 
 
-def check_joint(name: str, views: int, max_length: int, modality_dropout: float, others: Sequence[str]) -> None:
-    """Raises LearnerError where a parameter that joint learners share, or one of ``others`` (what is wrong), is not
-    right."""
+def check_joint(made: Joint, name: str, others: Mapping[str, bool]) -> None:
+    """Raises LearnerError where a parameter that joint learners share, or one of ``others``, is wrong."""
     wrong = {
-        f"views must be one of {list(COUNTS)}, got {views}": views not in COUNTS,
-        f"max_length must be at least 4 tokens, got {max_length}": max_length < 4,
-        f"modality_dropout must be between 0 and 1, got {modality_dropout}": not 0 <= modality_dropout <= 1,
-        **dict.fromkeys(others, True),
+        f"views must be one of {list(COUNTS)}, got {made.views}": made.views not in COUNTS,
+        f"max_length must be at least 4 tokens, got {made.max_length}": made.max_length < 4,
+        f"modality_dropout must be between 0 and 1, got {made.modality_dropout}": not 0 <= made.modality_dropout <= 1,
+        **others,
     }
     for reason, is_wrong in wrong.items():
         if is_wrong:

@@ -10,7 +10,8 @@ from ensemble.data import Task
 from ensemble.errors import FoldError
 from ensemble.metrics import METRICS
 from ensemble.predictions import Predictions
-from meta.account import best_single, difference, warnings, why
+from ensemble.scoring import difference
+from meta.account import best_single, warnings, why
 from meta.procedure import mean_under_rule
 from meta.selection import Rows, select
 from meta.stack import make_stack
@@ -53,7 +54,7 @@ def test_a_difference_is_positive_where_ours_is_better_also_for_a_loss() -> None
     table = meta_table()
     uniform = as_stack(table, np.full((240, 3), 1 / 3))
     for name in ("log_loss", "brier", "macro_f1", "accuracy"):
-        found = difference(METRICS[name], table, table.plain_mean, uniform)
+        found = difference(METRICS[name], table.labels, table.groups, table.plain_mean, uniform)
         assert found["value"] > 0 and found["low"] > 0
 
 
@@ -82,7 +83,7 @@ def test_metrics_of_probabilities_are_stacked_by_arg_max_and_never_below_the_wor
     procedure, stack = make_stack(table, FEW)
     assert stack.rule.kind == "arg_max"
     worst = min((table.learner_oof(each) for each in table.learners), key=lambda one: one.values[0, 0])
-    assert difference(METRICS[name], table, procedure.oof, worst)["value"] > 0
+    assert difference(METRICS[name], table.labels, table.groups, procedure.oof, worst)["value"] > 0
 
 
 def test_a_class_of_few_rows_is_warned_of() -> None:
@@ -97,4 +98,4 @@ def test_the_stack_that_is_the_plain_mean_gains_nothing_over_the_plain_mean_unde
     procedure, _ = make_stack(table, StackSettings(("soft_vote",)))
     ruled = mean_under_rule(table, table.learners)
     assert (procedure.oof.labels() == ruled.labels()).all()
-    assert difference(METRICS["macro_f1"], table, procedure.oof, ruled)["value"] == 0
+    assert difference(METRICS["macro_f1"], table.labels, table.groups, procedure.oof, ruled)["value"] == 0
