@@ -23,7 +23,7 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) 
     """Names to the left, numbers to the right; texts of strangers are never markup."""
     drawn = Table(box=None, pad_edge=False)
     for position, column in enumerate(columns):
-        whole = 0 < position and all(len(str(row[position])) < SHORT for row in rows)
+        whole = position > 0 and all(len(str(row[position])) < SHORT for row in rows)
         justify: Literal["left", "right"] = "right" if position else "left"
         drawn.add_column(escape(column), justify=justify, overflow="fold", no_wrap=whole)
     for row in rows:

@@ -40,6 +40,8 @@ def read(
     notes: tuple[str, ...] = ()
     if (root / train).is_file():
         frame = join_parts([_read_tags(root / train)], [_read_tags(root / test)] if test else [])
+        if rule != "combine":
+            notes = (f"{train} has one label for each post, so the label rule {rule!r} has nothing to choose from",)
     elif (root / PUBLISHED).is_file():
         both, annotators = _read_published(root / PUBLISHED)
         labels = combine(both["text_label"], both["image_label"], rule)

@@ -311,7 +311,7 @@ def test_a_training_that_was_killed_ends_with_the_bits_of_one_that_was_not(
         ({"scale": (0.9, 0.5)}, "scale must be two shares of the area, the smaller first"),
         ({"ratio": (0.0, 1.0)}, "ratio must be two positive numbers"),
         ({"degrees": 181.0}, "degrees must be between 0 and 180"),
-        ({"image_rate": 0.0}, r"image_rate and head_rate must be above 0, got 0\.0 and 1\.0"),
+        ({"image_rate": 0.0}, r"image_rate and head_rate must be above 0, got \(0\.0, 1\.0\)"),
         ({"combine": "sum"}, r"combine = 'sum'"),
         ({"missing": "nothing"}, r"missing = 'nothing'"),
     ],

@@ -121,6 +121,13 @@ def test_mvsa_tags_and_texts_of_every_encoding_are_read(tmp_path: Path) -> None:
     assert data.images[0] == "data/1.jpg"
 
 
+def test_a_label_rule_that_has_nothing_to_do_is_noted(tmp_path: Path) -> None:
+    write_tags(tmp_path)
+    (note,) = mvsa.read(tmp_path, rule="agree").notes
+    assert note == "train.txt has one label for each post, so the label rule 'agree' has nothing to choose from"
+    assert mvsa.read(tmp_path).notes == ()
+
+
 def test_mvsa_names_row_and_value_of_an_unknown_tag(tmp_path: Path) -> None:
     (write_tags(tmp_path) / "train.txt").write_text("guid,tag\n1,positive\n2,happy\n")
     with pytest.raises(DataError, match=r"train\.txt: row '2' has tag 'happy'"):

@@ -144,7 +144,7 @@ def papers_rows(facts: dict[str, Any], folder: Path, task: int = 0) -> list[list
 def test_learners_are_shown_in_the_measures_of_papers_with_their_size_and_seeds(tmp_path: Path) -> None:
     groups, head, *rows = papers_rows(report_facts(1, ["tfidf", "bert_large"]), tmp_path)
     assert groups[1] == "over 5 folds" and head[:3] == ["learner", "accuracy", "macro-F1"]
-    assert head[-2:] == ["macro-F1 over seeds alone", "parameters, trained / all"]
+    assert head[-2:] == ["macro-F1 over seeds alone", "trained / all parameters"]
     by_name = {row[0]: row for row in rows}
     assert list(by_name)[-1] == "stack" and set(by_name) == {"stack", "tfidf", "bert_large *"}
     assert by_name["tfidf"][1:6] == [".480 ±.012"] * 4 + [".480 ±.014 of 2"] and by_name["tfidf"][6] == ""
