@@ -39,12 +39,12 @@ TINY = {
 }
 # The same learners over other networks; the first of images has a fixed input size and must be told another.
 MORE = {
-    "frozen, svm": ("frozen", {"probe": "svm", "costs": [1.0, 10.0]}),
     "visual, attention": ("visual", {"model": "test_vit3"}),
     "visual, depthwise": ("visual", {"model": "test_efficientnet"}),
     "textual, last token": ("textual", {"model": "gpt2", "lstm_layers": 2, "layer_decay": 0.9}),
     "textual, words": ("textual", {"model": "transformer_xl"}),
     "textual, relative places": ("textual", {"model": "xlnet", "recompute": True}),
+    "frozen, svm": ("frozen", {"probe": "svm", "costs": [1.0, 10.0]}),
     "textual, linear head": (
         "textual",
         {"lstm_layers": 0, "attention_width": 0, "hidden_width": 0, "frozen_layers": 0},

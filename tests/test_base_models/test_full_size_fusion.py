@@ -1,4 +1,4 @@
-"""Joint networks at full size: minutes and gigabytes, so only with -m slow."""
+"""The fusion of joint fine-tuning at full size: minutes and gigabytes, so only with -m slow."""
 
 from pathlib import Path
 
