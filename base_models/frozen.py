@@ -1,15 +1,16 @@
-"""Features of a frozen image encoder, text encoder, or both, under a logistic probe."""
+"""Features of a frozen image encoder, text encoder, or both, under a logistic probe or a support vector machine."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 from safetensors.numpy import load_file, save
 
 from base_models.probe import LogisticProbe
+from base_models.support_vectors import SupportVectors
 from base_models.textual.encoder import TextEncoder
 from base_models.textual.pooling import Pooling
 from base_models.visual.encoder import ImageEncoder
@@ -30,7 +31,8 @@ class Frozen:
     """``image`` and ``text`` name encoders (hub names or local folders); with both, their features stand side by side.
 
     Each block of features is centred and scaled on the fit rows to a mean squared norm of one; a missing modality is
-    its mean. ``views`` 1, 2, 5 or 10 crops of each image are averaged. ``penalties`` and ``balance`` are the probe's.
+    its mean. ``views`` 1, 2, 5 or 10 crops of each image are averaged. ``probe`` "logistic" has the best of
+    ``penalties``, "svm" (radial kernel, calibrated) the best of ``costs``; ``balance`` weighs classes in both.
     """
 
     def __init__(
@@ -44,12 +46,15 @@ class Frozen:
         max_length: int = 128,
         penalties: Sequence[float] = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0),
         balance: float = 0.5,
+        probe: Literal["logistic", "svm"] = "logistic",
+        costs: Sequence[float] = (0.3, 1.0, 3.0, 10.0),
     ) -> None:
         if image is None and text is None:
             raise LearnerError("frozen needs an image encoder, a text encoder, or both; neither is set.")
         if views not in COUNTS:
             raise LearnerError(f"frozen: views must be one of {list(COUNTS)}, got {views}.")
         check_grid("frozen", "penalties", penalties, balance)
+        check_grid("frozen", "costs", costs, balance)
         self.image = image
         self.text = text
         self.views = views
@@ -59,6 +64,8 @@ class Frozen:
         self.max_length = max_length
         self.penalties = penalties
         self.balance = balance
+        self.probe = probe
+        self.costs = costs
         self._cache = FeatureCache()
 
     def modalities(self) -> tuple[str, ...]:
@@ -79,26 +86,29 @@ class Frozen:
         blocks = self._blocks(data)
         self.means_ = [_mean(block) for block in blocks]
         self.scales_ = [_scale(block - mean) for block, mean in zip(blocks, self.means_, strict=True)]
-        probe = LogisticProbe(self.penalties, self.balance)
         features = self._standardise(blocks)
-        self.probe_ = probe.fit(features, data.labels(task), len(task.classes), data.groups, seed)
+        self.probe_ = self._new_probe()
+        self.probe_.fit(features, data.labels(task), len(task.classes), data.groups, seed)
 
     def predict_proba(self, data: Dataset) -> npt.NDArray[np.float64]:
         return self.probe_.predict_proba(self._standardise(self._blocks(data)))
 
     def save(self, folder: Path) -> None:
-        tensors = {f"mean{number}": mean for number, mean in enumerate(self.means_)}
+        tensors = {**{f"mean{number}": mean for number, mean in enumerate(self.means_)}, **self.probe_.tensors()}
         tensors["scales"] = np.array(self.scales_, dtype=np.float32)
-        tensors["coefficients"] = np.ascontiguousarray(self.probe_.coefficients_)
-        tensors["intercept"] = self.probe_.intercept_
         write_atomic(folder / "frozen.safetensors", save(tensors))
 
     def load(self, folder: Path) -> None:
         tensors = load_file(folder / "frozen.safetensors")
         self.scales_ = tensors["scales"].tolist()
         self.means_ = [tensors[f"mean{number}"] for number in range(len(self.scales_))]
-        self.probe_ = LogisticProbe(self.penalties, self.balance)
-        self.probe_.coefficients_, self.probe_.intercept_ = tensors["coefficients"], tensors["intercept"]
+        self.probe_ = self._new_probe()
+        self.probe_.restore(tensors)
+
+    def _new_probe(self) -> LogisticProbe | SupportVectors:
+        if self.probe == "svm":
+            return SupportVectors(self.costs, self.balance)
+        return LogisticProbe(self.penalties, self.balance)
 
     def _blocks(self, data: Dataset) -> list[Features]:
         """(rows, width) features of each encoder; NaN rows where the modality is missing."""

@@ -6,7 +6,7 @@ that is fitted on the same rows, then matrix products in which each problem is a
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,6 +64,14 @@ class LogisticProbe:
     def predict_proba(self, features: Floats) -> npt.NDArray[np.float64]:
         scores = features @ self.coefficients_ + self.intercept_
         return np.asarray(softmax(scores.astype(np.float64), axis=1))
+
+    def tensors(self) -> dict[str, npt.NDArray[np.floating]]:
+        """All that predicting needs."""
+        return {"coefficients": np.ascontiguousarray(self.coefficients_), "intercept": self.intercept_}
+
+    def restore(self, tensors: Mapping[str, npt.NDArray[np.floating]]) -> None:
+        for name in ("coefficients", "intercept"):
+            setattr(self, f"{name}_", tensors[name])
 
 
 @dataclass(frozen=True)

@@ -28,14 +28,21 @@ def demo(
 
 @app.command()
 def init(
-    preset: Annotated[str, typer.Argument(help="memotion, memotion2020, mvsa, hateful-memes or csv.")],
+    preset: Annotated[
+        str,
+        typer.Argument(
+            help="A dataset: memotion, mvsa, hateful-memes, csv. A paper: memotion2020, joint-finetuning, flava-mvsa, "
+            "clip-lora-mvsa."
+        ),
+    ],
     root: Annotated[Path, typer.Option(help="The dataset's folder.")],
     out: Annotated[Path, typer.Option(help="The file to write.")] = DEFAULT,
 ) -> None:
-    """Write a commented ensemble.toml for a dataset.
+    """Write a commented ensemble.toml for a dataset or for a paper's system.
 
     \b
     ensemble init mvsa --root ~/data/mvsa
+    ensemble init joint-finetuning --root ~/data/mvsa-multiple
     ensemble init csv --root . --out runs/mine.toml
     """
     from cli.recipe import write_recipe

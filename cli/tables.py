@@ -1,16 +1,17 @@
 """What commands print: tables that fit 100 columns."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from ensemble.audit import peculiarities
-from meta.report.wording import interval, short
+from meta.report.wording import interval, short, size, spread
 
 WIDTH = 100
+SHORT = 20  # cells that are not broken; the name beside them is
 
 
 def console() -> Console:
@@ -22,7 +23,9 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) 
     """Names to the left, numbers to the right; texts of strangers are never markup."""
     drawn = Table(box=None, pad_edge=False)
     for position, column in enumerate(columns):
-        drawn.add_column(escape(column), justify="left" if position == 0 else "right", overflow="fold")
+        whole = position > 0 and all(len(str(row[position])) < SHORT for row in rows)
+        justify: Literal["left", "right"] = "right" if position else "left"
+        drawn.add_column(escape(column), justify=justify, overflow="fold", no_wrap=whole)
     for row in rows:
         drawn.add_row(*(escape(str(cell)) for cell in row))
     if title:
@@ -49,14 +52,15 @@ def print_audit(found: Mapping[str, Any]) -> None:
     table("what to know before training", ["", ""], peculiarities(found))
 
 
-CARD_COLUMNS = ("score [95 %]", "over folds", "accuracy", "weighted F1", "ROC AUC", "log-loss")
+CARD_COLUMNS = ("score [95 %]", "over folds", "accuracy", "weighted\nF1", "ROC\nAUC", "log-\nloss")
+SIZE = "trained / all\nparameters"
 
 
 def card_row(card: Mapping[str, Any]) -> list[str]:
     if not card.get("rows"):
         return ["no labels"] + [""] * (len(CARD_COLUMNS) - 1)
     metrics, folds = card["metrics"], card.get("folds")
-    over = f"{short(folds['mean'])} ±{short(folds['std'])}" if folds and folds["mean"] is not None else ""
+    over = spread(folds) if folds else ""
     others = [
         interval({"value": metrics[name]["value"]}) for name in ("accuracy", "weighted_f1", "roc_auc", "log_loss")
     ]
@@ -69,8 +73,18 @@ def print_trained(result: Mapping[str, Any]) -> None:
         entries = [entry for entry in result["learners"] if entry["task"] == task]
         card = entries[0]["oof"]
         title = f"{task}: out-of-fold {card.get('metric', '')} on {card['rows']:,} rows"
-        rows = [[entry["learner"], *card_row(entry["oof"]), f"{entry['seconds']:.1f}"] for entry in entries]
-        table(title, ["base learner", *CARD_COLUMNS, "seconds"], rows)
+        rows = [
+            [entry["learner"], *card_row(entry["oof"]), f"{entry['seconds']:.1f}", size(entry) or ""]
+            for entry in entries
+        ]
+        table(title, ["base learner", *CARD_COLUMNS, "seconds", SIZE], rows)
+        for entry in entries:
+            if "seeds" in entry["oof"]:
+                seeds = entry["oof"]["seeds"]
+                alone = ", ".join(spread({"mean": value, "std": None}) or "-" for value in seeds["values"])
+                line(
+                    f"{entry['learner']}: {spread(seeds)} over seeds alone ({alone}); above, their mean probabilities."
+                )
     if not result["learners"]:
         line("No learner has all its folds yet; `ensemble status` says what is missing.")
     for failure in result["failures"]:

@@ -21,7 +21,7 @@ from ensemble.modality_weights import join_weights, weigh, weighed, write_weight
 from ensemble.predictions import Predictions, concatenate, mean
 from ensemble.progress import Track, silent
 from ensemble.run import Run, Spec
-from ensemble.scoring import score_card
+from ensemble.scoring import per_seed, score_card
 from ensemble.store import (
     CURVE,
     DONE,
@@ -219,6 +219,7 @@ def combine(run: Run, spec: Spec, task: Task) -> bool:
         weights = join_weights([run.store.job(item.job) for item in work])
         write_weights(folder, weights)
         seconds = sum(read_json(run.store.job(item.job) / DONE)["seconds"] for item in work)
-        card = score_card(task, oof, inside, run.plan.fold[run.plan.inside])
-        seal(folder, REPORT, made_of, seconds=round(seconds, 3), folds="run", oof=card, **weighed(weights))
+        card = {**score_card(task, oof, inside, run.plan.fold[run.plan.inside]), **per_seed(task, by_seed, inside)}
+        facts = {"seconds": round(seconds, 3), "folds": "run", "oof": card, **run.size(spec.name, task)}
+        seal(folder, REPORT, made_of, **facts, **weighed(weights))
     return True

@@ -25,6 +25,7 @@ from ensemble.store import DONE, REPORT, Store, check, first_difference
 
 FORMAT = 2  # of results; raise it when the same parameters give other numbers
 IMPORTED = "imported"
+SIZES = ("parameters", "trainable_parameters")
 
 
 @dataclass(frozen=True)
@@ -128,11 +129,14 @@ class Run:
         return said
 
     def cost(self, name: str, task: Task) -> dict[str, Any]:
-        """``seconds`` that all folds of a learner took, and ``parameters`` of its network, None where not known."""
-        folds = sorted(self.store.base(name, task.name).glob(f"*/*/{DONE}"))
-        counts = [count for path in folds if (count := read_json(path).get("parameters")) is not None]
-        seconds = self.base_record(name, task)["seconds"]
-        return {"seconds": seconds, "parameters": max(counts, default=None)}
+        """``seconds`` that all folds of a learner took, and its size."""
+        return {"seconds": self.base_record(name, task)["seconds"], **self.size(name, task)}
+
+    def size(self, name: str, task: Task) -> dict[str, int | None]:
+        """``parameters`` of a learner's network, and those that are trained; None where not known."""
+        records = [read_json(path) for path in sorted(self.store.base(name, task.name).glob(f"*/*/{DONE}"))]
+        known = {key: [one[key] for one in records if one.get(key) is not None] for key in SIZES}
+        return {key: max(counts, default=None) for key, counts in known.items()}
 
 
 def flat(name: str, value: object) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The score card of one set of predictions: every metric with its interval, per class, per fold, and on which rows."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,8 @@ ALWAYS = ("macro_f1", "accuracy")  # have an interval whatever the task is judge
 def score_card(task: Task, predictions: Predictions, data: Dataset, fold: Codes | None = None) -> dict[str, Any]:
     """Scores of ``predictions`` on the rows of ``data`` whose label is known.
 
-    ``data`` has the predicted rows in any order; ``fold`` (rows of data,) adds mean and deviation over folds.
+    ``data`` has the predicted rows in any order; ``fold`` (rows of data,) adds mean and deviation over folds, of every
+    metric.
     Intervals are the central 95 % of a bootstrap over groups of duplicates.
     """
     labels, groups = data.labels(task), data.groups
@@ -68,9 +70,25 @@ def difference(
 
 
 def _per_fold(task: Task, predictions: Predictions, labels: Codes, fold: Codes) -> dict[str, Any]:
-    metric = metric_named(task.metric)
-    judge = judged(predictions, metric)
-    values = [score(metric, labels[fold == k], judge[fold == k]) for k in np.unique(fold)]
+    """Of the task's metric; ``metrics`` has mean and deviation of each."""
+    found = {}
+    for name, metric in METRICS.items():
+        judge = judged(predictions, metric)
+        found[name] = spread_of([score(metric, labels[fold == k], judge[fold == k]) for k in np.unique(fold)])
+    means = {name: {"mean": scores["mean"], "std": scores["std"]} for name, scores in found.items()}
+    return {**found[metric_named(task.metric).name], "metrics": means}
+
+
+def per_seed(task: Task, predictions: Sequence[Predictions], data: Dataset) -> dict[str, Any]:
+    """For a card of the mean over seeds: ``seeds``, what each seed alone scores; nothing where there is one."""
+    metric, labels = metric_named(task.metric), data.labels(task)
+    if len(predictions) < 2 or not (labels >= 0).any():
+        return {}
+    return {"seeds": spread_of([score(metric, labels, judged(one.take(data.ids), metric)) for one in predictions])}
+
+
+def spread_of(values: Sequence[float]) -> dict[str, Any]:
+    """The values, None where one does not exist, the mean of those that do and their sample standard deviation."""
     known = [value for value in values if np.isfinite(value)]
     mean = float(np.mean(known)) if known else np.nan
     std = float(np.std(known, ddof=1)) if len(known) > 1 else np.nan

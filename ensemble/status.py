@@ -38,5 +38,6 @@ def finished(run: Run, specs: Sequence[Spec], tasks: Sequence[Task]) -> list[dic
                 record = run.base_record(spec.name, task)
             except StoreError:
                 continue
-            cards.append({"learner": spec.name, "task": task.name, "seconds": record["seconds"], "oof": record["oof"]})
+            known = {"seconds": record["seconds"], **run.size(spec.name, task), "oof": record["oof"]}
+            cards.append({"learner": spec.name, "task": task.name, **known})
     return cards

@@ -15,6 +15,7 @@ LEARNERS = {
     "tfidf": "text", "bert_large": "text", "xlnet": "text", "polynet": "image", "senet_154_finetuned": "image",
     "clip_joint": "both",
 }  # fmt: skip
+MEASURES = ("accuracy", "macro_f1", "weighted_f1", "roc_auc")
 SENTIMENT, HUMOUR, DEGREE = ("negative", "neutral", "positive"), ("0", "1"), ("0", "1", "2", "3")
 GAIN = {"value": 0.021, "low": 0.008, "high": 0.034}
 LOSS = {"value": -0.004, "low": -0.013, "high": 0.006}
@@ -76,6 +77,7 @@ def report_facts(
         "contributions": {name: _contributions(random, learners) for name, _ in names},
         "diversity": {name: _diversity(random, learners) for name, _ in names},
         "leaks": {names[0][0]: {"bert_large": [f"It is right on 99 % of the posts that share a copy {SCRIPT}."]}},
+        "seeds": {names[0][0]: {name: {"values": [0.47, 0.49], "mean": 0.48, "std": 0.0141} for name in learners[:2]}},
         "suspects": suspects,
         "hardest": {name: suspects[name]["labels"][::-1] for name, _ in names},
         "reliability": {
@@ -119,7 +121,8 @@ def _card(random: np.random.Generator, classes: Sequence[str], rows: int, middle
             for position, name in enumerate(classes)
         },
         "confusion": counts.tolist(),
-        "folds": {"values": [None, *folds[1:].tolist()], "mean": float(folds.mean()), "std": float(folds.std())},
+        "folds": {"values": [None, *folds[1:].tolist()], "mean": float(folds.mean()), "std": float(folds.std())}
+        | {"metrics": {name: {"mean": middle, "std": 0.0123} for name in MEASURES}},
     }
 
 
@@ -156,7 +159,7 @@ def _report(
     }
     if task == "humour":
         card = _card(random, classes, 500, 0.5)
-        cards = {"stack": card} | {name: {"rows": 0} for name in learners}
+        cards = {"stack": card} | {name: {"rows": 0} if n % 2 else card for n, name in enumerate(learners)}
         report["test"] = {"cards": cards, "copies_in_training": 12, "stack_without_copies": card}
     return report
 
@@ -196,6 +199,7 @@ def _contributions(random: np.random.Generator, learners: Sequence[str]) -> dict
             name: {
                 "seconds": float(10 ** random.uniform(0.5, 4.5)),
                 "parameters": int(10 ** random.uniform(5, 8.6)) if position else None,
+                "trainable_parameters": 151_513 if position else None,
             }
             for position, name in enumerate(learners)
         },

@@ -188,10 +188,7 @@ class Joint(ABC):
         self._fitted, self._predicted, self._facts = {}, Counter(), {}
         if (folder / WEIGHTS).exists():
             self.network_ = self._make(len(self.frequencies_), not record["whole"], 0)
-            saved = load_file(folder / WEIGHTS)
-            lost = self.network_.load_state_dict(saved, strict=False)
-            if lost.unexpected_keys or set(lost.missing_keys) - _frozen(self.network_):
-                raise LearnerError(f"{folder / WEIGHTS} holds the weights of another network; train it again.")
+            _restore(self.network_, load_file(folder / WEIGHTS), folder / WEIGHTS)
 
     def _pairs(
         self, data: Dataset, views: int, augmentation: "Augmentation | None" = None, modality_dropout: float = 0.0
@@ -206,6 +203,15 @@ class Joint(ABC):
 
 def _frozen(network: "nn.Module") -> set[str]:
     return {name for name, parameter in network.named_parameters() if not parameter.requires_grad}
+
+
+def _restore(network: "nn.Module", saved: dict[str, Any], path: Path) -> None:
+    """Only what was not trained may be missing. Raises LearnerError."""
+    own = network.state_dict()
+    missing = set(own) - set(saved) - _frozen(network)
+    if missing or any(name not in own or tensor.shape != own[name].shape for name, tensor in saved.items()):
+        raise LearnerError(f"{path} holds the weights of another network; train it again.")
+    network.load_state_dict(saved, strict=False)
 
 
 def _has(data: Dataset) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:

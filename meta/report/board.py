@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ensemble.metrics import metric_named
-from meta.report.wording import spoken
+from meta.report.wording import size, spoken
 
 PLAIN_MEAN = "soft_vote"
+MEASURES = ("accuracy", "macro_f1", "weighted_f1", "roc_auc")
 
 
 @dataclass(frozen=True)
@@ -56,3 +57,32 @@ def shown(board: Sequence[Model], limit: int) -> list[Model]:
     order = sorted(range(len(rest)), key=lambda position: (ranks[position], rest[position].kind == "candidate"))
     kept = first + [rest[position] for position in order[: max(limit - len(first), 0)]]
     return [m for m in board if m in kept]
+
+
+def as_papers_report(
+    board: Sequence[Model], report: Mapping[str, Any], cost: Mapping[str, Any], seeds: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """Each learner and the stack in MEASURES: mean and deviation ``over_folds``, values on the labelled ``test`` part
+    (None where there is none), what each seed alone scores, the size of the network."""
+    cards = report["test"]["cards"] if "test" in report else {}
+    learners = [model for model in board if model.kind == "learner"]
+    return [
+        {
+            "model": model,
+            "over_folds": [_over_folds(model.card, name) for name in MEASURES],
+            "test": [cards[model.name]["metrics"][name] for name in MEASURES] if _scored(cards, model.name) else None,
+            "seeds": seeds.get(model.name),
+            "size": size(cost.get(model.name, {})),
+        }
+        for model in [*learners, *(model for model in board if model.kind == "stack")]
+    ]
+
+
+def _over_folds(card: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Of cards written before each measure had its mean over folds, the score on all rows."""
+    found: Mapping[str, Any] | None = (card.get("folds") or {}).get("metrics", {}).get(name)
+    return found or {"mean": card["metrics"][name]["value"], "std": None}
+
+
+def _scored(cards: Mapping[str, Any], name: str) -> bool:
+    return bool(cards.get(name, {}).get("rows"))

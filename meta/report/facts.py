@@ -69,8 +69,10 @@ def _of_task(
         f"best single ({single})": table.learner_oof(single),
     }
     found = contributions(table, {name: modality[name] for name in table.learners})
+    seeds = {name: run.base_record(name, task)["oof"].get("seeds") for name in table.learners}
     return {
         "contributions": {**found, "cost": costs},
+        "seeds": {name: scores for name, scores in seeds.items() if scores},
         "diversity": diversity(table),
         "leaks": leak_signs(table),
         "suspects": {"labels": suspects(inside, oof, GALLERY), "conflicts": conflicts(inside, task)[:GALLERY]},

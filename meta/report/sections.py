@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from meta.report.board import Model, leaderboard, shown
+from meta.report.board import MEASURES, Model, as_papers_report, leaderboard, shown
 from meta.report.charts import SERIES, Mark, correlation_map, curve_plot, fold_plot, interval_plot, reliability_plot
 from meta.report.gallery import posts
 from meta.report.shares import shares
@@ -30,6 +30,10 @@ def section(facts: Mapping[str, Any], report: Mapping[str, Any], root: Path, roo
     return {
         "report": report,
         "board": board,
+        "measures": MEASURES,
+        "papers": as_papers_report(
+            board, report, facts["contributions"].get(task, {}).get("cost", {}), facts["seeds"].get(task, {})
+        ),
         "scores": _scores(board, report),
         "folds": _folds(board, report),
         "reliability": _reliability(facts["reliability"].get(task, {}), task),

@@ -53,6 +53,21 @@ def short(value: float, sign: str = "") -> str:
     return f"{value:{sign}.3f}".replace("0.", ".", 1) if abs(value) < 1 else f"{value:{sign}.3f}"
 
 
+def spread(found: Mapping[str, Any]) -> str:
+    """Mean and standard deviation: ``.601 ±.012``; without the latter the mean alone, without that nothing."""
+    if found["mean"] is None:
+        return ""
+    return short(found["mean"]) + (f" ±{short(found['std'])}" if found["std"] is not None else "")
+
+
+def size(cost: Mapping[str, Any]) -> str:
+    """Millions of parameters that are trained, and of all: ``0.2 / 151.5 M``; empty where not known."""
+    trained, every = cost.get("trainable_parameters"), cost.get("parameters")
+    if trained is None or every is None:
+        return ""
+    return f"{trained / 1e6:,.1f} / {every / 1e6:,.1f} M"
+
+
 def bounds(scored: Mapping[str, Any] | None) -> str:
     """``[.580, .617]``"""
     return interval(scored).partition(" ")[2]

@@ -51,6 +51,7 @@ MORE = {
     "textual, words": ("textual", {"model": "transformer_xl"}),
     "textual, relative places": ("textual", {"model": "xlnet", "recompute": True}),
     "textual, cleaned": ("textual", {"clean": True}),
+    "frozen, svm": ("frozen", {"probe": "svm", "costs": [1.0, 10.0]}),
     "textual, linear head": (
         "textual",
         {"lstm_layers": 0, "attention_width": 0, "hidden_width": 0, "frozen_layers": 0},

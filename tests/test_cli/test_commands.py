@@ -105,6 +105,14 @@ def test_init_writes_a_recipe_that_loads(ensemble: Ensemble, tmp_path: Path) -> 
                 make_learner(LEARNERS, base.learner, base.params, name)
 
 
+def test_every_recipe_is_named_where_init_explains_itself(ensemble: Ensemble) -> None:
+    from importlib.resources import files
+
+    explained = " ".join(ensemble("init", "--help").out.split())
+    presets = [entry.name.removesuffix(".toml") for entry in files("cli.recipes").iterdir() if "toml" in entry.name]
+    assert len(presets) >= 8 and all(preset in explained.replace("- ", "-") for preset in presets)
+
+
 def test_what_the_readme_and_the_recipes_comments_say_is_valid(tmp_path: Path) -> None:
     import re
     import tomllib
@@ -112,13 +120,15 @@ def test_what_the_readme_and_the_recipes_comments_say_is_valid(tmp_path: Path) -
 
     readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
     texts = re.findall(r"```toml\n(.*?)```", readme, flags=re.DOTALL)
-    recipe = (files("cli.recipes") / "memotion2020.toml").read_text(encoding="utf-8")
-    commented = recipe[recipe.index("# [base.") : recipe.index("[submit]")]
-    texts.append(re.sub(r"^# ?", "", commented, flags=re.MULTILINE))
+    for name in ("memotion2020", "flava-mvsa"):
+        recipe = (files("cli.recipes") / f"{name}.toml").read_text(encoding="utf-8")
+        commented = recipe[recipe.index("# [base.") :].partition("\n[")[0]
+        texts.append(re.sub(r"^# ?", "", commented, flags=re.MULTILINE))
     tables = [tomllib.loads(text)["base"] for text in texts]
     assert [sorted(table) for table in tables] == [
         ["convnext", "roberta"],
         ["convnext", "efficientnet", "roberta", "vit"],
+        ["flava_attention", "flava_linear", "flava_two_layers", "flava_unfrozen", "flava_weighted"],
     ]
     for table in tables:
         for name, base in table.items():

@@ -121,6 +121,13 @@ def test_mvsa_tags_and_texts_of_every_encoding_are_read(tmp_path: Path) -> None:
     assert data.images[0] == "data/1.jpg"
 
 
+def test_a_label_rule_that_has_nothing_to_do_is_noted(tmp_path: Path) -> None:
+    write_tags(tmp_path)
+    (note,) = mvsa.read(tmp_path, rule="agree").notes
+    assert note == "train.txt has one label for each post, so the label rule 'agree' has nothing to choose from"
+    assert mvsa.read(tmp_path).notes == ()
+
+
 def test_mvsa_names_row_and_value_of_an_unknown_tag(tmp_path: Path) -> None:
     (write_tags(tmp_path) / "train.txt").write_text("guid,tag\n1,positive\n2,happy\n")
     with pytest.raises(DataError, match=r"train\.txt: row '2' has tag 'happy'"):
@@ -162,12 +169,79 @@ def test_mvsa_makes_one_label_of_two_by_the_rule(tmp_path: Path, rule: mvsa.Rule
     assert data.texts[0] == "café"
 
 
-def test_mvsa_with_three_annotators_is_refused(tmp_path: Path) -> None:
+def test_mvsa_takes_the_majority_of_three_annotators_and_drops_what_has_none(tmp_path: Path) -> None:
     write_mvsa(tmp_path, POSTS)
-    header, row = "ID\ttext,image\ttext,image\ttext,image", "1\tneutral,neutral\tneutral,neutral\tneutral,neutral"
-    (tmp_path / "labelResultAll.txt").write_text(f"{header}\n{row}\n")
-    with pytest.raises(DataError, match="one annotator"):
+    rows = [
+        "ID\ttext,image\ttext,image\ttext,image",
+        "1\tneutral,positive\tpositive,positive\tpositive,neutral",
+        "2\tneutral,positive\tnegative,positive\tpositive,positive",
+        "3\tnegative,neutral\tnegative,neutral\tneutral,positive",
+        "5\tneutral,neutral\tneutral,neutral\tneutral,neutral",
+    ]
+    (tmp_path / "labelResultAll.txt").write_text("\r\n".join(rows))
+    found = {}
+    for rule in ("agree", "combine", "image"):
+        data = mvsa.read(tmp_path, rule=rule)  # type: ignore[arg-type]
+        found[rule] = dict(zip(data.ids, column(data, "sentiment"), strict=True))
+    assert found["agree"] == {"1": "positive", "5": "neutral"}
+    assert found["combine"] == {"1": "positive", "3": "negative", "5": "neutral"}
+    assert found["image"] == {"1": "positive", "2": "positive", "3": "neutral", "5": "neutral"}
+    (note,) = data.notes
+    assert note == "0 of 4 posts left out by the label rule 'image', of 3 annotators the majority's"
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (
+            ["ID,text,image", "1,neutral,neutral"],
+            r"the header must be 'ID<tab>text,image', a pair per annotator, found",
+        ),
+        ([], r"the header must be"),
+        (["ID\ttext,image", "1\tneutral,neutral", "2\tneutral"], r"row 2 has 2 values, the header has 3"),
+        (["ID\ttext,image\ttext,image", "1\tneutral,neutral"], r"row 1 has 3 values, the header has 5"),
+        (["ID\ttext,image", "1\tneutral,glad"], r"row '1' has image 0 'glad'; it must be one of"),
+    ],
+)
+def test_mvsa_labels_that_are_not_as_published_are_refused_in_one_line(
+    tmp_path: Path, lines: list[str], message: str
+) -> None:
+    write_mvsa(tmp_path, POSTS)
+    (tmp_path / "labelResultAll.txt").write_text("\n".join(lines))
+    with pytest.raises(DataError, match=message) as caught:
         mvsa.read(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def balanced(root: Path, posts: list[tuple[str, str]], per_class: int = 2) -> Dataset:
+    """Read from a table of these ids and tags; one more post is to be predicted."""
+    (root / "data").mkdir(parents=True)
+    (root / "train.txt").write_text("guid,tag\n" + "".join(f"{name},{tag}\n" for name, tag in posts))
+    (root / "test_without_label.txt").write_text("guid,tag\n999,null\n")
+    return mvsa.read(root, per_class=per_class)
+
+
+def test_mvsa_keeps_as_many_posts_of_each_label_as_asked_for_whatever_other_posts_there_are(tmp_path: Path) -> None:
+    tags = ["positive"] * 7 + ["negative"] * 4 + ["neutral"] * 2 + ["null"]
+    posts = [(str(number), tag) for number, tag in enumerate(tags)]
+    data = balanced(tmp_path / "one", posts)
+    labels = column(data, "sentiment")
+    assert {name: labels.count(name) for name in mvsa.TAGS} == dict.fromkeys(mvsa.TAGS, 2)
+    assert data.frame["part"].tolist() == ["train"] * 6 + ["test"] and data.ids[-1] == "999"
+    assert data.notes == ("8 of 14 training posts left out: 2 of each label are kept",)
+    other = balanced(tmp_path / "two", [*posts[::-1], ("50", "null")])
+    assert set(other.ids) == set(data.ids)
+    fewer = balanced(tmp_path / "three", [post for post in posts if post[0] in data.ids], per_class=1)
+    assert set(fewer.ids) < set(data.ids)
+
+
+@pytest.mark.parametrize("per_class", [0, 3])
+def test_mvsa_has_no_more_posts_of_a_label_than_there_are(tmp_path: Path, per_class: int) -> None:
+    posts = [("1", "positive"), ("2", "negative"), ("3", "neutral"), ("4", "positive"), ("5", "negative")]
+    with pytest.raises(
+        DataError, match=rf"per_class must be between 1 and 1, the posts labelled neutral, got {per_class}"
+    ):
+        balanced(tmp_path, posts, per_class)
 
 
 def test_mvsa_without_any_labels_says_what_it_looked_for(tmp_path: Path) -> None:

@@ -12,7 +12,9 @@ from ensemble.errors import FoldError, StoreError
 from ensemble.folds import FoldSettings, make_plan
 from ensemble.jobs import Failure, combine, list_work, train
 from ensemble.learner import make_learner
+from ensemble.predictions import Predictions
 from ensemble.run import Run, Spec
+from ensemble.scoring import score_card
 from ensemble.status import status
 from ensemble.store import Job, Store, read_predictions
 
@@ -73,6 +75,10 @@ def test_seeds_are_averaged(run: Run) -> None:
     oof = read_predictions(run.store.base("a", "sentiment"), "oof", SENTIMENT)
     mean = (expected(run, 3, run.plan.inside, 1) + expected(run, 4, run.plan.inside, 1)) / 2
     np.testing.assert_allclose(oof.values, mean, atol=1e-6)
+    inside = run.data.take(run.plan.inside)
+    alone = [Predictions(SENTIMENT, inside.ids, expected(run, seed, run.plan.inside, 1)) for seed in (3, 4)]
+    scores = [score_card(SENTIMENT, one, inside)["metrics"]["macro_f1"]["value"] for one in alone]
+    assert run.base_record("a", SENTIMENT)["oof"]["seeds"]["values"] == pytest.approx(scores)
 
 
 def test_the_labelled_test_part_is_predicted_and_not_trained_on(make_run: MakeRun) -> None:

@@ -144,8 +144,10 @@ def test_a_learner_costs_the_seconds_of_its_folds_and_the_parameters_it_recorded
     other = replace(run, specs=(Spec("a", "hash"), Spec("s", "seeing", {"parameters": 70})))
     train(other, list_work(other, other.specs, [SENTIMENT], ()))
     seconds = {name: other.base_record(name, SENTIMENT)["seconds"] for name in ("a", "s")}
-    assert other.cost("s", SENTIMENT) == {"seconds": seconds["s"], "parameters": 70}
-    assert other.cost("a", SENTIMENT) == {"seconds": seconds["a"], "parameters": None}
+    none = {"parameters": None, "trainable_parameters": None}
+    assert other.cost("s", SENTIMENT) == {"seconds": seconds["s"], **none, "parameters": 70}
+    assert other.cost("a", SENTIMENT) == {"seconds": seconds["a"], **none}
+    assert other.base_record("s", SENTIMENT)["parameters"] == 70, "it stays with the results"
 
 
 def test_nothing_is_imported_before_something_was(run: Run) -> None:

@@ -12,7 +12,7 @@ from world import SARCASM, SENTIMENT, toy_table
 from ensemble.data import Dataset, Task
 from ensemble.metrics import METRICS
 from ensemble.predictions import Predictions
-from ensemble.scoring import score_card
+from ensemble.scoring import per_seed, score_card
 
 
 def guess(task: Task, data: Dataset, seed: int = 0) -> Predictions:
@@ -92,6 +92,10 @@ def test_folds_have_a_value_each_and_their_mean() -> None:
     assert folds["values"] == pytest.approx(expected)
     assert folds["mean"] == pytest.approx(np.mean(expected))
     assert folds["std"] == pytest.approx(np.std(expected, ddof=1))
+    right = [np.mean(labels[fold == k] == predicted[fold == k]) for k in range(3)]
+    assert set(folds["metrics"]) == set(METRICS)
+    assert folds["metrics"]["accuracy"] == pytest.approx({"mean": np.mean(right), "std": np.std(right, ddof=1)})
+    assert folds["metrics"]["macro_f1"] == {"mean": folds["mean"], "std": folds["std"]}
 
 
 def test_a_class_that_never_occurs_is_shown_with_zeros() -> None:
@@ -109,6 +113,7 @@ def test_a_judging_metric_that_does_not_exist_is_null() -> None:
     data = with_labels(toy_table(30, tasks=(task,)), task, ["0"] * 30)
     card = plain(score_card(task, guess(task, data), data, np.arange(30) % 3))
     assert card["metrics"]["roc_auc"] == {"value": None, "low": None, "high": None}
+    assert card["folds"].pop("metrics")["roc_auc"] == {"mean": None, "std": None}
     assert card["folds"] == {"values": [None] * 3, "mean": None, "std": None}
 
 
@@ -126,3 +131,14 @@ def test_few_labels_among_many_rows_are_scored() -> None:
     card = plain(score_card(SENTIMENT, guess(SENTIMENT, data), data))
     assert card["rows"] == 3
     assert card["metrics"]["accuracy"]["low"] <= card["metrics"]["accuracy"]["high"]
+
+
+def test_each_seed_alone_has_its_score_beside_the_one_of_their_mean() -> None:
+    data = toy_table(60)
+    alone = [guess(SENTIMENT, data, seed) for seed in range(3)]
+    seeds = plain(per_seed(SENTIMENT, [alone[0], alone[1].take(data.ids[::-1]), alone[2]], data))["seeds"]
+    expected = [score_card(SENTIMENT, one, data)["metrics"]["macro_f1"]["value"] for one in alone]
+    assert seeds["values"] == pytest.approx(expected)
+    assert seeds["mean"] == pytest.approx(np.mean(expected)) and seeds["std"] == pytest.approx(np.std(expected, ddof=1))
+    assert per_seed(SENTIMENT, alone[:1], data) == {}, "one seed says nothing of seeds"
+    assert per_seed(SENTIMENT, alone, data.without_labels()) == {}

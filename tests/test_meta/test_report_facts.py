@@ -14,6 +14,7 @@ from base_models import LEARNERS as LEARNERS_REGISTRY
 from ensemble.errors import ConfigError, StoreError
 from ensemble.jobs import list_work, train
 from ensemble.run import Run
+from meta.report.board import as_papers_report, leaderboard
 from meta.report.facts import gather, reliability
 from meta.report.writing import write_report
 from meta.stack import stack_task
@@ -78,6 +79,26 @@ def test_a_page_that_cannot_be_written_is_refused_before_the_facts_are_gathered(
         write_report(run, FEW, nothing, run.store.root / "page.json")
     with pytest.raises(StoreError, match="it is a folder"):
         write_report(run, FEW, nothing, run.store.root)
+
+
+def test_seeds_alone_and_the_test_part_of_every_learner_are_among_the_facts(make_run: Make) -> None:
+    learners = {"a": ("hash", {"salt": 1}), "b": ("hash", {"salt": 2})}
+    made = replace(make_run(toy_table(80), learners, registry=TOYS, test_fraction=0.2), seeds=(0, 5))
+    assert train(made, list_work(made, made.specs, made.data.tasks, ())) == []
+    settings = StackSettings(("soft_vote",))
+    stack_task(made, SENTIMENT, settings)
+    facts = gather(made, settings, {"rows": {"train": 80, "test": 0}})
+    (report,) = facts["tasks"]
+    assert set(report["test"]["cards"]) == {"a", "b", "stack"}
+    assert {card["rows"] for card in report["test"]["cards"].values()} == {16}
+    assert {name: len(found["values"]) for name, found in facts["seeds"]["sentiment"].items()} == {"a": 2, "b": 2}
+    rows = as_papers_report(
+        leaderboard(report), report, facts["contributions"]["sentiment"]["cost"], facts["seeds"]["sentiment"]
+    )
+    assert {row["model"].name for row in rows} == {"a", "b", "stack"}
+    for row in rows:
+        assert len(row["over_folds"]) == len(row["test"]) == 4 and row["over_folds"][0]["std"] is not None
+        assert row["size"] == ""
 
 
 def test_reliability_counts_every_labelled_row_once(run: Run) -> None:

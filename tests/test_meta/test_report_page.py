@@ -17,9 +17,9 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 MINUTES = 300_000  # for a busy machine, in milliseconds
 HEADINGS = (
     "Signs of a leak", "Warnings", "Which modalities it takes", "The best meta-estimator of each task", "Leaderboard",
-    "Decision rule", "Confusion", "Reliability", "Learning curves", "Who errs alike", "Who contributes",
-    "Labels under suspicion", "Hardest posts", "Copies with conflicting labels", "The labelled test part", "The data",
-    "Provenance", "Glossary", *GLOSSARY,
+    "Learners as papers report them", "Decision rule", "Confusion", "Reliability", "Learning curves", "Who errs alike",
+    "Who contributes", "Labels under suspicion", "Hardest posts", "Copies with conflicting labels",
+    "The labelled test part", "The data", "Provenance", "Glossary", *GLOSSARY,
 )  # fmt: skip
 
 
@@ -117,9 +117,8 @@ def test_nine_tasks_of_fifty_learners_stay_under_five_megabytes_and_say_what_is_
 def test_a_bare_run_of_one_learner_has_a_page(tmp_path: Path) -> None:
     facts = report_facts(1, ["tfidf"])
     task = facts["tasks"][0]["task"]
-    bare: dict[str, Any] = {
-        name: {} for name in ("contributions", "diversity", "leaks", "suspects", "hardest", "reliability", "curves")
-    }
+    kinds = ("contributions", "diversity", "leaks", "suspects", "hardest", "reliability", "curves", "seeds")
+    bare: dict[str, Any] = {name: {} for name in kinds}
     facts |= bare | {"test_rows": 0, "table7": {"columns": [], "rows": []}, "table8": []}
     facts["tasks"][0] |= {"warnings": [], "rule": {"kind": "arg_max", "numbers": []}}
     found = Elements(draw(facts, tmp_path))
@@ -132,6 +131,40 @@ def test_a_difference_is_beyond_noise_only_where_its_interval_leaves_out_zero() 
     assert verdict({"value": -0.02, "low": -0.04, "high": -0.001}) == "worse"
     assert verdict({"value": 0.02, "low": -0.001, "high": 0.04}) == "even"
     assert verdict({"value": 0.02, "low": None, "high": None}) == "even"
+
+
+def papers_rows(facts: dict[str, Any], folder: Path, task: int = 0) -> list[list[str]]:
+    """The cells of a task's table, row by row."""
+    table = re.findall(r'<table class="papers">.*?</table>', draw(facts, folder), re.DOTALL)[task]
+    rows = re.findall(r"<tr.*?</tr>", table, re.DOTALL)
+    cells = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.DOTALL) for row in rows]
+    return [[" ".join(re.sub("<.*?>", "", cell).split()) for cell in row] for row in cells]
+
+
+def test_learners_are_shown_in_the_measures_of_papers_with_their_size_and_seeds(tmp_path: Path) -> None:
+    groups, head, *rows = papers_rows(report_facts(1, ["tfidf", "bert_large"]), tmp_path)
+    assert groups[1] == "over 5 folds" and head[:3] == ["learner", "accuracy", "macro-F1"]
+    assert head[-2:] == ["macro-F1 over seeds alone", "trained / all parameters"]
+    by_name = {row[0]: row for row in rows}
+    assert list(by_name)[-1] == "stack" and set(by_name) == {"stack", "tfidf", "bert_large *"}
+    assert by_name["tfidf"][1:6] == [".480 ±.012"] * 4 + [".480 ±.014 of 2"] and by_name["tfidf"][6] == ""
+    assert by_name["bert_large *"][-1].startswith("0.2 / ") and by_name["bert_large *"][-1].endswith(" M")
+
+
+def test_the_labelled_test_part_stands_beside_the_folds(tmp_path: Path) -> None:
+    groups, head, *rows = papers_rows(report_facts(2, ["tfidf", "bert_large"]), tmp_path, task=1)
+    assert groups[1:3] == ["over 5 folds", "labelled test part, 500 rows"] and len(head) == 1 + 2 * 4 + 1
+    tested = {row[0]: row[5:9] for row in rows}
+    assert tested["tfidf"] == tested["stack"] and all(re.fullmatch(r"\.\d{3}", cell) for cell in tested["stack"])
+    assert tested["bert_large *"] == [""] * 4, "of an imported one nothing may be known"
+
+
+def test_cards_of_an_older_run_show_their_scores_without_a_deviation(tmp_path: Path) -> None:
+    facts = report_facts(1, ["tfidf"])
+    for card in (facts["tasks"][0]["learners"]["tfidf"], facts["tasks"][0]["stack"]):
+        del card["folds"]["metrics"]
+    rows = papers_rows(facts | {"seeds": {}}, tmp_path)
+    assert all(re.fullmatch(r"\.\d{3}", cell) for cell in rows[2][1:5])
 
 
 def test_the_numbers_of_a_rule_stand_beside_their_classes() -> None:

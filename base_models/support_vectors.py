@@ -1,0 +1,116 @@
+"""A support vector machine on dense features, its cost chosen inside the fit rows, its decisions made probabilities."""
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import softmax
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
+from sklearn.svm import SVC
+
+from ensemble.balance import class_weights
+from ensemble.data import Codes
+from ensemble.folds import distribute
+
+Floats = npt.NDArray[np.float32]
+Doubles = npt.NDArray[np.float64]
+Machines = tuple[Doubles, Doubles]  # (rows, pairs) dual coefficients and (pairs,) offsets
+
+INNER_FOLDS = 3
+ROWS_AT_ONCE = 1024
+ABSENT = -20.0
+
+
+class SupportVectors:
+    """A machine for each pair of classes under the radial kernel exp(-|x - y|^2 / mean |x|^2), as scikit-learn's SVC
+    with ``gamma="scale"``.
+
+    Its probabilities are a softmax of a linear function of the pairs' decisions (Platt 1999, for several classes),
+    fitted on rows that the machines had not seen; the cost of ``costs`` with the least log-loss there is taken.
+    ``balance`` is the power of the inverse class frequency that weighs a row. Takes 8 bytes for each pair of fit rows.
+    """
+
+    def __init__(self, costs: Sequence[float], balance: float) -> None:
+        self.costs = costs
+        self.balance = balance
+
+    def fit(self, features: Floats, labels: Codes, classes: int, groups: Codes, seed: int) -> "SupportVectors":
+        """``features`` (rows, width) should be centred, ``labels`` are (rows,) in 0..classes-1."""
+        self.spread_ = np.array([max(float(np.square(features).sum(axis=1).mean()), 1e-12)])
+        kernel = self._kernel(features, features)
+        weights = class_weights(labels, classes, self.balance)
+        inner = distribute([labels], [classes], groups, [1 / INNER_FOLDS] * INNER_FOLDS, seed)
+        losses, calibrations = [], []
+        for cost in self.costs:
+            unseen = np.zeros((len(labels), _pairs(classes)))
+            for fold in np.unique(inner):
+                held = inner == fold
+                coefficients, offset = _train(kernel, labels, classes, weights * ~held, cost)
+                unseen[held] = kernel[held] @ coefficients + offset
+            slopes, levels = _calibrate(unseen, labels, classes, weights)
+            values = softmax(unseen @ slopes + levels, axis=1)
+            losses.append(log_loss(labels, values, sample_weight=weights, labels=list(range(classes))))
+            calibrations.append((slopes, levels))
+        best = int(np.argmin(losses))
+        self.cost_ = float(self.costs[best])
+        self.slopes_, self.levels_ = calibrations[best]
+        coefficients, self.offset_ = _train(kernel, labels, classes, weights, self.cost_)
+        support = coefficients.any(axis=1)
+        self.support_, self.coefficients_ = features[support], coefficients[support]
+        return self
+
+    def predict_proba(self, features: Floats) -> Doubles:
+        """(rows, classes)."""
+        parts = [features[start : start + ROWS_AT_ONCE] for start in range(0, len(features), ROWS_AT_ONCE)]
+        decisions = [self._kernel(part, self.support_) @ self.coefficients_ + self.offset_ for part in parts]
+        values = [softmax(decision @ self.slopes_ + self.levels_, axis=1) for decision in decisions]
+        return np.concatenate([np.zeros((0, len(self.levels_))), *values])
+
+    def tensors(self) -> dict[str, npt.NDArray[np.floating]]:
+        """All that predicting needs."""
+        kept = {
+            "support": self.support_, "coefficients": self.coefficients_, "offset": self.offset_,
+            "slopes": self.slopes_, "levels": self.levels_, "spread": self.spread_,
+        }  # fmt: skip
+        return {name: np.ascontiguousarray(value) for name, value in kept.items()}
+
+    def restore(self, tensors: Mapping[str, npt.NDArray[np.floating]]) -> None:
+        for name in ("support", "coefficients", "offset", "slopes", "levels", "spread"):
+            setattr(self, f"{name}_", tensors[name])
+
+    def _kernel(self, ours: Floats, theirs: Floats) -> Doubles:
+        """(our rows, their rows)."""
+        distance = np.square(ours).sum(axis=1)[:, None] + np.square(theirs).sum(axis=1) - 2 * ours @ theirs.T
+        return np.exp(-np.maximum(distance, 0).astype(np.float64) / self.spread_)
+
+
+def _pairs(classes: int) -> int:
+    return classes * (classes - 1) // 2
+
+
+def _train(kernel: Doubles, labels: Codes, classes: int, weights: Doubles, cost: float) -> Machines:
+    """On the rows with a weight. A pair of which one class has no such row decides nothing: all zeros."""
+    coefficients, offset = np.zeros((len(labels), _pairs(classes))), np.zeros(_pairs(classes))
+    for pair, (one, other) in enumerate(combinations(range(classes), 2)):
+        rows = np.flatnonzero(np.isin(labels, (one, other)) & (weights > 0))
+        if len(np.unique(labels[rows])) == 2:
+            machine = SVC(C=cost, kernel="precomputed", cache_size=500)
+            machine.fit(kernel[np.ix_(rows, rows)], labels[rows], sample_weight=weights[rows])
+            coefficients[rows[machine.support_], pair] = machine.dual_coef_[0]
+            offset[pair] = machine.intercept_[0]
+    return coefficients, offset
+
+
+def _calibrate(decisions: Doubles, labels: Codes, classes: int, weights: Doubles) -> tuple[Doubles, Doubles]:
+    """(pairs, classes) slopes and (classes,) levels of the softmax; a class without rows is far below all others."""
+    present = np.unique(labels)
+    slopes, levels = np.zeros((decisions.shape[1], classes)), np.full(classes, ABSENT)
+    levels[present] = 0.0
+    if len(present) > 1:
+        model = LogisticRegression(solver="newton-cg", tol=1e-6, max_iter=300)
+        model.fit(decisions, labels, sample_weight=weights)
+        used = present[1:] if len(present) == 2 else present  # of two classes there is one row of coefficients
+        slopes[:, used], levels[used] = model.coef_.T, model.intercept_
+    return slopes, levels

@@ -1,0 +1,34 @@
+"""What is printed fits 100 columns and says how large learners are and how seeds differ."""
+
+from typing import Any
+
+import pytest
+
+from cli.tables import print_trained
+from meta.report.wording import size, spread
+
+
+def entry(learner: str, **facts: Any) -> dict[str, Any]:
+    interval = {"value": 0.6012, "low": 0.5801, "high": 0.6203}
+    metrics = {name: interval for name in ("macro_f1", "accuracy", "weighted_f1", "roc_auc", "log_loss")}
+    card = {"rows": 4000, "metric": "macro_f1", "metrics": metrics, "folds": {"mean": 0.6, "std": 0.0123}}
+    seeds = {"seeds": facts.pop("seeds")} if "seeds" in facts else {}
+    return {"learner": learner, "task": "sentiment", "seconds": 12345.6, "oof": card | seeds, **facts}
+
+
+def test_learners_are_shown_with_their_size_and_each_seed(capsys: pytest.CaptureFixture[str]) -> None:
+    seeds = {"values": [0.598, None, 0.61], "mean": 0.604, "std": 0.0085}
+    large = {"parameters": 151_500_000, "trainable_parameters": 221_187}
+    entries = [entry("clip_lora", **large), entry("tfidf", parameters=None, trainable_parameters=None, seeds=seeds)]
+    print_trained({"learners": entries, "failures": []})
+    printed = capsys.readouterr().out
+    assert "0.2 / 151.5 M" in printed and ".600 ±.012" in printed
+    assert "tfidf: .604 ±.009 over seeds alone (.598, -, .610)" in printed
+    assert max(map(len, printed.splitlines())) <= 100
+    assert "clip_lora" in printed, "names are not broken"
+
+
+def test_a_size_is_not_made_up_and_a_deviation_of_one_value_is_none() -> None:
+    assert size({}) == size({"parameters": 3, "trainable_parameters": None}) == ""
+    assert size({"parameters": 1_234_500_000, "trainable_parameters": 0}) == "0.0 / 1,234.5 M"
+    assert spread({"mean": 0.5, "std": None}) == ".500" and spread({"mean": None, "std": None}) == ""
