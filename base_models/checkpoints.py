@@ -56,14 +56,14 @@ class Checkpoints:
         self._saved = time.monotonic()
 
     def keep_best(self, network: torch.nn.Module, epoch: int) -> None:
-        write_weights(self._best(epoch), network)
+        write_weights(self._best(epoch), network, frozen_names(network))
         self._drop_all_but(epoch, self._anchor)
 
     def restore_best(self, network: torch.nn.Module, journal: Journal) -> None:
         """Give the network the weights of its best epoch; those of the last are in it already."""
         path = self._best(journal.best_epoch)
         if path.exists():
-            network.load_state_dict(load_file(path))
+            load_trained(network, path)
         elif journal.best_epoch < len(journal.curve):
             raise StoreError(f"{path}, the weights of the best epoch, is gone; delete {self.folder} and train again.")
 
@@ -78,6 +78,18 @@ class Checkpoints:
     def _drop_all_but(self, *epochs: int) -> None:
         for path in set(self.folder.glob("best-*.safetensors")) - {self._best(epoch) for epoch in epochs}:
             path.unlink()
+
+
+def frozen_names(network: torch.nn.Module) -> set[str]:
+    """The weights that training leaves as they are."""
+    return {name for name, parameter in network.named_parameters() if not parameter.requires_grad}
+
+
+def load_trained(network: torch.nn.Module, path: Path) -> None:
+    """Weights of a file, which may lack those that training leaves as they are; StoreError where it lacks others."""
+    lost = network.load_state_dict(load_file(path), strict=False)
+    if lost.unexpected_keys or set(lost.missing_keys) - frozen_names(network):
+        raise StoreError(f"{path} holds the weights of another network; train it again.")
 
 
 def write_weights(path: Path, network: torch.nn.Module, without: Collection[str] = ()) -> None:

@@ -13,7 +13,7 @@ import torch
 from torch.utils.data import DataLoader
 from transformers import PrinterCallback, Trainer, TrainingArguments
 
-from base_models.checkpoints import Checkpoints, write_weights
+from base_models.checkpoints import Checkpoints, frozen_names, write_weights
 from base_models.hyperparameters import Training
 from base_models.inference import device, half_precision
 from base_models.journal import Journal
@@ -96,7 +96,8 @@ class Loop(Trainer):
         return loss
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
-        write_weights(Path(output_dir or self.args.output_dir or "") / "model.safetensors", self.network)
+        path = Path(output_dir or self.args.output_dir or "") / "model.safetensors"
+        write_weights(path, self.network, frozen_names(self.network))
 
     def _save_checkpoint(self, *arguments: Any) -> None:
         try:
@@ -111,6 +112,11 @@ class Loop(Trainer):
     def _load_from_checkpoint(self, *arguments: Any, **options: Any) -> None:
         with self._whole():
             super()._load_from_checkpoint(*arguments, **options)
+
+    def _issue_warnings_after_load(self, load_result: Any) -> None:
+        """What is not trained is in no checkpoint and in the network already."""
+        if load_result.unexpected_keys or set(load_result.missing_keys) - frozen_names(self.network):
+            raise ValueError("a checkpoint of another network")
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
         with self._whole():

@@ -10,7 +10,7 @@ from networks import Killed, Net, curve, fit, killed_after, quick, same_weights,
 from safetensors.torch import load_file
 
 import base_models.loop
-from base_models.checkpoints import write_weights
+from base_models.checkpoints import load_trained, write_weights
 from ensemble.errors import LearnerError, StoreError
 
 HOW = quick(checkpoint_minutes=0, validation=0.25)
@@ -34,6 +34,29 @@ def test_a_damaged_checkpoint_is_said_in_one_line_and_the_next_run_begins_anew(n
     again, anew = Net(), Net()
     assert curve(fit(again, toy_problem(37, 0.25), HOW, tmp_path)) == curve(fit(anew, toy_problem(37, 0.25), HOW))
     assert same_weights(again, anew)
+
+
+def test_what_is_not_trained_is_in_no_file_and_the_training_goes_on_to_the_same_weights(tmp_path: Path) -> None:
+    whole, killed, again = Net(), Net(), Net()
+    for network in (whole, killed, again):
+        network.body[0].requires_grad_(False)
+    problem = toy_problem(37, 0.25)
+    with pytest.raises(Killed):
+        fit(killed, problem, HOW, tmp_path, killed_after(6))
+    files = [*tmp_path.rglob("*.safetensors")]
+    assert len(files) == 2 and not any({"body.0.weight", "body.0.bias"} & set(load_file(file)) for file in files)
+    assert curve(fit(again, problem, HOW, tmp_path)) == curve(fit(whole, problem, HOW))
+    assert same_weights(again, whole)
+
+
+@pytest.mark.parametrize("lacks", ["head.weight", None])
+def test_weights_of_another_network_are_refused(tmp_path: Path, lacks: str | None) -> None:
+    network = Net()
+    write_weights(tmp_path / "weights.safetensors", network, {lacks} if lacks else ())
+    if lacks is None:
+        network.body[0].bias = None
+    with pytest.raises(StoreError, match="holds the weights of another network; train it again"):
+        load_trained(network, tmp_path / "weights.safetensors")
 
 
 def test_a_journal_of_another_version_is_no_checkpoint(tmp_path: Path) -> None:

@@ -27,7 +27,18 @@ from ensemble.errors import LearnerError
 from ensemble.features import FeatureCache
 from ensemble.learner import Workspace
 
-WORDS = ["great monday", "coffee", "i hate my monday so much", "boss", "the cat is happy", "exam", None, "love", "", "x"]
+WORDS = [
+    "great monday",
+    "coffee",
+    "i hate my monday so much",
+    "boss",
+    "the cat is happy",
+    "exam",
+    None,
+    "love",
+    "",
+    "x",
+]
 HEADS = ["linear", "two_layers", "three_layers", "attention"]
 
 
