@@ -87,9 +87,11 @@ def frozen_names(network: torch.nn.Module) -> set[str]:
 
 def load_trained(network: torch.nn.Module, path: Path) -> None:
     """Weights of a file, which may lack those that training leaves as they are; StoreError where it lacks others."""
-    lost = network.load_state_dict(load_file(path), strict=False)
-    if lost.unexpected_keys or set(lost.missing_keys) - frozen_names(network):
+    saved, own = load_file(path), network.state_dict()
+    missing = set(own) - set(saved) - frozen_names(network)
+    if missing or any(name not in own or tensor.shape != own[name].shape for name, tensor in saved.items()):
         raise StoreError(f"{path} holds the weights of another network; train it again.")
+    network.load_state_dict(saved, strict=False)
 
 
 def write_weights(path: Path, network: torch.nn.Module, without: Collection[str] = ()) -> None:
