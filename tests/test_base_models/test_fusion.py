@@ -19,7 +19,7 @@ from base_models.textual.network import make_body
 from base_models.visual.network import make_classifier
 from base_models.visual.views import Preprocessing
 from ensemble.data import Dataset
-from ensemble.errors import ConfigError, EnsembleError, LearnerError
+from ensemble.errors import ConfigError, EnsembleError, LearnerError, StoreError
 from ensemble.learner import Workspace, make_learner
 
 HOW = Preprocessing((64, 64), (0.5,) * 3, (0.5,) * 3, "bilinear", 0.875)
