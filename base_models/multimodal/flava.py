@@ -43,9 +43,9 @@ class Flava(Joint):
     The encoders of texts and images are not trained where ``frozen``; then every text and image is encoded once.
     ``head`` has one to three layers on the first, global token, or attends to all tokens. A missing modality is tokens
     of zeros, as published, or of a ``learned`` vector; ``modality_dropout`` is the share of training rows that lose
-    one. Texts are cleaned where ``clean``, translated to English by the model ``translator`` where one is given, lower-cased
-    where ``lower``, and cut to ``max_length`` tokens. Images are resized and cropped as the model's own file says
-    (FLAVA's are squashed to a square); ``views`` 1, 2, 5 or 10 crops are averaged as ``average`` says.
+    one. Texts are cleaned where ``clean``, translated to English by the model ``translator`` where one is given,
+    lower-cased where ``lower``, and cut to ``max_length`` tokens. Images are resized and cropped as the model's own
+    file says (FLAVA's are squashed to a square); ``views`` 1, 2, 5 or 10 crops are averaged as ``average`` says.
     """
 
     def __init__(
