@@ -107,6 +107,7 @@ def _attempt(model: str, load: Callable[..., Any]) -> Any:
     from base_models.textual.transformer_xl_tokenizer import register
 
     register()
+    local_files(model)  # a path that is not there is no hub name
     since, message = _unreachable.get(model, (-math.inf, ""))
     if time.monotonic() - since < UNREACHABLE_SECONDS:
         raise LearnerError(message)

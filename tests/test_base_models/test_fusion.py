@@ -330,7 +330,7 @@ def test_a_wrong_parameter_is_refused_in_one_line(
     [
         ({"image": "resnet51x"}, "Unknown timm model 'resnet51x'"),
         ({"image": "./nowhere"}, r"No such model folder: \./nowhere"),
-        ({"text": "./nowhere"}, r"Cannot load text model '\./nowhere'"),
+        ({"text": "./nowhere"}, r"No such model folder: \./nowhere"),
         ({"text": "image"}, "image"),
         ({"max_length": 100}, r"reads 64 tokens at most; max_length = 100 is too long"),
     ],
