@@ -80,6 +80,21 @@ class Checkpoints:
             path.unlink()
 
 
+def frozen_names(network: torch.nn.Module) -> set[str]:
+    """The weights that training leaves as they are."""
+    return {name for name, parameter in network.named_parameters() if not parameter.requires_grad}
+
+
+def load_trained(network: torch.nn.Module, path: Path) -> None:
+    """Weights of a file, which may lack those that training leaves as they are; StoreError where it lacks others, or
+    is of another network."""
+    own, saved = network.state_dict(), load_file(path)
+    foreign = any(name not in own or tensor.shape != own[name].shape for name, tensor in saved.items())
+    if foreign or set(own) - set(saved) - frozen_names(network):
+        raise StoreError(f"{path} holds the weights of another network; train it again.")
+    network.load_state_dict(saved, strict=False)
+
+
 def write_weights(path: Path, network: torch.nn.Module, without: Collection[str] = ()) -> None:
     """Safetensors, atomically; a weight of several names is written under each. A full disk is one line."""
     tensors: Tensors = {}

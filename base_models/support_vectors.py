@@ -83,7 +83,7 @@ class SupportVectors:
     def _kernel(self, ours: Floats, theirs: Floats) -> Doubles:
         """(our rows, their rows)."""
         distance = np.square(ours).sum(axis=1)[:, None] + np.square(theirs).sum(axis=1) - 2 * ours @ theirs.T
-        return np.exp(-np.maximum(distance, 0).astype(np.float64) / self.spread_)
+        return np.asarray(np.exp(-np.maximum(distance, 0).astype(np.float64) / self.spread_))
 
 
 def _pairs(classes: int) -> int:

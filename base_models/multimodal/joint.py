@@ -142,15 +142,15 @@ class Joint(ABC):
 
     def save(self, folder: Path) -> None:
         """What was trained; of a network that is not ``pretrained``, all."""
-        from base_models.checkpoints import write_weights
+        from base_models.checkpoints import frozen_names, write_weights
 
-        left = _frozen(self.network_) if self.network_ is not None and self.pretrained else set()
+        left = frozen_names(self.network_) if self.network_ is not None and self.pretrained else set()
         write_json(folder / RECORD, {"frequencies": self.frequencies_.tolist(), "whole": not left})
         if self.network_ is not None:
             write_weights(folder / WEIGHTS, self.network_, left)
 
     def load(self, folder: Path) -> None:
-        from safetensors.torch import load_file
+        from base_models.checkpoints import load_trained
 
         record = read_json(folder / RECORD)
         self.frequencies_ = np.array(record["frequencies"])
@@ -158,7 +158,7 @@ class Joint(ABC):
         self._fitted, self._predicted, self._facts = {}, Counter(), {}
         if (folder / WEIGHTS).exists():
             self.network_ = self._make(len(self.frequencies_), not record["whole"], 0)
-            _restore(self.network_, load_file(folder / WEIGHTS), folder / WEIGHTS)
+            load_trained(self.network_, folder / WEIGHTS)
 
     def _pairs(
         self, data: Dataset, views: int, augmentation: "Augmentation | None" = None, modality_dropout: float = 0.0
@@ -170,19 +170,6 @@ class Joint(ABC):
         images = PixelSource(self._how(), self.views, self._cache).of(data.take(has_image))
         examples = ImageExamples(images, self._how().size, views, augmentation)
         return PairExamples(self._tokens().of(data), examples, has_text, has_image, modality_dropout)
-
-
-def _frozen(network: "nn.Module") -> set[str]:
-    return {name for name, parameter in network.named_parameters() if not parameter.requires_grad}
-
-
-def _restore(network: "nn.Module", saved: dict[str, Any], path: Path) -> None:
-    """Only what was not trained may be missing. Raises LearnerError."""
-    own = network.state_dict()
-    missing = set(own) - set(saved) - _frozen(network)
-    if missing or any(name not in own or tensor.shape != own[name].shape for name, tensor in saved.items()):
-        raise LearnerError(f"{path} holds the weights of another network; train it again.")
-    network.load_state_dict(saved, strict=False)
 
 
 def _has(data: Dataset) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:

@@ -19,7 +19,7 @@ from base_models.textual.network import make_body
 from base_models.visual.network import make_classifier
 from base_models.visual.views import Preprocessing
 from ensemble.data import Dataset
-from ensemble.errors import ConfigError, EnsembleError, LearnerError
+from ensemble.errors import ConfigError, EnsembleError, LearnerError, StoreError
 from ensemble.learner import Workspace, make_learner
 
 HOW = Preprocessing((64, 64), (0.5,) * 3, (0.5,) * 3, "bilinear", 0.875)
@@ -348,8 +348,8 @@ def test_weights_of_another_shape_are_refused_in_one_line(
     encoders: dict[str, str], posts: Dataset, tmp_path: Path
 ) -> None:
     fitted(learner_of(encoders, combine="gate"), posts).save(tmp_path)
-    with pytest.raises(LearnerError, match="holds the weights of another network; train it again") as caught:
+    with pytest.raises(StoreError, match="holds the weights of another network; train it again") as caught:
         learner_of(encoders).load(tmp_path)
     assert "\n" not in str(caught.value)
-    with pytest.raises(LearnerError, match="holds the weights of another network; train it again"):
+    with pytest.raises(StoreError, match="holds the weights of another network; train it again"):
         learner_of(encoders, combine="gate", width=16).load(tmp_path)
