@@ -68,14 +68,18 @@ def data(config: ConfigPath = DEFAULT, set: Overrides = [], quiet: Quiet = False
 
 
 @app.command()
-def learners(as_json: AsJson = False) -> None:
-    """The base learners, their parameters and defaults.
+def learners(
+    names: Annotated[list[str] | None, typer.Argument(help="Only these, with all that is said of them.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """The base learners, their parameters, defaults and choices.
 
     \b
     ensemble learners
+    ensemble learners fusion
     """
     from base_models import LEARNERS
     from cli.tables import print_learners
     from ensemble.learner import describe_learners
 
-    show(describe_learners(LEARNERS), print_learners, as_json)
+    show(describe_learners(LEARNERS, names or ()), print_learners, as_json)

@@ -34,8 +34,9 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) 
     console().print()
 
 
-def line(text: str) -> None:
-    console().print(escape(text), soft_wrap=False)
+def line(text: str, whole: bool = False) -> None:
+    """``whole`` where programs look for it: wrapped by the terminal alone."""
+    console().print(escape(text), soft_wrap=whole)
 
 
 def print_audit(found: Mapping[str, Any]) -> None:
@@ -85,12 +86,12 @@ def print_trained(result: Mapping[str, Any]) -> None:
                 line(
                     f"{entry['learner']}: {spread(seeds)} over seeds alone ({alone}); above, their mean probabilities."
                 )
+    for failure in result["failures"]:
+        line(f"failed: {failure['job']}: {failure['reason']}", whole=True)
+    if count := len(result["failures"]):
+        line(f"{count} job{'s' * (count > 1)} failed; the same command tries again. What is done is kept.")
     if not result["learners"]:
         line("No learner has all its folds yet; `ensemble status` says what is missing.")
-    for failure in result["failures"]:
-        line(f"failed: {failure['job']}: {failure['reason']}")
-    if result["failures"]:
-        line(f"{len(result['failures'])} jobs failed; the same command tries them again. The others are kept.")
 
 
 def print_ablations(result: Mapping[str, Any]) -> None:
@@ -107,7 +108,7 @@ def print_ablations(result: Mapping[str, Any]) -> None:
             shares = ", ".join(f"{name} {short(weight)}" for name, weight in entry["modality_weights"].items())
             line(f"Mean weight inside the network: {shares} (what it looked at, not why it decided).")
         for failure in entry["failures"]:
-            line(f"failed: {failure}")
+            line(f"failed: {failure}", whole=True)
 
 
 def print_imported(result: Mapping[str, Any]) -> None:
@@ -134,4 +135,6 @@ def print_status(result: Mapping[str, Any]) -> None:
 def print_learners(result: Mapping[str, Any]) -> None:
     for name, entry in result.items():
         line(f"{name}: {entry['about']}")
-        table("", ["parameter", "default"], [[key, value] for key, value in entry["parameters"].items()])
+        choices = entry["choices"]
+        rows = [[key, value, ", ".join(map(str, choices.get(key, ())))] for key, value in entry["parameters"].items()]
+        table("", ["parameter", "default", "one of"], rows)

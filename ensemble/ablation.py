@@ -71,7 +71,8 @@ def ways_named(names: Sequence[str]) -> Sequence[str]:
 
 def without(run: Run, modality: Modality) -> Run:
     """The same run, folds and rows, every post without a modality, its results in a folder of their own."""
-    return replace(run, store=run.store.without(modality), data=hide(run.data, modality))
+    hidden = hide(run.data, modality)
+    return replace(run, store=run.store.without(modality), data=hidden, keep_models="none")
 
 
 def hide(data: Dataset, modality: Modality) -> Dataset:

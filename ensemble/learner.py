@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol, cast
+from typing import Any, Literal, Protocol, cast, get_args, get_origin
 
 import numpy as np
 import numpy.typing as npt
@@ -87,25 +87,37 @@ def modality_of(learner: BaseLearner) -> Modality:
     return "both" if len(seen) == len(MODALITIES) else next(iter(seen), "none")
 
 
-def describe_learners(registry: Mapping[str, str]) -> dict[str, Any]:
-    """Per learner what it is (the first line of its docstring) and its parameters with defaults."""
+def describe_learners(registry: Mapping[str, str], names: Sequence[str] = ()) -> dict[str, Any]:
+    """Per learner (those named, or all) what it is (the first paragraph of its docstring; of named ones all of it), its
+    parameters with defaults, and the values of those that have but a few. Raises ConfigError for an unknown name."""
     found = {}
-    for name in registry:
+    for name in names or registry:
         learner = resolve(registry, "learner", name)
-        parameters = inspect.signature(learner).parameters.values()
+        paragraphs = inspect.cleandoc(learner.__doc__ or "").split("\n\n")
+        described = [one for parameter in inspect.signature(learner).parameters.values() for one in _parts(parameter)]
         found[name] = {
-            "about": inspect.cleandoc(learner.__doc__ or "").split("\n\n")[0].replace("\n", " "),
-            "parameters": {name: default for one in parameters for name, default in _defaults(one).items()},
+            "about": " ".join(part.replace("\n", " ") for part in paragraphs[: None if names else 1]),
+            "parameters": {path: default for path, default, _ in described},
+            "choices": {path: found for path, _, kind in described if (found := _choices(kind))},
         }
     return found
 
 
-def _defaults(parameter: inspect.Parameter) -> dict[str, Any]:
-    """A parameter's default; of a table of parameters, one by one under dotted names."""
-    for kind in (parameter.annotation, *getattr(parameter.annotation, "__args__", ())):
+def _parts(parameter: inspect.Parameter) -> list[tuple[str, Any, Any]]:
+    """Name, default and type of a parameter; of a table of parameters, one by one under dotted names."""
+    for kind in (parameter.annotation, *get_args(parameter.annotation)):
         if inspect.isclass(kind) and issubclass(kind, BaseModel):
-            return {f"{parameter.name}.{name}": field.default for name, field in kind.model_fields.items()}
-    return {parameter.name: None if parameter.default is parameter.empty else parameter.default}
+            fields = kind.model_fields.items()
+            return [(f"{parameter.name}.{name}", field.default, field.annotation) for name, field in fields]
+    default = None if parameter.default is parameter.empty else parameter.default
+    return [(parameter.name, default, parameter.annotation)]
+
+
+def _choices(kind: Any) -> list[Any]:
+    """The values a type spells out; none of other types."""
+    if get_origin(kind) is Literal:
+        return list(get_args(kind))
+    return [choice for part in get_args(kind) if get_origin(part) is Literal for choice in get_args(part)]
 
 
 def source_files(learner: BaseLearner) -> list[Path]:

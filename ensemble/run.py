@@ -156,13 +156,15 @@ def _is_imported(report: Path) -> bool:
 
 
 def bind_folds(store: Store, data: Dataset, seen: Scan, settings: FoldSettings) -> FoldPlan:
-    """The run's fold plan: made on the first call, then only read and checked. Raises FoldError where data changed."""
+    """The run's fold plan: made on the first call, then only read and checked; with other settings drawn again as long
+    as nothing has been made on it. Raises FoldError where data changed."""
     with store.lock():
         if store.plan.with_suffix(".json").exists():
             plan = FoldPlan.read(store.plan)
-            plan.check(data, settings)
-            return plan.ordered(data)
-        if (store.root / "base").exists():  # results without the plan they were made on
+            if plan.settings == settings or store.has_results():
+                plan.check(data, settings)
+                return plan.ordered(data)
+        elif (store.root / "base").exists():  # results without the plan they were made on
             raise StoreError(f"{store.plan.with_suffix('.json')} is gone; restore it or choose another run folder.")
         plan = make_plan(data, find_duplicates(data, seen).group, settings)
         plan.write(store.plan)

@@ -59,6 +59,10 @@ class Store:
     def report(self) -> Path:
         return self.root / "report.html"
 
+    def has_results(self) -> bool:
+        """Whether any job is done, or anything imported."""
+        return any(True for record in (DONE, REPORT) for _ in (self.root / "base").rglob(record))
+
     def base(self, learner: str, task: str) -> Path:
         return self.root / "base" / quote(learner, safe="") / quote(task, safe="")
 

@@ -64,7 +64,9 @@ class Embeddings:
         if not any(keys):
             return np.zeros((len(keys), width_of(self.model)), dtype=np.float32)
         name = f"clip-{what}-" + fingerprint([EMBEDDED, identity(self.model), read])
-        return np.nan_to_num(self.cache.get(name, keys, encode, block, f"blocks of {block} {what} embedded"))
+        found = self.cache.get(name, keys, encode, block, f"blocks of {block} {what} embedded")
+        found[[key is None for key in keys]] = 0
+        return found
 
     def _encode_texts(self, data: Dataset, rows: Sequence[int]) -> Features:
         examples = self.tokens.of(data.take(rows))

@@ -72,7 +72,7 @@ class Flava(Joint):
         check_joint(self, "flava", {f"dropout must be in [0, 1), got {dropout}": not 0 <= dropout < 1})
 
     def models(self) -> list[str]:
-        return [self.model]
+        return [self.model, *([self.translator] if self.translator else [])]
 
     def _make(self, classes: int, pretrained: bool, seed: int) -> "FlavaNetwork":
         from base_models.multimodal.flava_network import FlavaNetwork, FlavaShape, make_flava

@@ -82,17 +82,19 @@ class Fusion(Joint):
         return [self.image, self.text]
 
     def weigh_modalities(self, data: Dataset) -> npt.NDArray[np.float64] | None:
-        """(rows, 2) weights of text and image, the mean over views; NaN where a row has neither, None where the
-        combination has no weights. They say what the network looked at, not why it decided."""
+        """(rows, 2) weights of text and image, the mean over views: of what is there, 1 in all. NaN where a row has
+        neither, None where the combination has no weights. They say what the network looked at, not why it decided."""
         from base_models.multimodal.fusion_network import FusionNetwork, Weights
-        from base_models.multimodal.joint import rows_with_any
+        from base_models.multimodal.joint import present, rows_with_any
 
         if self.combine == "concatenation":
             return None
         weights = np.full((len(data), 2), np.nan)
         known = rows_with_any(data)
         if isinstance(self.network_, FusionNetwork) and len(known):
-            weights[known] = self._ask(Weights(self.network_), data.take(known)).mean(axis=1)
+            seen = data.take(known)
+            found = self._ask(Weights(self.network_), seen).mean(axis=1) * np.stack(present(seen), axis=1)
+            weights[known] = found / found.sum(axis=1, keepdims=True)
         return weights
 
     def _make(self, classes: int, pretrained: bool, seed: int) -> "FusionNetwork":

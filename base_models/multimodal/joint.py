@@ -196,12 +196,12 @@ class Joint(ABC):
         from base_models.multimodal.pairs import PairExamples
 
         data = self._read(data)
-        has_text, has_image = _has(data)
+        has_text, has_image = present(data)
         images = self._images(data.take(has_image), views, augmentation)
         return PairExamples(self._texts(data), images, has_text, has_image, modality_dropout)
 
 
-def _has(data: Dataset) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+def present(data: Dataset) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
     """(rows,) whether there is a text, and an image."""
     has_text = np.array([text is not None for text in data.texts], dtype=bool)
     return has_text, np.array([key is not None for key in data.image_hashes()], dtype=bool)
@@ -209,13 +209,13 @@ def _has(data: Dataset) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
 
 def rows_with_any(data: Dataset, modalities: Collection[str] = MODALITIES) -> npt.NDArray[np.intp]:
     """The rows that have a text or an image, or that of the two which is looked at."""
-    has_text, has_image = _has(data)
+    has_text, has_image = present(data)
     return np.flatnonzero((has_text & ("text" in modalities)) | (has_image & ("image" in modalities)))
 
 
 def _count(data: Dataset) -> dict[str, int]:
     """What a job's record says of these rows."""
-    has_text, has_image = _has(data)
+    has_text, has_image = present(data)
     return {"rows": len(data), "without_text": int((~has_text).sum()), "without_image": int((~has_image).sum())}
 
 

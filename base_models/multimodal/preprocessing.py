@@ -1,12 +1,14 @@
 """What a Hugging Face model of texts and images wants of its images, read from its preprocessor_config.json."""
 
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
+from base_models.textual.loading import attempt
 from base_models.visual.views import Preprocessing
-from base_models.weights import local, local_files
 from ensemble.errors import LearnerError, first_line
 
+FILE = "preprocessor_config.json"
 FILTERS = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic"}  # Pillow's numbers
 MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)  # CLIP's, and so FLAVA's
 
@@ -19,17 +21,22 @@ def image_preprocessing(model: str) -> Preprocessing:
     keeps its proportions (CLIP); then the centre is cropped. Raises LearnerError where there is no such file, or it
     says nothing that can be used.
     """
-    from transformers import ImageProcessingMixin
-
-    name = str(local(model).resolve()) if local_files(model) else model
     try:
-        found, _ = ImageProcessingMixin.get_image_processor_dict(name)
-        return _read(found)
-    except Exception as error:  # a silent hub, a missing file and odd contents come as a dozen kinds
+        return _read(attempt(model, _file))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:  # of odd contents
         raise LearnerError(
-            f"Cannot read how {model!r} takes its images: {first_line(error)}. Its preprocessor_config.json gives size "
+            f"Cannot read how {model!r} takes its images: {first_line(error)}. Its {FILE} gives size "
             "(height and width, or shortest_edge), crop_size, image_mean and image_std."
         ) from error
+
+
+def _file(name: str, **options: Any) -> dict[str, Any]:
+    from transformers import ImageProcessingMixin
+
+    if Path(name).is_dir() and not (Path(name) / FILE).is_file():
+        raise LearnerError(f"there is no {FILE} in that folder, which says how it takes images.")
+    found: dict[str, Any] = ImageProcessingMixin.get_image_processor_dict(name)[0]
+    return found
 
 
 def _read(found: dict[str, Any]) -> Preprocessing:

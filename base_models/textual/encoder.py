@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from base_models.textual.loading import load_body, load_tokenizer
+from base_models.textual.loading import load_body, load_config, load_tokenizer
 from base_models.textual.pooling import Pooling, pool
 from base_models.weights import identity
+from ensemble.errors import LearnerError
 from ensemble.files import fingerprint
 
 Features = npt.NDArray[np.float32]
@@ -66,4 +67,7 @@ def load(model: str, weights: str) -> tuple[Any, Any]:
     """
     from base_models.inference import device
 
+    kind = load_config(model)
+    if not hasattr(kind, "vocab_size"):
+        raise LearnerError(f"{model} is a {kind.model_type} network, not one of texts alone.")
     return load_tokenizer(model), load_body(model).eval().to(device())

@@ -37,7 +37,7 @@ def load_tokenizer(model: str) -> Any:
 
 @lru_cache(maxsize=8)
 def _tokenizer(model: str, files: str) -> Any:
-    tokenizer = _attempt(model, _words)
+    tokenizer = attempt(model, _words)
     if tokenizer.pad_token is None:  # padding is masked, so any token serves
         tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
     return tokenizer
@@ -57,7 +57,7 @@ def load_config(model: str) -> Any:
     """A network's configuration; raises LearnerError where there is none."""
     from transformers import AutoConfig
 
-    return _attempt(model, AutoConfig.from_pretrained)
+    return attempt(model, AutoConfig.from_pretrained)
 
 
 def load_body(model: str, kind: str = "AutoModel") -> Any:
@@ -71,7 +71,7 @@ def load_body(model: str, kind: str = "AutoModel") -> Any:
     verbosity = told.get_verbosity()
     told.set_verbosity_error()  # type: ignore[no-untyped-call]  # what a file lacks is checked below
     try:
-        body, found = _attempt(model, partial(_weights, kind))
+        body, found = attempt(model, partial(_weights, kind))
     finally:
         told.set_verbosity(verbosity)
     lost = sorted(name for name in found["missing_keys"] if not name.startswith("pooler."))
@@ -102,7 +102,7 @@ def _weights(kind: str, name: str, **options: Any) -> Any:
         return published.from_pretrained(name, use_safetensors=False, weights_only=True, **options)
 
 
-def _attempt(model: str, load: Callable[..., Any]) -> Any:
+def attempt(model: str, load: Callable[..., Any]) -> Any:
     """What ``load`` makes of a model; a hub that has failed is left alone for a while: its client tries for long."""
     from base_models.textual.transformer_xl_tokenizer import register
 
@@ -119,8 +119,8 @@ def _attempt(model: str, load: Callable[..., Any]) -> Any:
         raise LearnerError(f"Cannot load model {model!r}: {error}") from error
     except Exception as error:  # damage, refused pickles and a silent hub come as a dozen kinds
         message = (
-            f"Cannot load model {model!r}: {_reason(error, folder)}. Give a hub name, or a local folder with "
-            "config.json, tokenizer files and model.safetensors."
+            f"Cannot load model {model!r}: {_reason(error, folder)}. Give a hub name, for which the first use "
+            "needs a network, or the path of a local folder with config.json, tokenizer files and model.safetensors."
         )
         if isinstance(error, OSError) and not folder.is_dir():
             _unreachable[model] = (time.monotonic(), message)

@@ -120,6 +120,8 @@ def _random(config: Any) -> Any:
 
 def check_tokens(body: Any, model: str, max_length: int, learner: str = "textual") -> None:
     """Raises LearnerError where a network has fewer places or words than texts may have tokens."""
+    if not hasattr(body.config, "vocab_size"):
+        raise LearnerError(f"{model} is a {body.config.model_type} network, not one of texts alone.")
     words = len(load_tokenizer(model))
     if words > body.config.vocab_size:
         known = f"the tokenizer of {model} has {words:,} words, the network only {body.config.vocab_size:,}"

@@ -33,12 +33,14 @@ def read(
 
     ``rule`` makes one label of the two in ``labelResultAll.txt``. ``combine`` (the convention of the MVSA papers):
     equal labels stand, neutral yields to the other, opposite labels drop the post. ``agree`` keeps only posts whose
-    labels agree. ``text`` and ``image`` take that label alone. Of several annotators (MVSA-Multiple) the majority's
-    labels are these two; a post without one is dropped. ``per_class`` keeps so many training posts of each label.
+    labels agree. ``text`` and ``image`` take that label alone. These three read that file also where ``train`` is
+    there. Of several annotators (MVSA-Multiple) the majority's labels are these two; a post without one is dropped.
+    ``per_class`` keeps so many training posts of each label.
     """
     image_folder(root, folder)
     notes: tuple[str, ...] = ()
-    if (root / train).is_file():
+    asked = rule != "combine" and (root / PUBLISHED).is_file()  # a rule needs the two labels it chooses from
+    if (root / train).is_file() and not asked:
         frame = join_parts([_read_tags(root / train)], [_read_tags(root / test)] if test else [])
         if rule != "combine":
             notes = (f"{train} has one label for each post, so the label rule {rule!r} has nothing to choose from",)

@@ -205,6 +205,8 @@ def test_rows_with_neither_get_the_class_frequencies_and_no_weights(encoders: di
     weights = learner.weigh_modalities(posts)
     assert weights is not None and np.isnan(weights[5]).all()
     np.testing.assert_allclose(np.delete(weights, 5, axis=0).sum(axis=1), 1, atol=1e-6)
+    there = np.stack([[text is not None for text in posts.texts], [key is not None for key in posts.image_hashes()]])
+    assert ((np.nan_to_num(weights) > 0) == there.T).all(), "what is not there was not looked at"
 
 
 def test_concatenation_has_no_weights_and_no_network_has_none(encoders: dict[str, str], posts: Dataset) -> None:
@@ -331,7 +333,7 @@ def test_a_wrong_parameter_is_refused_in_one_line(
         ({"image": "resnet51x"}, "Unknown timm model 'resnet51x'"),
         ({"image": "./nowhere"}, r"No such model folder: \./nowhere"),
         ({"text": "./nowhere"}, r"No such model folder: \./nowhere"),
-        ({"text": "image"}, "image"),
+        ({"text": "image"}, "Cannot load model"),
         ({"max_length": 100}, r"reads 64 tokens at most; max_length = 100 is too long"),
     ],
 )
