@@ -98,7 +98,7 @@ def describe_learners(registry: Mapping[str, str], names: Sequence[str] = ()) ->
         found[name] = {
             "about": " ".join(part.replace("\n", " ") for part in paragraphs[: None if names else 1]),
             "parameters": {path: default for path, default, _ in described},
-            "choices": {path: found for path, _, kind in described if (found := _choices(kind))},
+            "choices": {path: some for path, _, kind in described if (some := _choices(kind))},
         }
     return found
 

@@ -32,8 +32,8 @@ class Images(Examples, Protocol):
 class PairExamples:
     """What a joint network is fed with: ``texts`` of all rows, ``images`` of the rows that ``has_image``, in order.
 
-    In training each modality of a row that has both is hidden with probability ``modality_dropout`` / 2, never both; drawn again in the
-    same epoch it loses the same.
+    In training each modality of a row that has both is hidden with probability ``modality_dropout`` / 2, never both;
+    drawn again in the same epoch a row loses the same.
     """
 
     def __init__(

@@ -333,7 +333,7 @@ def test_a_wrong_parameter_is_refused_in_one_line(
         ({"image": "resnet51x"}, "Unknown timm model 'resnet51x'"),
         ({"image": "./nowhere"}, r"No such model folder: \./nowhere"),
         ({"text": "./nowhere"}, r"No such model folder: \./nowhere"),
-        ({"text": "image"}, "Cannot load model"),
+        ({"text": "image"}, "network, neither an encoder nor a decoder of texts"),
         ({"max_length": 100}, r"reads 64 tokens at most; max_length = 100 is too long"),
     ],
 )

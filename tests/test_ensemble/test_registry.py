@@ -7,6 +7,7 @@ import pytest
 from pydantic import BaseModel
 from toys import TOYS, Hash
 
+from base_models import LEARNERS
 from ensemble.errors import ConfigError, some, unknown
 from ensemble.learner import describe_learners, make_learner, source_files
 from ensemble.registry import bind, resolve, validate
@@ -31,7 +32,8 @@ def test_a_name_resolves_to_its_code() -> None:
 
 def test_an_unknown_name_gets_a_suggestion_and_the_list() -> None:
     with pytest.raises(
-        ConfigError, match=r"Unknown learner 'hsah'. Did you mean 'hash'\? Available: failing, hash, leaking, slow"
+        ConfigError,
+        match=r"Unknown learner 'hsah'. Did you mean 'hash'\? Available: failing, hash, leaking, pair, slow",
     ):
         resolve(TOYS, "learner", "hsah")
 
@@ -101,8 +103,17 @@ def test_a_learner_is_made_with_checked_parameters() -> None:
 
 def test_learners_are_described_by_docstring_and_parameters() -> None:
     found = describe_learners(TOYS)
-    assert found["failing"] == {"about": "Fails on one task.", "parameters": {"task": "sarcasm"}}
+    assert found["failing"] == {"about": "Fails on one task.", "parameters": {"task": "sarcasm"}, "choices": {}}
     assert list(found) == list(TOYS)
+
+
+def test_a_named_learner_is_described_whole_with_the_values_its_parameters_may_have() -> None:
+    found = describe_learners(LEARNERS, ["fusion"])
+    assert list(found) == ["fusion"] and "``modality_dropout``" in found["fusion"]["about"]
+    assert found["fusion"]["choices"]["combine"] == ["attention", "concatenation", "gate"]
+    assert found["fusion"]["choices"]["training.optimizer"] == ["sgd", "adam", "adamw"]
+    with pytest.raises(ConfigError, match=r"Unknown learner 'fussion'\. Did you mean 'fusion'"):
+        describe_learners(LEARNERS, ["fussion"])
 
 
 def test_a_learner_without_sources_depends_on_no_file() -> None:
