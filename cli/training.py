@@ -31,8 +31,9 @@ def train_base(
     """
     from cli.session import Session
     from cli.tables import print_trained
-    from ensemble.jobs import list_work, train
+    from ensemble.jobs import list_work
     from ensemble.status import finished
+    from ensemble.training import train
 
     kept = [f"run.keep_models={keep_models}"] if keep_models else []
     session = Session(config, [*set, *kept], quiet)

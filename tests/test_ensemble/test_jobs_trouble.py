@@ -16,10 +16,11 @@ from ensemble.data import Dataset, Task
 from ensemble.errors import StoreError
 from ensemble.features import FeatureCache
 from ensemble.folds import FoldSettings, make_plan
-from ensemble.jobs import Failure, list_work, train
+from ensemble.jobs import Outcome, list_work
 from ensemble.run import Run, Spec
 from ensemble.status import status
 from ensemble.store import DONE, FAILED, Store, read_predictions
+from ensemble.training import train
 
 MakeRun = Callable[..., Run]
 
@@ -76,7 +77,7 @@ class Peeking(Hash):
 TRAITS = {cls.__name__.lower(): f"{__name__}:{cls.__name__}" for cls in (Wide, NotANumber, Lost, Full, Bug, Peeking)}
 
 
-def train_all(run: Run) -> list[Failure]:
+def train_all(run: Run) -> list[Outcome]:
     return train(run, list_work(run, run.specs, run.data.tasks, ()))
 
 
