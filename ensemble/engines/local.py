@@ -1,0 +1,55 @@
+"""Jobs in several processes of this machine."""
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, replace
+
+from joblib import Parallel, delayed, parallel_config
+
+from ensemble.claims import interrupted_in
+from ensemble.engines.worker import Changed, Opener, attempt_named
+from ensemble.jobs import Outcome, Work, fail
+from ensemble.progress import Track
+from ensemble.run import Run
+from ensemble.store import Job
+
+PATIENCE = 10  # ends of processes in a row, without a job done between
+
+
+@dataclass(frozen=True)
+class Local:
+    """``processes`` at a time with ``threads`` each; on ``gpus``, one of which each process takes for itself.
+
+    A process that is ended from outside takes its pool with it: a new one goes on with what is not done. After
+    ``PATIENCE`` ends without progress the jobs that were under way have failed: most likely memory does not hold them.
+    """
+
+    opener: Opener
+    processes: int
+    threads: int
+    gpus: tuple[str, ...] = ()
+
+    def over(self, change: "ChangeOfRun") -> "Local":
+        return replace(self, opener=Changed(self.opener, change))
+
+    def __call__(self, run: Run, work: Sequence[Work], track: Track) -> Iterator[Outcome]:
+        left: dict[Job, Work] = {item.job: item for item in work}
+        ends = 0
+        while left:
+            try:
+                for outcome in self._attempts(list(left)):
+                    del left[outcome.job]
+                    ends = 0
+                    yield outcome
+            except BrokenProcessPool:
+                ends += 1
+                if ends == PATIENCE:
+                    for item in [one for one in left.values() if interrupted_in(run.store.job(one.job))]:
+                        yield fail(run, left.pop(item.job), _reason())
+                    ends = 0
+    
+    def _attempts(self, jobs: Sequence[Job]) -> Iterator[Outcome]:
+        with parallel_config(backend="loky", inner_max_num_threads=self.threads):
+            pool = Parallel(n_jobs=self.processes, return_as="generator_unordered", batch_size=1)
+            yield from pool(delayed(attempt_named)(self.opener, job, self.gpus) for job in jobs)
