@@ -80,6 +80,12 @@ def owner_of(folder: Path) -> dict[str, Any] | None:
     return None if owner is None or _is_void(owner, folder / FILE) else owner
 
 
+def was_left(folder: Path) -> bool:
+    """Whether somebody was at work in a folder and is gone."""
+    owner = _read(folder / FILE)
+    return owner is not None and _is_void(owner, folder / FILE)
+
+
 def _read(path: Path) -> dict[str, Any] | None:
     """A damaged claim is none: its owner will see that it is not theirs."""
     try:

@@ -90,13 +90,14 @@ def attempt(run: Run, item: Work, track: Track = silent, wait: bool = False) -> 
         except StoreError:
             raise
         except (EnsembleError, OSError) as error:
-            return _failed(run, item, error)
+            return failed(run, item, error)
         except Exception as error:
-            _failed(run, item, error, traceback=traceback.format_exc())
+            failed(run, item, error, traceback=traceback.format_exc())
             raise
 
 
-def _failed(run: Run, item: Work, error: Exception, **details: str) -> Outcome:
+def failed(run: Run, item: Work, error: Exception, **details: str) -> Outcome:
+    """Record why a job failed; raises StoreError where it is the disk that did."""
     folder = run.store.job(item.job)
     if isinstance(error, OSError) and error.errno in FULL:
         raise unwritable(Path(error.filename or folder), error) from error

@@ -69,6 +69,10 @@ class Store:
         """Where a job keeps what it needs to go on after it was killed."""
         return self.job(job) / "training"
 
+    def progress(self, job: Job) -> Path:
+        """Where a job that runs in another process says how far it is."""
+        return self.job(job) / "progress.json"
+
     def without(self, modality: str) -> "Store":
         """Results of the same run trained on posts without a modality."""
         return Store(self.root / "ablation" / f"without-{modality}")

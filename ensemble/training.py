@@ -1,10 +1,12 @@
 """All the jobs of a run, on whatever engine; then out-of-fold probabilities joined from the pieces."""
 
 import shutil
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Protocol
 
+from ensemble.claims import ASK, owner_of
 from ensemble.data import Task
 from ensemble.errors import LearnerError
 from ensemble.files import read_json
@@ -40,13 +42,21 @@ def train(run: Run, work: Sequence[Work], track: Track = silent, engine: Engine 
         return _follow(run, open_work)
     label = f"jobs ({len(done)} already done)" if done else "jobs"
     outcomes = list(track(engine(run, open_work, track), label, len(open_work)))
-    busy = {outcome.job for outcome in outcomes if outcome.elsewhere}
-    elsewhere = [item for item in open_work if item.job in busy]
-    for item in track(elsewhere, "jobs of another process", len(elsewhere)) if elsewhere else ():
-        outcomes.append(attempt(run, item, track, wait=True))
+    failed = [outcome for outcome in outcomes if outcome.reason is not None]
+    while busy := {outcome.job for outcome in outcomes if outcome.elsewhere}:
+        left = [item for item in open_work if item.job in busy]
+        outcomes = list(track(_once_free(run, left, track, engine), "jobs of another process", len(left)))
+        failed += [outcome for outcome in outcomes if outcome.reason is not None]
     for spec, task in _pairs(work):
         combine(run, spec, task)
-    return [outcome for outcome in outcomes if outcome.reason is not None]
+    return failed
+
+
+def _once_free(run: Run, left: Sequence[Work], track: Track, engine: Engine) -> Iterator[Outcome]:
+    """What becomes of jobs that other processes were at, from when one of them is free again."""
+    while all(owner_of(run.store.job(item.job)) for item in left):
+        time.sleep(ASK)
+    yield from engine(run, left, track)
 
 
 def _follow(run: Run, open_work: Sequence[Work]) -> list[Outcome]:

@@ -1,25 +1,26 @@
 """Jobs in several processes of this machine."""
 
-import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 
 from joblib import Parallel, delayed, parallel_config
 
-from ensemble.claims import interrupted_in
-from ensemble.engines.worker import Changed, Opener, attempt_named
-from ensemble.jobs import Outcome, Work, fail
+from ensemble.claims import was_left
+from ensemble.engines.worker import Change, Changed, Opener, attempt_named
+from ensemble.errors import LearnerError
+from ensemble.jobs import Outcome, Work, failed
 from ensemble.progress import Track
 from ensemble.run import Run
 from ensemble.store import Job
 
 PATIENCE = 10  # ends of processes in a row, without a job done between
+ENDED = LearnerError("its process was ended from outside, again and again: most likely memory does not hold it")
 
 
 @dataclass(frozen=True)
 class Local:
-    """``processes`` at a time with ``threads`` each; on ``gpus``, one of which each process takes for itself.
+    """``processes``, two or more, at a time with ``threads`` each; on ``gpus``, one of which each process takes for itself.
 
     A process that is ended from outside takes its pool with it: a new one goes on with what is not done. After
     ``PATIENCE`` ends without progress the jobs that were under way have failed: most likely memory does not hold them.
@@ -30,7 +31,7 @@ class Local:
     threads: int
     gpus: tuple[str, ...] = ()
 
-    def over(self, change: "ChangeOfRun") -> "Local":
+    def over(self, change: Change) -> "Local":
         return replace(self, opener=Changed(self.opener, change))
 
     def __call__(self, run: Run, work: Sequence[Work], track: Track) -> Iterator[Outcome]:
@@ -45,10 +46,10 @@ class Local:
             except BrokenProcessPool:
                 ends += 1
                 if ends == PATIENCE:
-                    for item in [one for one in left.values() if interrupted_in(run.store.job(one.job))]:
-                        yield fail(run, left.pop(item.job), _reason())
                     ends = 0
-    
+                    for item in [one for one in left.values() if was_left(run.store.job(one.job))]:
+                        yield failed(run, left.pop(item.job), ENDED)
+
     def _attempts(self, jobs: Sequence[Job]) -> Iterator[Outcome]:
         with parallel_config(backend="loky", inner_max_num_threads=self.threads):
             pool = Parallel(n_jobs=self.processes, return_as="generator_unordered", batch_size=1)

@@ -1,4 +1,4 @@
-"""What a process does that was started for jobs: it opens the run for itself, once, and attempts what it is asked to."""
+"""What a process does that was started for jobs: it opens the run for itself, once, and attempts what it is told to."""
 
 import os
 import tempfile
@@ -18,6 +18,7 @@ from ensemble.run import Run
 from ensemble.store import Job
 
 Opener = Callable[[], Run]  # hashable and picklable: equal openers open equal runs
+Change = Callable[[Run], Run]  # the same
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Changed:
     """Opens a run and changes it, such as to one whose posts lack a modality."""
 
     opener: Opener
-    change: Callable[[Run], Run]
+    change: Change
 
     def __call__(self) -> Run:
         return self.change(self.opener())

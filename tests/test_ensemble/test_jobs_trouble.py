@@ -1,8 +1,6 @@
 """Training when learners misbehave, the disk is full, or two processes are at it."""
 
-import errno
 import multiprocessing
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -46,13 +44,6 @@ class Lost(Hash):
         raise OSError("no-such-org/no-such-model is not a local folder")
 
 
-class Full(Hash):
-    """Finds no space for its model."""
-
-    def save(self, folder: Path) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder / "weights"))
-
-
 class Bug(Hash):
     """Has a mistake in its code."""
 
@@ -74,7 +65,7 @@ class Peeking(Hash):
         return super().predict_proba(data)
 
 
-TRAITS = {cls.__name__.lower(): f"{__name__}:{cls.__name__}" for cls in (Wide, NotANumber, Lost, Full, Bug, Peeking)}
+TRAITS = {cls.__name__.lower(): f"{__name__}:{cls.__name__}" for cls in (Wide, NotANumber, Lost, Bug, Peeking)} | TOYS
 
 
 def train_all(run: Run) -> list[Outcome]:
