@@ -6,7 +6,7 @@ from typing import Any
 
 from ensemble.data import Dataset, Task
 from ensemble.errors import ConfigError, StoreError, unknown
-from ensemble.jobs import Work, list_work, predict, train
+from ensemble.jobs import Work, list_work, predict
 from ensemble.learner import MODALITIES, Modality, modality_of
 from ensemble.metrics import metric_named
 from ensemble.prediction import load_model
@@ -15,6 +15,7 @@ from ensemble.progress import Track, silent
 from ensemble.run import Run, Spec
 from ensemble.scoring import difference, score_card
 from ensemble.store import DONE, REPORT, check, clear, read_predictions, seal, state, write_predictions
+from ensemble.training import train
 
 COLUMNS: Mapping[str, tuple[str, ...]] = {"text": ("text",), "image": ("image", "image_hash")}
 MASKED, TRAINED = "masked at prediction", "trained masked"

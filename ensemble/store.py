@@ -6,14 +6,14 @@ of and the hash of each file. Reading refuses what is unfinished, stale or damag
 
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from filelock import Timeout
-
+from ensemble.claims import FILE as CLAIM
+from ensemble.claims import Claim, claim
 from ensemble.data import Task
 from ensemble.errors import EnsembleError, StoreError
 from ensemble.files import file_hash, read_json, write_json
@@ -73,6 +73,10 @@ class Store:
         """Where a job keeps what it needs to go on after it was killed."""
         return self.job(job) / "training"
 
+    def progress(self, job: Job) -> Path:
+        """Where a job that runs in another process says how far it is."""
+        return self.job(job) / "progress.json"
+
     def without(self, modality: str) -> "Store":
         """Results of the same run trained on posts without a modality."""
         return Store(self.root / "ablation" / f"without-{modality}")
@@ -90,16 +94,9 @@ class Store:
         with hold(self.root):
             yield
 
-    @contextmanager
-    def claim(self, job: Job, wait: bool) -> Iterator[bool]:
-        """Whether this process may work on the job now; the claim of a killed process is void."""
-        with ExitStack() as stack:
-            try:
-                stack.enter_context(hold(self.job(job), wait))
-            except Timeout:
-                yield False
-                return
-            yield True
+    def claim(self, job: Job, wait: bool) -> AbstractContextManager[Claim | None]:
+        """A job, for this process alone; None where another one is at it. The claim of a killed process is void."""
+        return claim(self.job(job), wait)
 
 
 def clear(folder: Path) -> None:
@@ -109,7 +106,7 @@ def clear(folder: Path) -> None:
     for path in folder.iterdir() if folder.is_dir() else ():
         if path.is_dir() and path.name in ("model", "tensorboard"):
             shutil.rmtree(path)
-        elif path.is_file() and path.name != ".lock":
+        elif path.is_file() and path.name not in (".lock", CLAIM):
             path.unlink()
 
 

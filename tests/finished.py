@@ -11,9 +11,10 @@ from base_models import LEARNERS
 from ensemble.config import Config
 from ensemble.data import Dataset
 from ensemble.folds import FoldSettings, make_plan
-from ensemble.jobs import list_work, train
+from ensemble.jobs import list_work
 from ensemble.run import Run, Spec, write_record
 from ensemble.store import Store
+from ensemble.training import train
 from meta.stack import stack_task
 from meta.table import StackSettings
 

@@ -1,6 +1,9 @@
 """Toy base learners for tests: real classes with the protocol's methods, each with one trait."""
 
+import errno
 import json
+import os
+import signal
 from pathlib import Path
 from typing import ClassVar
 
@@ -9,6 +12,7 @@ import numpy.typing as npt
 
 from ensemble.data import Dataset, Task
 from ensemble.errors import LearnerError
+from ensemble.learner import Workspace
 
 TOYS = {
     "hash": "toys:Hash",
@@ -16,6 +20,8 @@ TOYS = {
     "slow": "toys:Slow",
     "leaking": "toys:Leaking",
     "pair": "toys:Pair",
+    "mortal": "toys:Mortal",
+    "full": "toys:Full",
 }
 
 
@@ -121,6 +127,31 @@ class Pair:
     def _cues(data: Dataset) -> tuple[list[str], list[str]]:
         words = [text.split()[-1] if text else "" for text in data.texts]
         return words, [f"image {key}" if key else "" for key in data.image_hashes()]
+
+
+class Mortal(Hash):
+    """Its process is killed in the middle of a fit, as often as it has ``lives`` to lose."""
+
+    def __init__(self, lives: int = 1) -> None:
+        super().__init__()
+        self.lives = lives
+
+    def work_in(self, workspace: Workspace) -> None:
+        self._folder = workspace.folder or Path()
+
+    def fit(self, data: Dataset, task: Task, seed: int) -> None:
+        deaths = len(list(self._folder.glob("death*")))
+        if deaths < self.lives:
+            (self._folder / f"death{deaths}").touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        super().fit(data, task, seed)
+
+
+class Full(Hash):
+    """Finds no space for its model."""
+
+    def save(self, folder: Path) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder / "weights"))
 
 
 class Slow(Hash):

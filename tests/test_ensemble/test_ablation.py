@@ -11,9 +11,10 @@ from world import SENTIMENT, toy_table
 from ensemble.ablation import MASKED, TRAINED, ablate, hide, ways_named, without
 from ensemble.data import Dataset
 from ensemble.errors import ConfigError, StoreError
-from ensemble.jobs import list_work, train
+from ensemble.jobs import list_work
 from ensemble.modality_weights import FILE
 from ensemble.run import Run
+from ensemble.training import train
 
 
 @pytest.fixture

@@ -12,10 +12,11 @@ from world import SENTIMENT, toy_table
 from ensemble.errors import ConfigError, DataError, PredictionsError, StoreError
 from ensemble.folds import FoldSettings, make_plan
 from ensemble.importing import import_predictions
-from ensemble.jobs import list_work, train
+from ensemble.jobs import list_work
 from ensemble.run import Run
 from ensemble.status import status
 from ensemble.store import read_predictions
+from ensemble.training import train
 
 
 @pytest.fixture

@@ -10,18 +10,19 @@ from world import SARCASM, SENTIMENT, toy_table
 
 from ensemble.errors import FoldError, StoreError
 from ensemble.folds import FoldSettings, make_plan
-from ensemble.jobs import Failure, combine, list_work, train
+from ensemble.jobs import Outcome, list_work
 from ensemble.learner import make_learner
 from ensemble.predictions import Predictions
 from ensemble.run import Run, Spec
 from ensemble.scoring import score_card
 from ensemble.status import status
 from ensemble.store import Job, Store, read_predictions
+from ensemble.training import combine, train
 
 MakeRun = Callable[..., Run]
 
 
-def train_all(run: Run) -> list[Failure]:
+def train_all(run: Run) -> list[Outcome]:
     return train(run, list_work(run, run.specs, run.data.tasks, ()))
 
 

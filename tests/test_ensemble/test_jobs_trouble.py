@@ -1,8 +1,6 @@
 """Training when learners misbehave, the disk is full, or two processes are at it."""
 
-import errno
 import multiprocessing
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,10 +14,11 @@ from ensemble.data import Dataset, Task
 from ensemble.errors import StoreError
 from ensemble.features import FeatureCache
 from ensemble.folds import FoldSettings, make_plan
-from ensemble.jobs import Failure, list_work, train
+from ensemble.jobs import Outcome, list_work
 from ensemble.run import Run, Spec
 from ensemble.status import status
 from ensemble.store import DONE, FAILED, Store, read_predictions
+from ensemble.training import train
 
 MakeRun = Callable[..., Run]
 
@@ -45,13 +44,6 @@ class Lost(Hash):
         raise OSError("no-such-org/no-such-model is not a local folder")
 
 
-class Full(Hash):
-    """Finds no space for its model."""
-
-    def save(self, folder: Path) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder / "weights"))
-
-
 class Bug(Hash):
     """Has a mistake in its code."""
 
@@ -73,10 +65,10 @@ class Peeking(Hash):
         return super().predict_proba(data)
 
 
-TRAITS = {cls.__name__.lower(): f"{__name__}:{cls.__name__}" for cls in (Wide, NotANumber, Lost, Full, Bug, Peeking)}
+TRAITS = {cls.__name__.lower(): f"{__name__}:{cls.__name__}" for cls in (Wide, NotANumber, Lost, Bug, Peeking)} | TOYS
 
 
-def train_all(run: Run) -> list[Failure]:
+def train_all(run: Run) -> list[Outcome]:
     return train(run, list_work(run, run.specs, run.data.tasks, ()))
 
 

@@ -12,10 +12,11 @@ from world import SENTIMENT, toy_table
 from ensemble.data import Dataset
 from ensemble.errors import StoreError
 from ensemble.files import read_json, write_json
-from ensemble.jobs import list_work, train
+from ensemble.jobs import list_work
 from ensemble.prediction import Record, base_probabilities, find_models
 from ensemble.run import IMPORTED, Run
 from ensemble.store import REPORT
+from ensemble.training import train
 
 
 class Rooted(Hash):

@@ -14,10 +14,11 @@ from ensemble.data import Dataset
 from ensemble.errors import ConfigError, DataError
 from ensemble.files import read_json
 from ensemble.folds import FoldSettings
-from ensemble.jobs import list_work, train
+from ensemble.jobs import list_work
 from ensemble.run import Run, Spec, bind_folds, versions, write_record
 from ensemble.scan import scan
 from ensemble.store import Store
+from ensemble.training import train
 
 MakeRun = Callable[..., Run]
 

@@ -8,10 +8,11 @@ import pytest
 from toys import TOYS
 from world import SARCASM, SENTIMENT, toy_table
 
-from ensemble.jobs import list_work, train
+from ensemble.jobs import list_work
 from ensemble.run import Run, Spec
 from ensemble.status import finished, status
 from ensemble.store import Job
+from ensemble.training import train
 
 LEARNERS = {"a": ("hash", {"salt": 1}), "bad": ("failing", {"task": "sarcasm"})}
 

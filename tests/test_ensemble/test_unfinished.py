@@ -10,12 +10,13 @@ from toys import Hash
 from world import toy_table
 
 from ensemble.data import Dataset, Task
-from ensemble.jobs import list_work, train
+from ensemble.jobs import list_work
 from ensemble.learner import Workspace
 from ensemble.peers import Peers
 from ensemble.predictions import Predictions
 from ensemble.run import Run
 from ensemble.store import Job, read_predictions
+from ensemble.training import train
 
 MakeRun = Callable[..., Run]
 

@@ -12,8 +12,9 @@ from world import SARCASM, SENTIMENT, toy_table
 
 from base_models import LEARNERS as LEARNERS_REGISTRY
 from ensemble.errors import ConfigError, StoreError
-from ensemble.jobs import list_work, train
+from ensemble.jobs import list_work
 from ensemble.run import Run
+from ensemble.training import train
 from meta.report.board import as_papers_report, leaderboard
 from meta.report.facts import gather, reliability
 from meta.report.writing import write_report

@@ -1,0 +1,73 @@
+"""What a process does that was started for jobs: it opens the run for itself, once, and attempts what it is told to."""
+
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from filelock import Timeout
+
+from ensemble.interruption import asked, follow
+from ensemble.jobs import Outcome, Work, attempt, list_work
+from ensemble.locks import hold
+from ensemble.progress import Reports
+from ensemble.run import Run
+from ensemble.store import Job
+
+Opener = Callable[[], Run]  # hashable and picklable: equal openers open equal runs
+Change = Callable[[Run], Run]  # the same
+
+
+@dataclass(frozen=True)
+class Changed:
+    """Opens a run and changes it, such as to one whose posts lack a modality."""
+
+    opener: Opener
+    change: Change
+
+    def __call__(self) -> Run:
+        return self.change(self.opener())
+
+
+def attempt_named(opener: Opener, job: Job, gpus: tuple[str, ...] = ()) -> Outcome:
+    """Attempt a job of the run that ``opener`` opens, on a GPU of this process's own where ``gpus`` are named."""
+    follow()
+    if asked():
+        return Outcome(job, elsewhere=True)
+    if gpus:
+        _take_gpu(gpus, os.getppid())
+    run = _opened(opener)
+    found = list_work(run, [run.spec(job.learner)], [run.data.task(job.task)], [job.fold])
+    item: Work = next(one for one in found if one.job == job)
+    try:
+        with Reports(run.store.progress(job)) as reports:
+            return attempt(run, item, reports)
+    except KeyboardInterrupt:
+        return Outcome(job, elsewhere=True)
+
+
+@lru_cache(maxsize=1)
+def _opened(opener: Opener) -> Run:
+    return opener()
+
+
+_kept = ExitStack()  # for as long as this process lives
+
+
+@lru_cache(maxsize=1)
+def _take_gpu(gpus: tuple[str, ...], driver: int) -> str:
+    """One of the GPUs, each as often as it is named, before anything has looked for devices."""
+    places = Path(tempfile.gettempdir()) / f"ensemble-gpus-{driver}"
+    while True:
+        for number, gpu in enumerate(gpus):
+            try:
+                _kept.enter_context(hold(places / str(number), wait=False))
+            except Timeout:
+                continue
+            os.environ["CUDA_VISIBLE_DEVICES"] = gpu
+            return gpu
+        time.sleep(0.5)  # until the place of a process that has just died is free
