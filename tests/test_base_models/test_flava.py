@@ -347,9 +347,9 @@ def test_a_folder_that_lacks_something_is_refused_in_one_line(
     encoders: dict[str, str], shots: Dataset, tmp_path: Path
 ) -> None:
     for name, message in (
-        ("preprocessor_config.json", "Cannot read how .* takes its images"),
-        ("model.safetensors", "Cannot load (text )?model"),
-        ("vocab.txt", "Cannot load (text )?model"),
+        ("preprocessor_config.json", r"there is no preprocessor_config\.json in that folder"),
+        ("model.safetensors", "Cannot load model"),
+        ("vocab.txt", "Cannot load model"),
     ):
         folder = Path(shutil.copytree(encoders["flava"], tmp_path / name))
         (folder / name).unlink()

@@ -61,7 +61,7 @@ def test_preprocessing_is_the_models_own_where_it_is_not_set(tmp_path: Path) -> 
     given = (48, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), "nearest", 0.9)
     expected = ((48, 48), *given[1:])
     assert preprocessing(str(folder), None, None, None, None, None) == how
-    for place, name in enumerate(vars(how)):
+    for place, name in enumerate(list(vars(how))[: len(given)]):
         asked = [value if place == position else None for position, value in enumerate(given)]
         wanted = Preprocessing(**{**vars(how), name: expected[place]})
         assert preprocessing(str(folder), *asked) == wanted  # type: ignore[arg-type]

@@ -151,9 +151,9 @@ def refused(message: str, model: object) -> None:
 def test_what_cannot_translate_is_refused_in_one_line(encoders: dict[str, str], own: Path, tmp_path: Path) -> None:
     refused("No such model folder", tmp_path / "nothing")
     refused("A model is named by nothing", " ")
-    refused("Cannot load text model .*BertConfig", encoders["bert"])
+    refused("Cannot load model .*BertConfig", encoders["bert"])
     (own / "source.spm").unlink()
-    refused("Cannot load text model", own)
+    refused("Cannot load model", own)
 
 
 def test_an_old_file_of_weights_is_read_and_a_pickle_never_executed(model: str, own: Path) -> None:

@@ -183,8 +183,13 @@ def test_a_truncated_or_lost_plan_is_refused(tmp_path: Path) -> None:
         bound(tmp_path, toy_table(30))
 
 
-def test_a_changed_number_of_folds_is_refused(tmp_path: Path) -> None:
+def test_a_changed_number_of_folds_is_refused_once_something_was_made_on_them(tmp_path: Path) -> None:
     bound(tmp_path, toy_table(30))
+    assert bound(tmp_path, toy_table(30), FoldSettings(k=4)).settings.k == 4
+    assert bound(tmp_path, toy_table(30), FoldSettings(k=3)).settings.k == 3
+    result = tmp_path / "run" / "base" / "a" / "sentiment" / "seed-0" / "fold-0" / "done.json"
+    result.parent.mkdir(parents=True)
+    result.write_text("{}")
     with pytest.raises(FoldError, match="fold plan has k = 3, the configuration says 5"):
         bound(tmp_path, toy_table(30), FoldSettings(k=5))
 
