@@ -10,14 +10,14 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from functools import lru_cache
 from pathlib import Path
-from platform import node
 from typing import Any
 from uuid import uuid4
 
 from ensemble.files import unwritable, write_atomic
+from ensemble.locks import FILE as LOCK
 from ensemble.locks import hold
+from ensemble.processes import began, machine
 
 FILE = "claim.json"
 BEAT, EXPIRES, ASK = 5.0, 60.0, 0.2  # seconds
@@ -86,6 +86,14 @@ def was_left(folder: Path) -> bool:
     return owner is not None and _is_void(owner, folder / FILE)
 
 
+def tidy(folder: Path) -> None:
+    """Remove a claim whose owner is gone."""
+    if was_left(folder):
+        with hold(folder):
+            if was_left(folder):  # nobody has taken it meanwhile
+                (folder / FILE).unlink()
+
+
 def _read(path: Path) -> dict[str, Any] | None:
     """A damaged claim is none: its owner will see that it is not theirs."""
     try:
@@ -106,38 +114,9 @@ def _is_void(owner: dict[str, Any], path: Path) -> bool:
 
 def _clock(folder: Path) -> float:
     """The time by the disk's clock, which machines share."""
-    probe = folder / f".{uuid4().hex}.tmp"
+    probe = folder / LOCK  # is there anyhow
     try:
         probe.touch()
         return probe.stat().st_mtime
     except OSError as error:
         raise unwritable(folder, error) from error
-    finally:
-        probe.unlink(missing_ok=True)
-
-
-@lru_cache(maxsize=1)
-def machine() -> str:
-    """This machine since it was started; a container with processes of its own counts as one."""
-    parts = [node()]
-    for place in ("/proc/sys/kernel/random/boot_id", "/proc/1/ns/pid"):
-        with suppress(OSError):
-            parts.append(os.readlink(place) if place.endswith("pid") else Path(place).read_text().strip())
-    return " ".join(parts)
-
-
-def began(process: int) -> str | None:
-    """When a process of this machine began, as far as the system says; None where there is no such process.
-
-    Numbers of processes are given again, so a number alone does not name one.
-    """
-    with suppress(OSError, IndexError):
-        state, *fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-        return None if state in "ZX" else fields[18]
-    try:
-        os.kill(process, 0)
-    except PermissionError:
-        return "unknown"
-    except (OSError, OverflowError):
-        return None
-    return "unknown" if not Path("/proc/self/stat").exists() else None

@@ -1,5 +1,6 @@
 """Jobs in several processes of this machine."""
 
+import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
@@ -7,7 +8,7 @@ from dataclasses import dataclass, replace
 from joblib import Parallel, delayed, parallel_config
 
 from ensemble.claims import was_left
-from ensemble.engines.worker import Change, Changed, Opener, attempt_named
+from ensemble.engines.worker import Change, Changed, Opener, attempt_named, end_with
 from ensemble.errors import LearnerError
 from ensemble.jobs import Outcome, Work, failed
 from ensemble.progress import Track
@@ -20,7 +21,7 @@ ENDED = LearnerError("its process was ended from outside, again and again: most 
 
 @dataclass(frozen=True)
 class Local:
-    """``processes``, two or more, at a time with ``threads`` each; on ``gpus``, one of which each process takes for itself.
+    """``processes``, two or more, at a time with ``threads`` each; on ``gpus``, of which each process takes one.
 
     A process that is ended from outside takes its pool with it: a new one goes on with what is not done. After
     ``PATIENCE`` ends without progress the jobs that were under way have failed: most likely memory does not hold them.
@@ -53,4 +54,10 @@ class Local:
     def _attempts(self, jobs: Sequence[Job]) -> Iterator[Outcome]:
         with parallel_config(backend="loky", inner_max_num_threads=self.threads):
             pool = Parallel(n_jobs=self.processes, return_as="generator_unordered", batch_size=1)
-            yield from pool(delayed(attempt_named)(self.opener, job, self.gpus) for job in jobs)
+            yield from pool(delayed(attempt_below)(os.getpid(), self.opener, job, self.gpus) for job in jobs)
+
+
+def attempt_below(driver: int, opener: Opener, job: Job, gpus: tuple[str, ...]) -> Outcome:
+    """Attempt a job in a process that does not outlive its driver."""
+    end_with(driver)
+    return attempt_named(opener, job, gpus)

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from ensemble import claims
-from ensemble.claims import FILE, Claim, began, claim, machine, owner_of
+from ensemble.claims import FILE, Claim, claim, owner_of
+from ensemble.processes import began, machine
 
 HOLD = """
 import sys, time

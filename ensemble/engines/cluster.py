@@ -1,0 +1,177 @@
+"""Jobs as tasks of Ray: on many machines that share a disk, or on this one."""
+
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+from platform import node
+from typing import Any
+
+from ensemble.engines.local import ENDED, PATIENCE
+from ensemble.engines.worker import Change, Changed, Opener, attempt_named
+from ensemble.errors import ConfigError, StoreError, first_line
+from ensemble.jobs import Outcome, Work, failed
+from ensemble.progress import Track
+from ensemble.run import Run
+from ensemble.store import Job
+
+LIBRARIES = ("OMP", "OPENBLAS", "MKL", "BLIS", "VECLIB_MAXIMUM", "NUMBA", "NUMEXPR")  # each reads <name>_NUM_THREADS
+STORE = 80 * 2**20  # bytes of Ray's own memory: it carries nothing of ours but names of jobs
+GRACE = 5.0  # seconds in which tasks that are called off may tidy up
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Jobs with ``threads`` CPUs each, and ``gpus`` (a half is two jobs on one), on the cluster at ``address``.
+
+    Without an address Ray is started on this machine, for ``jobs`` at a time, and stopped at the end. A job whose
+    process or machine dies is tried again, wherever there is room; after ``PATIENCE`` deaths it has failed. Every
+    machine needs this software and sees the run folder under the same path. Raises ConfigError without Ray, where
+    there is no cluster, and where no machine of it can hold a job.
+    """
+
+    opener: Opener
+    threads: int
+    gpus: float = 0.0
+    address: str | None = None
+    jobs: int = 2
+
+    def __post_init__(self) -> None:
+        if find_spec("ray") is None:
+            raise ConfigError('Engine "ray" needs Ray, which is not installed: pip install "modality-ensemble[ray]".')
+        if self.gpus > 1 and self.gpus % 1:
+            raise ConfigError(f"GPUs per job must be a part of one or a whole number, got {self.gpus:g}.")
+
+    def over(self, change: Change) -> "Cluster":
+        return replace(self, opener=Changed(self.opener, change))
+
+    def __call__(self, run: Run, work: Sequence[Work], track: Track) -> Iterator[Outcome]:
+        with self.connected():
+            import ray
+
+            self._check_room()
+            run.store.root.mkdir(parents=True, exist_ok=True)
+            environment = {"env_vars": {**threads_of(self.threads), "PYTHONPATH": os.pathsep.join(own_code())}}
+            # Left alone, Ray starts a process for each job on a GPU: imports and posts would be read again every time.
+            resources = {"num_cpus": self.threads, "num_gpus": self.gpus, "max_calls": 0}
+            task = ray.remote(max_retries=PATIENCE - 1, runtime_env=environment, **resources)(attempt_there)
+            under_way = {task.remote(self.opener, item.job, Path.cwd(), run.store.root): item for item in work}
+            try:
+                while under_way:
+                    for ended in ray.wait(list(under_way))[0]:
+                        yield _outcome(run, under_way.pop(ended), ended)
+            finally:
+                _call_off(list(under_way))
+
+    @contextmanager
+    def connected(self) -> Iterator[None]:
+        """Ray, for as many calls of the engine as come inside; as it is where this process is connected already."""
+        os.environ.setdefault("RAY_task_oom_retries", str(PATIENCE - 1))  # by itself Ray tries for ever
+        import ray
+
+        if ray.is_initialized():
+            yield
+            return
+        here: dict[str, Any] = {"num_cpus": self.jobs * self.threads, "object_store_memory": STORE}
+        if self.address is None:
+            here["include_dashboard"] = False
+        with _own_signals():
+            try:
+                ray.init(
+                    address=self.address or "local",  # never what a killed run has left behind
+                    log_to_driver=False,
+                    logging_level=logging.ERROR,
+                    **({} if self.address else here),
+                )
+            except (ConnectionError, ValueError, RuntimeError) as error:
+                raise ConfigError(f"No Ray cluster answers at {self.address}: {first_line(error)}.") from error
+        try:
+            yield
+        finally:
+            ray.shutdown()
+
+    def _check_room(self) -> None:
+        """A task that fits nowhere would wait for ever."""
+        import ray
+
+        machines = [machine["Resources"] for machine in ray.nodes() if machine["Alive"]]
+        if not any(m.get("CPU", 0) >= self.threads and m.get("GPU", 0) >= self.gpus for m in machines):
+            have = ", ".join(f"{m.get('CPU', 0):g} and {m.get('GPU', 0):g}" for m in machines)
+            raise ConfigError(
+                f"No machine can hold a job with {self.threads} CPUs and {self.gpus:g} GPUs; they have {have}."
+            )
+
+
+def attempt_there(opener: Opener, job: Job, home: Path, root: Path) -> Outcome:
+    """Attempt a job in a process of Ray's; raises StoreError on a machine that does not share the disk."""
+    if os.environ.get("CUDA_VISIBLE_DEVICES") != _first_devices():
+        os._exit(0)  # libraries look for devices once: another process has to do it, and Ray tries again
+    with suppress(OSError):
+        os.chdir(home)
+    if not root.is_dir():
+        raise StoreError(f"{root.absolute()} is not there on {node()}: machines of a cluster have to share its disk.")
+    return attempt_named(opener, job)
+
+
+@lru_cache(maxsize=1)
+def _first_devices() -> str | None:
+    return os.environ.get("CUDA_VISIBLE_DEVICES")
+
+
+def threads_of(count: int) -> dict[str, str]:
+    """What libraries read when they are loaded."""
+    return {f"{library}_NUM_THREADS": str(count) for library in LIBRARIES}
+
+
+def own_code() -> list[str]:
+    """Where this process finds code that is not installed, such as a checkout: the same places serve its workers."""
+    installed = [Path(place) for place in (sys.prefix, sys.base_prefix)]
+    places = dict.fromkeys(Path(place).absolute() for place in sys.path)
+    return [str(place) for place in places if not any(place.is_relative_to(prefix) for prefix in installed)]
+
+
+def _outcome(run: Run, item: Work, ended: Any) -> Outcome:
+    """What a task gave; raises what it raised."""
+    import ray
+    from ray.exceptions import NodeDiedError, OutOfMemoryError, RayTaskError, WorkerCrashedError
+
+    try:
+        outcome: Outcome = ray.get(ended)
+    except RayTaskError as error:
+        if isinstance(error.cause, Exception):
+            raise error.cause from error  # Ray's own text has the traceback
+        raise
+    except (WorkerCrashedError, NodeDiedError, OutOfMemoryError):
+        return failed(run, item, ENDED)
+    return outcome
+
+
+def _call_off(tasks: Sequence[Any]) -> None:
+    """End tasks whose outcome nobody waits for: they let go of what they have claimed."""
+    import ray
+
+    for task in tasks:
+        ray.cancel(task)
+    if tasks:
+        ray.wait(list(tasks), num_returns=len(tasks), timeout=GRACE)
+
+
+@contextmanager
+def _own_signals() -> Iterator[None]:
+    """Ray takes SIGTERM for itself; what this process does on it stays as it was."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if before is not None:
+            signal.signal(signal.SIGTERM, before)
