@@ -24,6 +24,10 @@ from ensemble.store import Job
 
 LIBRARIES = ("OMP", "OPENBLAS", "MKL", "BLIS", "VECLIB_MAXIMUM", "NUMBA", "NUMEXPR")  # each reads <name>_NUM_THREADS
 STORE = 80 * 2**20  # bytes of Ray's own memory: it carries nothing of ours but names of jobs
+SETTINGS = {
+    "RAY_task_oom_retries": str(PATIENCE - 1),  # by itself Ray tries for ever
+    "RAY_worker_niceness": "0",  # of processes on this machine; by itself Ray has them wait for everybody else
+}
 GRACE = 5.0  # seconds in which tasks that are called off may tidy up
 
 
@@ -73,7 +77,8 @@ class Cluster:
     @contextmanager
     def connected(self) -> Iterator[None]:
         """Ray, for as many calls of the engine as come inside; as it is where this process is connected already."""
-        os.environ.setdefault("RAY_task_oom_retries", str(PATIENCE - 1))  # by itself Ray tries for ever
+        for setting, value in SETTINGS.items():
+            os.environ.setdefault(setting, value)
         import ray
 
         if ray.is_initialized():
