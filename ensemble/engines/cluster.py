@@ -26,6 +26,8 @@ LIBRARIES = ("OMP", "OPENBLAS", "MKL", "BLIS", "VECLIB_MAXIMUM", "NUMBA", "NUMEX
 STORE = 80 * 2**20  # bytes of Ray's own memory: it carries nothing of ours but names of jobs
 SETTINGS = {
     "RAY_task_oom_retries": str(PATIENCE - 1),  # by itself Ray tries for ever
+    "RAY_DEDUP_LOGS_SKIP_REGEX": ".",  # by itself Ray prints among our tables what happened to its processes
+    "RAY_SCHEDULER_EVENTS": "0",  # and what it thinks of it
     "RAY_worker_niceness": "0",  # of processes on this machine; by itself Ray has them wait for everybody else
 }
 GRACE = 5.0  # seconds in which tasks that are called off may tidy up

@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -17,14 +18,19 @@ from ensemble.errors import ConfigError, StoreError
 from ensemble.store import Job
 
 HERE = Path(__file__)
+INSTALLED = find_spec("ray") is not None  # importing it here would be too early for the engine's settings of it
+needs_ray = pytest.mark.skipif(not INSTALLED, reason="no ray")
 
 
 @pytest.fixture(scope="module")
 def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Ray on this machine with two CPUs, for as many runs as there are here."""
-    pytest.importorskip("ray")
-    with Cluster(Open(tmp_path_factory.mktemp("none")), 1, jobs=2).connected():
-        yield
+    """Ray on this machine with two CPUs, and two GPUs as it believes, for as many runs as there are here."""
+    if not INSTALLED:
+        pytest.skip("no ray")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_OVERRIDE_RESOURCES", '{"GPU": 2}')
+        with Cluster(Open(tmp_path_factory.mktemp("none")), 1, jobs=2).connected():
+            yield
 
 
 def test_ray_leaves_the_bytes_that_one_process_leaves(tmp_path: Path, started: None) -> None:
@@ -38,8 +44,19 @@ def test_ray_leaves_the_bytes_that_one_process_leaves(tmp_path: Path, started: N
 def test_each_job_has_its_number_of_threads(tmp_path: Path, started: None) -> None:
     opener = Open(tmp_path, (("environment", ()),))
     assert train_all(opener, Cluster(opener, 2), folds=[0]) == []
-    said = next(tmp_path.rglob("model/environment.txt")).read_text().splitlines()
-    assert {f"{name}={value}" for name, value in threads_of(2).items()} <= set(said)
+    assert {f"{name}={value}" for name, value in threads_of(2).items()} <= environments(tmp_path)
+
+
+def test_each_job_has_its_gpus_whichever_its_process_had_before(tmp_path: Path, started: None) -> None:
+    for gpus, visible in ((1, {"0", "1"}), (2, {"0,1"})):
+        opener = Open(tmp_path / str(gpus), (("environment", ()),))
+        assert train_all(opener, Cluster(opener, 1, gpus=gpus)) == []
+        said = {line for line in environments(opener.root) if line.startswith("CUDA_VISIBLE_DEVICES=")}
+        assert said <= {f"CUDA_VISIBLE_DEVICES={name}" for name in visible} != set()
+
+
+def environments(root: Path) -> set[str]:
+    return {line for text in files(root, "environment.txt").values() for line in text.decode().splitlines()}
 
 
 def test_a_failing_job_stops_no_other(tmp_path: Path, started: None) -> None:
@@ -50,13 +67,14 @@ def test_a_failing_job_stops_no_other(tmp_path: Path, started: None) -> None:
 
 
 def test_a_job_whose_process_always_dies_fails_and_the_others_are_done(
-    tmp_path: Path, started: None, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, started: None, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(cluster, "PATIENCE", 2)
     opener = Open(tmp_path, (("mortal", (("lives", 99),)), ("hash", ())))
     failed = train_all(opener, Cluster(opener, 1), folds=[0])
     assert [(outcome.job.learner, outcome.reason) for outcome in failed] == [("mortal", str(cluster.ENDED))]
     assert opener().store.job(Job("hash", "sentiment", 0, 0)).joinpath("done.json").exists()
+    assert capfd.readouterr() == ("", "")  # Ray keeps its thoughts to itself
     assert not files(tmp_path, "claim.json")
 
 
@@ -76,12 +94,13 @@ def test_a_mistake_of_ours_arrives_with_what_it_was(tmp_path: Path, started: Non
 
 
 def test_a_job_that_fits_nowhere_is_refused(tmp_path: Path, started: None) -> None:
-    with pytest.raises(ConfigError, match=r"No machine can hold a job with 99 CPUs and 0 GPUs; they have 2 and 0"):
+    with pytest.raises(ConfigError, match=r"No machine can hold a job with 99 CPUs and 0 GPUs; they have 2 and 2"):
         train_all(Open(tmp_path), Cluster(Open(tmp_path), 99))
 
 
+@needs_ray
 def test_a_killed_machine_is_replaced_by_another(tmp_path: Path) -> None:
-    ray = pytest.importorskip("ray")
+    import ray
     from ray.cluster_utils import Cluster as Machines
 
     alone, go = Open(tmp_path / "alone"), tmp_path / "go"
@@ -129,9 +148,9 @@ def test_without_ray_one_line_says_how_to_get_it(tmp_path: Path, monkeypatch: py
         Cluster(Open(tmp_path), 1)
 
 
+@needs_ray
 @pytest.mark.parametrize("gpus", [1.5, 2.1])
 def test_a_part_of_several_gpus_is_refused(tmp_path: Path, gpus: float) -> None:
-    pytest.importorskip("ray")
     with pytest.raises(ConfigError, match=rf"a part of one or a whole number, got {gpus}"):
         Cluster(Open(tmp_path), 1, gpus=gpus)
 
