@@ -20,6 +20,7 @@ from base_models.sampling import Examples
 from ensemble.data import Codes, Dataset, Task
 from ensemble.errors import LearnerError
 from ensemble.folds import distribute
+from ensemble.interruption import deferred
 from ensemble.learner import Workspace
 from ensemble.peers import rank_and_size
 
@@ -79,7 +80,8 @@ def train(network: torch.nn.Module, problem: Problem, how: Training, seed: int, 
 
             loop = Loop(network, problem, how, seed, workspace, checkpoints, journal)
             try:
-                loop.train(resume_from_checkpoint=start)
+                with deferred():  # a checkpoint is written first
+                    loop.train(resume_from_checkpoint=start)
             except torch.OutOfMemoryError as error:
                 message = _out_of_memory(workspace, loop.pieces.size)
                 if rank_and_size()[1] > 1:  # the others wait in the same step: torchrun must end them

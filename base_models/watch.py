@@ -18,6 +18,7 @@ from base_models.microbatches import keep_size
 from base_models.optimization import step_factor
 from base_models.training import Problem
 from ensemble.errors import LearnerError
+from ensemble.interruption import asked
 from ensemble.learner import Workspace
 from ensemble.metrics import METRICS, metric_named, score
 from ensemble.peers import rank_and_size
@@ -49,6 +50,7 @@ class Watch(TrainerCallback):
         self._steps = len(loop.sampler)
         self._began = self._shown = time.monotonic()
         self._text = "starting"
+        self._stopping = False
         self._bar = workspace.track(range(0), "", 0)
 
     def on_train_begin(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
@@ -67,8 +69,11 @@ class Watch(TrainerCallback):
         next(self._bar, None)
         # The last step of an epoch is saved after the epoch is judged, so that judging is never skipped.
         control.should_save = state.global_step % self._steps > 0 and self._due(state.global_step)
+        control.should_training_stop |= control.should_save and self._stopping
 
     def on_epoch_end(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        if state.global_step % self._steps:  # stopped inside it, and saved
+            return
         self._note_losses()
         loss = float(np.mean(self.journal.losses))
         scores, judged, error = agree(self._judged(loss))
@@ -79,7 +84,9 @@ class Watch(TrainerCallback):
         if self.journal.close_epoch(self.how, row, judged) and judged is not None and leads():
             self.checkpoints.keep_best(self.loop.network, self.journal.best_epoch)
         control.should_training_stop |= self.journal.stopped
-        control.should_save = agree(self.checkpoints.due())
+        self._stopping = agree(asked())
+        control.should_training_stop |= self._stopping
+        control.should_save = self._stopping or agree(self.checkpoints.due())
         self.loop.log(dict(scores))
 
     def on_save(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
@@ -95,8 +102,10 @@ class Watch(TrainerCallback):
 
     def _due(self, step: int) -> bool:
         """Processes have clocks of their own, and asking costs them a wait."""
-        alone = rank_and_size()[1] == 1
-        return self.checkpoints.due() if alone else step % ASKED_EVERY == 0 and agree(self.checkpoints.due())
+        if rank_and_size()[1] > 1 and step % ASKED_EVERY:
+            return False
+        self._stopping = agree(asked())
+        return self._stopping or agree(self.checkpoints.due())
 
     def _judged(self, loss: float) -> Judged:
         """By the first process for all; its error, too, so that none waits for a judgement that never comes."""

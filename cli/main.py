@@ -7,6 +7,7 @@ from typing import NoReturn
 
 from cli.commands import app
 from ensemble.errors import EnsembleError
+from ensemble.interruption import listen
 
 USER, INTERRUPTED = 2, 130
 
@@ -14,6 +15,7 @@ USER, INTERRUPTED = 2, 130
 def main() -> NoReturn:
     """Exit with 0 done, 2 a user's mistake in one line, 130 interrupted. Anything else is our bug and shows itself."""
     warnings.filterwarnings("ignore", module="PIL")  # what is wrong with an image, the audit says
+    listen()
     if len(sys.argv) == 1:
         sys.argv.append("--help")
     try:

@@ -1,23 +1,39 @@
 """Progress bars on stderr: what is done, what is left, how long it took and will take."""
 
 import sys
-from collections.abc import Generator, Iterable
+import threading
+import time
+from collections.abc import Callable, Generator, Iterable, Mapping
 from typing import TypeVar
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
-from ensemble.progress import Label
+from ensemble.progress import EVERY, Label
 
 Item = TypeVar("Item")
+Watch = Callable[[], Mapping[str, tuple[str, int, int]]]
 
 
 class Bars:
-    """Nested bars on a terminal; elsewhere one plain line at the end of each stretch of work."""
+    """Nested bars on a terminal; elsewhere one plain line at the end of each stretch of work, and of each job.
 
-    def __init__(self) -> None:
+    ``watch`` says how far work in other processes is, by name: what it does, how much is done, of how much.
+    """
+
+    def __init__(self, watch: Watch | None = None) -> None:
         self._console = Console(stderr=True)
         self._progress: Progress | None = None
+        self._watch = watch
 
     def __call__(self, items: Iterable[Item], label: Label, total: int) -> Generator[Item, None, None]:
         shown = self._bar if total and self._console.is_terminal else self._line
@@ -25,7 +41,10 @@ class Bars:
 
     def _line(self, items: Iterable[Item], label: Label, total: int) -> Generator[Item, None, None]:
         try:
-            yield from items
+            for number, item in enumerate(items, start=1):
+                if hasattr(item, "said"):  # an outcome
+                    print(f"  {number}/{total} {item.said()}", file=sys.stderr, flush=True)
+                yield item
         except GeneratorExit:  # the work ended before its time, such as a training that stopped early
             _print(label, f"of {total}")
             raise
@@ -37,6 +56,7 @@ class Bars:
             columns = (BarColumn(24), MofNCompleteColumn(), TextColumn("{task.description}"))
             self._progress = Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=self._console)
             self._progress.start()
+            self._follow_others(self._progress)
         progress = self._progress
         bar = progress.add_task(_text(label), total=total)
         try:
@@ -49,6 +69,24 @@ class Bars:
                 self._progress = None
             else:
                 progress.remove_task(bar)
+
+    def _follow_others(self, progress: Progress) -> None:
+        """A bar for each job in another process, as long as ``progress`` is shown."""
+        if self._watch is not None:
+            threading.Thread(target=_follow, args=(progress, self._watch), daemon=True).start()
+
+
+def _follow(progress: Progress, watch: Watch) -> None:
+    shown: dict[str, TaskID] = {}
+    while progress.live.is_started:
+        now = watch()
+        for name in shown.keys() - now.keys():
+            progress.remove_task(shown.pop(name))
+        for name, (label, done, total) in now.items():
+            if name not in shown:
+                shown[name] = progress.add_task("", total=total)
+            progress.update(shown[name], completed=done, total=total, description=escape(f"{name}: {label}"))
+        time.sleep(EVERY)
 
 
 def _text(label: Label) -> str:

@@ -2,8 +2,8 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +17,61 @@ def use_threads(count: int) -> None:
         os.environ[name] = str(count)
 
 
+@dataclass(frozen=True)
+class OpenRun:
+    """Opens the run of a configuration file in another process."""
+
+    config: Path
+    overrides: tuple[str, ...]
+
+    def __call__(self) -> Any:
+        return Session(self.config, self.overrides, quiet=True).run
+
+
+@dataclass(frozen=True)
+class Parallel:
+    """How many jobs run at a time, and on which GPUs, each named as often as it takes jobs."""
+
+    processes: int = 1
+    gpus: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, jobs: int, gpus: str, jobs_per_gpu: int) -> "Parallel":
+        """From the command line; raises ConfigError where what it says does not go together."""
+        from ensemble.errors import ConfigError
+
+        if not gpus:
+            if jobs_per_gpu > 1:
+                raise ConfigError("--jobs-per-gpu needs --gpus, such as --gpus 0,1.")
+            return cls(jobs)
+        named = [gpu.strip() for gpu in gpus.split(",")]
+        if not all(named) or len(named) != len({*named}):
+            raise ConfigError(f"--gpus {gpus!r} must name GPUs by number, each once, such as 0,1.")
+        if jobs > 1 and jobs != len(named) * jobs_per_gpu:
+            raise ConfigError(
+                f"--jobs {jobs} does not fit --gpus {gpus} and --jobs-per-gpu {jobs_per_gpu}, which make "
+                f"{len(named) * jobs_per_gpu}; leave out --jobs."
+            )
+        return cls(len(named) * jobs_per_gpu, tuple(named * jobs_per_gpu))
+
+
 class Session:
     """One invocation: the configuration, the scanned dataset, the run. Relative paths are the configuration's."""
 
-    def __init__(self, config: Path, overrides: Sequence[str], quiet: bool) -> None:
+    def __init__(self, config: Path, overrides: Sequence[str], quiet: bool, parallel: "Parallel | None" = None) -> None:
+        self.parallel = parallel or Parallel()
         self.config: Config = load_config(config, overrides)
+        if not self.config.run.threads:  # written down, so that every process has the same
+            overrides = (*overrides, f"run.threads={max(1, self.config.threads // self.parallel.processes)}")
+            self.config = load_config(config, overrides)
+        self.opener = OpenRun(config.resolve(), tuple(overrides))
         use_threads(self.config.threads)
         os.chdir(config.resolve().parent)
         from ensemble.peers import rank_and_size
         from ensemble.progress import silent
 
-        self.track = silent if quiet or rank_and_size()[0] > 0 else Bars()
+        self._quiet = quiet or rank_and_size()[0] > 0
+        self.track = silent if self._quiet else Bars()
         self._check_names()
 
     def _check_names(self) -> None:
@@ -113,6 +157,24 @@ class Session:
         return StackSettings(
             tuple(stack.estimators), tuple(stack.learners), stack.calibrate, stack.related, self.config.threads
         )
+
+    @property
+    def engine(self) -> Any:
+        """What attempts the jobs."""
+        from ensemble.training import in_turn
+
+        if self.parallel.processes == 1 and not self.parallel.gpus:
+            return in_turn
+        from ensemble.engines.local import Local
+
+        return Local(self.opener, self.parallel.processes, self.config.threads, self.parallel.gpus)
+
+    def watching(self, work: Sequence[Any]) -> Any:
+        """A track that also shows the jobs of other processes."""
+        from ensemble.progress import silent
+        from ensemble.status import under_way
+
+        return silent if self._quiet else Bars(partial(under_way, self.run, work))
 
     def _peers(self) -> Any:
         from ensemble.peers import Peers, rank_and_size

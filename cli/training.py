@@ -15,32 +15,39 @@ def train_base(
     learner: Annotated[list[str], typer.Option("-l", "--learner", help="Only this base learner; repeatable.")] = [],
     task: TaskNames = [],
     fold: Annotated[list[int], typer.Option("-f", "--fold", help="Only this fold; repeatable.")] = [],
+    jobs: Annotated[int, typer.Option("-j", "--jobs", min=1, help="Processes at a time, on this machine.")] = 1,
+    gpus: Annotated[str, typer.Option(help="The GPUs jobs run on, such as 0,1.")] = "",
+    jobs_per_gpu: Annotated[int, typer.Option(min=1, help="Jobs at a time on each of --gpus.")] = 1,
     keep_models: Annotated[str, typer.Option(help="best: keep trained weights; none: probabilities only.")] = "",
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
     """Train base learners fold by fold and keep their out-of-fold probabilities.
 
-    Finished jobs are never done again; after Ctrl-C or a crash the same command continues.
+    Finished jobs are never done again; after Ctrl-C (once: what is under way is saved first) or a crash the same
+    command continues. Cores are shared evenly by the processes, unless run.threads says how many each has.
 
     \b
     ensemble train-base
     ensemble train-base --learner tfidf --task sentiment --fold 0
+    ensemble train-base --jobs 4
+    ensemble train-base --gpus 0,1 --jobs-per-gpu 2
     ensemble train-base --set base.image.params.views=1 --keep-models none
     torchrun --nproc-per-node 2 -m cli.main train-base      (two GPUs on each training)
     """
-    from cli.session import Session
+    from cli.session import Parallel, Session
     from cli.tables import print_trained
     from ensemble.jobs import list_work
     from ensemble.status import finished
     from ensemble.training import train
 
     kept = [f"run.keep_models={keep_models}"] if keep_models else []
-    session = Session(config, [*set, *kept], quiet)
+    session = Session(config, [*set, *kept], quiet, Parallel.of(jobs, gpus, jobs_per_gpu))
     run = session.run
     specs, tasks = run.some_specs(learner), run.some_tasks(task)
     session.record()
-    failures = train(run, list_work(run, specs, tasks, fold), session.track)
+    work = list_work(run, specs, tasks, fold)
+    failures = train(run, work, session.watching(work), session.engine)
     if run.peers.follows:
         return
     failed = [{"job": str(failure.job), "reason": failure.reason} for failure in failures]

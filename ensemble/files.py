@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ensemble.errors import StoreError
+from ensemble.interruption import deferred
 from ensemble.processes import mark
 
 
@@ -26,11 +27,11 @@ def write_atomic(path: Path, payload: bytes) -> None:
     temporary = temporary_for(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
+        with deferred(), temporary.open("wb") as file:
             file.write(payload)
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(path)
+            temporary.replace(path)
     except OSError as error:
         with suppress(OSError):  # where the folder itself is the trouble there is nothing to remove
             temporary.unlink()

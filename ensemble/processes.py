@@ -23,21 +23,39 @@ def began(process: int) -> str | None:
 
     Numbers of processes are given again, so a number alone does not name one.
     """
-    with suppress(OSError, IndexError):
-        state, *fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-        return None if state in "ZX" else fields[18]
+    fields = _facts(process)
+    if fields:
+        return None if fields[0] in "ZX" else fields[19]
     try:
         os.kill(process, 0)
     except PermissionError:
         return "unknown"
     except (OSError, OverflowError):
         return None
-    return "unknown" if not Path("/proc/self/stat").exists() else None
+    return "unknown" if not _facts(os.getpid()) else None
+
+
+def parent_of(process: int) -> int | None:
+    """Which process started a process of this machine, as far as the system says."""
+    fields = _facts(process)
+    return int(fields[1]) if fields else None
+
+
+def _facts(process: int) -> list[str]:
+    """State, parent and the rest of what Linux says of a process, after its name; nothing elsewhere."""
+    with suppress(OSError):
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return []
 
 
 def mark() -> str:
     """This process in a word that a file's name can hold: ``machine-number-began``."""
-    return f"{_short(machine())}-{os.getpid()}-{began(os.getpid())}"
+    return _mark(os.getpid())
+
+
+@lru_cache(maxsize=2)
+def _mark(process: int) -> str:
+    return f"{_short(machine())}-{process}-{began(process)}"
 
 
 def left_by_the_dead(mark: str) -> bool | None:

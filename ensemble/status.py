@@ -6,7 +6,8 @@ from typing import Any
 
 from ensemble.data import Task
 from ensemble.errors import StoreError
-from ensemble.jobs import list_work
+from ensemble.files import read_json
+from ensemble.jobs import Work, list_work
 from ensemble.run import Run, Spec
 from ensemble.store import DONE, state
 
@@ -27,6 +28,18 @@ def status(run: Run) -> dict[str, Any]:
             totals.update(counts)
     imported = {task.name: names for task in run.data.tasks if (names := run.imported(task))}
     return {"jobs": dict(totals), "learners": learners, "imported": imported, "reasons": reasons}
+
+
+def under_way(run: Run, work: Sequence[Work]) -> dict[str, tuple[str, int, int]]:
+    """By job in another process: what it does, how much of it is done, of how much."""
+    found = {}
+    for item in work:
+        try:
+            report = read_json(run.store.progress(item.job))
+            found[str(item.job)] = (str(report["label"]), int(report["done"]), int(report["total"]))
+        except (OSError, StoreError, KeyError):
+            continue  # not under way, or just over
+    return found
 
 
 def finished(run: Run, specs: Sequence[Spec], tasks: Sequence[Task]) -> list[dict[str, Any]]:

@@ -17,6 +17,7 @@ from typing import Any
 from ensemble.engines.local import ENDED, PATIENCE
 from ensemble.engines.worker import Change, Changed, Opener, attempt_named
 from ensemble.errors import ConfigError, StoreError, first_line
+from ensemble.interruption import asked, deferred, listen
 from ensemble.jobs import Outcome, Work, failed
 from ensemble.progress import Track
 from ensemble.run import Run
@@ -30,7 +31,8 @@ SETTINGS = {
     "RAY_SCHEDULER_EVENTS": "0",  # and what it thinks of it
     "RAY_worker_niceness": "0",  # of processes on this machine; by itself Ray has them wait for everybody else
 }
-GRACE = 5.0  # seconds in which tasks that are called off may tidy up
+GRACE = 5.0  # seconds in which tasks that nobody waits for may tidy up
+LOOK = 1.0  # seconds between two looks whether to come to an end
 
 
 @dataclass(frozen=True)
@@ -59,22 +61,38 @@ class Cluster:
         return replace(self, opener=Changed(self.opener, change))
 
     def __call__(self, run: Run, work: Sequence[Work], track: Track) -> Iterator[Outcome]:
-        with self.connected():
+        if not work:
+            return
+        with self.connected(), deferred():
             import ray
 
             self._check_room()
             run.store.root.mkdir(parents=True, exist_ok=True)
-            environment = {"env_vars": {**threads_of(self.threads), "PYTHONPATH": os.pathsep.join(own_code())}}
-            # Left alone, Ray starts a process for each job on a GPU: imports and posts would be read again every time.
-            resources = {"num_cpus": self.threads, "num_gpus": self.gpus, "max_calls": 0}
-            task = ray.remote(max_retries=PATIENCE - 1, runtime_env=environment, **resources)(attempt_there)
+            task = self._task()
             under_way = {task.remote(self.opener, item.job, Path.cwd(), run.store.root): item for item in work}
+            called_off = False
             try:
                 while under_way:
-                    for ended in ray.wait(list(under_way))[0]:
+                    for ended in ray.wait(list(under_way), timeout=LOOK)[0]:
                         yield _outcome(run, under_way.pop(ended), ended)
+                    if asked() and not called_off:
+                        called_off = True
+                        _call_off(list(under_way))
             finally:
-                _call_off(list(under_way))
+                if under_way and not called_off:
+                    _call_off(list(under_way))
+                    ray.wait(list(under_way), num_returns=len(under_way), timeout=GRACE)
+
+    def _task(self) -> Any:
+        import ray
+
+        return ray.remote(
+            num_cpus=self.threads,
+            num_gpus=self.gpus,
+            max_retries=PATIENCE - 1,
+            max_calls=0,  # by itself Ray starts a process for each job on a GPU, which reads and imports all again
+            runtime_env={"env_vars": {**threads_of(self.threads), "PYTHONPATH": os.pathsep.join(own_code())}},
+        )(attempt_there)
 
     @contextmanager
     def connected(self) -> Iterator[None]:
@@ -86,19 +104,17 @@ class Cluster:
         if ray.is_initialized():
             yield
             return
-        here: dict[str, Any] = {"num_cpus": self.jobs * self.threads, "object_store_memory": STORE}
-        if self.address is None:
-            here["include_dashboard"] = False
+        quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
         with _own_signals():
-            try:
-                ray.init(
-                    address=self.address or "local",  # never what a killed run has left behind
-                    log_to_driver=False,
-                    logging_level=logging.ERROR,
-                    **({} if self.address else here),
-                )
-            except (ConnectionError, ValueError, RuntimeError) as error:
-                raise ConfigError(f"No Ray cluster answers at {self.address}: {first_line(error)}.") from error
+            if self.address is None:
+                cpus = self.jobs * self.threads  # "local" never joins what a killed run has left behind
+                here = {"address": "local", "num_cpus": cpus, "object_store_memory": STORE, "include_dashboard": False}
+                ray.init(**here, **quiet)
+            else:
+                try:
+                    ray.init(address=self.address, **quiet)
+                except (ConnectionError, ValueError, RuntimeError) as error:
+                    raise ConfigError(f"No Ray cluster answers at {self.address}: {first_line(error)}.") from error
         try:
             yield
         finally:
@@ -120,6 +136,7 @@ def attempt_there(opener: Opener, job: Job, home: Path, root: Path) -> Outcome:
     """Attempt a job in a process of Ray's; raises StoreError on a machine that does not share the disk."""
     if os.environ.get("CUDA_VISIBLE_DEVICES") != _first_devices():
         os._exit(0)  # libraries look for devices once: another process has to do it, and Ray tries again
+    listen(signal.SIGINT)  # as which Ray calls a task off
     with suppress(OSError):
         os.chdir(home)
     if not root.is_dir():
@@ -147,10 +164,12 @@ def own_code() -> list[str]:
 def _outcome(run: Run, item: Work, ended: Any) -> Outcome:
     """What a task gave; raises what it raised."""
     import ray
-    from ray.exceptions import NodeDiedError, OutOfMemoryError, RayTaskError, WorkerCrashedError
+    from ray.exceptions import NodeDiedError, OutOfMemoryError, RayTaskError, TaskCancelledError, WorkerCrashedError
 
     try:
         outcome: Outcome = ray.get(ended)
+    except TaskCancelledError:
+        return Outcome(item.job, elsewhere=True)
     except RayTaskError as error:
         if isinstance(error.cause, Exception):
             raise error.cause from error  # Ray's own text has the traceback
@@ -161,13 +180,11 @@ def _outcome(run: Run, item: Work, ended: Any) -> Outcome:
 
 
 def _call_off(tasks: Sequence[Any]) -> None:
-    """End tasks whose outcome nobody waits for: they let go of what they have claimed."""
+    """Ask tasks to come to an end: they save what they have and let go of what they have claimed."""
     import ray
 
     for task in tasks:
         ray.cancel(task)
-    if tasks:
-        ray.wait(list(tasks), num_returns=len(tasks), timeout=GRACE)
 
 
 @contextmanager

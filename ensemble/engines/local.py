@@ -1,16 +1,21 @@
 """Jobs in several processes of this machine."""
 
 import os
+import signal
 from collections.abc import Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 
 from joblib import Parallel, delayed, parallel_config
 
-from ensemble.claims import was_left
+from ensemble.claims import owner_of, was_left
 from ensemble.engines.worker import Change, Changed, Opener, attempt_named, end_with
 from ensemble.errors import LearnerError
+from ensemble.interruption import deferred, follow
 from ensemble.jobs import Outcome, Work, failed
+from ensemble.processes import machine, parent_of
 from ensemble.progress import Track
 from ensemble.run import Run
 from ensemble.store import Job
@@ -21,7 +26,7 @@ ENDED = LearnerError("its process was ended from outside, again and again: most 
 
 @dataclass(frozen=True)
 class Local:
-    """``processes``, two or more, at a time with ``threads`` each; on ``gpus``, of which each process takes one.
+    """``processes``, two or more, at a time with ``threads`` each; each on one of ``gpus``, where some are named.
 
     A process that is ended from outside takes its pool with it: a new one goes on with what is not done. After
     ``PATIENCE`` ends without progress the jobs that were under way have failed: most likely memory does not hold them.
@@ -40,10 +45,11 @@ class Local:
         ends = 0
         while left:
             try:
-                for outcome in self._attempts(list(left)):
-                    del left[outcome.job]
-                    ends = 0
-                    yield outcome
+                with deferred(partial(_pass_on, run, list(left))):
+                    for outcome in self._attempts(list(left)):
+                        del left[outcome.job]
+                        ends = 0
+                        yield outcome
             except BrokenProcessPool:
                 ends += 1
                 if ends == PATIENCE:
@@ -60,4 +66,14 @@ class Local:
 def attempt_below(driver: int, opener: Opener, job: Job, gpus: tuple[str, ...]) -> Outcome:
     """Attempt a job in a process that does not outlive its driver."""
     end_with(driver)
+    follow()
     return attempt_named(opener, job, gpus)
+
+
+def _pass_on(run: Run, jobs: Sequence[Job]) -> None:
+    """Ask the processes that work for this one to come to an end, too."""
+    for job in jobs:
+        owner = owner_of(run.store.job(job))
+        if owner is not None and owner["machine"] == machine() and parent_of(owner["process"]) == os.getpid():
+            with suppress(OSError):
+                os.kill(owner["process"], signal.SIGTERM)

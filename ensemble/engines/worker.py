@@ -12,6 +12,7 @@ from pathlib import Path
 
 from filelock import Timeout
 
+from ensemble.interruption import asked
 from ensemble.jobs import Outcome, Work, attempt, list_work
 from ensemble.locks import hold
 from ensemble.progress import Reports
@@ -36,13 +37,18 @@ class Changed:
 
 def attempt_named(opener: Opener, job: Job, gpus: tuple[str, ...] = ()) -> Outcome:
     """Attempt a job of the run that ``opener`` opens, on a GPU of this process's own where ``gpus`` are named."""
+    if asked():
+        return Outcome(job, elsewhere=True)
     if gpus:
         _take_gpu(gpus, os.getppid())
     run = _opened(opener)
     found = list_work(run, [run.spec(job.learner)], [run.data.task(job.task)], [job.fold])
     item: Work = next(one for one in found if one.job == job)
-    with Reports(run.store.progress(job)) as reports:
-        return attempt(run, item, reports)
+    try:
+        with Reports(run.store.progress(job)) as reports:
+            return attempt(run, item, reports)
+    except KeyboardInterrupt:
+        return Outcome(job, elsewhere=True)
 
 
 @lru_cache(maxsize=1)

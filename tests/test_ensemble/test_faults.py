@@ -70,7 +70,7 @@ class Killed:
 
     def kill_worker(self, chance: random.Random) -> None:
         while not (at_work := self.look()):
-            assert self.driver.poll() is None, "it was over before"
+            assert self.driver.poll() is None, f"it was over before: {self.driver.communicate()[1]}"
         with suppress(ProcessLookupError):
             os.kill(chance.choice(at_work), signal.SIGKILL)
 

@@ -1,0 +1,56 @@
+"""Jobs in several processes, from the command line."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from shell import Ensemble
+
+from ensemble.claims import FILE
+
+
+def results(run: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(run)): path.read_bytes() for path in run.glob("base/**/*.parquet")}
+
+
+def test_two_processes_end_with_the_bytes_of_one(ensemble: Ensemble, config: Path, tmp_path: Path) -> None:
+    same = ("--learner", "tfidf", "--learner", "text", "--set", "run.threads=1")
+    assert ensemble("train-base", *same, "--set", "run.folder=one").code == 0
+    outcome = ensemble("train-base", *same, "--set", "run.folder=two", "--jobs", "2", "--json")
+    assert outcome.code == 0 and json.loads(outcome.out)["failures"] == []
+    assert "16/16 " in outcome.err and ": done in " in outcome.err
+    assert results(tmp_path / "two") == results(tmp_path / "one") != {}
+    record = json.loads((tmp_path / "two" / "run.json").read_text())
+    assert record["config"]["threads"] == 1
+
+
+def test_control_c_ends_all_processes_in_order_and_the_same_command_continues(config: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "cli.main", "train-base", "-c", str(config), "--jobs", "2", "-l", "text"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    while not list((tmp_path / "run").rglob("done.json")) and process.poll() is None:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert errors.splitlines()[-1].startswith("ensemble: Interrupted") and "Traceback" not in errors
+    assert not list((tmp_path / "run").rglob(FILE)) and not list((tmp_path / "run").rglob(".*.tmp"))
+    assert subprocess.run([*command, "--quiet"], capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--jobs-per-gpu", "2"), "--jobs-per-gpu needs --gpus"),
+        (("--gpus", "0,0"), "each once"),
+        (("--gpus", "0,1", "--jobs", "3"), "which make 2; leave out --jobs"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(
+    ensemble: Ensemble, config: Path, options: tuple[str, ...], said: str
+) -> None:
+    outcome = ensemble("train-base", *options)
+    assert outcome.code == 2 and said in outcome.err
