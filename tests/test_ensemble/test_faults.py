@@ -111,6 +111,18 @@ def test_drivers_and_workers_are_killed_and_every_job_is_done_once(tmp_path: Pat
     kill_and_compare(tmp_path, engine, KILLS)
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_driver_that_is_asked_to_stop_ends_its_workers_in_order(tmp_path: Path, engine: str) -> None:
+    run = Killed(tmp_path, engine)
+    run.await_done(2)
+    run.driver.send_signal(signal.SIGTERM)
+    _, errors = run.driver.communicate(timeout=120)
+    assert run.driver.returncode == 130, errors
+    run.look()
+    assert 2 <= len(run.done) < JOBS and not run.survivors()
+    assert not [name for name in files(run.root) if name.endswith((".tmp", "claim.json", "progress.json"))]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("engine", ENGINES)
 def test_twenty_kills(tmp_path: Path, engine: str) -> None:
