@@ -15,6 +15,7 @@ from typing import Any
 from uuid import uuid4
 
 from ensemble.files import unwritable, write_atomic
+from ensemble.interruption import deferred
 from ensemble.locks import FILE as LOCK
 from ensemble.locks import hold
 from ensemble.processes import began, machine
@@ -63,15 +64,16 @@ class Claim:
 def claim(folder: Path, wait: bool = False) -> Iterator[Claim | None]:
     """Own a folder; None where another process does and we do not ``wait`` for it."""
     mine = Claim(folder)
-    while not mine.take():
-        if not wait:
-            yield None
-            return
-        time.sleep(ASK)
     try:
+        while not mine.take():
+            if not wait:
+                yield None
+                return
+            time.sleep(ASK)
         yield mine
     finally:
-        mine.release()
+        with deferred():  # who is interrupted in taking it or in letting go has it no more
+            mine.release()
 
 
 def owner_of(folder: Path) -> dict[str, Any] | None:
