@@ -10,14 +10,15 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from functools import lru_cache
 from pathlib import Path
-from platform import node
 from typing import Any
 from uuid import uuid4
 
 from ensemble.files import unwritable, write_atomic
+from ensemble.interruption import deferred
+from ensemble.locks import FILE as LOCK
 from ensemble.locks import hold
+from ensemble.processes import began, machine
 
 FILE = "claim.json"
 BEAT, EXPIRES, ASK = 5.0, 60.0, 0.2  # seconds
@@ -63,15 +64,16 @@ class Claim:
 def claim(folder: Path, wait: bool = False) -> Iterator[Claim | None]:
     """Own a folder; None where another process does and we do not ``wait`` for it."""
     mine = Claim(folder)
-    while not mine.take():
-        if not wait:
-            yield None
-            return
-        time.sleep(ASK)
     try:
+        while not mine.take():
+            if not wait:
+                yield None
+                return
+            time.sleep(ASK)
         yield mine
     finally:
-        mine.release()
+        with deferred():  # who is interrupted in taking it or in letting go has it no more
+            mine.release()
 
 
 def owner_of(folder: Path) -> dict[str, Any] | None:
@@ -84,6 +86,14 @@ def was_left(folder: Path) -> bool:
     """Whether somebody was at work in a folder and is gone."""
     owner = _read(folder / FILE)
     return owner is not None and _is_void(owner, folder / FILE)
+
+
+def tidy(folder: Path) -> None:
+    """Remove a claim whose owner is gone."""
+    if was_left(folder):
+        with hold(folder):
+            if was_left(folder):  # nobody has taken it meanwhile
+                (folder / FILE).unlink()
 
 
 def _read(path: Path) -> dict[str, Any] | None:
@@ -106,51 +116,9 @@ def _is_void(owner: dict[str, Any], path: Path) -> bool:
 
 def _clock(folder: Path) -> float:
     """The time by the disk's clock, which machines share."""
-    probe = folder / f".{uuid4().hex}.tmp"
+    probe = folder / LOCK  # is there anyhow
     try:
         probe.touch()
         return probe.stat().st_mtime
     except OSError as error:
         raise unwritable(folder, error) from error
-    finally:
-        probe.unlink(missing_ok=True)
-
-
-@lru_cache(maxsize=1)
-def machine() -> str:
-    """This machine since it was started; a container with processes of its own counts as one."""
-    parts = [node()]
-    for place in ("/proc/sys/kernel/random/boot_id", "/proc/1/ns/pid"):
-        with suppress(OSError):
-            parts.append(os.readlink(place) if place.endswith("pid") else Path(place).read_text().strip())
-    return " ".join(parts)
-
-
-def began(process: int) -> str | None:
-    """When a process of this machine began, as far as the system says; None where there is no such process.
-
-    Numbers of processes are given again, so a number alone does not name one.
-    """
-    fields = _facts(process)
-    if fields:
-        return None if fields[0] in "ZX" else fields[19]
-    try:
-        os.kill(process, 0)
-    except PermissionError:
-        return "unknown"
-    except (OSError, OverflowError):
-        return None
-    return "unknown" if not _facts(os.getpid()) else None
-
-
-def parent_of(process: int) -> int | None:
-    """Which process started a process of this machine, as far as the system says."""
-    fields = _facts(process)
-    return int(fields[1]) if fields else None
-
-
-def _facts(process: int) -> list[str]:
-    """State, parent and the rest of what Linux says of a process, after its name; nothing elsewhere."""
-    with suppress(OSError):
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    return []

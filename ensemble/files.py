@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from ensemble.errors import StoreError
 from ensemble.interruption import deferred
+from ensemble.processes import mark
 
 
 def write_atomic(path: Path, payload: bytes) -> None:
@@ -23,7 +24,7 @@ def write_atomic(path: Path, payload: bytes) -> None:
 
     Raises StoreError in one line where the disk is full or the folder cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = temporary_for(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with deferred(), temporary.open("wb") as file:
@@ -35,6 +36,11 @@ def write_atomic(path: Path, payload: bytes) -> None:
         with suppress(OSError):  # where the folder itself is the trouble there is nothing to remove
             temporary.unlink()
         raise unwritable(path, error, len(payload)) from error
+
+
+def temporary_for(path: Path) -> Path:
+    """Where this process writes a file before it gets its name; should it die, the name tells whose it was."""
+    return path.with_name(f".{path.name}.{mark()}.tmp")
 
 
 def check_writable(path: Path) -> None:

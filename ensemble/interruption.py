@@ -11,9 +11,11 @@ _asked = False
 _deferred: list[Callable[[], None]] = []
 
 
-def listen() -> None:
-    """From here on this process, in its main thread, heeds both signals."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+def listen(*numbers: int) -> None:
+    """From here on this process, in its main thread, heeds these signals, by default both; it was asked nothing yet."""
+    global _asked
+    _asked = False
+    for number in numbers or (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _heard)
 
 

@@ -8,11 +8,13 @@ from filelock import FileLock, Timeout
 
 from ensemble.files import unwritable
 
+FILE = ".lock"
+
 
 @contextmanager
 def hold(folder: Path, wait: bool = True) -> Iterator[None]:
     """Make the folder and lock it; raises filelock's Timeout where another process is in it and ``wait`` is false."""
-    lock = FileLock(folder / ".lock", timeout=-1 if wait else 0)
+    lock = FileLock(folder / FILE, timeout=-1 if wait else 0)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire()

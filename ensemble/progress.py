@@ -7,8 +7,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from ensemble.files import temporary_for
+
 Item = TypeVar("Item")
 Label = str | Callable[[], str]
+FILE = "progress.json"
 EVERY = 1.0  # seconds between two reports
 
 
@@ -34,7 +37,8 @@ class Reports:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.path.unlink(missing_ok=True)
+        if self._last:  # a report that we never wrote is that of the process which is at the job
+            self.path.unlink(missing_ok=True)
 
     def __call__(self, items: Iterable[Item], label: Label, total: int) -> Generator[Item, None, None]:
         began = time.time()
@@ -47,7 +51,7 @@ class Reports:
     def _write(self, report: dict[str, Any]) -> None:
         """Not to the disk's last certainty: it is out of date in a second. A report that cannot be written is none."""
         self._last = time.monotonic()
-        beside = self.path.with_suffix(".tmp")
+        beside = temporary_for(self.path)
         with suppress(OSError):
             beside.write_text(json.dumps(report))
             beside.replace(self.path)

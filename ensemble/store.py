@@ -17,8 +17,10 @@ from ensemble.claims import Claim, claim
 from ensemble.data import Task
 from ensemble.errors import EnsembleError, StoreError
 from ensemble.files import file_hash, read_json, write_json
+from ensemble.locks import FILE as LOCK
 from ensemble.locks import hold
 from ensemble.predictions import Predictions
+from ensemble.progress import FILE as PROGRESS
 
 MadeOf = Mapping[str, Any]
 DONE, FAILED, REPORT, CURVE = "done.json", "failed.json", "report.json", "curve.csv"
@@ -75,7 +77,7 @@ class Store:
 
     def progress(self, job: Job) -> Path:
         """Where a job that runs in another process says how far it is."""
-        return self.job(job) / "progress.json"
+        return self.job(job) / PROGRESS
 
     def without(self, modality: str) -> "Store":
         """Results of the same run trained on posts without a modality."""
@@ -106,7 +108,7 @@ def clear(folder: Path) -> None:
     for path in folder.iterdir() if folder.is_dir() else ():
         if path.is_dir() and path.name in ("model", "tensorboard"):
             shutil.rmtree(path)
-        elif path.is_file() and path.name not in (".lock", CLAIM):
+        elif path.is_file() and path.name not in (LOCK, CLAIM):
             path.unlink()
 
 

@@ -11,6 +11,7 @@ from ensemble.data import Task
 from ensemble.errors import LearnerError
 from ensemble.files import read_json
 from ensemble.jobs import Outcome, Work, attempt, list_work, ready
+from ensemble.leftovers import sweep
 from ensemble.modality_weights import join_weights, weighed, write_weights
 from ensemble.predictions import concatenate, mean
 from ensemble.progress import Track, silent
@@ -33,6 +34,8 @@ def in_turn(run: Run, work: Sequence[Work], track: Track) -> Iterator[Outcome]:
 
 def train(run: Run, work: Sequence[Work], track: Track = silent, engine: Engine = in_turn) -> list[Outcome]:
     """Do what is not done; the jobs that failed. What another process is at, is waited for at the end."""
+    if not run.peers.follows:
+        _sweep(run)
     done = {item.job for item in work if state(run.store.job(item.job), DONE, item.made_of)[0] == "done"}
     for job in done:
         shutil.rmtree(run.store.unfinished(job), ignore_errors=True)  # killed just before it was tidied
@@ -47,9 +50,17 @@ def train(run: Run, work: Sequence[Work], track: Track = silent, engine: Engine 
         left = [item for item in open_work if item.job in busy]
         outcomes = list(track(_once_free(run, left, track, engine), "jobs of another process", len(left)))
         failed += [outcome for outcome in outcomes if outcome.reason is not None]
+    _sweep(run)
     for spec, task in _pairs(work):
         combine(run, spec, task)
     return failed
+
+
+def _sweep(run: Run) -> None:
+    """What killed processes left goes: those of earlier, and those that the engine has replaced."""
+    sweep(run.store.root)
+    if run.cache.root is not None:
+        sweep(run.cache.root)
 
 
 def _once_free(run: Run, left: Sequence[Work], track: Track, engine: Engine) -> Iterator[Outcome]:

@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import signal
+import time
 from pathlib import Path
 from typing import ClassVar
 
@@ -22,6 +23,10 @@ TOYS = {
     "pair": "toys:Pair",
     "mortal": "toys:Mortal",
     "full": "toys:Full",
+    "mistaken": "toys:Mistaken",
+    "environment": "toys:Environment",
+    "waiting": "toys:Waiting",
+    "counted": "toys:Counted",
 }
 
 
@@ -162,7 +167,50 @@ class Slow(Hash):
         self.seconds = seconds
 
     def fit(self, data: Dataset, task: Task, seed: int) -> None:
-        import time
-
         time.sleep(self.seconds)
         super().fit(data, task, seed)
+
+
+class Counted(Slow):
+    """Writes each fit that it has ended down in a file."""
+
+    def __init__(self, file: str, seconds: float = 0.2) -> None:
+        super().__init__(seconds)
+        self.file = file
+
+    def work_in(self, workspace: Workspace) -> None:
+        self._folder = workspace.folder or Path()
+
+    def fit(self, data: Dataset, task: Task, seed: int) -> None:
+        super().fit(data, task, seed)
+        with Path(self.file).open("a") as file:
+            file.write(f"{self._folder.parent}\n")
+
+
+class Waiting(Hash):
+    """Begins only when a file is there."""
+
+    def __init__(self, file: str) -> None:
+        super().__init__()
+        self.file = file
+
+    def fit(self, data: Dataset, task: Task, seed: int) -> None:
+        until = time.monotonic() + 120
+        while not Path(self.file).exists() and time.monotonic() < until:
+            time.sleep(0.05)
+        super().fit(data, task, seed)
+
+
+class Environment(Hash):
+    """Saves the variables it found when it was fitted."""
+
+    def save(self, folder: Path) -> None:
+        super().save(folder)
+        (folder / "environment.txt").write_text("".join(f"{name}={value}\n" for name, value in os.environ.items()))
+
+
+class Mistaken(Hash):
+    """Has a bug."""
+
+    def fit(self, data: Dataset, task: Task, seed: int) -> None:
+        raise ZeroDivisionError("division by zero")

@@ -5,7 +5,6 @@ bits for every batch size; a network that does not export runs eagerly.
 """
 
 import logging
-import os
 import tempfile
 import warnings
 from collections.abc import Callable
@@ -17,7 +16,7 @@ import numpy.typing as npt
 import torch
 
 from ensemble.errors import first_line
-from ensemble.files import unwritable
+from ensemble.files import temporary_for, unwritable
 
 Views = npt.NDArray[np.float32]
 Features = npt.NDArray[np.float32]
@@ -72,7 +71,7 @@ def export(network: Any, size: tuple[int, int], path: Path) -> None:
     Raises ValueError where the export computes something else: an exporter takes what it cannot follow for a constant.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    unfinished = temporary_for(path)
     pixels = torch.zeros(2, 3, *size)
     with warnings.catch_warnings():  # the exporter warns about its own internals
         warnings.simplefilter("ignore")

@@ -2,19 +2,21 @@
 
 import os
 import signal
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import partial
+from threading import Thread
 
 from joblib import Parallel, delayed, parallel_config
 
-from ensemble.claims import machine, owner_of, parent_of, was_left
-from ensemble.engines.worker import Change, Changed, Opener, attempt_named
+from ensemble.claims import ASK, owner_of, was_left
+from ensemble.engines.worker import Change, Changed, Opener, attempt_named, end_with
 from ensemble.errors import LearnerError
-from ensemble.interruption import deferred
+from ensemble.interruption import asked, deferred, follow
 from ensemble.jobs import Outcome, Work, failed
+from ensemble.processes import machine, parent_of
 from ensemble.progress import Track
 from ensemble.run import Run
 from ensemble.store import Job
@@ -42,30 +44,43 @@ class Local:
     def __call__(self, run: Run, work: Sequence[Work], track: Track) -> Iterator[Outcome]:
         left: dict[Job, Work] = {item.job: item for item in work}
         ends = 0
-        while left:
-            try:
-                with deferred(partial(_pass_on, run, list(left))):
+        with deferred(Thread(target=_pass_on, args=(run, left), daemon=True).start):
+            while left and not asked():
+                try:
                     for outcome in self._attempts(list(left)):
                         del left[outcome.job]
                         ends = 0
                         yield outcome
-            except BrokenProcessPool:
-                ends += 1
-                if ends == PATIENCE:
-                    ends = 0
-                    for item in [one for one in left.values() if was_left(run.store.job(one.job))]:
-                        yield failed(run, left.pop(item.job), ENDED)
+                except BrokenProcessPool:
+                    ends += 1
+                    if ends == PATIENCE:
+                        ends = 0
+                        for item in [one for one in left.values() if was_left(run.store.job(one.job))]:
+                            yield failed(run, left.pop(item.job), ENDED)
 
     def _attempts(self, jobs: Sequence[Job]) -> Iterator[Outcome]:
         with parallel_config(backend="loky", inner_max_num_threads=self.threads):
             pool = Parallel(n_jobs=self.processes, return_as="generator_unordered", batch_size=1)
-            yield from pool(delayed(attempt_named)(self.opener, job, self.gpus) for job in jobs)
+            yield from pool(delayed(attempt_below)(os.getpid(), self.opener, job, self.gpus) for job in jobs)
 
 
-def _pass_on(run: Run, jobs: Sequence[Job]) -> None:
-    """Ask the processes that work for this one to come to an end, too."""
-    for job in jobs:
-        owner = owner_of(run.store.job(job))
-        if owner is not None and owner["machine"] == machine() and parent_of(owner["process"]) == os.getpid():
-            with suppress(OSError):
-                os.kill(owner["process"], signal.SIGTERM)
+def attempt_below(driver: int, opener: Opener, job: Job, gpus: tuple[str, ...]) -> Outcome:
+    """Attempt a job in a process that does not outlive its driver."""
+    end_with(driver)
+    follow()
+    return attempt_named(opener, job, gpus)
+
+
+def _pass_on(run: Run, left: Mapping[Job, Work]) -> None:
+    """Ask the processes that work for this one to come to an end, too: each once, as soon as it is at a job."""
+    told = set()
+    while left:
+        for job in list(left):
+            owner = owner_of(run.store.job(job))
+            if owner is None or owner["machine"] != machine() or owner["process"] in told:
+                continue
+            if parent_of(owner["process"]) == os.getpid():
+                told.add(owner["process"])
+                with suppress(OSError):
+                    os.kill(owner["process"], signal.SIGTERM)
+        time.sleep(ASK)

@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from filelock import Timeout
 
-from ensemble.interruption import asked, follow
+from ensemble.interruption import asked
 from ensemble.jobs import Outcome, Work, attempt, list_work
 from ensemble.locks import hold
 from ensemble.progress import Reports
@@ -20,6 +21,7 @@ from ensemble.store import Job
 
 Opener = Callable[[], Run]  # hashable and picklable: equal openers open equal runs
 Change = Callable[[Run], Run]  # the same
+LOOK = 0.5  # seconds between two looks whether the driver is still there
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,6 @@ class Changed:
 
 def attempt_named(opener: Opener, job: Job, gpus: tuple[str, ...] = ()) -> Outcome:
     """Attempt a job of the run that ``opener`` opens, on a GPU of this process's own where ``gpus`` are named."""
-    follow()
     if asked():
         return Outcome(job, elsewhere=True)
     if gpus:
@@ -53,6 +54,18 @@ def attempt_named(opener: Opener, job: Job, gpus: tuple[str, ...] = ()) -> Outco
 @lru_cache(maxsize=1)
 def _opened(opener: Opener) -> Run:
     return opener()
+
+
+@lru_cache(maxsize=1)
+def end_with(driver: int) -> None:
+    """End this process as soon as the one that started it is gone, which the system tells nobody."""
+    threading.Thread(target=_await_end, args=(driver,), daemon=True).start()
+
+
+def _await_end(driver: int) -> None:
+    while os.getppid() == driver:
+        time.sleep(LOOK)
+    os._exit(1)
 
 
 _kept = ExitStack()  # for as long as this process lives

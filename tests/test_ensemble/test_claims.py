@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from ensemble import claims
-from ensemble.claims import FILE, Claim, began, claim, machine, owner_of
+from ensemble.claims import FILE, Claim, claim, owner_of
+from ensemble.interruption import listen
+from ensemble.processes import began, machine
 
 HOLD = """
 import sys, time
@@ -50,6 +52,21 @@ def test_an_error_releases_the_claim(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError), claim(tmp_path):
         raise RuntimeError
     assert owner_of(tmp_path) is None
+
+
+def test_who_is_interrupted_in_taking_a_folder_does_not_keep_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = signal.getsignal(signal.SIGALRM)
+    listen(signal.SIGALRM)
+    monkeypatch.setattr(os, "fsync", lambda _: os.kill(os.getpid(), signal.SIGALRM))
+    try:
+        with pytest.raises(KeyboardInterrupt), claim(tmp_path):
+            raise AssertionError("it was taken")
+    finally:
+        listen(signal.SIGALRM)
+        signal.signal(signal.SIGALRM, before)
+    assert not (tmp_path / FILE).exists() and list(tmp_path.glob(".*.tmp")) == []
 
 
 def test_the_claim_of_a_killed_process_is_void_at_once(tmp_path: Path) -> None:

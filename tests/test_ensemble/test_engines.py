@@ -1,67 +1,39 @@
 """Jobs in other processes: the same bytes, whoever does them and whatever happens to them."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import pytest
-from toys import TOYS
-from world import toy_table
+from opened import Open, files, train_all
 
 from ensemble.engines import local
 from ensemble.engines.local import Local
 from ensemble.errors import StoreError
-from ensemble.folds import FoldSettings, make_plan
-from ensemble.jobs import Outcome, list_work
-from ensemble.run import Run, Spec
+from ensemble.jobs import list_work
+from ensemble.run import Run
 from ensemble.store import Job, Store
 from ensemble.training import train
 
 
-@dataclass(frozen=True)
-class Open:
-    """A run of toys over 30 posts, three folds."""
-
-    root: Path
-    learners: tuple[tuple[str, tuple[tuple[str, object], ...]], ...] = (("hash", ()),)
-
-    def __call__(self) -> Run:
-        data = toy_table(30, test_rows=6)
-        plan = make_plan(data, np.arange(len(data)), FoldSettings(k=3))
-        specs = tuple(Spec(name, name, dict(params)) for name, params in self.learners)
-        return Run(Store(self.root), plan.with_groups(data), plan, TOYS, specs)
-
-
-def train_with(opener: Open, processes: int = 0, folds: Sequence[int] = ()) -> Sequence[Outcome]:
-    run = opener()
-    work = list_work(run, run.specs, run.data.tasks, folds)
-    return train(run, work, engine=Local(opener, processes, 1)) if processes else train(run, work)
-
-
-def files(root: Path, pattern: str = "*") -> dict[str, bytes]:
-    return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob(pattern) if path.is_file()}
-
-
 def test_two_processes_leave_the_bytes_that_one_leaves(tmp_path: Path) -> None:
     alone, shared = Open(tmp_path / "alone"), Open(tmp_path / "shared")
-    assert train_with(alone) == []
-    assert train_with(shared, processes=2) == []
+    assert train_all(alone) == []
+    assert train_all(shared, Local(shared, 2, 1)) == []
     assert files(shared.root, "*.parquet") == files(alone.root, "*.parquet") != {}
     assert files(shared.root).keys() == files(alone.root).keys()  # no claims, reports or temporary files are left
 
 
 def test_a_failing_job_stops_no_other(tmp_path: Path) -> None:
     opener = Open(tmp_path, (("failing", (("task", "sentiment"),)), ("hash", ())))
-    failed = train_with(opener, processes=2)
+    failed = train_all(opener, Local(opener, 2, 1))
     assert {(outcome.job.learner, outcome.reason) for outcome in failed} == {("failing", "no luck with sentiment")}
     assert len(failed) == 3 and (opener().store.base("hash", "sentiment") / "oof.parquet").exists()
 
 
 def test_processes_that_are_killed_are_replaced_and_every_job_is_done(tmp_path: Path) -> None:
     alone, killed = Open(tmp_path / "alone"), Open(tmp_path / "killed", (("mortal", ()), ("hash", ())))
-    assert train_with(alone) == []
-    assert train_with(killed, processes=2) == []
+    assert train_all(alone) == []
+    assert train_all(killed, Local(killed, 2, 1)) == []
     ours, theirs = files(killed.root / "base" / "mortal", "*.parquet"), files(alone.root / "base" / "hash", "*.parquet")
     assert ours.keys() == theirs.keys()
     assert files(killed.root / "base" / "hash", "*.parquet") == theirs
@@ -73,14 +45,15 @@ def test_a_job_whose_process_always_dies_fails_and_the_others_are_done(
 ) -> None:
     monkeypatch.setattr(local, "PATIENCE", 2)
     opener = Open(tmp_path, (("mortal", (("lives", 99),)), ("hash", ())))
-    failed = train_with(opener, processes=2, folds=[0])
+    failed = train_all(opener, Local(opener, 2, 1), folds=[0])
     assert [(outcome.job.learner, outcome.reason) for outcome in failed] == [("mortal", str(local.ENDED))]
     assert opener().store.job(Job("hash", "sentiment", 0, 0)).joinpath("done.json").exists()
 
 
 def test_a_full_disk_stops_all(tmp_path: Path) -> None:
+    opener = Open(tmp_path, (("full", ()),))
     with pytest.raises(StoreError, match=r"The disk is full: .*weights was not written"):
-        train_with(Open(tmp_path, (("full", ()),)), processes=2)
+        train_all(opener, Local(opener, 2, 1))
 
 
 def test_a_changed_run_is_changed_in_every_process(tmp_path: Path) -> None:
