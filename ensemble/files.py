@@ -36,6 +36,12 @@ def write_atomic(path: Path, payload: bytes) -> None:
         raise unwritable(path, error, len(payload)) from error
 
 
+def to_disk(path: Path) -> None:
+    """Wait until a file's content is on the disk, and not only on its way there."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
 def check_writable(path: Path) -> None:
     """Raises StoreError where ``path`` cannot be written, before the work whose result it is to hold."""
     if path.is_dir():
