@@ -158,19 +158,26 @@ def check(folder: Path, record: str, made_of: MadeOf | None, remedy: str, hashed
         if difference:
             raise StoreError(f"{folder} is stale: {difference}; {remedy}.")
     for name, recorded in facts.get("files", {}).items():
-        file, sealed = folder / name, facts.get("stamps", {}).get(name)
-        if not file.is_file():
-            raise StoreError(f"{file} is gone; {remedy}.")
-        as_sealed = stamp(file) == sealed
-        if as_sealed and not fnmatch(name, hashed):
+        sealed = facts.get("stamps", {}).get(name)
+        if not (folder / name).is_file():
+            raise StoreError(f"{folder / name} is gone; {remedy}.")
+        if stamp(folder / name) == sealed and not fnmatch(name, hashed):
             continue
-        whole = file_hash(file) == recorded
-        if sealed is not None and whole != as_sealed:  # a copy's times are new; damage need not show in them
-            with suppress(OSError):
-                os.utime(file, ns=(file.stat().st_atime_ns, sealed[1]) if whole else None)
-        if not whole:
-            raise StoreError(f"{file} is damaged (its content is not what was written); {remedy}.")
+        if not _is_whole(folder / name, recorded, sealed):
+            raise StoreError(f"{folder / name} is damaged (its content is not what was written); {remedy}.")
     return facts
+
+
+def _is_whole(file: Path, recorded: str, sealed: list[int] | None) -> bool:
+    """By its hash. A copy's time of change is new and damage may leave the old one: from now on it tells."""
+    whole = file_hash(file) == recorded
+    if sealed is not None and whole != (stamp(file) == sealed):
+        with suppress(OSError):
+            if whole:
+                os.utime(file, ns=(file.stat().st_atime_ns, sealed[1]))
+            else:
+                os.utime(file)
+    return whole
 
 
 def first_difference(was: MadeOf, now: MadeOf) -> str | None:
