@@ -74,7 +74,7 @@ def print_cleaned(found: Mapping[str, Any]) -> None:
     goes = "deleted" if found["deleted"] else "would go"
     table("what there is", ["kind", "places", "files", "size", goes, ""], rows)
     if found["items"]:
-        shown = [[item["folder"], readable(item["bytes"]), cut(item["why"], 40)] for item in found["items"][:SHOWN]]
+        shown = [[item["folder"], readable(item["bytes"]), cut(item["why"], 44)] for item in found["items"][:SHOWN]]
         table(goes, ["folder", "size", ""], shown)
     if len(found["items"]) > SHOWN:
         line(f"... and {len(found['items']) - SHOWN:,} more; --json names all")
@@ -83,7 +83,7 @@ def print_cleaned(found: Mapping[str, Any]) -> None:
     if found["deleted"]:
         line(f"{readable(found['bytes'])} deleted.")
     else:
-        line(f"Nothing was deleted; --yes deletes {readable(found['bytes'])}. --kind names what else may go.")
+        line(f"Nothing was deleted. --yes deletes {readable(found['bytes'])}; --kind names what else may go.")
 
 
 def _amount(row: Mapping[str, Any], key: str) -> str:
@@ -98,8 +98,7 @@ def duration(seconds: float) -> str:
     """``2 h 05 min``"""
     if seconds < 60:
         return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    if minutes < 60:
+    hours, minutes = divmod(round(seconds / 60), 60)
+    if not hours:
         return f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes:02d} min" if hours < 48 else f"{hours / 24:.1f} days"

@@ -42,9 +42,7 @@ class Past:
     def of(cls, record: Mapping[str, Any]) -> "Past":
         """Raises an error of ``STRANGE`` for the record of something else, or of an older version."""
         usage = record.get("usage", {})
-        sizes = {name: int(size) for name, (size, _) in record["stamps"].items()}
         shared = float(usage.get("shared_seconds", 0.0))
-        models = sum(size for name, size in sizes.items() if name.startswith("model/"))
         trained = float(record.get("training_seconds", 0.0))  # also before it was killed
         return cls(
             recipe=recipe(record["made_of"]),
@@ -54,7 +52,7 @@ class Past:
             rows=usage.get("rows"),
             threads=usage.get("threads") or 1,
             on_gpu=str(record.get("device")).startswith("cuda"),
-            models=models or None,
+            models=usage.get("model_bytes"),
             checkpoints=usage.get("checkpoint_bytes", 0),
             peak=usage.get("peak_bytes"),
             parameters=record.get("parameters"),

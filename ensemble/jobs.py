@@ -1,6 +1,7 @@
 """One job: a learner fitted on the other folds, its probabilities of the held-out one kept, once."""
 
 import errno
+import os
 import shutil
 import time
 import traceback
@@ -102,6 +103,8 @@ def failed(run: Run, item: Work, error: Exception, **details: str) -> Outcome:
     folder = run.store.job(item.job)
     if isinstance(error, OSError) and error.errno in FULL:
         raise unwritable(Path(error.filename or folder), error) from error
+    if any(os.strerror(number) in str(error) for number in FULL):  # as libraries say it that are not written in Python
+        raise unwritable(folder, OSError(errno.ENOSPC, "")) from error
     reason = str(error) if isinstance(error, EnsembleError) else f"{type(error).__name__}: {error}"
     write_json(folder / FAILED, {"made_of": item.made_of, "reason": reason, **details})
     return Outcome(item.job, reason)
@@ -132,7 +135,7 @@ def run_job(run: Run, item: Work, claim: Claim, track: Track = silent) -> bool:
     facts = learner.facts() if hasattr(learner, "facts") else {}
     if hasattr(learner, "curve") and learner.curve():
         write_atomic(folder / CURVE, pd.DataFrame(learner.curve()).to_csv(index=False).encode())
-    usage = meter.read(len(fit_rows), run.store.unfinished(item.job))
+    usage = meter.read(len(fit_rows), folder / "model", run.store.unfinished(item.job))
     seal(folder, DONE, item.made_of, seconds=round(time.monotonic() - started, 3), usage=usage, **facts)
     shutil.rmtree(run.store.unfinished(item.job), ignore_errors=True)
     return True

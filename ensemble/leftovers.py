@@ -120,6 +120,7 @@ def make(
     lock: Path | None = None,
 ) -> list[Item]:  # fmt: skip
     """One item, or none where there is nothing that could go."""
+    why = why.removeprefix(f"{folder} is ").removeprefix(f"{folder}{os.sep}").partition("; run `")[0]
     files, size = sum(count(path) for path in paths), sum(size_of(path) for path in paths)
     return [Item(kind, folder, why, paths, files, size, asked, again, lock)] if paths else []
 

@@ -22,8 +22,8 @@ class Meter:
     def ready(self) -> None:
         self._shared = time.monotonic() - self._began
 
-    def read(self, rows: int, unfinished: Path) -> dict[str, Any]:
-        """Plain JSON. ``rows`` it was fitted on; ``unfinished`` is the folder of its checkpoints.
+    def read(self, rows: int, model: Path, unfinished: Path) -> dict[str, Any]:
+        """Plain JSON. ``rows`` it was fitted on; ``model`` and ``unfinished``, its checkpoints, are folders.
 
         ``cache`` says per encoder how many contents were asked for and how many bytes its blocks take on the disk.
         """
@@ -33,6 +33,7 @@ class Meter:
             "shared_seconds": round(self._shared, 3),
             "threads": int(threads) if threads.isdigit() else None,
             "peak_bytes": peak_bytes(),
+            "model_bytes": size_of(model) if model.is_dir() else None,
             "checkpoint_bytes": size_of(unfinished),
             "cache": {
                 encoder: {"contents": contents, "bytes": self.cache.used(encoder)}
