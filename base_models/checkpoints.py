@@ -55,6 +55,12 @@ class Checkpoints:
         self._drop_all_but(self._anchor)
         self._saved = time.monotonic()
 
+    def drop(self, step: int) -> Path:
+        """Remove a checkpoint that could not be written, for what is half is of no use and takes space; its place."""
+        folder = self.folder / f"checkpoint-{step}"
+        shutil.rmtree(folder, ignore_errors=True)
+        return folder
+
     def keep_best(self, network: torch.nn.Module, epoch: int) -> None:
         write_weights(self._best(epoch), network, frozen_names(network))
         self._drop_all_but(epoch, self._anchor)

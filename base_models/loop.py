@@ -1,5 +1,6 @@
 """Hugging Face's Trainer (mixed precision, clipping, trackers) with our batches, loss, checkpoints and record."""
 
+import errno
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -23,7 +24,7 @@ from base_models.sampling import EpochSampler, Labelled, first_of
 from base_models.training import Problem
 from base_models.watch import Watch
 from ensemble.balance import weight_per_class
-from ensemble.errors import LearnerError, StoreError
+from ensemble.errors import LearnerError
 from ensemble.files import unwritable
 from ensemble.learner import Workspace
 from ensemble.peers import rank_and_size
@@ -102,12 +103,13 @@ class Loop(Trainer):
     def _save_checkpoint(self, *arguments: Any) -> None:
         try:
             super()._save_checkpoint(*arguments)
-        except OSError as error:
-            raise unwritable(Path(self.args.output_dir or ""), error) from error
-        except RuntimeError as error:  # torch.save's way of saying that the disk is full
-            if "PytorchStreamWriter" not in str(error) and "unexpected pos" not in str(error):
-                raise
-            raise StoreError(f"Cannot write a checkpoint below {self.args.output_dir}: make space.") from error
+        except Exception as error:
+            place = self.checkpoints.drop(self.state.global_step)
+            if isinstance(error, OSError):
+                raise unwritable(place, error) from error
+            if "PytorchStreamWriter" in str(error) or "unexpected pos" in str(error):  # what torch.save has for it
+                raise unwritable(place, OSError(errno.ENOSPC, "")) from error
+            raise
 
     def _load_from_checkpoint(self, *arguments: Any, **options: Any) -> None:
         with self._whole():

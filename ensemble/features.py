@@ -7,7 +7,7 @@
 Blocks are cut from the order of the whole dataset, so a killed run continues with the same blocks and the same bits.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -28,12 +28,14 @@ class FeatureCache:
     """Features by content, on disk below ``root`` and memory-mapped; without ``root`` nothing is kept on disk.
 
     ``image_bytes`` bounds what is bulky and can be had again: decoded images, and states of all tokens of a content.
+    ``asked`` says of how many contents each encoder's features were asked for.
     """
 
     def __init__(self, root: Path | None = None, track: Track = silent, image_bytes: int = IMAGE_BYTES) -> None:
         self.root = root
         self.track = track
         self.image_bytes = image_bytes
+        self.asked: dict[str, int] = {}
         self._opened: dict[str, Blocks] = {}
         self._bytes: dict[str, int] = {}
 
@@ -68,6 +70,7 @@ class FeatureCache:
         """
         first = {key: position for position, key in reversed(list(enumerate(keys))) if key is not None}
         order = sorted(first, key=first.__getitem__)
+        self.asked[encoder] = max(len(order), self.asked.get(encoder, 0))
         opened = self._open(encoder)
         if any(key not in opened.places for key in order):
             self._refresh(encoder, opened)
@@ -117,6 +120,12 @@ class FeatureCache:
     def room(self) -> int:
         """Bytes that what is bulky may still take."""
         return self.image_bytes - sum(self.used(prefix) for prefix in BULKY)
+
+    def count(self, encoder: str, keys: Iterable[str]) -> int:
+        """How many of these contents have features."""
+        opened = self._open(encoder)
+        self._refresh(encoder, opened)
+        return sum(key in opened.places for key in keys)
 
     def used(self, prefix: str) -> int:
         """Bytes of the encoders whose names begin so, on disk or, without ``root``, in memory."""

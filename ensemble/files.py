@@ -43,6 +43,12 @@ def temporary_for(path: Path) -> Path:
     return path.with_name(f".{path.name}.{mark()}.tmp")
 
 
+def to_disk(path: Path) -> None:
+    """Wait until a file's content is on the disk, and not only on its way there."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
 def check_writable(path: Path) -> None:
     """Raises StoreError where ``path`` cannot be written, before the work whose result it is to hold."""
     if path.is_dir():

@@ -1,6 +1,7 @@
 """One job: a learner fitted on the other folds, its probabilities of the held-out one kept, once."""
 
 import errno
+import os
 import shutil
 import time
 import traceback
@@ -32,6 +33,7 @@ from ensemble.store import (
     state,
     write_predictions,
 )
+from ensemble.usage import Meter
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
@@ -110,6 +112,8 @@ def failed(run: Run, item: Work, error: Exception, **details: str) -> Outcome:
     folder = run.store.job(item.job)
     if isinstance(error, OSError) and error.errno in FULL:
         raise unwritable(Path(error.filename or folder), error) from error
+    if any(os.strerror(number) in str(error) for number in FULL):  # as libraries say it that are not written in Python
+        raise unwritable(folder, OSError(errno.ENOSPC, "")) from error
     reason = str(error) if isinstance(error, EnsembleError) else f"{type(error).__name__}: {error}"
     write_json(folder / FAILED, {"made_of": item.made_of, "reason": reason, **details})
     return Outcome(item.job, reason)
@@ -120,11 +124,13 @@ def run_job(run: Run, item: Work, claim: Claim, track: Track = silent) -> bool:
 
     False where another process has taken us for dead meanwhile, and the job with it: what we have is thrown away.
     """
-    started = time.monotonic()
+    started, meter = time.monotonic(), Meter(run.cache)
     folder = run.store.job(item.job)
     unlabelled = run.data.without_labels()
     learner = ready(run, item, track)
-    learner.fit(run.data.take(run.plan.fit_rows(item.job.fold)), item.task, item.job.seed)
+    meter.ready()
+    fit_rows = run.plan.fit_rows(item.job.fold)
+    learner.fit(run.data.take(fit_rows), item.task, item.job.seed)
     rows = {"held_out": run.plan.held_out_rows(item.job.fold), "test": run.plan.outside}
     parts = {name: predict(learner, item, unlabelled.take(positions)) for name, positions in rows.items()}
     if not claim.held():
@@ -138,7 +144,8 @@ def run_job(run: Run, item: Work, claim: Claim, track: Track = silent) -> bool:
     facts = learner.facts() if hasattr(learner, "facts") else {}
     if hasattr(learner, "curve") and learner.curve():
         write_atomic(folder / CURVE, pd.DataFrame(learner.curve()).to_csv(index=False).encode())
-    seal(folder, DONE, item.made_of, seconds=round(time.monotonic() - started, 3), **facts)
+    usage = meter.read(len(fit_rows), folder / "model", run.store.unfinished(item.job))
+    seal(folder, DONE, item.made_of, seconds=round(time.monotonic() - started, 3), usage=usage, **facts)
     shutil.rmtree(run.store.unfinished(item.job), ignore_errors=True)
     return True
 

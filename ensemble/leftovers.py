@@ -22,7 +22,7 @@ def sweep(root: Path) -> None:
         for name in names:
             path = Path(folder, name)
             with suppress(OSError):  # somebody else was faster, or the folder is read only
-                if name.endswith(".tmp") and name.startswith(".") and _is_left(path):
+                if name.endswith(".tmp") and name.startswith(".") and is_left(path):
                     path.unlink()
                 elif name == CLAIM:
                     tidy(path.parent)

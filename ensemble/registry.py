@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from importlib import import_module
 from typing import Any
 
@@ -26,15 +26,19 @@ def bind(function: Callable[..., Any], arguments: Mapping[str, Any], where: str)
     ``where`` is the place in the configuration, for the message. Arguments the signature calls ``root`` are the
     caller's to add. Raises ConfigError for an unknown, missing or ill-typed argument.
     """
-    parameters = inspect.signature(function).parameters
+    checked = validate(_arguments(function), arguments, where)
+    return partial(function, **{name: getattr(checked, name) for name in arguments})
+
+
+@lru_cache(maxsize=256)
+def _arguments(function: Callable[..., Any]) -> type[BaseModel]:
+    """Of every learner's every task the same, and slow to make."""
     fields: dict[str, Any] = {
         name: (parameter.annotation, ... if parameter.default is parameter.empty else parameter.default)
-        for name, parameter in parameters.items()
+        for name, parameter in inspect.signature(function).parameters.items()
         if name != "root"
     }
-    model = create_model("Arguments", __config__=ConfigDict(extra="forbid", strict=False), **fields)
-    checked = validate(model, arguments, where)
-    return partial(function, **{name: getattr(checked, name) for name in arguments})
+    return create_model("Arguments", __config__=ConfigDict(extra="forbid", strict=False), **fields)
 
 
 def validate(model: type[BaseModel], value: object, where: str) -> Any:

@@ -2,12 +2,17 @@
 
 A folder of results is complete when its record is there; the record is written last and holds what the result was made
 of and the hash of each file. Reading refuses what is unfinished, stale or damaged, and names file and difference.
+
+Whether a job is done is asked of hundreds of jobs with gigabytes of weights, so then a file that has the size and the
+time of change it was sealed with counts as whole; whoever reads a file hashes it.
 """
 
+import os
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -16,7 +21,7 @@ from ensemble.claims import FILE as CLAIM
 from ensemble.claims import Claim, claim
 from ensemble.data import Task
 from ensemble.errors import EnsembleError, StoreError
-from ensemble.files import file_hash, read_json, write_json
+from ensemble.files import file_hash, read_json, to_disk, write_json
 from ensemble.locks import FILE as LOCK
 from ensemble.locks import hold
 from ensemble.predictions import Predictions
@@ -24,6 +29,7 @@ from ensemble.progress import FILE as PROGRESS
 
 MadeOf = Mapping[str, Any]
 DONE, FAILED, REPORT, CURVE = "done.json", "failed.json", "report.json", "curve.csv"
+ALL, NONE, TABLES = "*", "", "*.parquet"  # files that are hashed
 
 
 @dataclass(frozen=True)
@@ -128,16 +134,26 @@ def write_predictions(folder: Path, parts: Mapping[str, Predictions], made_of: M
 
 
 def seal(folder: Path, record: str, made_of: MadeOf, **facts: Any) -> None:
-    """Write the record that makes the folder complete."""
-    kept = sorted([*folder.glob("*.parquet"), *folder.glob("model/*")])
-    files = {path.relative_to(folder).as_posix(): file_hash(path) for path in kept}
-    write_json(folder / record, {"made_of": dict(made_of), "files": files, **facts})
+    """Write the record that makes the folder complete: each file's hash, and its ``stamp`` once it is on the disk."""
+    kept = {path.relative_to(folder).as_posix(): path for path in [*folder.glob(TABLES), *folder.glob("model/*")]}
+    for path in kept.values():
+        to_disk(path)
+    files = {name: file_hash(path) for name, path in sorted(kept.items())}
+    stamps = {name: stamp(path) for name, path in sorted(kept.items())}
+    write_json(folder / record, {"made_of": dict(made_of), "files": files, "stamps": stamps, **facts})
 
 
-def check(folder: Path, record: str, made_of: MadeOf | None, remedy: str) -> dict[str, Any]:
+def stamp(path: Path) -> list[int]:
+    """A file's size and when it was changed, in nanoseconds."""
+    status = path.stat()
+    return [status.st_size, status.st_mtime_ns]
+
+
+def check(folder: Path, record: str, made_of: MadeOf | None, remedy: str, hashed: str = ALL) -> dict[str, Any]:
     """The record of a complete, fresh, undamaged result; raises StoreError naming the file and the difference.
 
-    ``made_of`` None accepts whatever the result was made of (imported results).
+    ``made_of`` None accepts whatever the result was made of (imported results). Files whose names do not match
+    ``hashed`` are hashed only where they do not look as they were sealed.
     """
     path = folder / record
     if not path.is_file():
@@ -148,11 +164,26 @@ def check(folder: Path, record: str, made_of: MadeOf | None, remedy: str) -> dic
         if difference:
             raise StoreError(f"{folder} is stale: {difference}; {remedy}.")
     for name, recorded in facts.get("files", {}).items():
-        file = folder / name
-        if not file.is_file() or file_hash(file) != recorded:
-            what = "is damaged (its content is not what was written)" if file.is_file() else "is gone"
-            raise StoreError(f"{file} {what}; {remedy}.")
+        sealed = facts.get("stamps", {}).get(name)
+        if not (folder / name).is_file():
+            raise StoreError(f"{folder / name} is gone; {remedy}.")
+        if stamp(folder / name) == sealed and not fnmatch(name, hashed):
+            continue
+        if not _is_whole(folder / name, recorded, sealed):
+            raise StoreError(f"{folder / name} is damaged (its content is not what was written); {remedy}.")
     return facts
+
+
+def _is_whole(file: Path, recorded: str, sealed: list[int] | None) -> bool:
+    """By its hash. A copy's time of change is new and damage may leave the old one: from now on it tells."""
+    whole = file_hash(file) == recorded
+    if sealed is not None and whole != (stamp(file) == sealed):
+        with suppress(OSError):
+            if whole:
+                os.utime(file, ns=(file.stat().st_atime_ns, sealed[1]))
+            else:
+                os.utime(file)
+    return whole
 
 
 def first_difference(was: MadeOf, now: MadeOf) -> str | None:
@@ -166,7 +197,7 @@ def first_difference(was: MadeOf, now: MadeOf) -> str | None:
 def state(folder: Path, record: str, made_of: MadeOf) -> tuple[str, str]:
     """``(done | missing | stale | failed, reason)`` of a result, without raising."""
     try:
-        check(folder, record, made_of, "run `ensemble train-base`")
+        check(folder, record, made_of, "run `ensemble train-base`", hashed=NONE)
     except EnsembleError as error:
         reason = _failure(folder / FAILED, made_of)
         if reason is not None:

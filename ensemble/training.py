@@ -17,7 +17,7 @@ from ensemble.predictions import concatenate, mean
 from ensemble.progress import Track, silent
 from ensemble.run import Run, Spec
 from ensemble.scoring import per_seed, score_card
-from ensemble.store import DONE, REPORT, clear, read_predictions, seal, state, write_predictions
+from ensemble.store import DONE, REPORT, TABLES, check, clear, read_predictions, seal, state, write_predictions
 
 
 class Engine(Protocol):
@@ -95,10 +95,15 @@ def combine(run: Run, spec: Spec, task: Task) -> bool:
     work = list_work(run, [spec], [task], ())
     if any(state(run.store.job(item.job), DONE, item.made_of)[0] != "done" for item in work):
         return False
-    made_of = {**run.made_of(spec, task), "seeds": list(run.seeds)}
+    made = {key: value for key, value in work[0].made_of.items() if key not in ("seed", "fold")}
+    made_of = {**made, "seeds": list(run.seeds)}
+    if state(folder, REPORT, made_of)[0] == "done":
+        return True
     with run.store.lock():
-        if state(folder, REPORT, made_of)[0] == "done":
+        if state(folder, REPORT, made_of)[0] == "done":  # by another process since
             return True
+        for item in work:
+            check(run.store.job(item.job), DONE, item.made_of, "run the command again", hashed=TABLES)
         clear(folder)
         by_seed = []
         for seed in run.seeds:

@@ -73,20 +73,22 @@ def export(network: Any, size: tuple[int, int], path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = temporary_for(path)
     pixels = torch.zeros(2, 3, *size)
-    with warnings.catch_warnings():  # the exporter warns about its own internals
-        warnings.simplefilter("ignore")
-        logging.getLogger("onnxscript").setLevel(logging.ERROR)
-        torch.onnx.export(
-            network, (pixels,), unfinished, dynamic_shapes=({0: torch.export.Dim("batch")},), external_data=False,
-            verbose=False,
-        )  # fmt: skip
-    probe = np.random.default_rng(0).normal(size=(3, 3, *size)).astype(np.float32)
-    expected = eager(network, torch.device("cpu"))(probe)
-    difference = np.abs(onnx_session(unfinished)(probe) - expected).max()
-    if difference > TOLERANCE * max(1.0, float(np.abs(expected).max())):
-        unfinished.unlink()
-        raise ValueError(f"the export differs by {difference:.2g}")
-    unfinished.replace(path)
+    try:
+        with warnings.catch_warnings():  # the exporter warns about its own internals
+            warnings.simplefilter("ignore")
+            logging.getLogger("onnxscript").setLevel(logging.ERROR)
+            torch.onnx.export(
+                network, (pixels,), unfinished, dynamic_shapes=({0: torch.export.Dim("batch")},), external_data=False,
+                verbose=False,
+            )  # fmt: skip
+        probe = np.random.default_rng(0).normal(size=(3, 3, *size)).astype(np.float32)
+        expected = eager(network, torch.device("cpu"))(probe)
+        difference = np.abs(onnx_session(unfinished)(probe) - expected).max()
+        if difference > TOLERANCE * max(1.0, float(np.abs(expected).max())):
+            raise ValueError(f"the export differs by {difference:.2g}")
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def onnx_session(path: Path) -> Run:

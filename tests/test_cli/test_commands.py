@@ -29,7 +29,7 @@ def test_help_is_printed_without_loading_anything_heavy() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["demo", "init", "data", "train-base", "import", "stack", "submit", "predict", "status"]
+    "command", ["demo", "init", "data", "train-base", "import", "stack", "submit", "predict", "status", "plan", "clean"]
 )
 def test_every_command_teaches_by_example(ensemble: Ensemble, command: str) -> None:
     outcome = ensemble(command, "--help")

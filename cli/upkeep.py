@@ -1,0 +1,67 @@
+"""The subcommands around training: plan before it, clean after it. Heavy modules are imported inside."""
+
+from typing import Annotated
+
+import typer
+
+from cli.app import DEFAULT, AsJson, ConfigPath, Overrides, Quiet, TaskNames, app, show
+
+
+@app.command()
+def plan(
+    config: ConfigPath = DEFAULT,
+    set: Overrides = [],
+    learner: Annotated[list[str], typer.Option("-l", "--learner", help="Only this base learner; repeatable.")] = [],
+    task: TaskNames = [],
+    fold: Annotated[list[int], typer.Option("-f", "--fold", help="Only this fold; repeatable.")] = [],
+    jobs: Annotated[int, typer.Option("-j", "--jobs", min=1, help="Jobs at a time.")] = 1,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """What is done and to do, and what it will take: time, disk, memory. Trains nothing.
+
+    Judged by finished jobs of this run, else of runs beside it with the same learner and parameters. Where there are
+    none, one fold (its result is kept) tells the rest.
+
+    \b
+    ensemble plan
+    ensemble plan --jobs 4 --learner roberta
+    ensemble train-base --learner roberta --fold 0 && ensemble plan
+    """
+    from cli.session import Session
+    from cli.upkeep_tables import print_plan
+    from ensemble.jobs import list_work
+    from ensemble.planning import plan as make_plan
+
+    run = Session(config, set, quiet).run
+    work = list_work(run, run.some_specs(learner), run.some_tasks(task), fold)
+    show(make_plan(run, work, jobs), print_plan, as_json)
+
+
+@app.command()
+def clean(
+    kind: Annotated[list[str], typer.Option("-k", "--kind", help="Only this kind; repeatable.")] = [],
+    match: Annotated[str, typer.Option(help="Only what has this in its path, such as a learner's name.")] = "",
+    yes: Annotated[bool, typer.Option("--yes", help="Delete; otherwise it is only said what would go.")] = False,
+    config: ConfigPath = DEFAULT,
+    set: Overrides = [],
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make room: checkpoints, stale results, caches, models. Without --yes nothing is deleted.
+
+    Without --kind go checkpoints of trainings that are over, stale results, what failed and killed jobs left. The
+    cache, fold models, trials, ablations, and results of learners that are gone from the configuration go when they
+    are named. What a process is at, imported probabilities and the folds always stay.
+
+    \b
+    ensemble clean                                 what there is
+    ensemble clean --yes
+    ensemble clean --kind cache --match pixels-    decoded images only
+    ensemble clean --kind models --match roberta --yes
+    """
+    from cli.session import Session
+    from cli.upkeep_tables import print_cleaned
+    from ensemble.removal import clean as make_room
+
+    show(make_room(Session(config, set, quiet).run, kind, match, yes), print_cleaned, as_json)

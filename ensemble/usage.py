@@ -1,0 +1,73 @@
+"""What a job took, for its record: time, memory, disk; from this the next ones are planned."""
+
+import os
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from ensemble.features import FeatureCache
+
+
+class Meter:
+    """Begins with the job. ``ready()`` ends what folds and tasks share, such as encoding."""
+
+    def __init__(self, cache: FeatureCache) -> None:
+        self.cache = cache
+        cache.asked = {}
+        self._began = time.monotonic()
+        self._shared = 0.0
+        forget_peak()
+
+    def ready(self) -> None:
+        self._shared = time.monotonic() - self._began
+
+    def read(self, rows: int, model: Path, unfinished: Path) -> dict[str, Any]:
+        """Plain JSON. ``rows`` it was fitted on; ``model`` and ``unfinished``, its checkpoints, are folders.
+
+        ``cache`` says per encoder how many contents were asked for and how many bytes its blocks take on the disk.
+        """
+        threads = os.environ.get("OMP_NUM_THREADS", "")
+        return {
+            "rows": rows,
+            "shared_seconds": round(self._shared, 3),
+            "threads": int(threads) if threads.isdigit() else None,
+            "peak_bytes": peak_bytes(),
+            "model_bytes": size_of(model) if model.is_dir() else None,
+            "checkpoint_bytes": size_of(unfinished),
+            "cache": {
+                encoder: {"contents": contents, "bytes": self.cache.used(encoder)}
+                for encoder, contents in sorted(self.cache.asked.items())
+                if self.cache.root is not None
+            },
+        }
+
+
+def forget_peak() -> None:
+    """From here on ``peak_bytes`` is of what comes, where the system can forget (Linux); else of the whole process."""
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def peak_bytes() -> int | None:
+    """The most memory this process has held, without that of a GPU; None where the system does not say."""
+    with suppress(OSError, StopIteration, ValueError, IndexError):
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return 1024 * int(next(line for line in lines if line.startswith("VmHWM:")).split()[1])
+    with suppress(ImportError):
+        import resource
+        import sys
+
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak if sys.platform == "darwin" else 1024 * peak
+    return None
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a file, or of all files below a folder; a link counts as itself, what is not there as nothing."""
+    try:
+        if path.is_dir() and not path.is_symlink():
+            return sum(size_of(Path(entry)) for entry in os.scandir(path))
+        return path.lstat().st_size
+    except FileNotFoundError:
+        return 0

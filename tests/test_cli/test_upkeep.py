@@ -1,0 +1,55 @@
+"""`plan` before training and `clean` after it, as typed."""
+
+import json
+from pathlib import Path
+
+import pytest
+from shell import Ensemble
+
+from cli.upkeep_tables import duration
+
+ONLY = ("--learner", "prior", "--learner", "tfidf")
+
+
+def test_a_plan_before_and_after(ensemble: Ensemble, config: Path, tmp_path: Path) -> None:
+    before = ensemble("plan", *ONLY)
+    assert before.code == 0 and "not known: prior, tfidf; `ensemble train-base -l prior -f 0`" in before.out
+    ensemble("train-base", *ONLY, "--fold", "0")
+    half = ensemble("plan", *ONLY, "--jobs", "2")
+    assert "2 jobs at a time" in half.out and "this task" in half.out and "memory: " in half.out
+    assert max(map(len, half.out.splitlines())) <= 100
+    found = json.loads(ensemble("plan", *ONLY, "--json").out)
+    assert found["jobs"] == {"done": 4, "missing": 12} and found["unknown"] == []
+    ensemble("train-base", *ONLY)
+    assert "All jobs are done." in ensemble("plan", *ONLY).out
+
+
+def test_cleaning_says_what_would_go_and_takes_it_when_told(ensemble: Ensemble, config: Path, tmp_path: Path) -> None:
+    ensemble("train-base", *ONLY)
+    changed = ("--set", "base.tfidf.params.balance=0.25")
+    told = ensemble("clean", *changed)
+    assert told.code == 0 and "Nothing was deleted. --yes deletes" in told.out
+    assert "params.balance was 0.5, is now 0.25" in " ".join(told.out.split())
+    assert max(map(len, told.out.splitlines())) <= 100
+    found = json.loads(ensemble("clean", *changed, "--json").out)
+    assert found["kinds"]["stale"]["places"] == 10 and found["deleted"] is False
+    done = json.loads(ensemble("clean", *changed, "--yes", "--json").out)
+    assert done["bytes"] == found["bytes"] > 0 and done["deleted"] is True
+    jobs = json.loads(ensemble("status", *changed, "--json").out)["learners"]
+    assert jobs["tfidf"]["sentiment"] == {"missing": 4} and jobs["prior"]["sentiment"] == {"done": 4}
+    models = ensemble("clean", "--kind", "models", "--match", "prior", "--yes")
+    assert models.code == 0 and "deleted." in models.out
+    assert not list((tmp_path / "run" / "base" / "prior").rglob("model"))
+
+
+def test_a_kind_there_is_not_is_one_line(ensemble: Ensemble, config: Path) -> None:
+    refused = ensemble("clean", "--kind", "modles")
+    assert refused.code == 2 and refused.err.splitlines()[-1].startswith("ensemble: Unknown kind 'modles'. Did you")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0.4, "0 s"), (59.4, "59 s"), (60, "1 min"), (3599, "1 h 00 min"), (7500, "2 h 05 min"), (500_000, "5.8 days")],
+)
+def test_durations_are_readable(seconds: float, said: str) -> None:
+    assert duration(seconds) == said
