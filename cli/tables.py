@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ensemble.audit import peculiarities
-from meta.report.wording import interval, short
+from meta.report.wording import interval, short, tuned
 
 WIDTH = 100
 
@@ -69,8 +69,14 @@ def print_trained(result: Mapping[str, Any]) -> None:
         entries = [entry for entry in result["learners"] if entry["task"] == task]
         card = entries[0]["oof"]
         title = f"{task}: out-of-fold {card.get('metric', '')} on {card['rows']:,} rows"
-        rows = [[entry["learner"], *card_row(entry["oof"]), f"{entry['seconds']:.1f}"] for entry in entries]
+        rows = [
+            [entry["learner"] + " †" * ("tuned" in entry), *card_row(entry["oof"]), f"{entry['seconds']:.1f}"]
+            for entry in entries
+        ]
         table(title, ["base learner", *CARD_COLUMNS, "seconds"], rows)
+        for entry in entries:
+            if "tuned" in entry:
+                line(f"† {tuned(entry['learner'], entry['tuned'], entry['oof'])}")
     if not result["learners"]:
         line("No learner has all its folds yet; `ensemble status` says what is missing.")
     for failure in result["failures"]:

@@ -13,7 +13,7 @@ from ensemble.audit import peculiarities
 from ensemble.metrics import metric_named
 from meta.report.gallery import room
 from meta.report.sections import section
-from meta.report.wording import GLOSSARY, bounds, interval, plain, short, spoken
+from meta.report.wording import GLOSSARY, bounds, interval, plain, short, spoken, tuned
 
 MINUS, DASH = "\N{MINUS SIGN}", "\N{EN DASH}"
 
@@ -42,6 +42,7 @@ def _environment() -> Environment:
         "bounds": lambda scored: _typeset(bounds(scored)),
         "short": lambda value, sign="": DASH if value is None else _typeset(short(value, sign)),
         "spoken": spoken,
+        "tuned_note": tuned,
         "upper_first": lambda text: text[:1].upper() + text[1:],
         "verdict": verdict,
         "rule": rule_numbers,
