@@ -22,6 +22,7 @@ from ensemble.data import Dataset, Task
 from ensemble.errors import LearnerError
 from ensemble.features import Encode, FeatureCache
 from ensemble.files import write_atomic
+from ensemble.learner import Trial
 
 IMAGE_BLOCK, TEXT_BLOCK = 256, 1024
 Request = tuple[str, Sequence[str | None], Encode, int, str]
@@ -67,6 +68,15 @@ class Frozen:
         self.probe = probe
         self.costs = costs
         self._cache = FeatureCache()
+
+    @staticmethod
+    def search_space(trial: Trial) -> dict[str, Any]:
+        """The probe's; what changes features would encode every post again. One penalty, judged by the task's metric,
+        takes the place of several judged by log-loss inside the fit rows."""
+        return {
+            "penalties": [trial.suggest_float("penalty", 0.1, 300.0, log=True)],
+            "balance": trial.suggest_float("balance", 0.0, 1.0),
+        }
 
     def modalities(self) -> tuple[str, ...]:
         return tuple(name for name in ("text", "image") if getattr(self, name) is not None)

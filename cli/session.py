@@ -138,7 +138,7 @@ class Session:
         from ensemble.run import Run, Spec, bind_folds
 
         config = self.config
-        specs = [Spec(name, base.learner, base.params) for name, base in config.base.items()]
+        specs = [Spec(name, base.learner, base.params, base.tuned) for name, base in config.base.items()]
         for spec in specs:  # a wrong name or parameter is said now, not after the first hour
             source_files(make_learner(LEARNERS, spec.learner, spec.params, f"base.{spec.name}.params"))
         plan = bind_folds(self.store, self.data, self.seen, FoldSettings(**config.folds.model_dump()))

@@ -5,7 +5,7 @@ from typing import Any
 
 from cli.tables import CARD_COLUMNS, card_row, line, table
 from meta.account import spoken
-from meta.report.wording import interval, short
+from meta.report.wording import interval, short, tuned
 
 
 def print_stacks(result: Mapping[str, Any]) -> None:
@@ -40,7 +40,7 @@ def _row(card: Mapping[str, Any]) -> list[str]:
 
 
 def _print_stack(report: Mapping[str, Any], folds: int) -> None:
-    mark = {name: " *" for name in report["unknown_folds"]}
+    mark = {name: " *" for name in report["unknown_folds"]} | {name: " †" for name in report.get("tuned", {})}
     rows = [[name + mark.get(name, ""), *_row(card)] for name, card in report["learners"].items()]
     rows += [[f"  {spoken(name)}", *_row(card)] for name, card in report["candidates"].items()]
     rows += [["stack", *_row(report["stack"] | {"arg_max": report["arg_max"]})]]
@@ -69,6 +69,8 @@ def _print_stack(report: Mapping[str, Any], folds: int) -> None:
         line(f"! {warning}")
     if report["unknown_folds"]:
         line("* imported with unknown folds: its own score may be optimistic; it is stacked only where named.")
+    for name, said in report.get("tuned", {}).items():
+        line(f"† {tuned(name, said, report['learners'][name])}")
     if "test" in report:
         _print_test_part(report["task"], report["test"])
     line("")

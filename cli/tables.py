@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ensemble.audit import peculiarities
-from meta.report.wording import interval, short, size, spread
+from meta.report.wording import interval, short, size, spread, tuned
 
 WIDTH = 100
 SHORT = 20  # cells that are not broken; the name beside them is
@@ -75,11 +75,13 @@ def print_trained(result: Mapping[str, Any]) -> None:
         card = entries[0]["oof"]
         title = f"{task}: out-of-fold {card.get('metric', '')} on {card['rows']:,} rows"
         rows = [
-            [entry["learner"], *card_row(entry["oof"]), f"{entry['seconds']:.1f}", size(entry) or ""]
+            [entry["learner"] + " †" * ("tuned" in entry), *card_row(entry["oof"]), f"{entry['seconds']:.1f}", size(entry) or ""]
             for entry in entries
         ]
         table(title, ["base learner", *CARD_COLUMNS, "seconds", SIZE], rows)
         for entry in entries:
+            if "tuned" in entry:
+                line(f"† {tuned(entry['learner'], entry['tuned'], entry['oof'])}")
             if "seeds" in entry["oof"]:
                 seeds = entry["oof"]["seeds"]
                 alone = ", ".join(spread({"mean": value, "std": None}) or "-" for value in seeds["values"])

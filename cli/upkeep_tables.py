@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from cli.tables import line, table
-from ensemble.removal import KINDS
 from ensemble.disk import readable
+from ensemble.removal import KINDS
 from meta.report.wording import cut
 
 SHOWN = 20  # rows of what goes

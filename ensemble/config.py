@@ -9,9 +9,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from ensemble.errors import ConfigError
+from ensemble.errors import ConfigError, unknown
 from ensemble.features import IMAGE_BYTES
 from ensemble.registry import validate
+from ensemble.tuning.space import searchable
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
@@ -61,10 +62,37 @@ class Run(Section):
 
 
 class Base(Section):
-    """One base learner; the table's name is its name in every report."""
+    """One base learner; the table's name is its name in every report. ``tuned`` takes what `ensemble tune` found."""
 
     learner: str
     params: dict[str, Any] = {}
+    tuned: bool = False
+
+
+class Tune(Section):
+    """How one base learner is tuned. ``folds`` "nested" splits the rows of all folds but the first anew, so that the
+    first stays unseen; a number takes so many of the run's folds, "all" takes all. ``prune`` ends hopeless trials.
+    ``storage`` is a database's URL ($NAME is read from the environment), else a file in the run folder; it may hold a
+    password, so it is not written down. ``space`` replaces the learner's own."""
+
+    trials: int = Field(default=30, ge=1)
+    seed: int = Field(default=0, ge=0)
+    folds: str | int = "nested"
+    prune: bool = True
+    storage: str = Field(default="", exclude=True)
+    space: dict[str, Any] = {}
+
+    @field_validator("folds")
+    @classmethod
+    def _named(cls, folds: str | int) -> str | int:
+        if folds not in ("nested", "all") and not (isinstance(folds, int) and folds > 0):
+            raise ValueError(f"must be 'nested', 'all', or a number of folds, got {folds!r}")
+        return folds
+
+    @field_validator("space")
+    @classmethod
+    def _searchable(cls, space: dict[str, Any]) -> dict[str, Any]:
+        return searchable(space)
 
 
 class Stack(Section):
@@ -87,6 +115,7 @@ class Config(Section):
     folds: Folds = Folds()
     run: Run = Run()
     base: dict[str, Base] = {}
+    tune: dict[str, Tune] = {}
     stack: Stack = Stack()
     submit: Submit = Submit()
 
@@ -110,6 +139,14 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
         config: Config = validate(Config, values, "")
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error.__cause__
+    _check_names(config, path)
+    return config
+
+
+def _check_names(config: Config, path: Path) -> None:
+    for name in config.tune:
+        if name not in config.base:
+            raise ConfigError(f"{path}: tune.{name}: {unknown('base learner', name, config.base)}")
     for name in config.base:
         if not is_name(name):
             raise ConfigError(f"{path}: base learner name {name!r} must be {NAMING}.")
@@ -118,7 +155,6 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
         raise ConfigError(
             f"{path}: base learners {list(config.base)} differ in case only; some file systems do not tell."
         )
-    return config
 
 
 def _override(values: dict[str, Any], override: str) -> None:

@@ -14,6 +14,7 @@ from ensemble.errors import DataError, FoldError, StoreError, some
 from ensemble.files import fingerprint, read_json, read_table, write_json, write_table
 
 OUTSIDE = -1  # the fold of rows that no fold holds: the test file, and a labelled test part
+ASIDE = -2  # of rows that a plan leaves alone: neither fitted on nor predicted
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class FoldSettings:
 
 @dataclass(frozen=True)
 class FoldPlan:
-    """``frame`` has one row per post, in table order: ``id``, ``fold`` (OUTSIDE or 0..k-1), ``group``, ``digest``.
+    """``frame`` has one row per post, in table order: ``id``, ``fold`` (OUTSIDE, ASIDE, 0..k-1), ``group``, ``digest``.
 
     ``digest`` is of the row's content and labels, so that a changed table is noticed and the row named; ``tasks`` are
     the names of the label columns.
@@ -44,7 +45,7 @@ class FoldPlan:
     tasks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        inside = self.frame[self.frame["fold"] != OUTSIDE]
+        inside = self.frame[self.frame["fold"] >= 0]
         if sorted(inside["fold"].unique()) != list(range(self.settings.k)):
             raise FoldError(f"The plan must fill folds 0 to {self.settings.k - 1}; some are empty or unknown.")
         straddling = inside.groupby("group")["fold"].nunique()
@@ -58,7 +59,7 @@ class FoldPlan:
     @property
     def inside(self) -> Codes:
         """Positions of the rows that folds hold, in table order."""
-        return np.flatnonzero(self.fold != OUTSIDE)
+        return np.flatnonzero(self.fold >= 0)
 
     @property
     def outside(self) -> Codes:
@@ -66,7 +67,7 @@ class FoldPlan:
         return np.flatnonzero(self.fold == OUTSIDE)
 
     def fit_rows(self, fold: int) -> Codes:
-        return np.flatnonzero((self.fold != OUTSIDE) & (self.fold != fold))
+        return np.flatnonzero((self.fold >= 0) & (self.fold != fold))
 
     def held_out_rows(self, fold: int) -> Codes:
         return np.flatnonzero(self.fold == fold)
@@ -80,6 +81,17 @@ class FoldPlan:
     def with_groups(self, data: Dataset) -> Dataset:
         """The dataset, knowing which rows are copies of one another."""
         return data.with_columns(group=self.frame["group"].tolist())
+
+    def nested(self, data: Dataset, without: int, seed: int) -> "FoldPlan":
+        """As many folds again among the rows of the other folds; those of fold ``without`` and the test rows stand
+        aside. Equal seeds give equal plans."""
+        rows = self.fit_rows(without)
+        labels = [data.labels(task)[rows] for task in data.tasks]
+        classes = [len(task.classes) for task in data.tasks]
+        fold = np.full(len(self.frame), ASIDE, dtype=np.int64)
+        k = self.settings.k
+        fold[rows] = distribute(labels, classes, self.frame["group"].to_numpy()[rows], [1 / k] * k, seed)
+        return FoldPlan(FoldSettings(k, seed), self.frame.assign(fold=fold), self.tasks)
 
     def ordered(self, data: Dataset) -> "FoldPlan":
         """The same plan with its rows in the order of the table, which may have been sorted anew."""

@@ -1,5 +1,6 @@
 """Probabilities made elsewhere, brought in as a base learner after the checks ours pass."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +40,6 @@ def import_predictions(
     """
     if modality not in SAID:
         raise ConfigError(unknown("modality", modality, SAID))
-    if name in {spec.name for spec in run.specs}:
-        raise PredictionsError(f"{name!r} is a base learner of the configuration; import under another name.")
     if not is_name(name):
         raise PredictionsError(f"The name {name!r} must be {NAMING}.")
     inside, outside = run.data.take(run.plan.inside), run.data.take(run.plan.outside)
@@ -55,14 +54,21 @@ def import_predictions(
         test = _take(task, _read(test_file, task), outside.ids, test_file)
     files = [file_hash(path) for path in (oof_file, test_file) if path is not None]
     made_of = {**run.identity, "learner": IMPORTED, "task": task.name, "files": files}
-    folder = run.store.base(name, task.name)
     card = score_card(task, oof, inside, run.plan.fold[run.plan.inside])
+    bring_in(run, name, {"oof": oof, "test": test}, made_of, seconds=0.0, folds=folds, modality=modality, oof=card)
+    return {"learner": name, "task": task.name, "folds": folds, "modality": modality, "oof": card}
+
+
+def bring_in(run: Run, name: str, parts: Mapping[str, Predictions], made_of: dict[str, Any], **facts: Any) -> None:
+    """Write ``oof`` and ``test`` as those of one more base learner; raises PredictionsError where the name is taken."""
+    if name in {spec.name for spec in run.specs}:
+        raise PredictionsError(f"{name!r} is a base learner of the configuration; import under another name.")
+    folder = run.store.base(name, parts["oof"].task.name)
     with run.store.lock():
         folder.mkdir(parents=True, exist_ok=True)
         clear(folder)
-        write_predictions(folder, {"oof": oof, "test": test}, made_of)
-        seal(folder, REPORT, made_of, seconds=0.0, folds=folds, modality=modality, oof=card)
-    return {"learner": name, "task": task.name, "folds": folds, "modality": modality, "oof": card}
+        write_predictions(folder, parts, made_of)
+        seal(folder, REPORT, made_of, **facts)
 
 
 def _read(path: Path, task: Task) -> pd.DataFrame:

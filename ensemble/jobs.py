@@ -152,7 +152,7 @@ def run_job(run: Run, item: Work, claim: Claim, track: Track = silent) -> bool:
 
 def ready(run: Run, item: Work, track: Track) -> BaseLearner:
     """A learner with what the optional methods of the protocol offer it."""
-    learner = run.make(item.spec)
+    learner = run.make(item.spec, item.task)
     if hasattr(learner, "prepare"):
         learner.prepare(run.data.without_labels(), run.cache)
     if hasattr(learner, "work_in"):

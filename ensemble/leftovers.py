@@ -30,6 +30,6 @@ def sweep(root: Path) -> None:
                     path.unlink()
 
 
-def _is_left(path: Path) -> bool:
+def is_left(path: Path) -> bool:
     left = left_by_the_dead(path.suffixes[-2].removeprefix(".") if len(path.suffixes) > 1 else "")
     return time.time() - path.stat().st_mtime > OLD if left is None else left

@@ -74,7 +74,7 @@ class Record:
         cache = FeatureCache(run.cache, track, run.image_bytes)
         if not run.cache.is_dir():
             cache = FeatureCache(None, track, min(run.image_bytes, MEMORY_BYTES))
-        specs = tuple(Spec(name, base.learner, base.params) for name, base in self.config.base.items())
+        specs = tuple(Spec(name, base.learner, base.params, base.tuned) for name, base in self.config.base.items())
         if not self.store.plan.with_suffix(".json").is_file():
             raise StoreError(
                 f"{self.store.plan.with_suffix('.json')} is gone; restore it, the run's results rest on it."
@@ -94,14 +94,15 @@ def find_models(run: Run, learner: str, task: Task, others: Sequence[str]) -> tu
     made = dict(record.get("made_of", {}))
     if made.get("learner") == IMPORTED:
         raise StoreError(
-            f"{learner!r} was imported: it has probabilities of the run's own posts, and no model to predict new ones; "
+            f"{learner!r} {'comes from tuning' if 'tuned' in record else 'was imported'}: it has probabilities of the "
+            "run's own posts, and no model to predict new ones; "
             f"{_without(others)}."
         )
     if learner not in {spec.name for spec in run.specs}:
         raise StoreError(f"{run.store.record} has no base.{learner} any more; {again}, with [base.{learner}].")
     spec = run.spec(learner)
     now = {**run.settings(spec, task), "seeds": list(run.seeds)}
-    sources = _fingerprint_of_sources(run.make(spec))
+    sources = _fingerprint_of_sources(run.make(spec, task))
     difference = first_difference(made, {**now, "sources": sources or made.get("sources")})
     if difference:
         raise StoreError(f"{folder} is stale: {difference}; {again}.")
@@ -155,7 +156,7 @@ def base_probabilities(
 
 def load_model(run: Run, item: Work, posts: Dataset, track: Track) -> BaseLearner:
     """The model of a finished job, ready for ``posts``."""
-    learner = run.make(item.spec)
+    learner = run.make(item.spec, item.task)
     learner.load(run.store.job(item.job) / "model")
     if hasattr(learner, "prepare"):
         learner.prepare(posts, run.cache)

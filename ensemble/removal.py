@@ -8,9 +8,9 @@ from typing import Any
 
 from filelock import Timeout
 
+from ensemble.clutter import Finder, Item, in_use
 from ensemble.errors import ConfigError, StoreError, unknown
 from ensemble.files import read_json, write_json
-from ensemble.clutter import Finder, Item, in_use
 from ensemble.locks import hold
 from ensemble.run import Run
 from ensemble.store import DONE

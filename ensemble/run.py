@@ -4,7 +4,7 @@ import json
 import os
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -22,6 +22,7 @@ from ensemble.learner import BaseLearner, Modality, make_learner, modality_of, s
 from ensemble.peers import Peers
 from ensemble.scan import Scan
 from ensemble.store import DONE, REPORT, Store, check, first_difference
+from ensemble.tuning.best import overlay, read_best
 
 FORMAT = 2  # of results; raise it when the same parameters give other numbers
 IMPORTED = "imported"
@@ -30,11 +31,13 @@ SIZES = ("parameters", "trainable_parameters")
 
 @dataclass(frozen=True)
 class Spec:
-    """A base learner of the configuration: its name there, its name in the registry, its parameters."""
+    """A base learner of the configuration: its name there, its name in the registry, its parameters; ``tuned``: over
+    them those that tuning found best for the task."""
 
     name: str
     learner: str
     params: Mapping[str, Any] = field(default_factory=dict)
+    tuned: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,17 +59,24 @@ class Run:
         """The fingerprints every result carries."""
         return {"data": fingerprint(sorted(self.plan.frame["digest"])), "folds": self.plan.fingerprint()}
 
-    def make(self, spec: Spec) -> BaseLearner:
-        return make_learner(self.registry, spec.learner, spec.params, f"base.{spec.name}.params")
+    def make(self, spec: Spec, task: Task | None = None) -> BaseLearner:
+        """An unfitted learner; for a task with what tuning found for it, where the learner is a tuned one."""
+        found = self.best(spec, task)["params"] if task is not None and spec.tuned else {}
+        return make_learner(self.registry, spec.learner, overlay(spec.params, found), f"base.{spec.name}.params")
+
+    def best(self, spec: Spec, task: Task) -> dict[str, Any]:
+        """What tuning found for a task; raises StoreError where it has not, or where it was for something else."""
+        made_of = self.settings(replace(spec, tuned=False), task)
+        return read_best(self.store.tune(spec.name, task.name), spec.name, task.name, made_of)
 
     def made_of(self, spec: Spec, task: Task) -> dict[str, Any]:
         """Everything a learner's results for a task depend on, as flat JSON: equal means fresh."""
-        sources = [known_hash(path) for path in source_files(self.make(spec))]
+        sources = [known_hash(path) for path in source_files(self.make(spec, task))]
         return {**self.settings(spec, task), "sources": fingerprint(sources)}
 
     def settings(self, spec: Spec, task: Task) -> dict[str, Any]:
         """The same without the files of weights, which need not be there any more once a model is trained."""
-        learner = self.make(spec)
+        learner = self.make(spec, task)
         params = flat("params", {key: value for key, value in vars(learner).items() if not key.startswith("_")})
         made = {
             "format": FORMAT,
@@ -190,7 +200,7 @@ def write_record(run: Run, config: Mapping[str, Any]) -> None:
 
 PACKAGES = (
     "modality-ensemble", "numpy", "pandas", "scikit-learn", "torch", "torchvision", "timm", "pretrainedmodels",
-    "transformers", "accelerate", "onnxruntime",
+    "transformers", "accelerate", "onnxruntime", "optuna",
 )  # fmt: skip
 
 

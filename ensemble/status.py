@@ -16,7 +16,7 @@ def status(run: Run) -> dict[str, Any]:
     """Per learner and task the jobs in each state; per failed or stale job the reason."""
     learners: dict[str, dict[str, dict[str, int]]] = {}
     reasons: dict[str, str] = {}
-    for item in list_work(run, run.specs, run.data.tasks, ()):
+    for item in _listed(run, reasons):
         found, reason = state(run.store.job(item.job), DONE, item.made_of)
         counts = learners.setdefault(item.job.learner, {}).setdefault(item.job.task, {})
         counts[found] = counts.get(found, 0) + 1
@@ -28,6 +28,18 @@ def status(run: Run) -> dict[str, Any]:
             totals.update(counts)
     imported = {task.name: names for task in run.data.tasks if (names := run.imported(task))}
     return {"jobs": dict(totals), "learners": learners, "imported": imported, "reasons": reasons}
+
+
+def _listed(run: Run, reasons: dict[str, str]) -> list[Work]:
+    """All jobs but those of learners that have to be tuned first, which are among the ``reasons``."""
+    work = []
+    for spec in run.specs:
+        for task in run.data.tasks:
+            try:
+                work += list_work(run, [spec], [task], ())
+            except StoreError as error:
+                reasons[f"{spec.name} / {task.name}"] = str(error)
+    return work
 
 
 def under_way(run: Run, work: Sequence[Work]) -> dict[str, tuple[str, int, int]]:
@@ -52,5 +64,6 @@ def finished(run: Run, specs: Sequence[Spec], tasks: Sequence[Task]) -> list[dic
             except StoreError:
                 continue
             known = {"seconds": record["seconds"], **run.size(spec.name, task), "oof": record["oof"]}
+            known |= {"tuned": record["tuned"]} if "tuned" in record else {}
             cards.append({"learner": spec.name, "task": task.name, **known})
     return cards

@@ -46,10 +46,11 @@ class Job:
 
 
 class Store:
-    """Results below ``root``."""
+    """Results below ``root``; what tuning found stays with the run they are variants of, below ``home``."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, home: Path | None = None) -> None:
         self.root = root
+        self.home = home or root
 
     @property
     def plan(self) -> Path:
@@ -87,7 +88,11 @@ class Store:
 
     def without(self, modality: str) -> "Store":
         """Results of the same run trained on posts without a modality."""
-        return Store(self.root / "ablation" / f"without-{modality}")
+        return Store(self.root / "ablation" / f"without-{modality}", self.home)
+
+    def tune(self, learner: str, task: str) -> Path:
+        """The trials of a learner's parameters, and the best of them."""
+        return self.home / "tune" / quote(learner, safe="") / quote(task, safe="")
 
     def masked(self, learner: str, task: str) -> Path:
         """Below ``without``: what models trained on both modalities say without one."""

@@ -18,6 +18,7 @@ from ensemble.progress import Track, silent
 from ensemble.run import Run, Spec
 from ensemble.scoring import per_seed, score_card
 from ensemble.store import DONE, REPORT, TABLES, check, clear, read_predictions, seal, state, write_predictions
+from ensemble.tuning.best import said_of
 
 
 class Engine(Protocol):
@@ -73,7 +74,7 @@ def _once_free(run: Run, left: Sequence[Work], track: Track, engine: Engine) -> 
 def _follow(run: Run, open_work: Sequence[Work]) -> list[Outcome]:
     """Take part in the trainings that processes share, and in nothing else."""
     for item in open_work:
-        if not hasattr(run.make(item.spec), "work_in"):
+        if not hasattr(run.make(item.spec, item.task), "work_in"):
             continue
         with suppress(LearnerError):  # the leader has the same error, and reports it
             learner = ready(run, item, silent)
@@ -118,5 +119,6 @@ def combine(run: Run, spec: Spec, task: Task) -> bool:
         seconds = sum(read_json(run.store.job(item.job) / DONE)["seconds"] for item in work)
         card = {**score_card(task, oof, inside, run.plan.fold[run.plan.inside]), **per_seed(task, by_seed, inside)}
         facts = {"seconds": round(seconds, 3), "folds": "run", "oof": card, **run.size(spec.name, task)}
-        seal(folder, REPORT, made_of, **facts, **weighed(weights))
+        tuned = {"tuned": said_of(run.best(spec, task))} if spec.tuned else {}
+        seal(folder, REPORT, made_of, **facts, **weighed(weights), **tuned)
     return True

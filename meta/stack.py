@@ -60,6 +60,7 @@ def stack_task(run: Run, task: Task, settings: StackSettings, track: Track = sil
     values, labels = stack.predict(table.test_features)
     test = Predictions(task, table.test_ids, values, decided=labels)
     report = account(run, table, procedure, stack.predict(table.features), test)
+    report["tuned"] = {name: records[name]["tuned"] for name in table.learners if "tuned" in records[name]}
     report["seconds"] = round(time.monotonic() - started, 3)
     with run.store.lock():
         if state(folder, REPORT, made)[0] != "done":  # another process may have been faster

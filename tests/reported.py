@@ -137,6 +137,7 @@ def _report(
         "folds": 5,
         "learners": {name: _card(random, classes, rows, 0.48) for name in learners},
         "unknown_folds": [learners[-1]],
+        "tuned": {learners[0]: {"judged": [2, 3, 4]}},
         "candidates": {name: _card(random, classes, rows, 0.53) | {"arg_max": _scored(random)} for name in CANDIDATES},
         "stack": _card(random, classes, rows, 0.56),
         "arg_max": _scored(random, 0.52),

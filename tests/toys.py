@@ -6,14 +6,14 @@ import os
 import signal
 import time
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from ensemble.data import Dataset, Task
 from ensemble.errors import LearnerError
-from ensemble.learner import Workspace
+from ensemble.learner import Trial, Workspace
 
 TOYS = {
     "hash": "toys:Hash",
@@ -27,6 +27,8 @@ TOYS = {
     "environment": "toys:Environment",
     "waiting": "toys:Waiting",
     "counted": "toys:Counted",
+    "dial": "toys:Dial",
+    "mortal_dial": "toys:MortalDial",
 }
 
 
@@ -148,6 +150,69 @@ class Mortal(Hash):
         deaths = len(list(self._folder.glob("death*")))
         if deaths < self.lives:
             (self._folder / f"death{deaths}").touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        super().fit(data, task, seed)
+
+
+class Dial:
+    """Believes the last word of a text as far as ``dial`` is near .7, else a hash of the id: .7 is best. Fails beyond
+    ``broken``. Writes down, in this process, which ids it was fitted on and asked about, and how often it was fitted.
+    """
+
+    seen: ClassVar[set[str]] = set()
+    fits: ClassVar[list[float]] = []
+
+    def __init__(self, dial: float = 0.3, scale: int = 1, broken: float = 2.0) -> None:
+        self.dial = dial
+        self.scale = scale
+        self.broken = broken
+
+    @staticmethod
+    def search_space(trial: Trial) -> dict[str, Any]:
+        return {"dial": trial.suggest_float("dial", 0.0, 1.0)}
+
+    def fit(self, data: Dataset, task: Task, seed: int) -> None:
+        if self.dial > self.broken:
+            raise LearnerError(f"dial {self.dial:.2f} is too much")
+        self.classes_ = list(task.classes)
+        self.seen.update(data.ids)
+        self.fits.append(self.dial)
+
+    def predict_proba(self, data: Dataset) -> npt.NDArray[np.float64]:
+        self.seen.update(data.ids)
+        values = np.full((len(data), len(self.classes_)), 0.1)
+        for row, (name, text) in enumerate(zip(data.ids, data.texts, strict=True)):
+            random = np.random.default_rng([*str(name).encode()])
+            said = next(i for i, word in enumerate(self.classes_) if (text or "").endswith(word))
+            heeds = random.random() > abs(self.dial - 0.7)
+            values[row, said if heeds else random.integers(len(self.classes_))] = 1.0
+        return np.asarray(values / values.sum(axis=1, keepdims=True))
+
+    def save(self, folder: Path) -> None:
+        (folder / "dial.json").write_text(json.dumps(self.classes_))
+
+    def load(self, folder: Path) -> None:
+        self.classes_ = json.loads((folder / "dial.json").read_text())
+
+
+class MortalDial(Dial):
+    """Its process is killed in the second fold of each of its parameters, ``lives`` times; a fit takes ``pause``
+    seconds. Which process began which fold is written down beside the folds."""
+
+    lives: ClassVar[int] = 0
+    pause: ClassVar[float] = 0.0
+
+    def work_in(self, workspace: Workspace) -> None:
+        self._folder = workspace.folder or Path()
+
+    def fit(self, data: Dataset, task: Task, seed: int) -> None:
+        time.sleep(self.pause)
+        fold = self._folder.parent
+        with (fold.parent / "fits.txt").open("a") as file:
+            file.write(f"{fold.name} {os.getpid()}\n")
+        deaths = len(list(fold.parent.glob("death*")))
+        if fold.name == "fold-1" and deaths < self.lives:
+            (fold.parent / f"death{deaths}").touch()
             os.kill(os.getpid(), signal.SIGKILL)
         super().fit(data, task, seed)
 

@@ -12,6 +12,7 @@ from base_models.multimodal.joint import Joint, Missing, check_joint, wrong_crop
 from base_models.textual.pooling import Pooling
 from base_models.visual.views import Average
 from ensemble.data import Dataset
+from ensemble.learner import Trial
 
 if TYPE_CHECKING:
     from torch import nn
@@ -77,6 +78,22 @@ class Fusion(Joint):
         self.head_rate = head_rate
         self.training = training or FusionTraining()
         check_joint(self, "fusion", _wrong(self))
+
+    @staticmethod
+    def search_space(trial: Trial) -> dict[str, Any]:
+        """Ours: the paper names no search."""
+        return {
+            "combine": trial.suggest_categorical("combine", ["attention", "gate", "concatenation"]),
+            "width": trial.suggest_categorical("width", [64, 128, 256]),
+            "dropout": trial.suggest_float("dropout", 0.0, 0.3),
+            "modality_dropout": trial.suggest_float("modality_dropout", 0.0, 0.3),
+            "image_rate": trial.suggest_float("image_rate", 0.1, 10.0, log=True),
+            "head_rate": trial.suggest_float("head_rate", 1.0, 100.0, log=True),
+            "training": {
+                "lr": trial.suggest_float("lr", 1e-6, 1e-4, log=True),
+                "batch": trial.suggest_categorical("batch", [8, 16, 32]),
+            },
+        }
 
     def models(self) -> list[str]:
         return [self.image, self.text]

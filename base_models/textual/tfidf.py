@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,7 @@ from ensemble.errors import LearnerError
 from ensemble.features import FeatureCache
 from ensemble.files import write_atomic
 from ensemble.folds import distribute
+from ensemble.learner import Trial
 
 WORD_COLUMNS, CHARACTER_COLUMNS = 2**19, 2**21
 INNER_SHARE = 0.2
@@ -50,6 +52,15 @@ class Tfidf:
         self.min_documents = min_documents
         self.balance = balance
         self.strengths = strengths
+
+    @staticmethod
+    def search_space(trial: Trial) -> dict[str, Any]:
+        return {
+            "words": trial.suggest_int("words", 1, 3),
+            "characters": trial.suggest_int("characters", 3, 6),
+            "min_documents": trial.suggest_int("min_documents", 1, 4),
+            "balance": trial.suggest_float("balance", 0.0, 1.0),
+        }
 
     def modalities(self) -> tuple[str, ...]:
         return ("text",)

@@ -15,7 +15,7 @@ from ensemble.data import Dataset, Task
 from ensemble.errors import LearnerError
 from ensemble.features import FeatureCache
 from ensemble.files import read_json, write_json
-from ensemble.learner import Workspace
+from ensemble.learner import Trial, Workspace
 
 if TYPE_CHECKING:
     from base_models.visual.augmentation import Augmentation
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from base_models.visual.views import Preprocessing
 
 Probabilities = npt.NDArray[np.float64]
+LEARNING_RATES = (1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2)
 
 
 class VisualTraining(Training):
@@ -85,6 +86,11 @@ class Visual:
         self._cache = FeatureCache()
         self._workspace = Workspace()
         self._facts: dict[str, Any] = {}
+
+    @staticmethod
+    def search_space(trial: Trial) -> dict[str, Any]:
+        """The fixed grid of the Modality Ensemble, all of which is tried."""
+        return {"training": {"lr": trial.suggest_categorical("lr", LEARNING_RATES)}}
 
     def modalities(self) -> tuple[str, ...]:
         return ("image",)

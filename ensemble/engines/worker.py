@@ -32,7 +32,7 @@ class Changed:
     change: Change
 
     def __call__(self) -> Run:
-        return self.change(self.opener())
+        return self.change(_opened(self.opener))
 
 
 def attempt_named(opener: Opener, job: Job, gpus: tuple[str, ...] = ()) -> Outcome:
@@ -51,7 +51,7 @@ def attempt_named(opener: Opener, job: Job, gpus: tuple[str, ...] = ()) -> Outco
         return Outcome(job, elsewhere=True)
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=2)  # a changed run, and the one it is changed from
 def _opened(opener: Opener) -> Run:
     return opener()
 

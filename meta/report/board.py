@@ -13,13 +13,14 @@ MEASURES = ("accuracy", "macro_f1", "weighted_f1", "roc_auc")
 
 @dataclass(frozen=True)
 class Model:
-    """One line: ``kind`` is stack, candidate or learner; ``card`` its score card; ``unknown`` marks unknown folds."""
+    """One line: ``kind`` is stack, candidate or learner; ``card`` its score card; ``mark`` an asterisk for unknown
+    folds, a dagger for parameters tuned on rows of the score."""
 
     name: str
     kind: str
     card: Mapping[str, Any]
     chosen: bool = False
-    unknown: bool = False
+    mark: str = ""
 
     @property
     def scored(self) -> Mapping[str, Any]:
@@ -30,14 +31,14 @@ class Model:
     @property
     def title(self) -> str:
         name = spoken(self.name) if self.kind == "candidate" else self.name
-        return f"{name} *" if self.unknown else name
+        return f"{name} {self.mark}".rstrip()
 
 
 def leaderboard(report: Mapping[str, Any]) -> list[Model]:
     """Every model of a task's stack report that has a score."""
-    unknown = set(report["unknown_folds"])
+    marks = dict.fromkeys(report["unknown_folds"], "*") | dict.fromkeys(report.get("tuned", {}), "†")
     candidates = [Model(n, "candidate", card, chosen=n == report["chosen"]) for n, card in report["candidates"].items()]
-    learners = [Model(n, "learner", card, unknown=n in unknown) for n, card in report["learners"].items()]
+    learners = [Model(n, "learner", card, mark=marks.get(n, "")) for n, card in report["learners"].items()]
     models = [Model("stack", "stack", report["stack"]), *_ranked(candidates, report), *_ranked(learners, report)]
     return [model for model in models if model.card.get("rows")]
 

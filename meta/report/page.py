@@ -13,7 +13,7 @@ from ensemble.audit import peculiarities
 from ensemble.metrics import metric_named
 from meta.report.gallery import room
 from meta.report.sections import section
-from meta.report.wording import GLOSSARY, bounds, interval, plain, short, spoken, spread
+from meta.report.wording import GLOSSARY, bounds, interval, plain, short, spoken, spread, tuned
 
 MINUS, DASH = "\N{MINUS SIGN}", "\N{EN DASH}"
 
@@ -43,6 +43,7 @@ def _environment() -> Environment:
         "short": lambda value, sign="": DASH if value is None else _typeset(short(value, sign)),
         "spread": lambda found: spread(found) or DASH,
         "spoken": spoken,
+        "tuned_note": tuned,
         "upper_first": lambda text: text[:1].upper() + text[1:],
         "verdict": verdict,
         "rule": rule_numbers,

@@ -15,10 +15,10 @@ from toys import TOYS, Hash
 from world import toy_table
 
 from ensemble.blocks import Features
-from ensemble.removal import clean
 from ensemble.errors import StoreError
 from ensemble.features import FeatureCache
 from ensemble.jobs import list_work
+from ensemble.removal import clean
 from ensemble.run import Run
 from ensemble.status import status
 from ensemble.store import Store

@@ -20,7 +20,8 @@ def test_help_is_printed_without_loading_anything_heavy() -> None:
         "from cli.main import main\n"
         "try: main()\n"
         "except SystemExit: pass\n"
-        "heavy = {'numpy', 'pandas', 'torch', 'sklearn', 'rich', 'xgboost', 'timm'} & set(sys.modules)\n"
+        "heavy = {'numpy', 'pandas', 'torch', 'sklearn', 'rich', 'xgboost', 'timm', 'optuna', 'ray'}\n"
+        "heavy &= set(sys.modules)\n"
         "sys.exit(f'loaded {heavy}' if heavy else 0)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
@@ -29,7 +30,10 @@ def test_help_is_printed_without_loading_anything_heavy() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["demo", "init", "data", "train-base", "import", "stack", "submit", "predict", "status", "plan", "clean"]
+    "command",
+    [
+        "demo", "init", "data", "plan", "train-base", "tune", "import", "stack", "submit", "predict", "status", "clean"
+    ],
 )
 def test_every_command_teaches_by_example(ensemble: Ensemble, command: str) -> None:
     outcome = ensemble(command, "--help")

@@ -13,7 +13,6 @@ import pytest
 from toys import TOYS, Hash
 from world import SARCASM, SENTIMENT, toy_table
 
-from ensemble.removal import KINDS, clean
 from ensemble.errors import ConfigError
 from ensemble.features import FeatureCache
 from ensemble.files import write_json
@@ -21,6 +20,7 @@ from ensemble.folds import FoldSettings, make_plan
 from ensemble.importing import import_predictions
 from ensemble.jobs import list_work
 from ensemble.locks import hold
+from ensemble.removal import KINDS, clean
 from ensemble.run import Run, Spec
 from ensemble.status import status
 from ensemble.store import DONE, Job, Store

@@ -11,7 +11,7 @@ import pytest
 from reported import LEARNERS, SCRIPT, draw_pictures, report_facts
 
 from meta.report.page import best_candidates, best_cells, draw, rule_numbers, verdict
-from meta.report.wording import GLOSSARY
+from meta.report.wording import GLOSSARY, tuned
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 MINUTES = 300_000  # for a busy machine, in milliseconds
@@ -165,6 +165,13 @@ def test_cards_of_an_older_run_show_their_scores_without_a_deviation(tmp_path: P
         del card["folds"]["metrics"]
     rows = papers_rows(facts | {"seeds": {}}, tmp_path)
     assert all(re.fullmatch(r"\.\d{3}", cell) for cell in rows[2][1:5])
+
+
+def test_a_tuned_learner_is_marked_and_what_its_score_is_worth_is_said(page: str) -> None:
+    assert "\N{DAGGER}</bdi>" in page and "chosen by scores on the rows of other folds than fold 1, so its own" in page
+    card = {"folds": {"values": [0.5, 0.6, 0.7, None]}}
+    assert tuned("bert", {"judged": [1, 2, 3]}, card).endswith("on fold 0 it has .500 (against .650 on the others).")
+    assert tuned("bert", {"judged": [0, 1, 2]}, card).startswith("bert: its parameters were chosen by scores on these")
 
 
 def test_the_numbers_of_a_rule_stand_beside_their_classes() -> None:

@@ -1,0 +1,118 @@
+"""What a study found: the best trial for training, the best few for the stack, all of them as a table."""
+
+import shutil
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ensemble.files import write_json
+from ensemble.importing import bring_in
+from ensemble.learner import modality_of
+from ensemble.locks import hold
+from ensemble.run import IMPORTED, flat
+from ensemble.store import read_predictions
+from ensemble.tuning.best import BEST, said_of
+from ensemble.tuning.search import Search
+from ensemble.tuning.study import FOUND, REASON, SECONDS
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
+
+
+def write_best(search: Search) -> None:
+    """The best trial so far: its parameters, its score, and on what it was judged."""
+    with hold(search.study.folder):
+        best = search.study.best()
+        if best is not None:
+            write_json(search.study.folder / BEST, _record(search, best))
+
+
+def _record(search: Search, trial: "FrozenTrial") -> dict[str, Any]:
+    run = search.run
+    judged = search.split.judged(run)
+    states = [one.state.name for one in search.study.trials()]
+    return {
+        "params": trial.user_attrs[FOUND],
+        "study": search.study.name,
+        "trial": trial.number,
+        **_scores(trial),
+        "metric": search.task.metric,
+        "folds": search.split.folds,
+        "judged": judged,
+        "rows": int(np.isin(run.plan.fold, judged).sum()),
+        "trials": len(states),
+        "pruned": states.count("PRUNED"),
+        "when": datetime.now(UTC).isoformat(timespec="seconds"),
+        "made_of": run.settings(search.spec, search.task),
+    }
+
+
+def _scores(trial: "FrozenTrial") -> dict[str, Any]:
+    """Mean, deviation and values over the folds that have a score."""
+    values = [value for _, value in sorted(trial.intermediate_values.items())]
+    deviation = float(np.std(values, ddof=1)) if len(values) > 1 else None
+    return {"score": float(np.mean(values)) if values else None, "std": deviation, "values": values}
+
+
+def account(search: Search) -> dict[str, Any]:
+    """Every finished trial from best to worst, what was pruned and what that saved, as plain JSON."""
+    run, folds = search.run, len(search.split.trained(search.run))
+    trials = search.study.trials()
+    rows = [_row(search, trial) for trial in trials]
+    pruned = [row for row in rows if row["state"] == "pruned"]
+    judged = search.split.judged(run)
+    return {
+        "learner": search.spec.name,
+        "task": search.task.name,
+        "metric": search.task.metric,
+        "study": search.study.name,
+        "split": search.split.folds,
+        "folds": folds,
+        "judged": judged,
+        "unseen": [fold for fold in range(run.plan.settings.k) if fold not in judged],
+        "rows": int(np.isin(run.plan.fold, judged).sum()),
+        "trials": rows,
+        "pruned": len(pruned),
+        "saved": round(sum(row["seconds"] / row["folds"] * (folds - row["folds"]) for row in pruned), 3),
+        "best": str(search.study.folder / BEST) if search.study.best() else None,
+    }
+
+
+def _row(search: Search, trial: "FrozenTrial") -> dict[str, Any]:
+    found = flat("", trial.user_attrs.get(FOUND, {}))
+    params = {path.removeprefix("."): value for path, value in found.items()}
+    return {
+        "trial": trial.number,
+        "state": {"COMPLETE": "done", "PRUNED": "pruned"}.get(trial.state.name, "failed"),
+        **_scores(trial),
+        "folds": len(trial.intermediate_values),
+        "seconds": trial.user_attrs.get(SECONDS, 0.0),
+        "params": {path: value for path, value in params.items() if value != search.params.get(path)},
+        "reason": trial.user_attrs.get(REASON),
+    }
+
+
+def keep(search: Search, count: int) -> list[str]:
+    """Make the best finished trials base learners of the run, and no others of this study; their names. The best one is
+    left out where the learner itself is trained with its parameters."""
+    run, task, learner = search.run, search.task, search.spec.name
+    done = [trial for trial in search.study.trials() if trial.state.name == "COMPLETE"]
+    distinct = {search.tried(trial.user_attrs[FOUND]): trial for trial in reversed(done)}
+    ranked = [trial for trial in done if trial in distinct.values()][run.spec(learner).tuned :]
+    names = {f"{learner}.trial{trial.number}": trial for trial in ranked[:count]}
+    for name in run.imported(task):
+        if name.startswith(f"{learner}.trial") and name not in names:
+            shutil.rmtree(run.store.base(name, task.name))
+    for name, trial in names.items():
+        alone = search.tried(trial.user_attrs[FOUND])(run)
+        record = alone.base_record(learner, task)
+        folder = alone.store.base(learner, task.name)
+        parts = {part: read_predictions(folder, part, task) for part in ("oof", "test")}
+        made_of = {**run.identity, "learner": IMPORTED, "task": task.name, "files": record["files"]}
+        bring_in(
+            run, name, parts, made_of, seconds=record["seconds"], folds="run",
+            modality=modality_of(alone.make(alone.specs[0])), oof=record["oof"],
+            tuned=said_of(_record(search, trial)),
+        )  # fmt: skip
+    return list(names)

@@ -1,0 +1,78 @@
+"""One search: a learner, a task, what is tried and on what, all of it checked before the first trial."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ensemble.data import Task
+from ensemble.errors import ConfigError
+from ensemble.files import fingerprint
+from ensemble.learner import make_learner
+from ensemble.metrics import metric_named
+from ensemble.run import Run, Spec, flat
+from ensemble.tuning.best import overlay
+from ensemble.tuning.space import Space, as_set, grid, outline, space_of
+from ensemble.tuning.study import Plan, Study
+from ensemble.tuning.trial import Split, Tried
+
+
+@dataclass(frozen=True)
+class TuneSettings:
+    """As the configuration's ``[tune.NAME]``; ``space`` by dotted names, empty for the learner's own."""
+
+    trials: int = 30
+    seed: int = 0
+    folds: str | int = "nested"
+    prune: bool = True
+    storage: str = ""
+    space: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Search:
+    """``params`` are the learner's as they are set, by dotted name."""
+
+    run: Run
+    spec: Spec
+    task: Task
+    params: Mapping[str, Any]
+    split: Split
+    plan: Plan
+    study: Study
+    prune: bool
+
+    def tried(self, found: Mapping[str, Any]) -> Tried:
+        return Tried(self.spec.name, self.task.name, json.dumps(found), self.split)
+
+
+def open_search(run: Run, name: str, task: Task, settings: TuneSettings) -> Search:
+    """Raises ConfigError for a space or settings that cannot be, StoreError where the study cannot be opened."""
+    if run.peers.size > 1:
+        raise ConfigError("`ensemble tune` is not for torchrun; start it once per GPU, they share the trials.")
+    spec = replace(run.spec(name), tuned=False)
+    split = Split(settings.folds, settings.seed)
+    space = space_of(run.registry, spec.learner, name, settings.space)
+    seen, example = outline(space)
+    make_learner(run.registry, spec.learner, overlay(spec.params, example), f"tune.{name}.space")
+    made = vars(run.make(spec))
+    params = flat("", {key: value for key, value in made.items() if not key.startswith("_")})
+    params = {path.removeprefix("."): value for path, value in params.items()}
+    study_of = {
+        **run.settings(spec, task),
+        "metric": task.metric,
+        "split": [split.folds, split.seed, len(split.trained(run))],
+        "space": seen.spoken(),
+    }
+    title = f"{name}/{task.name}/{fingerprint(study_of)[:8]}"
+    better = metric_named(task.metric).greater_is_better
+    study = Study(run.store.tune(name, task.name), title, better, settings.seed, settings.storage)
+    plan = plan_of(space, as_set(seen.asked, params), grid(seen.asked, settings.trials), settings.trials)
+    return Search(run, spec, task, params, split, plan, study, settings.prune)
+
+
+def plan_of(space: Space, usual: dict[str, Any], whole: list[dict[str, Any]], trials: int) -> Plan:
+    """A space of no more values than trials is tried ``whole``; of others those as set (``usual``) come first."""
+    if whole:
+        return Plan(space, len(whole), sorted(whole, key=lambda one: one != usual), only=True)
+    return Plan(space, trials, [usual])

@@ -1,0 +1,197 @@
+"""A study: the trials of one learner on one task in Optuna's storage, each claimed by the process that does it.
+
+Optuna's journal has no heartbeat, so a trial whose process is gone is known by its claim, and begun again.
+"""
+
+import math
+import os
+import shutil
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ensemble.claims import Claim, owner_of
+from ensemble.errors import StoreError
+from ensemble.locks import hold
+from ensemble.tuning.space import Space
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial, Trial
+
+# What a study knows of a trial besides its parameters and scores.
+GIVEN, FOUND, AGAIN, REASON, SECONDS = "given", "found", "again", "reason", "seconds"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to try: ``first`` one by one (parameters in the words of the space), then, unless ``only`` these, what the
+    sampler proposes, until ``trials`` are finished."""
+
+    space: Space
+    trials: int
+    first: Sequence[dict[str, Any]] = ()
+    only: bool = False
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A trial of ours: ``found`` goes over the learner's parameters."""
+
+    trial: "Trial"
+    claim: Claim
+    found: dict[str, Any]
+
+
+class Study:
+    """``folder`` holds the journal, and the claims of trials. ``url`` names a database instead of the journal.
+
+    Raises StoreError where the storage cannot be opened.
+    """
+
+    def __init__(self, folder: Path, name: str, greater_is_better: bool, seed: int = 0, url: str = "") -> None:
+        import optuna
+
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        self.folder, self.name, self.sign = folder, name, 1 if greater_is_better else -1
+        self._seed, self._is_file = seed, not url
+        self._claims = folder / "claims" / name.rpartition("/")[2]
+        with hold(folder):
+            self._study = optuna.create_study(
+                storage=_open(folder, url),
+                study_name=name,
+                direction="maximize" if greater_is_better else "minimize",
+                pruner=optuna.pruners.NopPruner(),
+                load_if_exists=True,
+            )
+
+    def begin(self, plan: Plan) -> Begun | None:
+        """The next trial, claimed; None where there is none to begin now."""
+        with hold(self.folder):
+            self.retry(self._is_dead)
+            trials = self._study.get_trials(deepcopy=False)
+            if not plan.only and len(self.finished(trials)) + len(self._running(trials)) >= plan.trials:
+                return None
+            if not any(trial.state.name == "WAITING" for trial in trials):
+                tried = [trial.user_attrs.get(GIVEN) for trial in trials]
+                fresh = next((given for given in plan.first if given not in tried), None)
+                if fresh is not None:
+                    self._study.enqueue_trial(fresh, {GIVEN: fresh})
+                elif plan.only:
+                    return None
+            self._study.sampler = self._sampler(sum(not _was_killed(trial) for trial in trials))
+            return self._ask(plan.space)
+
+    def _ask(self, space: Space) -> Begun:
+        trial = self._study.ask()
+        claim = Claim(self._claims / str(trial.number))
+        assert claim.take(), "numbers are given once"
+        try:
+            found = {} if trial.user_attrs.get(GIVEN) == {} else space(trial)
+            trial.set_user_attr(FOUND, found)
+        except BaseException:
+            claim.release()
+            raise
+        return Begun(trial, claim, found)
+
+    def _sampler(self, begun: int) -> Any:
+        """Of a seed of its own for each trial: processes that share a study would else propose the same, and a study
+        that was interrupted something else than an undisturbed one."""
+        from optuna.samplers import TPESampler
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # constant_liar is called experimental before Optuna 5
+            return TPESampler(seed=(self._seed * 100_003 + begun) % 2**32, constant_liar=True)
+
+    def report(self, begun: Begun, step: int, value: float) -> None:
+        """The score of one fold."""
+        if math.isfinite(value):
+            begun.trial.report(value, step)
+
+    def finish(self, begun: Begun, state: str, value: float | None = None, **facts: Any) -> None:
+        """COMPLETE with a ``value``, PRUNED, or FAIL with a ``reason`` among the ``facts``."""
+        from optuna.trial import TrialState
+
+        for name, fact in facts.items():
+            begun.trial.set_user_attr(name, fact)
+        self._study.tell(begun.trial, value, TrialState[state])
+
+    def leave(self, begun: Begun) -> None:
+        """Give a trial out of hand; one that has not finished is anybody's again."""
+        begun.claim.release()
+        trials = self._study.get_trials(deepcopy=False)
+        if trials[begun.trial.number].state.is_finished():
+            shutil.rmtree(begun.claim.path.parent, ignore_errors=True)
+
+    def retry(self, which: "Callable[[FrozenTrial], bool]") -> None:
+        """Queue trials again, with the parameters they had; where there was nothing yet, another will come anyway."""
+        from optuna.trial import TrialState
+
+        trials = self._study.get_trials(deepcopy=False)
+        again = {trial.user_attrs.get(AGAIN) for trial in trials}
+        for trial in filter(which, trials):
+            given = {**trial.user_attrs.get(GIVEN, {}), **trial.params}
+            if trial.number not in again and (given or GIVEN in trial.user_attrs):
+                self._study.enqueue_trial(given, {GIVEN: given, AGAIN: trial.number})
+            if trial.state == TrialState.RUNNING:
+                self._study.tell(trial.number, state=TrialState.FAIL)
+                shutil.rmtree(self._claims / str(trial.number), ignore_errors=True)
+
+    def retry_failed(self) -> None:
+        """Failed trials are tried once more by every command."""
+        with hold(self.folder):
+            self.retry(lambda trial: trial.state.name == "FAIL" and not _was_killed(trial))
+
+    def others_at_work(self) -> bool:
+        """Whether processes that share our folder are at trials of this study."""
+        running = self._running(self._study.get_trials(deepcopy=False))
+        return any((self._claims / str(trial.number)).exists() for trial in running)
+
+    def trials(self) -> "list[FrozenTrial]":
+        """What is finished, best first, then what was ended, then what failed."""
+        found = self.finished(self._study.get_trials(deepcopy=False))
+        order = ("COMPLETE", "PRUNED", "FAIL")
+        return sorted(found, key=lambda t: (order.index(t.state.name), -self.sign * _value(t), t.number))
+
+    def best(self) -> "FrozenTrial | None":
+        return next((trial for trial in self.trials() if trial.state.name == "COMPLETE"), None)
+
+    def finished(self, trials: "Sequence[FrozenTrial]") -> "list[FrozenTrial]":
+        """A trial that was killed is not, nor is a failed one that is tried again."""
+        again = {trial.user_attrs.get(AGAIN) for trial in trials}
+        failed = [t for t in trials if t.state.name == "FAIL" and not _was_killed(t) and t.number not in again]
+        return [t for t in trials if t.state.name in ("COMPLETE", "PRUNED")] + failed
+
+    def _running(self, trials: "Sequence[FrozenTrial]") -> "list[FrozenTrial]":
+        return [trial for trial in trials if trial.state.name == "RUNNING"]
+
+    def _is_dead(self, trial: "FrozenTrial") -> bool:
+        """In a database there may be trials of people with another run folder: not ours to judge."""
+        folder = self._claims / str(trial.number)
+        ours = self._is_file or folder.exists()
+        return trial.state.name == "RUNNING" and ours and owner_of(folder) is None
+
+
+def _was_killed(trial: "FrozenTrial") -> bool:
+    return trial.state.name == "FAIL" and REASON not in trial.user_attrs
+
+
+def _value(trial: "FrozenTrial") -> float:
+    return trial.value if trial.value is not None else 0.0
+
+
+def _open(folder: Path, url: str) -> Any:
+    """The journal, or a database; its password stays unsaid."""
+    from optuna.storages import JournalStorage, RDBStorage
+
+    if not url:
+        from ensemble.tuning.journal import Journal
+
+        return JournalStorage(Journal(folder / "journal.log"))
+    try:
+        return RDBStorage(os.path.expandvars(url))
+    except Exception as error:
+        raise StoreError(
+            f"tune: the storage cannot be opened ({type(error).__name__}); its URL must be a database's."
+        ) from error

@@ -1,0 +1,91 @@
+"""Tuning: trial after trial until there are enough, in this process and any other that shares the study."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from ensemble.data import Task
+from ensemble.errors import ConfigError, LearnerError
+from ensemble.progress import Track, silent
+from ensemble.run import Run
+from ensemble.training import Engine, in_turn
+from ensemble.tuning.outcome import account, keep, write_best
+from ensemble.tuning.search import Search, TuneSettings, open_search
+from ensemble.tuning.study import FOUND, GIVEN, Begun
+from ensemble.tuning.trial import judge, seconds_of
+
+ASK = 1.0  # seconds between two looks at what other processes are doing
+
+
+def tune(
+    run: Run, name: str, task: Task, settings: TuneSettings, track: Track = silent, engine: Engine = in_turn,
+    at_once: int = 1, kept: int | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """Try parameters until ``settings.trials`` trials are finished, by whatever process and whenever; the account of
+    all of them. The best so far is written down after each, for `train-base`.
+
+    ``engine`` trains ``at_once`` folds of a trial at a time (in processes all, where none is pruned). The ``kept`` best
+    trials become base learners for the stack. Raises ConfigError for a space or settings that cannot be, LearnerError
+    where the learner fails as it is configured.
+    """
+    search = open_search(run, name, task, settings)
+    if kept and not search.split.covers(run):
+        raise ConfigError(
+            f"--keep-trials stacks what trials said on the run's folds, and those of {name!r} see others "
+            f"(tune.{name}.folds = {settings.folds!r}); with tune.{name}.folds = 'all' they do."
+        )
+    search.study.retry_failed()
+    done = len(search.study.trials())
+    label = f"trials of {name}, {task.name}" + (f" ({done} already done)" if done else "")
+    ahead = at_once if settings.prune or engine is in_turn else run.plan.settings.k
+    for _ in track(_trials(search, track, engine, ahead), label, max(search.plan.trials - done, 0)):
+        write_best(search)
+    names = [] if kept is None else keep(search, kept)
+    return {**account(search), "kept": names}
+
+
+def _trials(search: Search, track: Track, engine: Engine, at_once: int) -> Iterator[int]:
+    """The number of each trial that we have finished."""
+    while True:
+        begun = search.study.begin(search.plan)
+        if begun is not None:
+            try:
+                _follow(search, begun, track, engine, at_once)
+            finally:
+                search.study.leave(begun)
+            yield begun.trial.number
+        elif search.study.others_at_work():
+            time.sleep(ASK)  # one of theirs may die, and be ours
+        else:
+            return
+
+
+def _follow(search: Search, begun: Begun, track: Track, engine: Engine, at_once: int) -> None:
+    """Do a trial and say how it ended."""
+    study, tried = search.study, search.tried(begun.found)
+    folds = list(search.split.trained(search.run))
+    best = study.best() if search.prune else None
+    rival = None if best is None else search.tried(best.user_attrs[FOUND])
+    values: list[float] = []
+    hopeless = False
+    try:
+        for more, hopeless in judge(search.run, tried, rival, track, engine, at_once):
+            for value in more:
+                study.report(begun, len(values), value)
+                values.append(value)
+            if hopeless:
+                break
+        if not np.isfinite(values).any():
+            raise LearnerError(f"no row it was judged on has a label of {search.task.name}")
+    except (LearnerError, ConfigError) as error:
+        study.finish(begun, "FAIL", reason=str(error))
+        if begun.trial.user_attrs.get(GIVEN) in search.plan.first and not search.plan.only:
+            raise LearnerError(f"{search.spec.name}, as it is configured: {error}") from error
+        return
+    took = seconds_of(tried(search.run), search.task, folds[: len(values)])
+    if hopeless:
+        study.finish(begun, "PRUNED", seconds=took)
+    else:
+        study.finish(begun, "COMPLETE", float(np.nanmean(values)), seconds=took)
