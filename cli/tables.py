@@ -75,7 +75,12 @@ def print_trained(result: Mapping[str, Any]) -> None:
         card = entries[0]["oof"]
         title = f"{task}: out-of-fold {card.get('metric', '')} on {card['rows']:,} rows"
         rows = [
-            [entry["learner"] + " †" * ("tuned" in entry), *card_row(entry["oof"]), f"{entry['seconds']:.1f}", size(entry) or ""]
+            [
+                entry["learner"] + " †" * ("tuned" in entry),
+                *card_row(entry["oof"]),
+                f"{entry['seconds']:.1f}",
+                size(entry) or "",
+            ]
             for entry in entries
         ]
         table(title, ["base learner", *CARD_COLUMNS, "seconds", SIZE], rows)

@@ -31,9 +31,7 @@ def test_help_is_printed_without_loading_anything_heavy() -> None:
 
 @pytest.mark.parametrize(
     "command",
-    [
-        "demo", "init", "data", "plan", "train-base", "tune", "import", "stack", "submit", "predict", "status", "clean"
-    ],
+    ["demo", "init", "data", "plan", "train-base", "tune", "import", "stack", "submit", "predict", "status", "clean"],
 )
 def test_every_command_teaches_by_example(ensemble: Ensemble, command: str) -> None:
     outcome = ensemble(command, "--help")
