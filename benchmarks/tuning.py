@@ -3,10 +3,10 @@
     python benchmarks/tuning.py mvsa ../shared --learners tfidf text both --trials 30 --keep /tmp/tuning
 
 Each fold of the plan is, in turn, the one that `ensemble tune` keeps out: the parameters are found on the other folds,
-then the learner is trained on these, as configured and tuned, and both predict the fold kept out. The joined predictions
-cover every row, and no row had a say in the parameters it is predicted with. --unpruned so many of these searches run
-again without pruning, to see what it saves and whether another trial wins. Stages are the installed command in processes
-of their own; run again with the same --keep, it goes on. ``../shared`` as for pipeline.py.
+then the learner is trained on these, as configured and tuned, and both predict the fold kept out. Joined, the
+predictions cover every row, and no row had a say in the parameters it is predicted with. --unpruned so many of these
+searches run again without pruning, to see what it saves and whether another trial wins. Stages are the installed
+command in processes of their own; run again with the same --keep, it goes on. ``../shared`` as for pipeline.py.
 """
 
 import argparse
@@ -91,8 +91,8 @@ def judge(bench: Bench, learner: str, task: Task, data: Any, k: int) -> None:
         other = metric_named(name)
         found = difference(other, data.labels(task), data.groups, *map(concatenate, (tuned, usual)))
         print(f"tuned minus as configured, {name}, paired (above 0 is better): {spoken(found, '+')}")
-    for outer, account in enumerate(accounts):
-        print(f"fold {outer} kept out: {told_account(account)}")
+    for fold, account in enumerate(accounts):
+        print(f"fold {fold} kept out: {told_account(account)}")
     seconds = [sum(row["seconds"] for row in account["trials"]) for account in accounts]
     print(f"searching took {sum(seconds):,.0f} s, pruning saved about {sum(a['saved'] for a in accounts):,.0f} s")
 
