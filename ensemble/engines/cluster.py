@@ -16,7 +16,7 @@ from typing import Any
 
 from ensemble.engines.local import ENDED, PATIENCE
 from ensemble.engines.worker import Change, Changed, Opener, attempt_named
-from ensemble.errors import ConfigError, StoreError, first_line
+from ensemble.errors import ConfigError, EnsembleError, StoreError, first_line
 from ensemble.interruption import asked, deferred, listen
 from ensemble.jobs import Outcome, Work, failed
 from ensemble.progress import Track
@@ -33,6 +33,7 @@ SETTINGS = {
 }
 GRACE = 5.0  # seconds in which tasks that nobody waits for may tidy up
 LOOK = 1.0  # seconds between two looks whether to come to an end
+STARTS = 3  # Ray gives parts of itself 15 seconds to report, too few on a busy machine that has not read them yet
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Cluster:
     Without an address Ray is started on this machine, for ``jobs`` at a time, and stopped at the end. A job whose
     process or machine dies is tried again, wherever there is room; after ``PATIENCE`` deaths it has failed. Every
     machine needs this software and sees the run folder under the same path. Raises ConfigError without Ray, where
-    there is no cluster, and where no machine of it can hold a job.
+    there is no cluster, and where no machine of it can hold a job; EnsembleError where Ray itself dies.
     """
 
     opener: Opener
@@ -63,7 +64,7 @@ class Cluster:
     def __call__(self, run: Run, work: Sequence[Work], track: Track) -> Iterator[Outcome]:
         if not work:
             return
-        with self.connected(), deferred():
+        with self.connected(), deferred(), _in_one_line():
             import ray
 
             self._check_room()
@@ -104,21 +105,30 @@ class Cluster:
         if ray.is_initialized():
             yield
             return
-        quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
         with _own_signals():
-            if self.address is None:
-                cpus = self.jobs * self.threads  # "local" never joins what a killed run has left behind
-                here = {"address": "local", "num_cpus": cpus, "object_store_memory": STORE, "include_dashboard": False}
-                ray.init(**here, **quiet)
-            else:
-                try:
-                    ray.init(address=self.address, **quiet)
-                except (ConnectionError, ValueError, RuntimeError) as error:
-                    raise ConfigError(f"No Ray cluster answers at {self.address}: {first_line(error)}.") from error
+            self._connect()
         try:
             yield
         finally:
             ray.shutdown()
+
+    def _connect(self) -> None:
+        import ray
+
+        quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+        cpus = self.jobs * self.threads  # "local" never joins what a killed run has left behind
+        here = {"address": "local", "num_cpus": cpus, "object_store_memory": STORE, "include_dashboard": False}
+        left = STARTS if self.address is None else 1
+        while left:
+            left -= 1
+            try:
+                ray.init(**quiet, **(here if self.address is None else {"address": self.address}))
+                return
+            except Exception as error:  # of no kind of its own where it does not start
+                ray.shutdown()
+                if not left:
+                    trouble = f"No Ray cluster answers at {self.address}" if self.address else "Ray does not start here"
+                    raise ConfigError(f"{trouble}: {first_line(error)}.") from error
 
     def _check_room(self) -> None:
         """A task that fits nowhere would wait for ever."""
@@ -185,6 +195,20 @@ def _call_off(tasks: Sequence[Any]) -> None:
 
     for task in tasks:
         ray.cancel(task)
+
+
+@contextmanager
+def _in_one_line() -> Iterator[None]:
+    """What befalls Ray itself; a RayTaskError is what befell a task."""
+    from ray.exceptions import RayError, RayTaskError
+
+    try:
+        yield
+    except RayTaskError:
+        raise
+    except RayError as error:
+        kept = "What is done is kept; run the command again."
+        raise EnsembleError(f"Ray ended while jobs were under way: {first_line(error)}. {kept}") from error
 
 
 @contextmanager
