@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import threading
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -39,22 +40,23 @@ LOOK = 1.0  # seconds between two looks whether to come to an end
 class Cluster:
     """Jobs with ``threads`` CPUs each, and ``gpus`` (a half is two jobs on one), on the cluster at ``address``.
 
-    Without an address Ray is started on this machine, for ``jobs`` at a time, and stopped at the end. A job whose
-    process or machine dies is tried again, wherever there is room; after ``PATIENCE`` deaths it has failed. Every
-    machine needs this software and sees the run folder under the same path. Raises ConfigError without Ray, where
-    there is no cluster, and where no machine of it can hold a job.
+    Without an address Ray is started on this machine and stopped at the end. ``jobs`` at a time; None: as many as there
+    is room for. A job whose process or machine dies is tried again, wherever there is room; after ``PATIENCE`` deaths
+    it has failed. Every machine needs this software and sees the run folder under the same path. Raises ConfigError
+    without Ray, where there is no cluster, where no machine of it can hold a job, and where it has GPUs and ``gpus``
+    is None: nobody has said whether they are to be used.
     """
 
     opener: Opener
     threads: int
-    gpus: float = 0.0
+    gpus: float | None = None
     address: str | None = None
-    jobs: int = 2
+    jobs: int | None = 2
 
     def __post_init__(self) -> None:
         if find_spec("ray") is None:
             raise ConfigError('Engine "ray" needs Ray, which is not installed: pip install "modality-ensemble[ray]".')
-        if self.gpus > 1 and self.gpus % 1:
+        if self.gpus is not None and self.gpus > 1 and self.gpus % 1:
             raise ConfigError(f"GPUs per job must be a part of one or a whole number, got {self.gpus:g}.")
 
     def over(self, change: Change) -> "Cluster":
@@ -68,11 +70,14 @@ class Cluster:
 
             self._check_room()
             run.store.root.mkdir(parents=True, exist_ok=True)
-            task = self._task()
-            under_way = {task.remote(self.opener, item.job, Path.cwd(), run.store.root): item for item in work}
+            task, waiting = self._task(), deque(work)
+            under_way: dict[Any, Work] = {}
             called_off = False
             try:
-                while under_way:
+                while under_way or (waiting and not asked()):
+                    while waiting and len(under_way) < (self.jobs or len(work)) and not asked():
+                        item = waiting.popleft()
+                        under_way[task.remote(self.opener, item.job, Path.cwd(), run.store.root)] = item
                     for ended in ray.wait(list(under_way), timeout=LOOK)[0]:
                         yield _outcome(run, under_way.pop(ended), ended)
                     if asked() and not called_off:
@@ -88,7 +93,7 @@ class Cluster:
 
         return ray.remote(
             num_cpus=self.threads,
-            num_gpus=self.gpus,
+            num_gpus=self.gpus or 0.0,
             max_retries=PATIENCE - 1,
             max_calls=0,  # by itself Ray starts a process for each job on a GPU, which reads and imports all again
             runtime_env={"env_vars": {**threads_of(self.threads), "PYTHONPATH": os.pathsep.join(own_code())}},
@@ -107,7 +112,7 @@ class Cluster:
         quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
         with _own_signals():
             if self.address is None:
-                cpus = self.jobs * self.threads  # "local" never joins what a killed run has left behind
+                cpus = (self.jobs or 1) * self.threads  # "local" never joins what a killed run has left behind
                 here = {"address": "local", "num_cpus": cpus, "object_store_memory": STORE, "include_dashboard": False}
                 ray.init(**here, **quiet)
             else:
@@ -125,10 +130,16 @@ class Cluster:
         import ray
 
         machines = [machine["Resources"] for machine in ray.nodes() if machine["Alive"]]
-        if not any(m.get("CPU", 0) >= self.threads and m.get("GPU", 0) >= self.gpus for m in machines):
-            have = ", ".join(f"{m.get('CPU', 0):g} and {m.get('GPU', 0):g}" for m in machines)
+        have = ", ".join(f"{m.get('CPU', 0):g} and {m.get('GPU', 0):g}" for m in machines)
+        if self.gpus is None and any(machine.get("GPU", 0) for machine in machines):
             raise ConfigError(
-                f"No machine can hold a job with {self.threads} CPUs and {self.gpus:g} GPUs; they have {have}."
+                f"Ray's machines have {have} CPUs and GPUs; say how many jobs share a GPU: --jobs-per-gpu 1, or 0 for "
+                "jobs without one."
+            )
+        gpus = self.gpus or 0.0
+        if not any(m.get("CPU", 0) >= self.threads and m.get("GPU", 0) >= gpus for m in machines):
+            raise ConfigError(
+                f"No machine can hold a job with {self.threads} CPUs and {gpus:g} GPUs; they have {have}."
             )
 
 
