@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -15,6 +16,7 @@ from pathlib import Path
 from platform import node
 from typing import Any
 
+from ensemble.claims import owner_of
 from ensemble.engines.local import ENDED, PATIENCE
 from ensemble.engines.worker import Change, Changed, Opener, attempt_named
 from ensemble.errors import ConfigError, StoreError, first_line
@@ -186,8 +188,16 @@ def _outcome(run: Run, item: Work, ended: Any) -> Outcome:
             raise error.cause from error  # Ray's own text has the traceback
         raise
     except (WorkerCrashedError, NodeDiedError, OutOfMemoryError):
+        _await_end(run, item)
         return failed(run, item, ENDED)
     return outcome
+
+
+def _await_end(run: Run, item: Work) -> None:
+    """Ray knows of the end of a process a moment before the system does."""
+    until = time.monotonic() + LOOK
+    while owner_of(run.store.job(item.job)) is not None and time.monotonic() < until:
+        time.sleep(0.05)
 
 
 def _call_off(tasks: Sequence[Any]) -> None:
