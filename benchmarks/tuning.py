@@ -114,7 +114,8 @@ def told_account(account: dict[str, Any]) -> str:
     folds = sum(row["folds"] for row in trials)
     return (
         f"{len(trials)} trials, {account['pruned']} pruned, {folds} folds trained in {seconds:,.0f} s; "
-        f"best is trial {best['trial']} ({best['score']:.4f} on {account['rows']:,} rows): {best['params'] or 'as configured'}"
+        f"best is trial {best['trial']} ({best['score']:.4f} on {account['rows']:,} rows): "
+        f"{best['params'] or 'as configured'}"
     )
 
 
