@@ -40,7 +40,7 @@ class Bench:
 
     def command(self, stage: str, outer: str, *arguments: str) -> dict[str, Any]:
         """What a stage of the run in the folder ``outer`` says, as JSON."""
-        overrides = [*self.overrides, f"run.folder={outer}", "run.cache=cache"]
+        overrides = [*self.overrides, f"run.folder={outer}", "run.cache=cache", "run.threads=1", "run.keep_models=none"]
         common = ["-c", str(self.folder / "ensemble.toml"), *(part for each in overrides for part in ("--set", each))]
         command = ["ensemble", stage, *arguments, *common, "--json", "--quiet"]
         done = subprocess.run(command, capture_output=True, text=True)
@@ -78,18 +78,20 @@ class Bench:
 
 
 def judge(bench: Bench, learner: str, task: Task, data: Any, k: int) -> None:
-    """Print what tuning was worth and what it took."""
-    usual, tuned, accounts = [], [], []
+    """Print what tuning was worth and what it took; ``data`` has the rows of all folds."""
+    usual: list[Predictions] = []
+    tuned: list[Predictions] = []
+    accounts = []
     for outer in map(bench.rotate, range(k)):
         usual.append(bench.predict(learner, task, outer))
         accounts.append(next(one for one in bench.tune(learner, outer, "-t", task.name) if one["task"] == task.name))
         tuned.append(bench.predict(learner, task, outer, "--set", f"base.{learner}.tuned=true"))
+    ours, theirs = concatenate(tuned).take(data.ids), concatenate(usual).take(data.ids)
     print(f"\n### {learner}, {task.name}: {len(data):,} rows, each unseen by the search whose parameters predict it\n")
-    for name, parts in (("as configured", usual), ("tuned", tuned)):
-        print(f"{name}: {told(score_card(task, concatenate(parts), data)['metrics'])}")
+    for name, said in (("as configured", theirs), ("tuned", ours)):
+        print(f"{name}: {told(score_card(task, said, data)['metrics'])}")
     for name in dict.fromkeys((task.metric, "accuracy", "log_loss")):
-        other = metric_named(name)
-        found = difference(other, data.labels(task), data.groups, *map(concatenate, (tuned, usual)))
+        found = difference(metric_named(name), data.labels(task), data.groups, ours, theirs)
         print(f"tuned minus as configured, {name}, paired (above 0 is better): {spoken(found, '+')}")
     for fold, account in enumerate(accounts):
         print(f"fold {fold} kept out: {told_account(account)}")
@@ -109,9 +111,11 @@ def spoken(found: dict[str, Any], sign: str = "") -> str:
 def told_account(account: dict[str, Any]) -> str:
     best, trials = account["trials"][0], account["trials"]
     seconds = sum(row["seconds"] for row in trials)
+    folds = sum(row["folds"] for row in trials)
     return (
-        f"{len(trials)} trials, {account['pruned']} pruned, {seconds:,.0f} s; best is trial {best['trial']} "
-        f"({best['score']:.4f} on {account['rows']:,} rows): {best['params'] or 'as configured'}"
+        f"{len(trials)} trials, {account['pruned']} pruned, {folds} folds trained in {seconds:,.0f} s; "
+        f"best is trial {best['trial']} ({best['score']:.4f} on {account['rows']:,} rows): "
+        f"{best['params'] or 'as configured'}"
     )
 
 
@@ -123,9 +127,10 @@ def compare_pruning(bench: Bench, learner: str, task: Task, outer: int) -> None:
         shutil.copy(file, bench.folder / f"{name}-unpruned" / file.name)
     [pruned] = bench.tune(learner, name, "-t", task.name)
     [whole] = bench.tune(learner, f"{name}-unpruned", "-t", task.name, "--set", f"tune.{learner}.prune=false")
+    folds = [sum(row["folds"] for row in account["trials"]) for account in (pruned, whole)]
     took = [sum(row["seconds"] for row in account["trials"]) for account in (pruned, whole)]
     print(f"\nfold {outer} kept out, {learner}, unpruned: {told_account(whole)}")
-    print(f"with pruning: {took[0]:,.0f} s instead of {took[1]:,.0f} s ({1 - took[0] / took[1]:.0%} saved)")
+    print(f"with pruning: {folds[0]} folds and {took[0]:,.0f} s instead of {folds[1]} and {took[1]:,.0f} s")
 
 
 def main() -> None:

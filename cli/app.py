@@ -25,6 +25,16 @@ Overrides = Annotated[list[str], typer.Option("--set", help="KEY=VALUE on top of
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bars.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of tables.")]
 TaskNames = Annotated[list[str], typer.Option("-t", "--task", help="Only this task; repeatable.")]
+Jobs = Annotated[
+    int | None,
+    typer.Option("-j", "--jobs", min=1, help="Jobs at a time. Default: 1; on a cluster all it has room for."),
+]
+Gpus = Annotated[str, typer.Option(help="GPUs of this machine that jobs run on, such as 0,1.")]
+JobsPerGpu = Annotated[
+    int | None, typer.Option(min=0, help="Jobs at a time on each GPU, of --gpus or of Ray (0: jobs without a GPU).")
+]
+EngineName = Annotated[str, typer.Option("--engine", help="local: processes of this machine; ray: tasks of Ray.")]
+Address = Annotated[str, typer.Option(help="A Ray cluster's address, or auto. Default: Ray is started here.")]
 DEFAULT = Path("ensemble.toml")
 
 

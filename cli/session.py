@@ -2,11 +2,13 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
+from cli.parallel import OpenRun, Parallel
 from cli.progress import Bars
 from ensemble.config import Config, load_config
 
@@ -17,48 +19,10 @@ def use_threads(count: int) -> None:
         os.environ[name] = str(count)
 
 
-@dataclass(frozen=True)
-class OpenRun:
-    """Opens the run of a configuration file in another process."""
-
-    config: Path
-    overrides: tuple[str, ...]
-
-    def __call__(self) -> Any:
-        return Session(self.config, self.overrides, quiet=True).run
-
-
-@dataclass(frozen=True)
-class Parallel:
-    """How many jobs run at a time, and on which GPUs, each named as often as it takes jobs."""
-
-    processes: int = 1
-    gpus: tuple[str, ...] = ()
-
-    @classmethod
-    def of(cls, jobs: int, gpus: str, jobs_per_gpu: int) -> "Parallel":
-        """From the command line; raises ConfigError where what it says does not go together."""
-        from ensemble.errors import ConfigError
-
-        if not gpus:
-            if jobs_per_gpu > 1:
-                raise ConfigError("--jobs-per-gpu needs --gpus, such as --gpus 0,1.")
-            return cls(jobs)
-        named = [gpu.strip() for gpu in gpus.split(",")]
-        if not all(named) or len(named) != len({*named}):
-            raise ConfigError(f"--gpus {gpus!r} must name GPUs by number, each once, such as 0,1.")
-        if jobs > 1 and jobs != len(named) * jobs_per_gpu:
-            raise ConfigError(
-                f"--jobs {jobs} does not fit --gpus {gpus} and --jobs-per-gpu {jobs_per_gpu}, which make "
-                f"{len(named) * jobs_per_gpu}; leave out --jobs."
-            )
-        return cls(len(named) * jobs_per_gpu, tuple(named * jobs_per_gpu))
-
-
 class Session:
     """One invocation: the configuration, the scanned dataset, the run. Relative paths are the configuration's."""
 
-    def __init__(self, config: Path, overrides: Sequence[str], quiet: bool, parallel: "Parallel | None" = None) -> None:
+    def __init__(self, config: Path, overrides: Sequence[str], quiet: bool, parallel: Parallel | None = None) -> None:
         self.parallel = parallel or Parallel()
         self.config: Config = load_config(config, overrides)
         if not self.config.run.threads:  # written down, so that every process has the same
@@ -158,16 +122,9 @@ class Session:
             tuple(stack.estimators), tuple(stack.learners), stack.calibrate, stack.related, self.config.threads
         )
 
-    @property
-    def engine(self) -> Any:
-        """What attempts the jobs."""
-        from ensemble.training import in_turn
-
-        if self.parallel.processes == 1 and not self.parallel.gpus:
-            return in_turn
-        from ensemble.engines.local import Local
-
-        return Local(self.opener, self.parallel.processes, self.config.threads, self.parallel.gpus)
+    def working(self) -> AbstractContextManager[Any]:
+        """The engine that attempts the jobs, for as many calls as come inside."""
+        return self.parallel.working(self.opener, self.config.threads)
 
     def watching(self, work: Sequence[Any]) -> Any:
         """A track that also shows the jobs of other processes."""

@@ -96,7 +96,8 @@ def print_trained(result: Mapping[str, Any]) -> None:
     for failure in result["failures"]:
         line(f"failed: {failure['job']}: {failure['reason']}", whole=True)
     if count := len(result["failures"]):
-        line(f"{count} job{'s' * (count > 1)} failed; the same command tries again. What is done is kept.")
+        line(f"{count} job{'s' * (count > 1)} failed; what is done is kept. To try again:")
+        line(result["again"], whole=True)
     if not result["learners"]:
         line("No learner has all its folds yet; `ensemble status` says what is missing.")
 

@@ -1,11 +1,28 @@
 """The subcommands that make base probabilities: train-base, import, status. Heavy modules are imported inside."""
 
+import shlex
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from cli.app import DEFAULT, AsJson, ConfigPath, Overrides, Quiet, TaskNames, app, show
+from cli.app import (
+    DEFAULT,
+    Address,
+    AsJson,
+    ConfigPath,
+    EngineName,
+    Gpus,
+    Jobs,
+    JobsPerGpu,
+    Overrides,
+    Quiet,
+    TaskNames,
+    app,
+    show,
+)
+from cli.parallel import HERE, Parallel
 
 
 @app.command()
@@ -15,9 +32,11 @@ def train_base(
     learner: Annotated[list[str], typer.Option("-l", "--learner", help="Only this base learner; repeatable.")] = [],
     task: TaskNames = [],
     fold: Annotated[list[int], typer.Option("-f", "--fold", help="Only this fold; repeatable.")] = [],
-    jobs: Annotated[int, typer.Option("-j", "--jobs", min=1, help="Processes at a time, on this machine.")] = 1,
-    gpus: Annotated[str, typer.Option(help="The GPUs jobs run on, such as 0,1.")] = "",
-    jobs_per_gpu: Annotated[int, typer.Option(min=1, help="Jobs at a time on each of --gpus.")] = 1,
+    jobs: Jobs = None,
+    gpus: Gpus = "",
+    jobs_per_gpu: JobsPerGpu = None,
+    engine: EngineName = HERE,
+    address: Address = "",
     keep_models: Annotated[str, typer.Option(help="best: keep trained weights; none: probabilities only.")] = "",
     quiet: Quiet = False,
     as_json: AsJson = False,
@@ -32,28 +51,50 @@ def train_base(
     ensemble train-base --learner tfidf --task sentiment --fold 0
     ensemble train-base --jobs 4
     ensemble train-base --gpus 0,1 --jobs-per-gpu 2
+    ensemble train-base --engine ray --address auto --jobs-per-gpu 1 --set run.threads=4    (CPUs of each job)
     ensemble train-base --set base.image.params.views=1 --keep-models none
     torchrun --nproc-per-node 2 -m cli.main train-base      (two GPUs on each training)
     """
-    from cli.session import Parallel, Session
+    from cli.session import Session
     from cli.tables import print_trained
+    from ensemble.disk import check_disk
     from ensemble.jobs import list_work
     from ensemble.status import finished
     from ensemble.training import train
 
     kept = [f"run.keep_models={keep_models}"] if keep_models else []
-    session = Session(config, [*set, *kept], quiet, Parallel.of(jobs, gpus, jobs_per_gpu))
+    parallel = Parallel.of(jobs, gpus, jobs_per_gpu, engine, address)
+    session = Session(config, [*set, *kept], quiet, parallel)
     run = session.run
     specs, tasks = run.some_specs(learner), run.some_tasks(task)
     session.record()
     work = list_work(run, specs, tasks, fold)
-    failures = train(run, work, session.watching(work), session.engine)
+    check_disk(run, work, parallel.processes)
+    with session.working() as ready:
+        failures = train(run, work, session.watching(work), ready)
     if run.peers.follows:
         return
     failed = [{"job": str(failure.job), "reason": failure.reason} for failure in failures]
-    show({"learners": finished(run, specs, tasks), "failures": failed}, print_trained, as_json)
+    again = _again(config, [*set, *kept], failures)
+    show({"learners": finished(run, specs, tasks), "failures": failed, "again": again}, print_trained, as_json)
     if failures:
-        raise typer.Exit(2)
+        raise typer.Exit(1 if any(failure.bug for failure in failures) else 2)
+
+
+def _again(config: Path, overrides: Sequence[str], failures: Sequence[Any]) -> str | None:
+    """The command that tries these jobs again, and no others of the same learners but those that are not done."""
+    if not failures:
+        return None
+    named = {
+        "--config": [str(config)] if config != DEFAULT else [],
+        "--set": overrides,
+        "--learner": dict.fromkeys(failure.job.learner for failure in failures),
+        "--task": dict.fromkeys(failure.job.task for failure in failures),
+        "--fold": sorted({str(failure.job.fold) for failure in failures}),
+    }
+    return shlex.join(
+        ["ensemble", "train-base", *(word for name, each in named.items() for one in each for word in (name, one))]
+    )
 
 
 @app.command("import")
@@ -91,6 +132,11 @@ def ablate(
     way: Annotated[
         list[str], typer.Option(help="masked: hide from trained models; trained: train without. Default: both.")
     ] = [],
+    jobs: Jobs = None,
+    gpus: Gpus = "",
+    jobs_per_gpu: JobsPerGpu = None,
+    engine: EngineName = HERE,
+    address: Address = "",
     config: ConfigPath = DEFAULT,
     set: Overrides = [],
     quiet: Quiet = False,
@@ -104,6 +150,7 @@ def ablate(
     \b
     ensemble ablate fusion
     ensemble ablate fusion --way masked --task sentiment
+    ensemble ablate fusion --way trained --gpus 0,1
     """
     from cli.session import Session
     from cli.tables import print_ablations
@@ -111,8 +158,10 @@ def ablate(
     from ensemble.ablation import ways_named
 
     ways = ways_named(way)
-    session = Session(config, set, quiet)
-    found = [hide_and_score(session.run, name, chosen, ways, session.track) for chosen in session.run.some_tasks(task)]
+    session = Session(config, set, quiet, Parallel.of(jobs, gpus, jobs_per_gpu, engine, address))
+    run, track = session.run, session.track
+    with session.working() as ready:
+        found = [hide_and_score(run, name, chosen, ways, track, ready) for chosen in run.some_tasks(task)]
     show({"tasks": found}, print_ablations, as_json)
     if any(entry["failures"] for entry in found):
         raise typer.Exit(2)

@@ -5,7 +5,22 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.app import DEFAULT, AsJson, ConfigPath, Overrides, Quiet, TaskNames, app, show
+from cli.app import (
+    DEFAULT,
+    Address,
+    AsJson,
+    ConfigPath,
+    EngineName,
+    Gpus,
+    Jobs,
+    JobsPerGpu,
+    Overrides,
+    Quiet,
+    TaskNames,
+    app,
+    show,
+)
+from cli.parallel import HERE, Parallel
 
 SHOWN = 10
 
@@ -22,9 +37,11 @@ def tune(
     keep_trials: Annotated[
         int | None, typer.Option(min=0, help="So many of the best trials are stacked as base learners of their own.")
     ] = None,
-    jobs: Annotated[int, typer.Option("-j", "--jobs", min=1, help="Folds of a trial at a time, in processes.")] = 1,
-    gpus: Annotated[str, typer.Option(help="The GPUs folds are trained on, such as 0,1.")] = "",
-    jobs_per_gpu: Annotated[int, typer.Option(min=1, help="Folds at a time on each of --gpus.")] = 1,
+    jobs: Jobs = None,
+    gpus: Gpus = "",
+    jobs_per_gpu: JobsPerGpu = None,
+    engine: EngineName = HERE,
+    address: Address = "",
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
@@ -42,22 +59,23 @@ def tune(
     ensemble tune bert --set tune.bert.folds=all --set tune.bert.prune=false      (as published)
     ensemble tune bert --set tune.bert.folds=all --keep-trials 3 && ensemble stack
     """
-    from cli.session import Parallel, Session
+    from cli.session import Session
     from ensemble.config import Tune
     from ensemble.tuning.search import TuneSettings
     from ensemble.tuning.trials import tune as find
 
-    parallel = Parallel.of(jobs, gpus, jobs_per_gpu)
+    parallel = Parallel.of(jobs, gpus, jobs_per_gpu, engine, address)
     session = Session(config, [*set, *([f"tune.{learner}.trials={trials}"] if trials else [])], quiet, parallel)
     run = session.run
     run.spec(learner)
     session.record()
     section = session.config.tune.get(learner, Tune())
     settings = TuneSettings(storage=section.storage, **section.model_dump())
-    found = [
-        find(run, learner, one, settings, session.track, session.engine, parallel.processes, keep_trials)
-        for one in run.some_tasks(task)
-    ]
+    with session.working() as ready:
+        found = [
+            find(run, learner, one, settings, session.track, ready, parallel.processes, keep_trials)
+            for one in run.some_tasks(task)
+        ]
     show({"tasks": found}, print_tuned, as_json)
 
 

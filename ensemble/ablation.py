@@ -1,7 +1,7 @@
 """What a learner is worth without a modality: hidden from the trained models, and hidden from their training too."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ensemble.data import Dataset, Task
@@ -15,15 +15,16 @@ from ensemble.progress import Track, silent
 from ensemble.run import Run, Spec
 from ensemble.scoring import difference, score_card
 from ensemble.store import DONE, REPORT, check, clear, read_predictions, seal, state, write_predictions
-from ensemble.training import train
+from ensemble.training import Engine, in_turn, over, train
 
 COLUMNS: Mapping[str, tuple[str, ...]] = {"text": ("text",), "image": ("image", "image_hash")}
 MASKED, TRAINED = "masked at prediction", "trained masked"
 
 
 def ablate(
-    run: Run, name: str, task: Task, ways: Sequence[str] = (MASKED, TRAINED), track: Track = silent
-) -> dict[str, Any]:
+    run: Run, name: str, task: Task, ways: Sequence[str] = (MASKED, TRAINED), track: Track = silent,
+    engine: Engine = in_turn,
+) -> dict[str, Any]:  # fmt: skip
     """Out-of-fold scores of a joint learner with both modalities and without each, as plain JSON.
 
     ``masked at prediction`` asks the fold models about their held-out rows with a modality hidden; ``trained masked``
@@ -44,9 +45,9 @@ def ablate(
     failures: list[str] = []
     for way in ways:
         for modality in reversed(MODALITIES):  # the paper's order
-            hidden = without(run, modality)
+            hidden = Without(modality)(run)
             if way == TRAINED:
-                failed = train(hidden, list_work(hidden, [spec], [task], ()), track)
+                failed = train(hidden, list_work(hidden, [spec], [task], ()), track, over(engine, Without(modality)))
                 failures += [f"without {modality}: {failure.job}: {failure.reason}" for failure in failed]
                 if failed:
                     continue
@@ -70,10 +71,16 @@ def ways_named(names: Sequence[str]) -> Sequence[str]:
     return [ways[name] for name in names or ways]
 
 
-def without(run: Run, modality: Modality) -> Run:
-    """The same run, folds and rows, every post without a modality, its results in a folder of their own."""
-    hidden = hide(run.data, modality)
-    return replace(run, store=run.store.without(modality), data=hidden, keep_models="none")
+@dataclass(frozen=True)
+class Without:
+    """Changes a run to one of the same folds and rows, every post without a modality, its results in a folder of their
+    own."""
+
+    modality: Modality
+
+    def __call__(self, run: Run) -> Run:
+        hidden = hide(run.data, self.modality)
+        return replace(run, store=run.store.without(self.modality), data=hidden, keep_models="none")
 
 
 def hide(data: Dataset, modality: Modality) -> Dataset:

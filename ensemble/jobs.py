@@ -50,12 +50,14 @@ class Work:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a job: done; failed, for a ``reason``; or ``elsewhere``, another process being at it."""
+    """What became of a job: done; failed, for a ``reason``, by a ``bug`` in the learner; or ``elsewhere``, another
+    process being at it."""
 
     job: Job
     reason: str | None = None
     elsewhere: bool = False
     seconds: float = 0.0
+    bug: bool = False
 
     def said(self) -> str:
         """``fusion / sentiment / seed 0 / fold 2: done in 34 s``"""
@@ -84,8 +86,8 @@ def list_work(run: Run, specs: Sequence[Spec], tasks: Sequence[Task], folds: Seq
 def attempt(run: Run, item: Work, track: Track = silent, wait: bool = False) -> Outcome:
     """Do a job unless it is done, or another process is at it and we do not ``wait``.
 
-    A job that fails does so for itself; raises StoreError where no other job would fare better: the disk is full, or
-    the folder is gone. Other errors are our own mistakes: recorded with their traceback, and raised.
+    A job that fails does so for itself, also by a bug, whose traceback is recorded; raises StoreError where no other
+    job would fare better: the disk is full, or the folder is gone.
     """
     with run.store.claim(item.job, wait) as claim:
         if claim is None:
@@ -100,23 +102,23 @@ def attempt(run: Run, item: Work, track: Track = silent, wait: bool = False) -> 
             return Outcome(item.job, elsewhere=not ours, seconds=time.monotonic() - started)
         except StoreError:
             raise
-        except (EnsembleError, OSError) as error:
-            return failed(run, item, error)
         except Exception as error:
-            failed(run, item, error, traceback=traceback.format_exc())
-            raise
+            return failed(run, item, error)
 
 
-def failed(run: Run, item: Work, error: Exception, **details: str) -> Outcome:
+def failed(run: Run, item: Work, error: Exception) -> Outcome:
     """Record why a job failed; raises StoreError where it is the disk that did."""
     folder = run.store.job(item.job)
     if isinstance(error, OSError) and error.errno in FULL:
         raise unwritable(Path(error.filename or folder), error) from error
     if any(os.strerror(number) in str(error) for number in FULL):  # as libraries say it that are not written in Python
         raise unwritable(folder, OSError(errno.ENOSPC, "")) from error
+    record, bug = folder / FAILED, not isinstance(error, EnsembleError | OSError)
     reason = str(error) if isinstance(error, EnsembleError) else f"{type(error).__name__}: {error}"
-    write_json(folder / FAILED, {"made_of": item.made_of, "reason": reason, **details})
-    return Outcome(item.job, reason)
+    details = {"traceback": "".join(traceback.format_exception(error))} if bug else {}
+    reason += f" (a bug; its traceback is in {record})" if bug else ""
+    write_json(record, {"made_of": item.made_of, "reason": reason, **details})
+    return Outcome(item.job, reason, bug=bug)
 
 
 def run_job(run: Run, item: Work, claim: Claim, track: Track = silent) -> bool:

@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Protocol
 
@@ -31,6 +31,12 @@ def in_turn(run: Run, work: Sequence[Work], track: Track) -> Iterator[Outcome]:
     """One after the other, in this process."""
     for item in work:
         yield attempt(run, item, track, wait=run.peers.size > 1)
+
+
+def over(engine: Engine, change: Callable[[Run], Run]) -> Engine:
+    """The same engine for a changed run, which processes of its own open for themselves; ``change`` is picklable."""
+    changed: Engine = engine.over(change) if hasattr(engine, "over") else engine
+    return changed
 
 
 def train(run: Run, work: Sequence[Work], track: Track = silent, engine: Engine = in_turn) -> list[Outcome]:

@@ -35,7 +35,7 @@ def tune_all(opener: Open, name: str, engine: Engine = in_turn) -> dict[str, Any
 def main() -> None:
     what, name, root, log = sys.argv[1:]
     opener = opener_of(what, Path(root), log)
-    engine: Engine = Cluster(opener, 1, jobs=2) if name == "ray" else Local(opener, 2, 1)
+    engine: Engine = Cluster(opener, 1, gpus=0, jobs=2) if name == "ray" else Local(opener, 2, 1)
     listen()
     try:
         with engine.connected() if isinstance(engine, Cluster) else nullcontext():

@@ -41,11 +41,12 @@ def test_a_layer_imports_no_layer_above_it(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=name)
-def test_extras_are_imported_only_where_they_are_used(path: Path) -> None:
+def test_ray_and_optuna_are_imported_only_where_they_are_used(path: Path) -> None:
     heads = ast.parse(path.read_text(encoding="utf-8")).body
     found = {alias.name for node in heads if isinstance(node, ast.Import) for alias in node.names}
     found |= {node.module or "" for node in heads if isinstance(node, ast.ImportFrom)}
-    assert not {module.split(".")[0] for module in found} & {"ray", "optuna"}
+    late = {"optuna"} if name(path) == "ensemble/tuning/journal.py" else set()  # is imported late itself
+    assert not {module.split(".")[0] for module in found} & {"ray", "optuna"} - late
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=name)

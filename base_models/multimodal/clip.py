@@ -9,6 +9,7 @@ from base_models.hyperparameters import Training
 from base_models.multimodal.joint import Joint, Missing, check_joint, wrong_crops
 from base_models.visual.views import Average
 from ensemble.data import Dataset, Task
+from ensemble.learner import Trial
 from ensemble.registry import validate
 
 if TYPE_CHECKING:
@@ -79,6 +80,18 @@ class Clip(Joint):
         self.degrees = degrees
         self.training: ClipTraining = _training(train, training or ClipTraining())
         check_joint(self, "clip", _wrong(self))
+
+    @staticmethod
+    def search_space(trial: Trial) -> dict[str, Any]:
+        """Ours: the papers name no search. What counts however much of CLIP is trained."""
+        return {
+            "modality_dropout": trial.suggest_float("modality_dropout", 0.0, 0.3),
+            "training": {
+                "lr": trial.suggest_float("lr", 1e-6, 1e-2, log=True),
+                "batch": trial.suggest_categorical("batch", [8, 16, 32]),
+                "balance": trial.suggest_float("balance", 0.0, 1.0),
+            },
+        }
 
     @property
     def _embeds(self) -> bool:

@@ -1,7 +1,7 @@
 """FLAVA: its multimodal encoder trained on the task, its encoders of texts and images as they are, or trained too."""
 
 import logging
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
@@ -10,6 +10,7 @@ from base_models.multimodal.heads import Head
 from base_models.multimodal.joint import Joint, Missing, check_joint
 from base_models.visual.views import Average
 from ensemble.data import Dataset
+from ensemble.learner import Trial
 
 if TYPE_CHECKING:
     from base_models.multimodal.flava_network import FlavaEncoders, FlavaNetwork
@@ -70,6 +71,20 @@ class Flava(Joint):
         self.average = average
         self.training = training or FlavaTraining()
         check_joint(self, "flava", {f"dropout must be in [0, 1), got {dropout}": not 0 <= dropout < 1})
+
+    @staticmethod
+    def search_space(trial: Trial) -> dict[str, Any]:
+        """Ours: the paper names no search."""
+        return {
+            "head": trial.suggest_categorical("head", ["linear", "two_layers", "three_layers", "attention"]),
+            "dropout": trial.suggest_float("dropout", 0.0, 0.5),
+            "modality_dropout": trial.suggest_float("modality_dropout", 0.0, 0.3),
+            "training": {
+                "lr": trial.suggest_float("lr", 1e-6, 1e-3, log=True),
+                "batch": trial.suggest_categorical("batch", [8, 16, 32]),
+                "resample": trial.suggest_float("resample", 0.0, 3.0),
+            },
+        }
 
     def models(self) -> list[str]:
         return [self.model, *([self.translator] if self.translator else [])]

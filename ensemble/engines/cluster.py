@@ -5,6 +5,8 @@ import os
 import signal
 import sys
 import threading
+import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -14,6 +16,7 @@ from pathlib import Path
 from platform import node
 from typing import Any
 
+from ensemble.claims import owner_of
 from ensemble.engines.local import ENDED, PATIENCE
 from ensemble.engines.worker import Change, Changed, Opener, attempt_named
 from ensemble.errors import ConfigError, EnsembleError, StoreError, first_line
@@ -40,22 +43,23 @@ STARTS = 3  # Ray gives parts of itself 15 seconds to report, too few on a busy 
 class Cluster:
     """Jobs with ``threads`` CPUs each, and ``gpus`` (a half is two jobs on one), on the cluster at ``address``.
 
-    Without an address Ray is started on this machine, for ``jobs`` at a time, and stopped at the end. A job whose
-    process or machine dies is tried again, wherever there is room; after ``PATIENCE`` deaths it has failed. Every
-    machine needs this software and sees the run folder under the same path. Raises ConfigError without Ray, where
-    there is no cluster, and where no machine of it can hold a job; EnsembleError where Ray itself dies.
+    Without an address Ray is started on this machine and stopped at the end. ``jobs`` at a time; None: as many as there
+    is room for. A job whose process or machine dies is tried again, wherever there is room; after ``PATIENCE`` deaths
+    it has failed. Every machine needs this software and sees the run folder under the same path. Raises ConfigError
+    without Ray, where there is no cluster, where no machine of it can hold a job, and where it has GPUs and ``gpus``
+    is None: nobody has said whether they are to be used. Raises EnsembleError where Ray itself ends or does not start.
     """
 
     opener: Opener
     threads: int
-    gpus: float = 0.0
+    gpus: float | None = None
     address: str | None = None
-    jobs: int = 2
+    jobs: int | None = 2
 
     def __post_init__(self) -> None:
         if find_spec("ray") is None:
             raise ConfigError('Engine "ray" needs Ray, which is not installed: pip install "modality-ensemble[ray]".')
-        if self.gpus > 1 and self.gpus % 1:
+        if self.gpus is not None and self.gpus > 1 and self.gpus % 1:
             raise ConfigError(f"GPUs per job must be a part of one or a whole number, got {self.gpus:g}.")
 
     def over(self, change: Change) -> "Cluster":
@@ -69,11 +73,14 @@ class Cluster:
 
             self._check_room()
             run.store.root.mkdir(parents=True, exist_ok=True)
-            task = self._task()
-            under_way = {task.remote(self.opener, item.job, Path.cwd(), run.store.root): item for item in work}
+            task, waiting = self._task(), deque(work)
+            under_way: dict[Any, Work] = {}
             called_off = False
             try:
-                while under_way:
+                while under_way or (waiting and not asked()):
+                    while waiting and len(under_way) < (self.jobs or len(work)) and not asked():
+                        item = waiting.popleft()
+                        under_way[task.remote(self.opener, item.job, Path.cwd(), run.store.root)] = item
                     for ended in ray.wait(list(under_way), timeout=LOOK)[0]:
                         yield _outcome(run, under_way.pop(ended), ended)
                     if asked() and not called_off:
@@ -89,7 +96,7 @@ class Cluster:
 
         return ray.remote(
             num_cpus=self.threads,
-            num_gpus=self.gpus,
+            num_gpus=self.gpus or 0.0,
             max_retries=PATIENCE - 1,
             max_calls=0,  # by itself Ray starts a process for each job on a GPU, which reads and imports all again
             runtime_env={"env_vars": {**threads_of(self.threads), "PYTHONPATH": os.pathsep.join(own_code())}},
@@ -116,29 +123,38 @@ class Cluster:
         import ray
 
         quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
-        cpus = self.jobs * self.threads  # "local" never joins what a killed run has left behind
-        here = {"address": "local", "num_cpus": cpus, "object_store_memory": STORE, "include_dashboard": False}
-        left = STARTS if self.address is None else 1
-        while left:
-            left -= 1
+        if self.address is not None:
             try:
-                ray.init(**quiet, **(here if self.address is None else {"address": self.address}))
+                ray.init(address=self.address, **quiet)
+            except (ConnectionError, ValueError, RuntimeError) as error:
+                raise ConfigError(f"No Ray cluster answers at {self.address}: {first_line(error)}.") from error
+            return
+        cpus = (self.jobs or 1) * self.threads  # "local" never joins what a killed run has left behind
+        here = {"address": "local", "num_cpus": cpus, "object_store_memory": STORE, "include_dashboard": False}
+        for more in reversed(range(STARTS)):
+            try:
+                ray.init(**here, **quiet)
                 return
-            except Exception as error:  # of no kind of its own where it does not start
+            except Exception as error:  # of no kind of its own
                 ray.shutdown()
-                if not left:
-                    trouble = f"No Ray cluster answers at {self.address}" if self.address else "Ray does not start here"
-                    raise ConfigError(f"{trouble}: {first_line(error)}.") from error
+                if not more:
+                    raise EnsembleError(f"Ray does not start on this machine: {first_line(error)}.") from error
 
     def _check_room(self) -> None:
         """A task that fits nowhere would wait for ever."""
         import ray
 
         machines = [machine["Resources"] for machine in ray.nodes() if machine["Alive"]]
-        if not any(m.get("CPU", 0) >= self.threads and m.get("GPU", 0) >= self.gpus for m in machines):
-            have = ", ".join(f"{m.get('CPU', 0):g} and {m.get('GPU', 0):g}" for m in machines)
+        have = ", ".join(f"{m.get('CPU', 0):g} and {m.get('GPU', 0):g}" for m in machines)
+        if self.gpus is None and any(machine.get("GPU", 0) for machine in machines):
             raise ConfigError(
-                f"No machine can hold a job with {self.threads} CPUs and {self.gpus:g} GPUs; they have {have}."
+                f"Ray's machines have {have} CPUs and GPUs; say how many jobs share a GPU: --jobs-per-gpu 1, or 0 for "
+                "jobs without one."
+            )
+        gpus = self.gpus or 0.0
+        if not any(m.get("CPU", 0) >= self.threads and m.get("GPU", 0) >= gpus for m in machines):
+            raise ConfigError(
+                f"No machine can hold a job with {self.threads} CPUs and {gpus:g} GPUs; they have {have}."
             )
 
 
@@ -185,8 +201,16 @@ def _outcome(run: Run, item: Work, ended: Any) -> Outcome:
             raise error.cause from error  # Ray's own text has the traceback
         raise
     except (WorkerCrashedError, NodeDiedError, OutOfMemoryError):
+        _await_end(run, item)
         return failed(run, item, ENDED)
     return outcome
+
+
+def _await_end(run: Run, item: Work) -> None:
+    """Ray knows of the end of a process a moment before the system does."""
+    until = time.monotonic() + LOOK
+    while owner_of(run.store.job(item.job)) is not None and time.monotonic() < until:
+        time.sleep(0.05)
 
 
 def _call_off(tasks: Sequence[Any]) -> None:

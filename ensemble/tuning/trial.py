@@ -1,7 +1,7 @@
 """One trial: the learner with other parameters, judged fold by fold, and ended where it is hopeless."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ensemble.data import Dataset, Task
@@ -14,7 +14,7 @@ from ensemble.progress import Track
 from ensemble.run import Run
 from ensemble.scoring import difference, judged
 from ensemble.store import DONE, Job, Store, read_predictions
-from ensemble.training import Engine, train
+from ensemble.training import Engine, over, train
 from ensemble.tuning.best import overlay
 
 KEPT_OUT = 0  # the fold that nested folds see nothing of
@@ -73,11 +73,10 @@ def judge(
     rival = None if best is None else best(run)
     spec, task = alone.specs[0], alone.data.task(tried.task)
     folds = list(tried.split.trained(run))
-    over: Callable[[Tried], Engine] = getattr(engine, "over", lambda change: engine)
     said: dict[str, list[Predictions]] = {"ours": [], "theirs": []}
     for start in range(0, len(folds), at_once):
         new = folds[start : start + at_once]
-        failures = train(alone, list_work(alone, [spec], [task], new), track, over(tried))
+        failures = train(alone, list_work(alone, [spec], [task], new), track, over(engine, tried))
         if failures:
             raise LearnerError(failures[0].reason or "failed")
         said["ours"] += [_held_out(alone, task, fold) for fold in new]

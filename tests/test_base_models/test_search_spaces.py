@@ -13,7 +13,7 @@ from ensemble.registry import resolve
 from ensemble.tuning.space import grid, outline, space_of
 
 NEEDED = {"textual": {"model": "bert"}, "visual": {"model": "resnet"}, "frozen": {"text": "minilm"}}
-NEEDED["fusion"] = {"image": "resnet", "text": "bert"}
+NEEDED |= {"fusion": {"image": "resnet", "text": "bert"}, "flava": {"model": "flava"}, "clip": {"model": "clip"}}
 HAVE = [name for name in LEARNERS if hasattr(resolve(LEARNERS, "learner", name), "search_space")]
 
 

@@ -28,6 +28,25 @@ def test_two_processes_end_with_the_bytes_of_one(ensemble: Ensemble, config: Pat
     assert record["config"]["threads"] == 1
 
 
+def test_ray_ends_with_the_bytes_of_one(ensemble: Ensemble, config: Path, tmp_path: Path) -> None:
+    pytest.importorskip("ray")
+    same = ("--learner", "text", "--set", "run.threads=1")
+    assert ensemble("train-base", *same, "--set", "run.folder=one").code == 0
+    outcome = ensemble("train-base", *same, "--set", "run.folder=two", "--engine", "ray", "--jobs", "2")
+    assert outcome.code == 0, outcome.err
+    assert results(tmp_path / "two") == results(tmp_path / "one") != {}
+
+
+def test_failed_jobs_are_listed_with_the_command_that_tries_them_again(ensemble: Ensemble, config: Path) -> None:
+    broken = ("--set", "base.text.params.text=nowhere", "-l", "tfidf", "-l", "text", "-f", "1")
+    outcome = ensemble("train-base", *broken)
+    assert outcome.code == 2 and "failed: text / sentiment / seed 0 / fold 1: " in outcome.out
+    tasks = "--task sentiment --task sarcasm"
+    again = f"ensemble train-base --set base.text.params.text=nowhere --learner text {tasks} --fold 1"
+    assert again in outcome.out.splitlines()
+    assert ensemble("train-base", "-l", "text", "-f", "1").code == 0
+
+
 def test_control_c_ends_all_processes_in_order_and_the_same_command_continues(config: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "cli.main", "train-base", "-c", str(config), "--jobs", "2", "-l", "text"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
@@ -45,6 +64,10 @@ def test_control_c_ends_all_processes_in_order_and_the_same_command_continues(co
     ("options", "said"),
     [
         (("--jobs-per-gpu", "2"), "--jobs-per-gpu needs --gpus"),
+        (("--gpus", "0", "--jobs-per-gpu", "0"), "--jobs-per-gpu 0 goes with --engine ray"),
+        (("--engine", "slurm"), "Unknown engine 'slurm'. Available: local, ray."),
+        (("--engine", "ray", "--gpus", "0"), "Ray hands out its own: --jobs-per-gpu 1"),
+        (("--address", "auto"), "--address auto is that of a Ray cluster and needs --engine ray"),
         (("--gpus", "0,0"), "each once"),
         (("--gpus", "0,1", "--jobs", "3"), "which make 2; leave out --jobs"),
     ],

@@ -8,7 +8,7 @@ import pytest
 from toys import TOYS
 from world import SENTIMENT, toy_table
 
-from ensemble.ablation import MASKED, TRAINED, ablate, hide, ways_named, without
+from ensemble.ablation import MASKED, TRAINED, Without, ablate, hide, ways_named
 from ensemble.data import Dataset
 from ensemble.errors import ConfigError, StoreError
 from ensemble.jobs import list_work
@@ -62,7 +62,7 @@ def test_hiding_what_tells_the_label_costs_and_hiding_what_does_not_costs_nothin
 
 def test_masking_asks_each_fold_model_about_its_held_out_rows_without_the_modality(run: Run) -> None:
     ablate(run, "pair", SENTIMENT, [MASKED])
-    hidden = without(run, "image")
+    hidden = Without("image")(run)
     folder = hidden.store.masked("pair", "sentiment")
     kept = pd.read_parquet(folder / "oof.parquet").set_index("id")
     for fold in range(3):
@@ -75,7 +75,7 @@ def test_masking_asks_each_fold_model_about_its_held_out_rows_without_the_modali
 
 def test_training_masked_is_training_on_posts_without_the_modality(run: Run) -> None:
     ablate(run, "pair", SENTIMENT, [TRAINED])
-    hidden = without(run, "text")
+    hidden = Without("text")(run)
     kept = pd.read_parquet(hidden.store.base("pair", "sentiment") / "oof.parquet").set_index("id")
     model = run.make(run.spec("pair"))
     model.fit(hidden.data.take(run.plan.fit_rows(1)), SENTIMENT, seed=0)
@@ -88,7 +88,7 @@ def test_what_is_finished_is_not_done_again_and_what_has_changed_is(run: Run) ->
     written = {path: path.stat().st_mtime_ns for path in (run.store.root / "ablation").rglob("*.parquet")}
     assert ablate(run, "pair", SENTIMENT) == first
     assert {path: path.stat().st_mtime_ns for path in (run.store.root / "ablation").rglob("*.parquet")} == written
-    (without(run, "image").store.masked("pair", "sentiment") / "oof.parquet").write_bytes(b"damage")
+    (Without("image")(run).store.masked("pair", "sentiment") / "oof.parquet").write_bytes(b"damage")
     assert ablate(run, "pair", SENTIMENT) == first
 
 

@@ -1,5 +1,6 @@
 """Jobs as tasks of Ray: the bytes of one process, on whichever machine; who does not ask for it never loads it."""
 
+import json
 import os
 import subprocess
 import sys
@@ -7,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -36,14 +38,14 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def test_ray_leaves_the_bytes_that_one_process_leaves(tmp_path: Path, started: None) -> None:
     alone, shared = Open(tmp_path / "alone"), Open(tmp_path / "shared")
     assert train_all(alone) == []
-    assert train_all(shared, Cluster(shared, 1)) == []
+    assert train_all(shared, Cluster(shared, 1, gpus=0)) == []
     assert files(shared.root, "*.parquet") == files(alone.root, "*.parquet") != {}
     assert files(shared.root).keys() == files(alone.root).keys()  # no claims, reports or temporary files are left
 
 
 def test_each_job_has_its_number_of_threads(tmp_path: Path, started: None) -> None:
     opener = Open(tmp_path, (("environment", ()),))
-    assert train_all(opener, Cluster(opener, 2), folds=[0]) == []
+    assert train_all(opener, Cluster(opener, 2, gpus=0), folds=[0]) == []
     assert {f"{name}={value}" for name, value in threads_of(2).items()} <= environments(tmp_path)
 
 
@@ -61,7 +63,7 @@ def environments(root: Path) -> set[str]:
 
 def test_a_failing_job_stops_no_other(tmp_path: Path, started: None) -> None:
     opener = Open(tmp_path, (("failing", (("task", "sentiment"),)), ("hash", ())))
-    failed = train_all(opener, Cluster(opener, 1))
+    failed = train_all(opener, Cluster(opener, 1, gpus=0))
     assert {(outcome.job.learner, outcome.reason) for outcome in failed} == {("failing", "no luck with sentiment")}
     assert len(failed) == 3 and (opener().store.base("hash", "sentiment") / "oof.parquet").exists()
 
@@ -71,7 +73,7 @@ def test_a_job_whose_process_always_dies_fails_and_the_others_are_done(
 ) -> None:
     monkeypatch.setattr(cluster, "PATIENCE", 2)
     opener = Open(tmp_path, (("mortal", (("lives", 99),)), ("hash", ())))
-    failed = train_all(opener, Cluster(opener, 1), folds=[0])
+    failed = train_all(opener, Cluster(opener, 1, gpus=0), folds=[0])
     assert [(outcome.job.learner, outcome.reason) for outcome in failed] == [("mortal", str(cluster.ENDED))]
     assert opener().store.job(Job("hash", "sentiment", 0, 0)).joinpath("done.json").exists()
     assert capfd.readouterr() == ("", "")  # Ray keeps its thoughts to itself
@@ -82,20 +84,34 @@ def test_a_full_disk_stops_all(tmp_path: Path, started: None) -> None:
     opener = Open(tmp_path, (("full", ()), ("slow", (("seconds", 60),))))
     began = time.monotonic()
     with pytest.raises(StoreError, match=r"The disk is full: .*weights was not written"):
-        train_all(opener, Cluster(opener, 1))
+        train_all(opener, Cluster(opener, 1, gpus=0))
     assert time.monotonic() - began < 50 and not files(tmp_path, "claim.json")
 
 
-def test_a_mistake_of_ours_arrives_with_what_it_was(tmp_path: Path, started: None) -> None:
+def test_a_bug_arrives_with_what_it_was(tmp_path: Path, started: None) -> None:
     opener = Open(tmp_path, (("mistaken", ()),))
-    with pytest.raises(ZeroDivisionError) as caught:
-        train_all(opener, Cluster(opener, 1), folds=[0])
-    assert "toys.py" in str(caught.value.__cause__)  # the worker's traceback
+    [outcome] = train_all(opener, Cluster(opener, 1, gpus=0), folds=[0])
+    assert outcome.bug and str(outcome.reason).startswith("ZeroDivisionError: division by zero (a bug; its traceback")
+    assert b"toys.py" in files(tmp_path, "failed.json").popitem()[1]
+
+
+def test_there_are_never_more_jobs_at_a_time_than_asked_for(tmp_path: Path, started: None) -> None:
+    opener = Open(tmp_path, (("slow", (("seconds", 0.3),)),))
+    assert train_all(opener, Cluster(opener, 1, gpus=0, jobs=1)) == []
+    ends = sorted(
+        (path.stat().st_mtime, json.loads(path.read_text())["seconds"]) for path in tmp_path.rglob("done.json")
+    )
+    assert len(ends) == 3 and all(after - took > before - 0.1 for (before, _), (after, took) in pairwise(ends))
+
+
+def test_gpus_that_nobody_spoke_of_are_not_passed_over_in_silence(tmp_path: Path, started: None) -> None:
+    with pytest.raises(ConfigError, match=r"have 2 and 2 CPUs and GPUs; say how many jobs share a GPU: --jobs-per-gpu"):
+        train_all(Open(tmp_path), Cluster(Open(tmp_path), 1))
 
 
 def test_a_job_that_fits_nowhere_is_refused(tmp_path: Path, started: None) -> None:
     with pytest.raises(ConfigError, match=r"No machine can hold a job with 99 CPUs and 0 GPUs; they have 2 and 2"):
-        train_all(Open(tmp_path), Cluster(Open(tmp_path), 99))
+        train_all(Open(tmp_path), Cluster(Open(tmp_path), 99, gpus=0))
 
 
 @needs_ray
@@ -123,7 +139,7 @@ def test_a_killed_machine_is_replaced_by_another(tmp_path: Path) -> None:
 
         end = threading.Thread(target=end_one)
         end.start()
-        assert train_all(shared, Cluster(shared, 1, address=machines.address)) == []
+        assert train_all(shared, Cluster(shared, 1, gpus=0, address=machines.address, jobs=None)) == []
         end.join()
         assert len(ends) == 2, "both machines were at work"
     finally:

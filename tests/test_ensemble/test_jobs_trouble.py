@@ -89,10 +89,12 @@ def test_a_learner_that_misbehaves_fails_with_its_reason_and_alone(make_run: Mak
     assert run.base_record("good", SENTIMENT)["oof"]["rows"] == 30
 
 
-def test_a_mistake_in_code_is_recorded_with_its_traceback_and_raised(make_run: MakeRun) -> None:
-    run = make_run(toy_table(30), {"bug": ("bug", {})}, registry=TRAITS)
-    with pytest.raises(ZeroDivisionError):
-        train_all(run)
+def test_a_bug_in_a_learner_is_recorded_with_its_traceback_and_stops_no_other(make_run: MakeRun) -> None:
+    run = make_run(toy_table(30), {"bug": ("bug", {}), "hash": ("hash", {})}, registry={**TOYS, **TRAITS})
+    failures = train_all(run)
+    assert {outcome.job.learner for outcome in failures} == {"bug"} and all(outcome.bug for outcome in failures)
+    assert "ZeroDivisionError: one over nothing (a bug; its traceback is in " in str(failures[0].reason)
+    assert run.base_record("hash", SENTIMENT)["oof"]["rows"] == 30
     failed = next(run.store.root.rglob(FAILED)).read_text()
     assert "ZeroDivisionError: one over nothing" in failed
     assert "Traceback" in failed

@@ -65,7 +65,7 @@ def test_the_leaderboard_ranks_within_stack_candidates_and_learners() -> None:
         values = [model.scored["value"] for model in board if model.kind == kind]
         assert values == sorted(values, reverse=True)
     assert [model.name for model in board if model.chosen] == ["greedy"]
-    assert [model.title for model in board if model.unknown] == ["clip_joint *"]
+    assert [model.title for model in board if model.mark == "*"] == ["clip_joint *"]
 
 
 def test_a_short_figure_keeps_the_stack_the_chosen_and_the_plain_mean() -> None:

@@ -146,8 +146,8 @@ def test_learners_are_shown_in_the_measures_of_papers_with_their_size_and_seeds(
     assert groups[1] == "over 5 folds" and head[:3] == ["learner", "accuracy", "macro-F1"]
     assert head[-2:] == ["macro-F1 over seeds alone", "trained / all parameters"]
     by_name = {row[0]: row for row in rows}
-    assert list(by_name)[-1] == "stack" and set(by_name) == {"stack", "tfidf", "bert_large *"}
-    assert by_name["tfidf"][1:6] == [".480 ±.012"] * 4 + [".480 ±.014 of 2"] and by_name["tfidf"][6] == ""
+    assert list(by_name)[-1] == "stack" and set(by_name) == {"stack", "tfidf †", "bert_large *"}
+    assert by_name["tfidf †"][1:6] == [".480 ±.012"] * 4 + [".480 ±.014 of 2"] and by_name["tfidf †"][6] == ""
     assert by_name["bert_large *"][-1].startswith("0.2 / ") and by_name["bert_large *"][-1].endswith(" M")
 
 
@@ -155,7 +155,7 @@ def test_the_labelled_test_part_stands_beside_the_folds(tmp_path: Path) -> None:
     groups, head, *rows = papers_rows(report_facts(2, ["tfidf", "bert_large"]), tmp_path, task=1)
     assert groups[1:3] == ["over 5 folds", "labelled test part, 500 rows"] and len(head) == 1 + 2 * 4 + 1
     tested = {row[0]: row[5:9] for row in rows}
-    assert tested["tfidf"] == tested["stack"] and all(re.fullmatch(r"\.\d{3}", cell) for cell in tested["stack"])
+    assert tested["tfidf †"] == tested["stack"] and all(re.fullmatch(r"\.\d{3}", cell) for cell in tested["stack"])
     assert tested["bert_large *"] == [""] * 4, "of an imported one nothing may be known"
 
 

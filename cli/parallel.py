@@ -1,0 +1,93 @@
+"""Where jobs run: how many at a time, in which processes, on which GPUs. From the command line to an engine."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+HERE, RAY = "local", "ray"
+
+
+@dataclass(frozen=True)
+class OpenRun:
+    """Opens the run of a configuration file in another process."""
+
+    config: Path
+    overrides: tuple[str, ...]
+
+    def __call__(self) -> Any:
+        from cli.session import Session
+
+        return Session(self.config, self.overrides, quiet=True).run
+
+
+@dataclass(frozen=True)
+class Parallel:
+    """``processes`` jobs at a time; ``gpus``, each named as often as it takes jobs, on this machine; with Ray
+    ``gpus_per_job``, None where it was not said. Without ``limited`` a Ray cluster does as many as it has room for."""
+
+    processes: int = 1
+    gpus: tuple[str, ...] = ()
+    engine: str = HERE
+    address: str | None = None
+    gpus_per_job: float | None = None
+    limited: bool = True
+
+    @classmethod
+    def of(
+        cls, jobs: int | None = None, gpus: str = "", jobs_per_gpu: int | None = None, engine: str = HERE,
+        address: str = "",
+    ) -> "Parallel":  # fmt: skip
+        """From the command line; raises ConfigError where what it says does not go together."""
+        from ensemble.errors import ConfigError, unknown
+
+        if engine not in (HERE, RAY):
+            raise ConfigError(unknown("engine", engine, (HERE, RAY)))
+        if engine == RAY:
+            if gpus:
+                raise ConfigError("--gpus names GPUs of this machine; Ray hands out its own: --jobs-per-gpu 1.")
+            share = None if jobs_per_gpu is None else 1 / jobs_per_gpu if jobs_per_gpu else 0.0
+            return cls(jobs or 1, (), RAY, address or None, share, jobs is not None or not address)
+        if address:
+            raise ConfigError(f"--address {address} is that of a Ray cluster and needs --engine ray.")
+        if not gpus:
+            if jobs_per_gpu is not None:
+                raise ConfigError("--jobs-per-gpu needs --gpus, such as --gpus 0,1, or --engine ray.")
+            return cls(jobs or 1)
+        return cls._on_gpus(jobs, gpus, 1 if jobs_per_gpu is None else jobs_per_gpu)
+
+    @classmethod
+    def _on_gpus(cls, jobs: int | None, gpus: str, each: int) -> "Parallel":
+        from ensemble.errors import ConfigError
+
+        named = [gpu.strip() for gpu in gpus.split(",")]
+        if not all(named) or len(named) != len({*named}):
+            raise ConfigError(f"--gpus {gpus!r} must name GPUs by number, each once, such as 0,1.")
+        if not each:
+            raise ConfigError("--jobs-per-gpu 0 goes with --engine ray; without --gpus no GPU is named.")
+        if jobs is not None and jobs != len(named) * each:
+            raise ConfigError(
+                f"--jobs {jobs} does not fit --gpus {gpus} and --jobs-per-gpu {each}, which make "
+                f"{len(named) * each}; leave out --jobs."
+            )
+        return cls(len(named) * each, tuple(named * each))
+
+    @contextmanager
+    def working(self, opener: OpenRun, threads: int) -> Iterator[Any]:
+        """The engine that attempts jobs, ``threads`` for each, for as many calls as come inside."""
+        if self.engine == RAY:
+            from ensemble.engines.cluster import Cluster
+
+            jobs = self.processes if self.limited else None
+            cluster = Cluster(opener, threads, self.gpus_per_job, self.address, jobs)
+            with cluster.connected():
+                yield cluster
+        elif self.processes == 1 and not self.gpus:
+            from ensemble.training import in_turn
+
+            yield in_turn
+        else:
+            from ensemble.engines.local import Local
+
+            yield Local(opener, self.processes, threads, self.gpus)
