@@ -43,14 +43,17 @@ class Killed:
     def look(self) -> list[int]:
         """Check that what is done is done once; the workers that are at a job."""
         time.sleep(0.01)
-        for path in self.root.rglob("done.json"):
+        folders = [(Path(folder), names) for folder, _, names in os.walk(self.root)]  # some go meanwhile
+        for path in [folder / "done.json" for folder, names in folders if "done.json" in names]:
             status = path.stat()
             seen = status.st_ino, status.st_mtime_ns
             assert self.done.setdefault(path, seen) == seen, f"{path} was written twice"
         at_work = []
-        for path in self.root.rglob("fold-*/claim.json"):
+        for folder in [
+            folder for folder, names in folders if "claim.json" in names and folder.name.startswith("fold-")
+        ]:
             with suppress(FileNotFoundError):
-                owner = json.loads(path.read_bytes())
+                owner = json.loads((folder / "claim.json").read_bytes())
                 self.workers.add((owner["process"], owner["began"]))
                 at_work.append(owner["process"])
         return [process for process in at_work if began(process)]
