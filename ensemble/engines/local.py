@@ -59,16 +59,16 @@ class Local:
                             yield failed(run, left.pop(item.job), ENDED)
 
     def _attempts(self, jobs: Sequence[Job]) -> Iterator[Outcome]:
-        with parallel_config(backend="loky", inner_max_num_threads=self.threads):
+        first = {"initializer": begin_below, "initargs": (os.getpid(),)}
+        with parallel_config(backend="loky", inner_max_num_threads=self.threads, **first):
             pool = Parallel(n_jobs=self.processes, return_as="generator_unordered", batch_size=1)
-            yield from pool(delayed(attempt_below)(os.getpid(), self.opener, job, self.gpus) for job in jobs)
+            yield from pool(delayed(attempt_named)(self.opener, job, self.gpus) for job in jobs)
 
 
-def attempt_below(driver: int, opener: Opener, job: Job, gpus: tuple[str, ...]) -> Outcome:
-    """Attempt a job in a process that does not outlive its driver."""
+def begin_below(driver: int) -> None:
+    """What a process does before its first job, which it may never get: it is not to outlive its driver."""
     end_with(driver)
     follow()
-    return attempt_named(opener, job, gpus)
 
 
 def _pass_on(run: Run, left: Mapping[Job, Work]) -> None:

@@ -56,7 +56,6 @@ def _opened(opener: Opener) -> Run:
     return opener()
 
 
-@lru_cache(maxsize=1)
 def end_with(driver: int) -> None:
     """End this process as soon as the one that started it is gone, which the system tells nobody."""
     threading.Thread(target=_await_end, args=(driver,), daemon=True).start()

@@ -16,7 +16,7 @@ from opened import Open, files, train_all
 
 from ensemble.engines import cluster
 from ensemble.engines.cluster import Cluster, attempt_there, own_code, threads_of
-from ensemble.errors import ConfigError, StoreError
+from ensemble.errors import ConfigError, EnsembleError, StoreError
 from ensemble.store import Job
 
 HERE = Path(__file__)
@@ -147,6 +147,47 @@ def test_a_killed_machine_is_replaced_by_another(tmp_path: Path) -> None:
     ours, theirs = files(shared.root / "base/waiting", "*.parquet"), files(alone.root / "base/hash", "*.parquet")
     assert ours == theirs != {}
     assert not [name for name in files(shared.root) if name.endswith((".tmp", "claim.json", "progress.json"))]
+
+
+@needs_ray
+def test_ray_that_dies_says_so_in_one_line(tmp_path: Path) -> None:
+    import ray
+
+    ray.shutdown()  # what other tests have started
+    opener = Open(tmp_path, (("slow", (("seconds", 60.0),)),))
+    engine = Cluster(opener, 1, gpus=0)
+    with engine.connected():
+        heart = ray._private.worker._global_node.all_processes["raylet"][0].process
+
+        def end_it() -> None:
+            while not files(tmp_path, "claim.json"):
+                time.sleep(0.05)
+            heart.kill()
+
+        threading.Thread(target=end_it, daemon=True).start()
+        with pytest.raises(EnsembleError, match=r"^Ray ended while jobs were under way: .*run the command again\.$"):
+            train_all(opener, engine)
+
+
+SLOW_START = """
+import time
+from pathlib import Path
+if b"dashboard/agent.py" in Path("/proc/self/cmdline").read_bytes():
+    mark = Path({!r})
+    if not mark.exists():
+        mark.touch()
+        time.sleep(25)
+"""
+
+
+@needs_ray
+@pytest.mark.slow
+def test_ray_that_starts_too_slowly_for_itself_is_started_again(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(SLOW_START.format(str(tmp_path / "mark")))
+    places = {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(HERE.parents[2]), str(HERE.parents[1])])}
+    command = [sys.executable, str(HERE.parents[1] / "killed_driver.py"), "train", "ray", str(tmp_path / "run")]
+    done = subprocess.run([*command, str(tmp_path / "fits")], env={**os.environ, **places}, capture_output=True)
+    assert done.returncode == 0 and (tmp_path / "mark").exists(), done.stderr
 
 
 def test_a_machine_that_does_not_share_the_disk_says_so(tmp_path: Path) -> None:

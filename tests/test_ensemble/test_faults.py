@@ -22,6 +22,8 @@ from ensemble.processes import began
 KILLS = {"local": 4, "ray": 2}  # starting Ray again takes seconds
 HERE = Path(__file__)
 JOBS = 3 * len(SEEDS)
+PLACES = os.pathsep.join([str(HERE.parents[2]), str(HERE.parents[1])])
+ENVIRONMENT = {**os.environ, "PYTHONPATH": PLACES, "OMP_NUM_THREADS": "1"}
 ENGINES = ["local", pytest.param("ray", marks=pytest.mark.skipif(find_spec("ray") is None, reason="no ray"))]
 
 
@@ -35,10 +37,9 @@ class Killed:
         self.start()
 
     def start(self) -> None:
-        places = {"PYTHONPATH": os.pathsep.join([str(HERE.parents[2]), str(HERE.parents[1])]), "OMP_NUM_THREADS": "1"}
         driver = HERE.parents[1] / "killed_driver.py"
         command = [sys.executable, str(driver), self.what, self.engine, str(self.root), str(self.log)]
-        self.driver = subprocess.Popen(command, env={**os.environ, **places}, stderr=subprocess.PIPE, text=True)
+        self.driver = subprocess.Popen(command, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True)
 
     def look(self) -> list[int]:
         """Check that what is done is done once; the workers that are at a job."""
@@ -71,7 +72,7 @@ class Killed:
         self.await_work()
         time.sleep(chance.uniform(0, 0.3))
         self.driver.kill()
-        self.driver.communicate()
+        self.driver.communicate(timeout=60)  # until all that have its stderr are gone
         self.start()
 
     def kill_worker(self, chance: random.Random) -> None:
@@ -162,6 +163,25 @@ def test_a_driver_that_is_asked_to_stop_ends_its_workers_in_order(tmp_path: Path
     run.look()
     assert 2 <= len(run.done) < JOBS and not run.survivors()
     assert not [name for name in files(run.root) if name.endswith((".tmp", "claim.json", "progress.json"))]
+
+
+IDLE = """
+from pathlib import Path
+from opened import Open, train_all
+from ensemble.engines.local import Local
+opener = Open(Path({!r}), (("slow", (("seconds", 60.0),)),))
+train_all(opener, Local(opener, 3, 1), folds=[0])
+"""
+
+
+def test_processes_that_never_had_a_job_end_with_their_driver(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", IDLE.format(str(tmp_path))]
+    driver = subprocess.Popen(command, env=ENVIRONMENT, stderr=subprocess.PIPE)
+    while not files(tmp_path, "claim.json"):
+        assert driver.poll() is None
+        time.sleep(0.05)
+    driver.kill()
+    driver.communicate(timeout=60)  # until all that have its stderr are gone
 
 
 @pytest.mark.slow
