@@ -150,11 +150,12 @@ def test_a_killed_machine_is_replaced_by_another(tmp_path: Path) -> None:
 
 
 @needs_ray
+@pytest.mark.slow
 def test_ray_that_dies_says_so_in_one_line(tmp_path: Path) -> None:
     import ray
 
     ray.shutdown()  # what other tests have started
-    opener = Open(tmp_path, (("slow", (("seconds", 60.0),)),))
+    opener = Open(tmp_path, (("slow", (("seconds", 2.0),)),))
     engine = Cluster(opener, 1, gpus=0)
     with engine.connected():
         heart = ray._private.worker._global_node.all_processes["raylet"][0].process

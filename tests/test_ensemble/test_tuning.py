@@ -94,6 +94,13 @@ def test_a_space_of_few_values_is_tried_whole_and_once_as_set_first(run: Run) ->
     assert Dial.fits == [0.3, 0.1, 0.7] and best_of(run)["params"] == {"dial": 0.7}
 
 
+def test_a_best_that_a_killed_command_did_not_write_down_is_written_by_the_next(run: Run) -> None:
+    search(run)
+    (run.store.tune("dial", "sentiment") / BEST).unlink()
+    search(run)
+    assert best_of(run)["params"] == {"dial": 0.7} and len(Dial.fits) == 3
+
+
 def test_hopeless_trials_end_early_and_the_best_never_does(run: Run) -> None:
     space = {"dial": [0.7, 0.0, 0.69, 0.3]}
     found = search(run, TuneSettings(space=space, folds="all"))

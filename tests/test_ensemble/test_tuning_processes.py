@@ -11,15 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from toys import TOYS, MortalDial
 from world import SENTIMENT, toy_table
 
 from ensemble.engines.local import Local
 from ensemble.folds import FoldSettings, make_plan
+from ensemble.learner import Trial
 from ensemble.run import Run, Spec
 from ensemble.store import Store
 from ensemble.tuning.search import TuneSettings
-from ensemble.tuning.study import Study
+from ensemble.tuning.study import Plan, Study
 from ensemble.tuning.trials import tune
 
 SETTINGS = TuneSettings(trials=3, folds="all", prune=False)
@@ -106,6 +108,21 @@ def test_folds_of_a_trial_may_be_trained_in_processes(tmp_path: Path) -> None:
     found = tune(shared(), "x", SENTIMENT, settings, engine=Local(shared, 2, 1), at_once=2)
     assert scores(found) == scores(tune(alone(), "x", SENTIMENT, settings))
     assert len({line.split()[1] for one in fits(shared.root) for line in one}) == 2 and not left_over(shared.root)
+
+
+def test_a_trial_that_was_killed_while_it_was_proposed_is_proposed_again(tmp_path: Path) -> None:
+    def whole(trial: Trial) -> dict[str, Any]:
+        return {name: trial.suggest_float(name, 0.0, 1.0) for name in ("one", "other")}
+
+    def half(trial: Trial) -> dict[str, Any]:
+        raise KeyboardInterrupt(trial.suggest_float("one", 0.0, 1.0))
+
+    killed, alone = (Study(tmp_path / name, "x/y/1", greater_is_better=True) for name in ("killed", "alone"))
+    with pytest.raises(KeyboardInterrupt):
+        killed.begin(Plan(half, 1))
+    begun, undisturbed = (study.begin(Plan(whole, 1)) for study in (killed, alone))
+    assert begun is not None and undisturbed is not None and begun.found == undisturbed.found
+    assert len(list((tmp_path / "killed").rglob("claim.json"))) == 1
 
 
 def test_half_a_line_at_the_end_of_the_journal_is_cut_off(tmp_path: Path) -> None:
