@@ -1,6 +1,7 @@
 """`plan` before training and `clean` after it, as typed."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,16 @@ def test_cleaning_says_what_would_go_and_takes_it_when_told(ensemble: Ensemble, 
     models = ensemble("clean", "--kind", "models", "--match", "prior", "--yes")
     assert models.code == 0 and "deleted." in models.out
     assert not list((tmp_path / "run" / "base" / "prior").rglob("model"))
+
+
+def test_training_does_not_start_on_a_disk_that_is_too_small(
+    ensemble: Ensemble, config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    little = shutil.disk_usage(tmp_path)._replace(free=1_000_000)
+    monkeypatch.setattr("ensemble.disk.shutil.disk_usage", lambda path: little)
+    refused = ensemble("train-base", *ONLY)
+    assert refused.code == 2 and "1.0 MB are free: " in refused.err and "are missing. `ensemble clean`" in refused.err
+    assert not list((tmp_path / "run").rglob("done.json"))
 
 
 def test_a_kind_there_is_not_is_one_line(ensemble: Ensemble, config: Path) -> None:
