@@ -70,7 +70,7 @@ class Store:
 
     def has_results(self) -> bool:
         """Whether any job is done, or anything imported."""
-        return any(True for record in (DONE, REPORT) for _ in (self.root / "base").rglob(record))
+        return any({DONE, REPORT} & set(names) for _, _, names in os.walk(self.root / "base"))
 
     def base(self, learner: str, task: str) -> Path:
         return self.root / "base" / quote(learner, safe="") / quote(task, safe="")

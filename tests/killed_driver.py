@@ -1,25 +1,45 @@
-"""A driver for tests to kill. Arguments: the run folder, a file that lists ended fits, local or ray."""
+"""A driver for tests to kill. Arguments: train or tune, local or ray, the run folder, a file that lists ended fits."""
 
 import sys
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 from opened import Open, train_all
+from world import SENTIMENT
 
 from ensemble.engines.cluster import Cluster
 from ensemble.engines.local import Local
 from ensemble.interruption import listen
-from ensemble.training import Engine
+from ensemble.training import Engine, in_turn
+from ensemble.tuning.search import TuneSettings
+from ensemble.tuning.trials import tune
 
 SEEDS = tuple(range(6))
+SETTINGS = {
+    "local": TuneSettings(trials=12, folds="nested"),  # prunes
+    "ray": TuneSettings(trials=12, folds="all", prune=False),  # all folds of a trial at once
+}
+
+
+def opener_of(what: str, root: Path, log: str = "", pause: float = 0.1) -> Open:
+    if what == "train":
+        return Open(root, (("counted", (("file", log),)),), SEEDS)
+    return Open(root, (("mortal_dial", (("pause", pause),)),), rows=150)
+
+
+def tune_all(opener: Open, name: str, engine: Engine = in_turn) -> dict[str, Any]:
+    return tune(opener(), "mortal_dial", SENTIMENT, SETTINGS[name], engine=engine, at_once=2)
 
 
 def main() -> None:
-    root, log, name = sys.argv[1:]
-    opener = Open(Path(root), (("counted", (("file", log),)),), SEEDS)
-    engine: Engine = Cluster(opener, 1, jobs=2) if name == "ray" else Local(opener, 2, 1)
+    what, name, root, log = sys.argv[1:]
+    opener = opener_of(what, Path(root), log)
+    engine: Engine = Cluster(opener, 1, gpus=0, jobs=2) if name == "ray" else Local(opener, 2, 1)
     listen()
     try:
-        assert train_all(opener, engine) == []
+        with engine.connected() if isinstance(engine, Cluster) else nullcontext():
+            assert train_all(opener, engine) == [] if what == "train" else tune_all(opener, name, engine)
     except KeyboardInterrupt:
         sys.exit(130)
 

@@ -17,14 +17,15 @@ from ensemble.training import Engine, in_turn, train
 
 @dataclass(frozen=True)
 class Open:
-    """A run of toys over 30 posts, three folds."""
+    """A run of toys over some posts, three folds."""
 
     root: Path
     learners: tuple[tuple[str, tuple[tuple[str, object], ...]], ...] = (("hash", ()),)
     seeds: tuple[int, ...] = (0,)
+    rows: int = 30
 
     def __call__(self) -> Run:
-        data = toy_table(30, test_rows=6)
+        data = toy_table(self.rows, test_rows=6)
         plan = make_plan(data, np.arange(len(data)), FoldSettings(k=3))
         specs = tuple(Spec(name, name, dict(params)) for name, params in self.learners)
         return Run(Store(self.root), plan.with_groups(data), plan, TOYS, specs, self.seeds)

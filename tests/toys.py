@@ -197,16 +197,20 @@ class Dial:
 
 class MortalDial(Dial):
     """Its process is killed in the second fold of each of its parameters, ``lives`` times; a fit takes ``pause``
-    seconds. Which process began which fold is written down beside the folds."""
+    seconds, which makes no other learner of it. Which process began which fold is written down beside the folds."""
 
     lives: ClassVar[int] = 0
     pause: ClassVar[float] = 0.0
+
+    def __init__(self, dial: float = 0.3, scale: int = 1, broken: float = 2.0, pause: float = 0.0) -> None:
+        super().__init__(dial, scale, broken)
+        self._pause = pause
 
     def work_in(self, workspace: Workspace) -> None:
         self._folder = workspace.folder or Path()
 
     def fit(self, data: Dataset, task: Task, seed: int) -> None:
-        time.sleep(self.pause)
+        time.sleep(self.pause + self._pause)
         fold = self._folder.parent
         with (fold.parent / "fits.txt").open("a") as file:
             file.write(f"{fold.name} {os.getpid()}\n")

@@ -19,7 +19,7 @@ from typing import Any
 from ensemble.claims import owner_of
 from ensemble.engines.local import ENDED, PATIENCE
 from ensemble.engines.worker import Change, Changed, Opener, attempt_named
-from ensemble.errors import ConfigError, StoreError, first_line
+from ensemble.errors import ConfigError, EnsembleError, StoreError, first_line
 from ensemble.interruption import asked, deferred, listen
 from ensemble.jobs import Outcome, Work, failed
 from ensemble.progress import Track
@@ -36,6 +36,7 @@ SETTINGS = {
 }
 GRACE = 5.0  # seconds in which tasks that nobody waits for may tidy up
 LOOK = 1.0  # seconds between two looks whether to come to an end
+STARTS = 3  # Ray gives parts of itself 15 seconds to report, too few on a busy machine that has not read them yet
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Cluster:
     is room for. A job whose process or machine dies is tried again, wherever there is room; after ``PATIENCE`` deaths
     it has failed. Every machine needs this software and sees the run folder under the same path. Raises ConfigError
     without Ray, where there is no cluster, where no machine of it can hold a job, and where it has GPUs and ``gpus``
-    is None: nobody has said whether they are to be used.
+    is None: nobody has said whether they are to be used. Raises EnsembleError where Ray itself ends or does not start.
     """
 
     opener: Opener
@@ -67,7 +68,7 @@ class Cluster:
     def __call__(self, run: Run, work: Sequence[Work], track: Track) -> Iterator[Outcome]:
         if not work:
             return
-        with self.connected(), deferred():
+        with self.connected(), deferred(), _in_one_line():
             import ray
 
             self._check_room()
@@ -111,21 +112,33 @@ class Cluster:
         if ray.is_initialized():
             yield
             return
-        quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
         with _own_signals():
-            if self.address is None:
-                cpus = (self.jobs or 1) * self.threads  # "local" never joins what a killed run has left behind
-                here = {"address": "local", "num_cpus": cpus, "object_store_memory": STORE, "include_dashboard": False}
-                ray.init(**here, **quiet)
-            else:
-                try:
-                    ray.init(address=self.address, **quiet)
-                except (ConnectionError, ValueError, RuntimeError) as error:
-                    raise ConfigError(f"No Ray cluster answers at {self.address}: {first_line(error)}.") from error
+            self._connect()
         try:
             yield
         finally:
             ray.shutdown()
+
+    def _connect(self) -> None:
+        import ray
+
+        quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+        if self.address is not None:
+            try:
+                ray.init(address=self.address, **quiet)
+            except (ConnectionError, ValueError, RuntimeError) as error:
+                raise ConfigError(f"No Ray cluster answers at {self.address}: {first_line(error)}.") from error
+            return
+        cpus = (self.jobs or 1) * self.threads  # "local" never joins what a killed run has left behind
+        here = {"address": "local", "num_cpus": cpus, "object_store_memory": STORE, "include_dashboard": False}
+        for more in reversed(range(STARTS)):
+            try:
+                ray.init(**here, **quiet)
+                return
+            except Exception as error:  # of no kind of its own
+                ray.shutdown()
+                if not more:
+                    raise EnsembleError(f"Ray does not start on this machine: {first_line(error)}.") from error
 
     def _check_room(self) -> None:
         """A task that fits nowhere would wait for ever."""
@@ -206,6 +219,20 @@ def _call_off(tasks: Sequence[Any]) -> None:
 
     for task in tasks:
         ray.cancel(task)
+
+
+@contextmanager
+def _in_one_line() -> Iterator[None]:
+    """What befalls Ray itself; a RayTaskError is what befell a task."""
+    from ray.exceptions import RayError, RayTaskError
+
+    try:
+        yield
+    except RayTaskError:
+        raise
+    except RayError as error:
+        kept = "What is done is kept; run the command again."
+        raise EnsembleError(f"Ray ended while jobs were under way: {first_line(error)}. {kept}") from error
 
 
 @contextmanager

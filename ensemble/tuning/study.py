@@ -70,8 +70,10 @@ class Study:
         """The next trial, claimed; None where there is none to begin now."""
         with hold(self.folder):
             self.retry(self._is_dead)
+            self._tidy()
             trials = self._study.get_trials(deepcopy=False)
-            if not plan.only and len(self.finished(trials)) + len(self._running(trials)) >= plan.trials:
+            begun = len(self.finished(trials)) + len(self._running(trials))
+            if not plan.only and begun >= plan.trials:
                 return None
             if not any(trial.state.name == "WAITING" for trial in trials):
                 tried = [trial.user_attrs.get(GIVEN) for trial in trials]
@@ -80,7 +82,7 @@ class Study:
                     self._study.enqueue_trial(fresh, {GIVEN: fresh})
                 elif plan.only:
                     return None
-            self._study.sampler = self._sampler(sum(not _was_killed(trial) for trial in trials))
+            self._study.sampler = self._sampler(begun)
             return self._ask(plan.space)
 
     def _ask(self, space: Space) -> Begun:
@@ -125,18 +127,24 @@ class Study:
             shutil.rmtree(begun.claim.path.parent, ignore_errors=True)
 
     def retry(self, which: "Callable[[FrozenTrial], bool]") -> None:
-        """Queue trials again, with the parameters they had; where there was nothing yet, another will come anyway."""
+        """Queue trials again, with the parameters they had; one that had not all of them is proposed anew anyway."""
         from optuna.trial import TrialState
 
         trials = self._study.get_trials(deepcopy=False)
         again = {trial.user_attrs.get(AGAIN) for trial in trials}
         for trial in filter(which, trials):
-            given = {**trial.user_attrs.get(GIVEN, {}), **trial.params}
-            if trial.number not in again and (given or GIVEN in trial.user_attrs):
+            facts = trial.user_attrs
+            given = {**facts.get(GIVEN, {}), **(trial.params if FOUND in facts else {})}
+            if {GIVEN, FOUND} & set(facts) and trial.number not in again:
                 self._study.enqueue_trial(given, {GIVEN: given, AGAIN: trial.number})
             if trial.state == TrialState.RUNNING:
                 self._study.tell(trial.number, state=TrialState.FAIL)
-                shutil.rmtree(self._claims / str(trial.number), ignore_errors=True)
+
+    def _tidy(self) -> None:
+        """Claims of killed processes go, those of trials that had just finished among them."""
+        for folder in self._claims.glob("*"):
+            if owner_of(folder) is None:
+                shutil.rmtree(folder, ignore_errors=True)
 
     def retry_failed(self) -> None:
         """Failed trials are tried once more by every command."""

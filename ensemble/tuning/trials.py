@@ -8,6 +8,7 @@ import numpy as np
 
 from ensemble.data import Task
 from ensemble.errors import ConfigError, LearnerError
+from ensemble.leftovers import sweep
 from ensemble.progress import Track, silent
 from ensemble.run import Run
 from ensemble.training import Engine, in_turn
@@ -36,12 +37,15 @@ def tune(
             f"--keep-trials stacks what trials said on the run's folds, and those of {name!r} see others "
             f"(tune.{name}.folds = {settings.folds!r}); with tune.{name}.folds = 'all' they do."
         )
+    sweep(search.study.folder)
     search.study.retry_failed()
     done = len(search.study.trials())
     label = f"trials of {name}, {task.name}" + (f" ({done} already done)" if done else "")
     ahead = at_once if settings.prune or engine is in_turn else run.plan.settings.k
     for _ in track(_trials(search, track, engine, ahead), label, max(search.plan.trials - done, 0)):
         write_best(search)
+    write_best(search)  # one that was killed may have finished the last trial
+    sweep(search.study.folder)
     names = [] if kept is None else keep(search, kept)
     return {**account(search), "kept": names}
 

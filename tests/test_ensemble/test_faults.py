@@ -7,13 +7,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections import Counter
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
-from killed_driver import SEEDS
+from killed_driver import SEEDS, SETTINGS, opener_of, tune_all
 from opened import Open, files, train_all
 
 from ensemble.processes import began
@@ -25,36 +26,34 @@ ENGINES = ["local", pytest.param("ray", marks=pytest.mark.skipif(find_spec("ray"
 
 
 class Killed:
-    """A run whose driver and workers are killed, and what is seen of it from outside meanwhile."""
+    """Work whose driver and workers are killed, and what is seen of it from outside meanwhile."""
 
-    def __init__(self, folder: Path, engine: str) -> None:
-        self.root, self.log, self.engine = folder / "killed", folder / "fits.txt", engine
+    def __init__(self, folder: Path, what: str, engine: str) -> None:
+        self.root, self.log, self.what, self.engine = folder / "killed", folder / "fits.txt", what, engine
         self.done: dict[Path, tuple[int, int]] = {}
         self.workers: set[tuple[int, str]] = set()
         self.start()
 
     def start(self) -> None:
         places = {"PYTHONPATH": os.pathsep.join([str(HERE.parents[2]), str(HERE.parents[1])]), "OMP_NUM_THREADS": "1"}
-        command = [
-            sys.executable,
-            str(HERE.parents[1] / "killed_driver.py"),
-            str(self.root),
-            str(self.log),
-            self.engine,
-        ]
+        driver = HERE.parents[1] / "killed_driver.py"
+        command = [sys.executable, str(driver), self.what, self.engine, str(self.root), str(self.log)]
         self.driver = subprocess.Popen(command, env={**os.environ, **places}, stderr=subprocess.PIPE, text=True)
 
     def look(self) -> list[int]:
-        """Check that what is done is done once; the processes that are at work."""
+        """Check that what is done is done once; the workers that are at a job."""
         time.sleep(0.01)
-        for path in self.root.rglob("done.json"):
+        folders = [(Path(folder), names) for folder, _, names in os.walk(self.root)]  # some go meanwhile
+        for path in [folder / "done.json" for folder, names in folders if "done.json" in names]:
             status = path.stat()
             seen = status.st_ino, status.st_mtime_ns
             assert self.done.setdefault(path, seen) == seen, f"{path} was written twice"
         at_work = []
-        for path in self.root.rglob("claim.json"):
+        for folder in [
+            folder for folder, names in folders if "claim.json" in names and folder.name.startswith("fold-")
+        ]:
             with suppress(FileNotFoundError):
-                owner = json.loads(path.read_bytes())
+                owner = json.loads((folder / "claim.json").read_bytes())
                 self.workers.add((owner["process"], owner["began"]))
                 at_work.append(owner["process"])
         return [process for process in at_work if began(process)]
@@ -63,57 +62,99 @@ class Killed:
         while len(self.done) < count and self.driver.poll() is None:
             self.look()
 
-    def kill_driver(self) -> None:
+    def await_work(self) -> list[int]:
+        while not (at_work := self.look()):
+            assert self.driver.poll() is None, f"it was over before: {self.driver.communicate()[1]}"
+        return at_work
+
+    def kill_driver(self, chance: random.Random) -> None:
+        self.await_work()
+        time.sleep(chance.uniform(0, 0.3))
         self.driver.kill()
         self.driver.communicate()
         self.start()
 
     def kill_worker(self, chance: random.Random) -> None:
-        while not (at_work := self.look()):
-            assert self.driver.poll() is None, f"it was over before: {self.driver.communicate()[1]}"
         with suppress(ProcessLookupError):
-            os.kill(chance.choice(at_work), signal.SIGKILL)
+            os.kill(chance.choice(self.await_work()), signal.SIGKILL)
 
-    def finish(self) -> None:
-        self.await_done(JOBS)
+    def kill(self, kills: int, jobs: int) -> None:
+        """The driver and workers in turn, at random moments; then wait for the end."""
+        chance = random.Random(kills)
+        for number, moment in enumerate(sorted(chance.choices(range(jobs * 2 // 3), k=kills))):
+            self.await_done(moment)
+            self.kill_worker(chance) if number % 2 else self.kill_driver(chance)
+        self.await_done(jobs)
         _, errors = self.driver.communicate()
         assert self.driver.returncode == 0, errors
         self.look()
+
+    def check(self, fits: Sequence[str], kills: int, jobs: int) -> None:
+        """Every job is done, none was begun more often than it was killed, and nothing is left."""
+        assert len(set(fits)) == len(self.done) == jobs
+        assert len(fits) <= jobs + 2 * kills
+        left = [name for name in files(self.root) if name.endswith((".tmp", "claim.json", "progress.json"))]
+        assert not left and not list(self.root.rglob("training"))
+        until = time.monotonic() + 10
+        while self.survivors() and time.monotonic() < until:
+            time.sleep(0.1)
+        assert not self.survivors()
 
     def survivors(self) -> set[int]:
         return {process for process, since in self.workers if began(process) == since}
 
 
-def kill_and_compare(folder: Path, engine: str, kills: int) -> None:
+def kill_training(folder: Path, engine: str, kills: int) -> None:
     whole = Open(folder / "whole", seeds=SEEDS)
     assert train_all(whole) == []
-    chance = random.Random(kills)
-    run = Killed(folder, engine)
-    for number, moment in enumerate(sorted(chance.choices(range(JOBS - 4), k=kills))):
-        run.await_done(moment)
-        run.kill_worker(chance) if number % 2 else run.kill_driver()
-    run.finish()
+    run = Killed(folder, "train", engine)
+    run.kill(kills, JOBS)
+    run.check(run.log.read_text().splitlines(), kills, JOBS)
     ours, theirs = files(run.root / "base/counted", "*.parquet"), files(whole.root / "base/hash", "*.parquet")
     assert ours == theirs != {}
-    fits = Counter(run.log.read_text().splitlines())
-    assert len(fits) == len(run.done) == JOBS
-    assert fits.total() <= JOBS + 2 * kills  # what was killed between the end of its fit and its record
-    left = [name for name in files(run.root) if name.endswith((".tmp", "claim.json", "progress.json"))]
-    assert not left and not list(run.root.rglob("training"))
-    until = time.monotonic() + 10
-    while run.survivors() and time.monotonic() < until:
-        time.sleep(0.1)
-    assert not run.survivors()
+
+
+def kill_tuning(folder: Path, engine: str, kills: int) -> None:
+    whole = opener_of("tune", folder / "whole", pause=0)
+    undisturbed = tune_all(whole, engine)
+    jobs = len(list(whole.root.rglob("done.json")))
+    run = Killed(folder, "tune", engine)
+    run.kill(kills, jobs)
+    fits = [
+        f"{path} {line.split()[0]}" for path in run.root.rglob("fits.txt") for line in path.read_text().splitlines()
+    ]
+    run.check(fits, kills, jobs)
+    assert files(run.root).keys() == files(whole.root).keys()
+    assert files(run.root, "*.parquet") == files(whole.root, "*.parquet") != {}
+    found = tune_all(opener_of("tune", run.root), engine)
+    assert trials_of(found) == trials_of(undisturbed)
+    assert len(found["trials"]) == SETTINGS[engine].trials and found["pruned"] == undisturbed["pruned"]
+    assert bool(found["pruned"]) == SETTINGS[engine].prune
+    assert best_of(run.root) == best_of(whole.root)
+
+
+def trials_of(found: dict[str, Any]) -> list[list[Any]]:
+    """In the order they were begun; their numbers have gaps where one was killed."""
+    rows = sorted(found["trials"], key=lambda row: row["trial"])
+    return [[row[key] for key in ("state", "values", "params", "reason")] for row in rows]
+
+
+def best_of(root: Path) -> dict[str, Any]:
+    best: dict[str, Any] = json.loads(next(root.rglob("best.json")).read_bytes())
+    return best | {"trial": None, "when": None}
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_drivers_and_workers_are_killed_and_every_job_is_done_once(tmp_path: Path, engine: str) -> None:
-    kill_and_compare(tmp_path, engine, KILLS[engine])
+@pytest.mark.parametrize("kill", [kill_training, kill_tuning])
+def test_drivers_and_workers_are_killed_and_every_job_is_done_once(
+    tmp_path: Path, kill: Callable[[Path, str, int], None], engine: str
+) -> None:
+    kill(tmp_path, engine, KILLS[engine])
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_driver_that_is_asked_to_stop_ends_its_workers_in_order(tmp_path: Path, engine: str) -> None:
-    run = Killed(tmp_path, engine)
+    run = Killed(tmp_path, "train", engine)
     run.await_done(2)
     run.driver.send_signal(signal.SIGTERM)
     _, errors = run.driver.communicate(timeout=120)
@@ -125,5 +166,6 @@ def test_a_driver_that_is_asked_to_stop_ends_its_workers_in_order(tmp_path: Path
 
 @pytest.mark.slow
 @pytest.mark.parametrize("engine", ENGINES)
-def test_twenty_kills(tmp_path: Path, engine: str) -> None:
-    kill_and_compare(tmp_path, engine, 20)
+@pytest.mark.parametrize("kill", [kill_training, kill_tuning])
+def test_twenty_kills(tmp_path: Path, kill: Callable[[Path, str, int], None], engine: str) -> None:
+    kill(tmp_path, engine, 20)
