@@ -12,7 +12,7 @@ from platform import node
 def machine() -> str:
     """This machine since it was started; a container with processes of its own counts as one."""
     parts = [node()]
-    for place in ("/proc/sys/kernel/random/boot_id", "/proc/1/ns/pid"):
+    for place in ("/proc/sys/kernel/random/boot_id", "/proc/self/ns/pid"):
         with suppress(OSError):
             parts.append(os.readlink(place) if place.endswith("pid") else Path(place).read_text().strip())
     return " ".join(parts)
