@@ -28,6 +28,7 @@ from ensemble.errors import LearnerError
 from ensemble.files import unwritable
 from ensemble.learner import Workspace
 from ensemble.peers import rank_and_size
+from ensemble.processes import cores
 
 MOST_WORKERS = 8
 FORK = "fork" in get_all_start_methods()  # other ways would copy the cache of pixels into every worker
@@ -173,6 +174,5 @@ def _largest(rows: npt.NDArray[np.int64], lengths: npt.NDArray[np.int64] | None)
 
 def _workers(where: torch.device) -> int:
     """On a CPU the network itself needs every core; elsewhere processes share them."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-    return min(MOST_WORKERS, cores // here - 1) if where.type == "cuda" and FORK else 0
+    return min(MOST_WORKERS, cores() // here - 1) if where.type == "cuda" and FORK else 0

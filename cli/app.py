@@ -1,6 +1,7 @@
 """The `ensemble` application, and the options its subcommands share."""
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,7 +28,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs in
 TaskNames = Annotated[list[str], typer.Option("-t", "--task", help="Only this task; repeatable.")]
 Jobs = Annotated[
     int | None,
-    typer.Option("-j", "--jobs", min=1, help="Jobs at a time. Default: 1; on a cluster all it has room for."),
+    typer.Option("-j", "--jobs", min=1, help="Jobs at a time. Default: 1; train-base on a cluster: all it can hold."),
 ]
 Gpus = Annotated[str, typer.Option(help="GPUs of this machine that jobs run on, such as 0,1.")]
 JobsPerGpu = Annotated[
@@ -43,3 +44,9 @@ def show(result: dict[str, Any], table: Any, as_json: bool) -> None:
         print(json.dumps(result, indent=1, ensure_ascii=False, allow_nan=False))
     else:
         table(result)
+
+
+def stop_where_failed(failures: Sequence[Mapping[str, Any]]) -> None:
+    """Exit with 2 where jobs have failed, with 1 where one did by a bug."""
+    if failures:
+        raise typer.Exit(1 if any(failure["bug"] for failure in failures) else 2)

@@ -1,5 +1,6 @@
 """Where jobs run: how many at a time, in which processes, on which GPUs. From the command line to an engine."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -73,6 +74,16 @@ class Parallel:
             )
         return cls(len(named) * each, tuple(named * each))
 
+    def prepare(self, peers: int) -> None:
+        """Before anything looks for GPUs; raises ConfigError where torchrun has started this process as one of
+        several ``peers`` for each job."""
+        from ensemble.errors import ConfigError
+
+        if peers > 1 and self != Parallel():
+            raise ConfigError("torchrun puts all its processes on each job: leave out --jobs, --gpus and --engine.")
+        if len(self.gpus) == 1:
+            os.environ["CUDA_VISIBLE_DEVICES"] = self.gpus[0]
+
     @contextmanager
     def working(self, opener: OpenRun, threads: int) -> Iterator[Any]:
         """The engine that attempts jobs, ``threads`` for each, for as many calls as come inside."""
@@ -83,7 +94,7 @@ class Parallel:
             cluster = Cluster(opener, threads, self.gpus_per_job, self.address, jobs)
             with cluster.connected():
                 yield cluster
-        elif self.processes == 1 and not self.gpus:
+        elif self.processes == 1:
             from ensemble.training import in_turn
 
             yield in_turn

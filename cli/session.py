@@ -14,9 +14,13 @@ from ensemble.config import Config, load_config
 
 
 def use_threads(count: int) -> None:
-    """Exactly this many threads for every library that is loaded from here on; bits depend on the number."""
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ[name] = str(count)
+    """Exactly this many threads for every library, loaded already or from here on; bits depend on the number."""
+    from threadpoolctl import threadpool_limits
+
+    from ensemble.engines.worker import threads_of
+
+    os.environ.update(threads_of(count))
+    threadpool_limits(count)
 
 
 class Session:
@@ -34,6 +38,7 @@ class Session:
         from ensemble.peers import rank_and_size
         from ensemble.progress import silent
 
+        self.parallel.prepare(rank_and_size()[1])
         self._quiet = quiet or rank_and_size()[0] > 0
         self.track = silent if self._quiet else Bars()
         self._check_names()

@@ -116,7 +116,7 @@ def print_ablations(result: Mapping[str, Any]) -> None:
             shares = ", ".join(f"{name} {short(weight)}" for name, weight in entry["modality_weights"].items())
             line(f"Mean weight inside the network: {shares} (what it looked at, not why it decided).")
         for failure in entry["failures"]:
-            line(f"failed: {failure}", whole=True)
+            line(f"failed: {failure['job']}: {failure['reason']}", whole=True)
 
 
 def print_imported(result: Mapping[str, Any]) -> None:

@@ -1,7 +1,7 @@
 """The subcommands that make base probabilities: train-base, import, status. Heavy modules are imported inside."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,6 +21,7 @@ from cli.app import (
     TaskNames,
     app,
     show,
+    stop_where_failed,
 )
 from cli.parallel import HERE, Parallel
 
@@ -74,14 +75,16 @@ def train_base(
         failures = train(run, work, session.watching(work), ready)
     if run.peers.follows:
         return
-    failed = [{"job": str(failure.job), "reason": failure.reason} for failure in failures]
-    again = _again(config, [*set, *kept], failures)
+    failed = [failure.as_json() for failure in failures]
+    where = {"--jobs": jobs, "--gpus": gpus, "--jobs-per-gpu": jobs_per_gpu, "--address": address}
+    again = _again(config, [*set, *kept], failures, {**where, "--engine": engine if engine != HERE else None})
     show({"learners": finished(run, specs, tasks), "failures": failed, "again": again}, print_trained, as_json)
-    if failures:
-        raise typer.Exit(1 if any(failure.bug for failure in failures) else 2)
+    stop_where_failed(failed)
 
 
-def _again(config: Path, overrides: Sequence[str], failures: Sequence[Any]) -> str | None:
+def _again(
+    config: Path, overrides: Sequence[str], failures: Sequence[Any], where: Mapping[str, str | int | None]
+) -> str | None:
     """The command that tries these jobs again, and no others of the same learners but those that are not done."""
     if not failures:
         return None
@@ -91,6 +94,7 @@ def _again(config: Path, overrides: Sequence[str], failures: Sequence[Any]) -> s
         "--learner": dict.fromkeys(failure.job.learner for failure in failures),
         "--task": dict.fromkeys(failure.job.task for failure in failures),
         "--fold": sorted({str(failure.job.fold) for failure in failures}),
+        **{name: [str(value)] for name, value in where.items() if value not in (None, "")},
     }
     return shlex.join(
         ["ensemble", "train-base", *(word for name, each in named.items() for one in each for word in (name, one))]
@@ -163,8 +167,7 @@ def ablate(
     with session.working() as ready:
         found = [hide_and_score(run, name, chosen, ways, track, ready) for chosen in run.some_tasks(task)]
     show({"tasks": found}, print_ablations, as_json)
-    if any(entry["failures"] for entry in found):
-        raise typer.Exit(2)
+    stop_where_failed([failure for entry in found for failure in entry["failures"]])
 
 
 @app.command()

@@ -1,6 +1,7 @@
 """The subcommand that finds a base learner's parameters: tune. Heavy modules are imported inside."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
@@ -32,8 +33,8 @@ def tune(
     set: Overrides = [],
     task: TaskNames = [],
     trials: Annotated[
-        int, typer.Option(min=0, help="Finished trials in all. Default: tune.LEARNER.trials, or 30.")
-    ] = 0,
+        int | None, typer.Option(min=1, help="Finished trials in all. Default: tune.LEARNER.trials, or 30.")
+    ] = None,
     keep_trials: Annotated[
         int | None, typer.Option(min=0, help="So many of the best trials are stacked as base learners of their own.")
     ] = None,
@@ -47,10 +48,11 @@ def tune(
 ) -> None:
     """Find a base learner's parameters, for each task, with Optuna.
 
-    The first trial is the learner as configured. Trials see nothing of fold 0, so that scores there stay honest; one
-    that is worse than the best beyond noise ends after the fold that shows it. The same command continues; started
-    several times, processes share the trials. `tuned = true` under [base.LEARNER] makes train-base use the best.
-    [tune.LEARNER] sets trials, seed, folds, prune, storage and the space.
+    The first trial is the learner as configured. By default trials see nothing of fold 0, so that scores there stay
+    honest; one that is worse than the best beyond noise ends after the fold that shows it. The same command continues;
+    started several times, processes share the trials; --jobs trains so many folds of a trial at a time. `tuned = true`
+    under [base.LEARNER] makes train-base use the best. [tune.LEARNER] sets trials, seed, folds, prune, storage and the
+    space.
 
     \b
     ensemble tune roberta --trials 30
@@ -65,12 +67,13 @@ def tune(
     from ensemble.tuning.trials import tune as find
 
     parallel = Parallel.of(jobs, gpus, jobs_per_gpu, engine, address)
-    session = Session(config, [*set, *([f"tune.{learner}.trials={trials}"] if trials else [])], quiet, parallel)
+    session = Session(config, set, quiet, parallel)
     run = session.run
     run.spec(learner)
     session.record()
     section = session.config.tune.get(learner, Tune())
     settings = TuneSettings(storage=section.storage, **section.model_dump())
+    settings = settings if trials is None else replace(settings, trials=trials)
     with session.working() as ready:
         found = [
             find(run, learner, one, settings, session.track, ready, parallel.processes, keep_trials)

@@ -30,18 +30,18 @@ def plan(
     """
     from cli.session import Session
     from cli.upkeep_tables import print_plan
-    from ensemble.jobs import list_work
     from ensemble.planning import plan as make_plan
+    from ensemble.status import listed
 
     run = Session(config, set, quiet).run
-    work = list_work(run, run.some_specs(learner), run.some_tasks(task), fold)
-    show(make_plan(run, work, jobs), print_plan, as_json)
+    work, waiting = listed(run, run.some_specs(learner), run.some_tasks(task), fold)
+    show(make_plan(run, work, jobs, waiting), print_plan, as_json)
 
 
 @app.command()
 def clean(
     kind: Annotated[list[str], typer.Option("-k", "--kind", help="Only this kind; repeatable.")] = [],
-    match: Annotated[str, typer.Option(help="Only what has this in its path, such as a learner's name.")] = "",
+    match: Annotated[str, typer.Option(help="Only what has this in its path in run folder or cache.")] = "",
     yes: Annotated[bool, typer.Option("--yes", help="Delete; otherwise it is only said what would go.")] = False,
     config: ConfigPath = DEFAULT,
     set: Overrides = [],
@@ -52,7 +52,8 @@ def clean(
 
     Without --kind go checkpoints of trainings that are over, stale results, what failed and killed jobs left. The
     cache, fold models, trials, ablations, and results of learners that are gone from the configuration go when they
-    are named. What a process is at, imported probabilities and the folds always stay.
+    are named. What a process is at, imported probabilities and the folds always stay, and the cache while a job or
+    trial of this run or one beside it is under way; runs in other places that use the same cache are not seen.
 
     \b
     ensemble clean                                 what there is

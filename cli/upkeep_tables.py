@@ -27,11 +27,13 @@ def print_plan(found: Mapping[str, Any]) -> None:
     table("jobs", ["base learner", "task", *states, "to go", "models", "memory", "judged by"], rows)
     if found["running"]:
         line(f"{found['running']} jobs are under way in other processes.")
+    for name, reason in found["waiting"].items():
+        line(f"not counted: {name}: {reason}")
     todo = sum(count for name, count in found["jobs"].items() if name != "done")
-    if not todo:
+    if todo:
+        _print_needs(found, todo)
+    elif not found["waiting"]:
         line("All jobs are done.")
-        return
-    _print_needs(found, todo)
 
 
 def _print_needs(found: Mapping[str, Any], todo: int) -> None:

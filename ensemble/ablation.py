@@ -42,13 +42,13 @@ def ablate(
     both = read_predictions(run.store.base(name, task.name), "oof", task).take(inside.ids)
     fold = run.plan.fold[run.plan.inside]
     rows: list[dict[str, Any]] = [{"without": None, "way": None, "card": score_card(task, both, inside, fold)}]
-    failures: list[str] = []
+    failures: list[dict[str, Any]] = []
     for way in ways:
         for modality in reversed(MODALITIES):  # the paper's order
             hidden = Without(modality)(run)
             if way == TRAINED:
                 failed = train(hidden, list_work(hidden, [spec], [task], ()), track, over(engine, Without(modality)))
-                failures += [f"without {modality}: {failure.job}: {failure.reason}" for failure in failed]
+                failures += [{**one.as_json(), "job": f"without {modality}: {one.job}"} for one in failed]
                 if failed:
                     continue
                 found = read_predictions(hidden.store.base(spec.name, task.name), "oof", task)

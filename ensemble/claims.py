@@ -55,8 +55,10 @@ class Claim:
                 self.path.unlink(missing_ok=True)
 
     def _renew(self) -> None:
-        while not self._over.wait(BEAT) and self.held():
-            with suppress(OSError):  # gone or unreachable: the next beat may be luckier
+        while not self._over.wait(BEAT):
+            with suppress(OSError):  # unreachable: the next beat may be luckier
+                if not self.held():
+                    return
                 os.utime(self.path)
 
 
@@ -100,7 +102,7 @@ def _read(path: Path) -> dict[str, Any] | None:
     """A damaged claim is none: its owner will see that it is not theirs."""
     try:
         owner = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+    except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
     return owner if isinstance(owner, dict) else None
 

@@ -1,7 +1,6 @@
 """What lies in a run folder and its cache that may go, by kind; found without ever following a link."""
 
 import os
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatch
@@ -10,18 +9,18 @@ from pathlib import Path
 from ensemble.claims import FILE as CLAIM
 from ensemble.claims import owner_of
 from ensemble.errors import StoreError
+from ensemble.features import ENCODER
 from ensemble.files import read_json
-from ensemble.jobs import Work, list_work
+from ensemble.jobs import Work
 from ensemble.leftovers import is_left
 from ensemble.run import IMPORTED, Run
+from ensemble.status import listed
 from ensemble.store import DONE, FAILED, REPORT, state
 from ensemble.usage import size_of
 
 RECORDS = (DONE, REPORT, FAILED)
 KEPT = (".lock", CLAIM, "training", "progress.json")
 FOLDERS = ("model", "tensorboard")  # of a job; others are not ours to judge
-ENCODER = re.compile(r"(image|text|pixels|tokens)-[0-9a-f]{32}|onnx")
-TEMPORARY = re.compile(r"\..+\.tmp|progress\.(tmp|json)")
 
 
 @dataclass(frozen=True)
@@ -49,11 +48,14 @@ class Finder:
     def __init__(self, run: Run) -> None:
         self.run = run
         self.root = run.store.root
+        self.roots = sorted({self.root, run.cache.root or self.root})
         self._jobs: dict[Path, Work] = {}
         self._learners: dict[Path, Work] = {}
-        for item in list_work(run, run.specs, run.data.tasks, ()):
+        for item in listed(run, run.specs, run.data.tasks)[0]:
             self._jobs[run.store.job(item.job)] = item
             self._learners[run.store.base(item.job.learner, item.job.task)] = item
+        configured = {run.store.base(spec.name, task.name) for spec in run.specs for task in run.data.tasks}
+        self._to_be_tuned = configured - set(self._learners)
 
     def everything(self) -> list[Item]:
         """All that may go, whoever may be using it."""
@@ -63,21 +65,20 @@ class Finder:
         for folder in folders(self.root, "base", "*", "*"):
             found += self.of_learner(folder)
         for folder in folders(self.root, "tune", "*", "*", "trials"):
-            found += of_tree("trials", folder)
+            found += of_tree("trials", folder, folder.parent)
         for folder in folders(self.root, "ablation", "without-*"):
             found += of_tree("ablation", folder)
-        roots = {self.root}
         if self.run.cache.root is not None:
-            roots.add(self.run.cache.root)
             for folder in folders(self.run.cache.root, "*"):
                 found += of_encoder(folder)
-        others = {path for item in found for path in item.paths}
-        for root in sorted(roots):
-            found += temporary(root, others)
+        for root in self.roots:  # one may lie in the other
+            found += temporary(root, {path for item in found for path in item.paths})
         return found
 
     def of_job(self, folder: Path) -> list[Item]:
-        """What may go of one job."""
+        """What may go of one job; nothing where it is not known yet what it is to be made of."""
+        if folder.parents[1] in self._to_be_tuned:
+            return []
         result, training, item = results_in(folder), folder / "training", self._jobs.get(folder)
         left = (training,) if is_folder(training) else ()
 
@@ -102,6 +103,8 @@ class Finder:
         def one(kind: str, why: str, asked: bool = False) -> list[Item]:
             return make(kind, folder, why, result, asked, lambda: self.of_learner(folder), self.root)
 
+        if folder in self._to_be_tuned:
+            return []
         if item is not None:
             made = {key: value for key, value in item.made_of.items() if key not in ("seed", "fold")}
             found, reason = state(folder, REPORT, {**made, "seeds": list(self.run.seeds)})
@@ -110,8 +113,14 @@ class Finder:
         return one("dropped", "the configuration no longer has it", True) if trained_here else []
 
     def is_busy(self) -> bool:
-        """Whether a job of this run is being done."""
-        return any(owner_of(folder) is not None for folder in folders(self.root, "base", "*", "*", "seed-*", "fold-*"))
+        """Whether a process is at work in this run or in one beside it, whose cache may be the same."""
+        plan = self.run.store.plan.with_suffix(".json").name
+        beside = {folder for folder in inside(self.root.parent) if folder / plan in inside(folder)}
+        return any(at_work(folder) for folder in {self.root, *beside})
+
+    def place(self, folder: Path) -> str:
+        """Where something lies in the run folder or the cache."""
+        return min((str(folder.relative_to(root)) for root in self.roots if folder.is_relative_to(root)), key=len)
 
 
 def make(
@@ -124,15 +133,15 @@ def make(
     return [Item(kind, folder, why, paths, files, size, asked, again, lock)] if paths else []
 
 
-def of_tree(kind: str, folder: Path) -> list[Item]:
+def of_tree(kind: str, folder: Path, lock: Path | None = None) -> list[Item]:
     """All of a folder."""
     paths = tuple(path for path in inside(folder) if not path.is_symlink())
-    return make(kind, folder, "", paths, True, lambda: of_tree(kind, folder))
+    return make(kind, folder, "", paths, True, lambda: of_tree(kind, folder, lock), lock)
 
 
 def of_encoder(folder: Path) -> list[Item]:
     """The cached blocks of an encoder, what says that they are there first; exports to ONNX."""
-    if not ENCODER.fullmatch(folder.name):
+    if not ENCODER.fullmatch(folder.name) and folder.name != "onnx":
         return []
     files = [path for path in inside(folder) if path.suffix in (".npy", ".onnx") and path.is_file()]
     own = sorted((path for path in files if not path.is_symlink()), key=lambda path: not path.match("*.ids.npy"))
@@ -141,7 +150,7 @@ def of_encoder(folder: Path) -> list[Item]:
 
 def temporary(root: Path, others: set[Path]) -> list[Item]:
     """Files that were being written by processes which are gone."""
-    old = [path for path in files_below(root, others) if TEMPORARY.fullmatch(path.name) and is_left(path)]
+    old = [path for path in files_below(root, others) if is_left(path)]
     return make("temporary", root, "left by killed processes", tuple(old), False, lambda: temporary(root, others))
 
 
@@ -176,15 +185,19 @@ def results_in(folder: Path) -> tuple[Path, ...]:
 def inside(folder: Path) -> list[Path]:
     try:
         return sorted(folder / name for name in os.listdir(folder))
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
         return []
 
 
 def in_use(root: Path, folder: Path) -> bool:
     """Whether a process is at work in a folder, below it, or above it as far as ``root``."""
     above = [path for path in (folder, *folder.parents) if path.is_relative_to(root)]
-    below = [path.parent for path in files_below(folder, set()) if path.name == CLAIM]
-    return any(owner_of(path) is not None for path in (*above, *below))
+    return at_work(folder) or any(owner_of(path) is not None for path in above)
+
+
+def at_work(folder: Path) -> bool:
+    """Whether a process is at work in a folder or below it."""
+    return any(path.name == CLAIM and owner_of(path.parent) is not None for path in files_below(folder, set()))
 
 
 def is_folder(path: Path) -> bool:

@@ -1,6 +1,5 @@
 """The TOML file: its keys, its defaults, ``--set`` on top. Below the command line only plain arguments go on."""
 
-import os
 import re
 import tomllib
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from ensemble.errors import ConfigError, unknown
 from ensemble.features import IMAGE_BYTES
+from ensemble.processes import cores
 from ensemble.registry import validate
 from ensemble.tuning.space import searchable
 
@@ -121,8 +121,7 @@ class Config(Section):
 
     @property
     def threads(self) -> int:
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        return self.run.threads or cores
+        return self.run.threads or cores()
 
 
 def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:

@@ -8,6 +8,7 @@ from typing import Any
 
 from ensemble.errors import StoreError
 from ensemble.estimates import Estimate, History
+from ensemble.features import BULKY
 from ensemble.jobs import Work
 from ensemble.run import Run
 from ensemble.store import DONE, state
@@ -85,12 +86,13 @@ def cached(run: Run, work: Sequence[Work], history: History) -> list[dict[str, A
             users.setdefault(encoder, []).append(item.job.learner)
             asked[encoder] = numbers
     contents = {key for key in (*run.data.image_hashes(), *run.data.text_hashes()) if key} if asked else set()
-    found = []
+    found, room = [], max(0, run.cache.room())
     for encoder, numbers in asked.items():
         there, wanted = run.cache.count(encoder, contents), numbers["contents"]
         missing = max(0, wanted - there) * numbers["bytes"] // max(1, wanted)
-        if encoder.startswith("pixels-"):
-            missing = min(missing, max(0, run.cache.image_bytes - run.cache.used("pixels-")))
+        if encoder.startswith(BULKY):  # they share the room
+            missing = min(missing, room)
+            room -= missing
         entry = {"encoder": encoder, "learners": users[encoder], "there": there, "wanted": wanted}
         found.append({**entry, "bytes": run.cache.used(encoder), "missing_bytes": missing})
     return found

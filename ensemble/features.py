@@ -7,6 +7,7 @@
 Blocks are cut from the order of the whole dataset, so a killed run continues with the same blocks and the same bits.
 """
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -21,7 +22,8 @@ from ensemble.progress import Track, silent
 
 Encode = Callable[[Sequence[int]], Block]
 IMAGE_BYTES = 20_000_000_000
-BULKY = ("pixels-", "states-")  # how the names of encoders begin whose arrays are
+ENCODER = re.compile(r"[a-z]+(-[a-z]+)*-[0-9a-f]{32}")  # their names: what they give, and a fingerprint
+BULKY = ("pixels-", "states-")  # how the names of those begin whose arrays are
 
 
 class FeatureCache:

@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import tempfile
 from contextlib import suppress
 from functools import lru_cache
@@ -16,7 +17,9 @@ import pyarrow.parquet as pq
 
 from ensemble.errors import StoreError
 from ensemble.interruption import deferred
-from ensemble.processes import mark
+from ensemble.processes import MARK, mark
+
+TEMPORARY = re.compile(rf"\..+\.({MARK})\.tmp", re.DOTALL)
 
 
 def write_atomic(path: Path, payload: bytes) -> None:
@@ -41,6 +44,12 @@ def write_atomic(path: Path, payload: bytes) -> None:
 def temporary_for(path: Path) -> Path:
     """Where this process writes a file before it gets its name; should it die, the name tells whose it was."""
     return path.with_name(f".{path.name}.{mark()}.tmp")
+
+
+def writer_of(path: Path) -> str | None:
+    """The mark of the process that got this name by ``temporary_for``; None for a file of anybody else."""
+    found = TEMPORARY.fullmatch(path.name)
+    return found and found[1]
 
 
 def to_disk(path: Path) -> None:

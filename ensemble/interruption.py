@@ -3,12 +3,12 @@
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 _asked = False
-_deferred: list[Callable[[], None]] = []
+_deferred = 0  # how many stretches of work, one within the other, are brought to their end first
 
 
 def listen(*numbers: int) -> None:
@@ -20,9 +20,10 @@ def listen(*numbers: int) -> None:
 
 
 def follow() -> None:
-    """The same for a process that works for another one: a terminal's Ctrl-C is that one's to pass on."""
+    """The same for a process that works for another one: a terminal's Ctrl-C is that one's to pass on, and SIGTERM may
+    come from a cluster and from that one, too, so that twice is no hurry."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, _heard)
+    signal.signal(signal.SIGTERM, _told)
 
 
 def asked() -> bool:
@@ -31,16 +32,17 @@ def asked() -> bool:
 
 
 @contextmanager
-def deferred(pass_on: Callable[[], None] = lambda: None) -> Iterator[None]:
+def deferred() -> Iterator[None]:
     """What is inside is brought to its end first; it may look whether it is ``asked`` to hurry.
 
-    ``pass_on`` is called when the signal comes. Raises KeyboardInterrupt at the end, where one came.
+    Raises KeyboardInterrupt at the end, where a signal came.
     """
-    _deferred.append(pass_on)
+    global _deferred
+    _deferred += 1
     try:
         yield
     finally:
-        _deferred.pop()
+        _deferred -= 1
     if _asked and not _deferred:
         raise KeyboardInterrupt
 
@@ -52,5 +54,10 @@ def _heard(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
     _asked = True
     os.write(sys.stderr.fileno(), b"\nStopping once what is under way is saved; again stops at once.\n")
-    for pass_on in _deferred:
-        pass_on()
+
+
+def _told(number: int, frame: FrameType | None) -> None:
+    global _asked
+    _asked = True
+    if not _deferred:
+        raise KeyboardInterrupt

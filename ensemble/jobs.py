@@ -59,6 +59,10 @@ class Outcome:
     seconds: float = 0.0
     bug: bool = False
 
+    def as_json(self) -> dict[str, Any]:
+        """Of a failure."""
+        return {"job": str(self.job), "reason": self.reason, "bug": self.bug}
+
     def said(self) -> str:
         """``fusion / sentiment / seed 0 / fold 2: done in 34 s``"""
         if self.elsewhere:
@@ -75,8 +79,9 @@ def list_work(run: Run, specs: Sequence[Spec], tasks: Sequence[Task], folds: Seq
             raise FoldError(f"There is no fold {fold}: the plan has folds 0 to {len(planned) - 1}.")
     return [
         Work(Job(spec.name, task.name, seed, fold), spec, task, {**made_of, "seed": seed, "fold": fold})
-        for spec in specs
+        for learner in specs
         for task in tasks
+        for spec in [run.pinned(learner, task)]
         for made_of in [run.made_of(spec, task)]
         for seed in run.seeds
         for fold in folds or planned
@@ -143,6 +148,8 @@ def run_job(run: Run, item: Work, claim: Claim, track: Track = silent) -> bool:
     if run.keep_models == "best":
         (folder / "model").mkdir(exist_ok=True)
         learner.save(folder / "model")
+    if not claim.held():
+        return False
     facts = learner.facts() if hasattr(learner, "facts") else {}
     if hasattr(learner, "curve") and learner.curve():
         write_atomic(folder / CURVE, pd.DataFrame(learner.curve()).to_csv(index=False).encode())

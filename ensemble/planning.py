@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from heapq import heappop, heappush, nlargest
 from pathlib import Path
@@ -12,15 +12,17 @@ from ensemble.claims import owner_of
 from ensemble.disk import cached, needs_of, places
 from ensemble.estimates import Estimate, History
 from ensemble.jobs import Work
+from ensemble.processes import cores
 from ensemble.run import Run
 from ensemble.store import DONE, state
 
 STATES = ("done", "missing", "failed", "stale")
 
 
-def plan(run: Run, work: Sequence[Work], jobs: int = 1) -> dict[str, Any]:
+def plan(run: Run, work: Sequence[Work], jobs: int = 1, waiting: Mapping[str, str] = {}) -> dict[str, Any]:
     """Plain JSON: per learner and task the jobs in each state and what one takes; time, disk and memory of all that is
-    to be done, ``jobs`` at a time. None, and the names under ``unknown``, where no finished job tells.
+    to be done, ``jobs`` at a time. None, and the names under ``unknown``, where no finished job tells. ``waiting`` are
+    those that cannot be planned yet, and why.
 
     Seconds are those of finished jobs; wall time supposes that jobs share the cores evenly and lose nothing by it.
     """
@@ -44,6 +46,7 @@ def plan(run: Run, work: Sequence[Work], jobs: int = 1) -> dict[str, Any]:
         },
         "cache": cache,
         "unknown": list(dict.fromkeys(item.job.learner for item in todo if estimates[item.job].source is None)),
+        "waiting": dict(waiting),
     }
 
 
@@ -102,11 +105,6 @@ def _makespan(seconds: Sequence[float], jobs: int) -> float:
     for one in seconds:
         heappush(free, heappop(free) + one)
     return max(free)
-
-
-def cores() -> int:
-    """Cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def machine_bytes() -> int | None:

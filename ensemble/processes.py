@@ -1,4 +1,4 @@
-"""Which process of which machine something is of, and whether that process is gone."""
+"""Which process of which machine something is of, whether that process is gone, and the cores that ours may use."""
 
 import hashlib
 import os
@@ -7,12 +7,14 @@ from functools import lru_cache
 from pathlib import Path
 from platform import node
 
+MARK = r"[0-9a-f]{8}-\d+-(?:\d+|unknown)"  # a process in a word, as `mark` says it
+
 
 @lru_cache(maxsize=1)
 def machine() -> str:
     """This machine since it was started; a container with processes of its own counts as one."""
     parts = [node()]
-    for place in ("/proc/sys/kernel/random/boot_id", "/proc/1/ns/pid"):
+    for place in ("/proc/sys/kernel/random/boot_id", "/proc/self/ns/pid"):
         with suppress(OSError):
             parts.append(os.readlink(place) if place.endswith("pid") else Path(place).read_text().strip())
     return " ".join(parts)
@@ -65,6 +67,11 @@ def left_by_the_dead(mark: str) -> bool | None:
     if where != _short(machine()) or not number.isdigit():
         return None
     return began(int(number)) != since
+
+
+def cores() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @lru_cache(maxsize=1)

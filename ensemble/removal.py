@@ -20,7 +20,7 @@ KINDS = {
     "stale": "results of other data, folds or parameters, or damaged",
     "failed": "what failed jobs left",
     "temporary": "what killed processes left",
-    "cache": "features, pixels, tokens; computed again when needed",
+    "cache": "features, pixels, tokens, translations; made again when needed",
     "models": "fold models; without them new posts cannot be predicted",
     "trials": "trials of tuning",
     "ablation": "learners trained without a modality",
@@ -32,15 +32,15 @@ BUSY, CHANGED = "in use", "it has changed meanwhile"
 def clean(run: Run, kinds: Sequence[str] = (), match: str = "", delete: bool = False) -> dict[str, Any]:
     """What may go, as plain JSON; with ``delete`` it is gone. What takes hours to make goes only where it is named.
 
-    ``match`` is a part of the folder's path. Never touched: what lies outside the run folder and its cache or behind a
-    link, what a process is at, imported probabilities, the fold plan, the run's record. Raises ConfigError for a kind
-    there is not.
+    ``match`` is a part of the folder's path in the run folder or the cache. Never touched: what lies outside these or
+    behind a link, what a process is at, imported probabilities, the fold plan, the run's record, results of learners
+    that have to be tuned first. Raises ConfigError for a kind there is not.
     """
     for kind in kinds:
         if kind not in KINDS:
             raise ConfigError(unknown("kind", kind, KINDS))
     finder = Finder(run)
-    found = [item for item in finder.everything() if match in str(item.folder)]
+    found = [item for item in finder.everything() if match in finder.place(item.folder)]
     going: list[Item] = []
     left: list[dict[str, str]] = []
     for item in found:
@@ -75,8 +75,11 @@ def _sums(found: Sequence[Item], goes: Set[int]) -> dict[str, int]:
 
 def _why_not(finder: Finder, item: Item) -> str | None:
     """Why an item must stay; None where it need not."""
-    busy = finder.is_busy() if item.kind == "cache" else in_use(finder.root, item.folder)
-    return BUSY if busy and item.kind != "temporary" else None
+    if item.kind == "temporary":
+        return None
+    folder = item.folder.parent if item.kind == "trials" else item.folder  # a trial is claimed beside its results
+    busy = finder.is_busy() if item.kind == "cache" else in_use(finder.root, folder)
+    return BUSY if busy else None
 
 
 def _remove(finder: Finder, item: Item) -> str | None:

@@ -32,12 +32,13 @@ SIZES = ("parameters", "trainable_parameters")
 @dataclass(frozen=True)
 class Spec:
     """A base learner of the configuration: its name there, its name in the registry, its parameters; ``tuned``: over
-    them those that tuning found best for the task."""
+    them those that tuning found best for the task, which is read anew each time unless ``best`` holds it."""
 
     name: str
     learner: str
     params: Mapping[str, Any] = field(default_factory=dict)
     tuned: bool = False
+    best: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -66,8 +67,14 @@ class Run:
 
     def best(self, spec: Spec, task: Task) -> dict[str, Any]:
         """What tuning found for a task; raises StoreError where it has not, or where it was for something else."""
+        if spec.best is not None:
+            return dict(spec.best)
         made_of = self.settings(replace(spec, tuned=False), task)
         return read_best(self.store.tune(spec.name, task.name), spec.name, task.name, made_of)
+
+    def pinned(self, spec: Spec, task: Task) -> Spec:
+        """A tuned learner with what tuning has found by now: it may find something better meanwhile."""
+        return replace(spec, best=self.best(spec, task)) if spec.tuned else spec
 
     def made_of(self, spec: Spec, task: Task) -> dict[str, Any]:
         """Everything a learner's results for a task depend on, as flat JSON: equal means fresh."""

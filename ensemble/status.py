@@ -15,8 +15,8 @@ from ensemble.store import DONE, state
 def status(run: Run) -> dict[str, Any]:
     """Per learner and task the jobs in each state; per failed or stale job the reason."""
     learners: dict[str, dict[str, dict[str, int]]] = {}
-    reasons: dict[str, str] = {}
-    for item in _listed(run, reasons):
+    work, reasons = listed(run, run.specs, run.data.tasks)
+    for item in work:
         found, reason = state(run.store.job(item.job), DONE, item.made_of)
         counts = learners.setdefault(item.job.learner, {}).setdefault(item.job.task, {})
         counts[found] = counts.get(found, 0) + 1
@@ -30,16 +30,19 @@ def status(run: Run) -> dict[str, Any]:
     return {"jobs": dict(totals), "learners": learners, "imported": imported, "reasons": reasons}
 
 
-def _listed(run: Run, reasons: dict[str, str]) -> list[Work]:
-    """All jobs but those of learners that have to be tuned first, which are among the ``reasons``."""
-    work = []
-    for spec in run.specs:
-        for task in run.data.tasks:
+def listed(
+    run: Run, specs: Sequence[Spec], tasks: Sequence[Task], folds: Sequence[int] = ()
+) -> tuple[list[Work], dict[str, str]]:
+    """`list_work` but for learners that have to be tuned first; of these, by learner and task, why."""
+    work: list[Work] = []
+    reasons: dict[str, str] = {}
+    for spec in specs:
+        for task in tasks:
             try:
-                work += list_work(run, [spec], [task], ())
+                work += list_work(run, [spec], [task], folds)
             except StoreError as error:
                 reasons[f"{spec.name} / {task.name}"] = str(error)
-    return work
+    return work, reasons
 
 
 def under_way(run: Run, work: Sequence[Work]) -> dict[str, tuple[str, int, int]]:

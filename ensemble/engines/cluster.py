@@ -17,8 +17,7 @@ from platform import node
 from typing import Any
 
 from ensemble.claims import owner_of
-from ensemble.engines.local import ENDED, PATIENCE
-from ensemble.engines.worker import Change, Changed, Opener, attempt_named
+from ensemble.engines.worker import ENDED, PATIENCE, Change, Changed, Opener, attempt_named, threads_of
 from ensemble.errors import ConfigError, EnsembleError, StoreError, first_line
 from ensemble.interruption import asked, deferred, listen
 from ensemble.jobs import Outcome, Work, failed
@@ -26,7 +25,6 @@ from ensemble.progress import Track
 from ensemble.run import Run
 from ensemble.store import Job
 
-LIBRARIES = ("OMP", "OPENBLAS", "MKL", "BLIS", "VECLIB_MAXIMUM", "NUMBA", "NUMEXPR")  # each reads <name>_NUM_THREADS
 STORE = 80 * 2**20  # bytes of Ray's own memory: it carries nothing of ours but names of jobs
 SETTINGS = {
     "RAY_task_oom_retries": str(PATIENCE - 1),  # by itself Ray tries for ever
@@ -173,11 +171,6 @@ def attempt_there(opener: Opener, job: Job, home: Path, root: Path) -> Outcome:
 @lru_cache(maxsize=1)
 def _first_devices() -> str | None:
     return os.environ.get("CUDA_VISIBLE_DEVICES")
-
-
-def threads_of(count: int) -> dict[str, str]:
-    """What libraries read when they are loaded."""
-    return {f"{library}_NUM_THREADS": str(count) for library in LIBRARIES}
 
 
 def own_code() -> list[str]:

@@ -1,28 +1,27 @@
 """Jobs in several processes of this machine."""
 
+import atexit
 import os
 import signal
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from threading import Thread
+from functools import lru_cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Event, Thread
 
 from joblib import Parallel, delayed, parallel_config
 
 from ensemble.claims import ASK, owner_of, was_left
-from ensemble.engines.worker import Change, Changed, Opener, attempt_named, end_with
-from ensemble.errors import LearnerError
+from ensemble.engines.worker import ENDED, PATIENCE, Change, Changed, Gpus, Opener, attempt_named, end_with
 from ensemble.interruption import asked, deferred, follow
 from ensemble.jobs import Outcome, Work, failed
 from ensemble.processes import machine, parent_of
 from ensemble.progress import Track
 from ensemble.run import Run
 from ensemble.store import Job
-
-PATIENCE = 10  # ends of processes in a row, without a job done between
-ENDED = LearnerError("its process was ended from outside, again and again: most likely memory does not hold it")
 
 
 @dataclass(frozen=True)
@@ -31,6 +30,7 @@ class Local:
 
     A process that is ended from outside takes its pool with it: a new one goes on with what is not done. After
     ``PATIENCE`` ends without progress the jobs that were under way have failed: most likely memory does not hold them.
+    Raises LearnerError where processes end before they get as far as a job.
     """
 
     opener: Opener
@@ -38,13 +38,17 @@ class Local:
     threads: int
     gpus: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        if self.processes < 2:
+            raise ValueError(f"for {self.processes} process there is `in_turn`")
+
     def over(self, change: Change) -> "Local":
         return replace(self, opener=Changed(self.opener, change))
 
     def __call__(self, run: Run, work: Sequence[Work], track: Track) -> Iterator[Outcome]:
         left: dict[Job, Work] = {item.job: item for item in work}
         ends = 0
-        with deferred(Thread(target=_pass_on, args=(run, left), daemon=True).start):
+        with deferred(), _passing_on(run, left):
             while left and not asked():
                 try:
                     for outcome in self._attempts(list(left)):
@@ -55,14 +59,18 @@ class Local:
                     ends += 1
                     if ends == PATIENCE:
                         ends = 0
-                        for item in [one for one in left.values() if was_left(run.store.job(one.job))]:
+                        at_work = [item for item in left.values() if was_left(run.store.job(item.job))]
+                        if not at_work:
+                            raise ENDED from None
+                        for item in at_work:
                             yield failed(run, left.pop(item.job), ENDED)
 
     def _attempts(self, jobs: Sequence[Job]) -> Iterator[Outcome]:
+        gpus = Gpus(self.gpus, _places()) if self.gpus else None
         first = {"initializer": begin_below, "initargs": (os.getpid(),)}
         with parallel_config(backend="loky", inner_max_num_threads=self.threads, **first):
             pool = Parallel(n_jobs=self.processes, return_as="generator_unordered", batch_size=1)
-            yield from pool(delayed(attempt_named)(self.opener, job, self.gpus) for job in jobs)
+            yield from pool(delayed(attempt_named)(self.opener, job, gpus) for job in jobs)
 
 
 def begin_below(driver: int) -> None:
@@ -71,11 +79,30 @@ def begin_below(driver: int) -> None:
     follow()
 
 
-def _pass_on(run: Run, left: Mapping[Job, Work]) -> None:
-    """Ask the processes that work for this one to come to an end, too: each once, as soon as it is at a job."""
+@lru_cache(maxsize=1)
+def _places() -> Path:
+    """Where processes of this one take GPUs, for as long as it lives: joblib keeps them from call to call."""
+    folder = TemporaryDirectory(prefix="ensemble-gpus-")
+    atexit.register(folder.cleanup)
+    return Path(folder.name)
+
+
+@contextmanager
+def _passing_on(run: Run, left: Mapping[Job, Work]) -> Iterator[None]:
+    """Once this process is asked to come to an end, so are those that work for it."""
+    over = Event()
+    Thread(target=_pass_on, args=(run, left, over), daemon=True).start()
+    try:
+        yield
+    finally:
+        over.set()
+
+
+def _pass_on(run: Run, left: Mapping[Job, Work], over: Event) -> None:
+    """Each is told once, as soon as it is at a job."""
     told = set()
-    while left:
-        for job in list(left):
+    while not over.wait(ASK):
+        for job in list(left) if asked() else ():
             owner = owner_of(run.store.job(job))
             if owner is None or owner["machine"] != machine() or owner["process"] in told:
                 continue
@@ -83,4 +110,3 @@ def _pass_on(run: Run, left: Mapping[Job, Work]) -> None:
                 told.add(owner["process"])
                 with suppress(OSError):
                     os.kill(owner["process"], signal.SIGTERM)
-        time.sleep(ASK)

@@ -1,7 +1,6 @@
 """What a process does that was started for jobs: it opens the run for itself, once, and attempts what it is told to."""
 
 import os
-import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from filelock import Timeout
 
+from ensemble.errors import LearnerError
 from ensemble.interruption import asked
 from ensemble.jobs import Outcome, Work, attempt, list_work
 from ensemble.locks import hold
@@ -22,6 +22,9 @@ from ensemble.store import Job
 Opener = Callable[[], Run]  # hashable and picklable: equal openers open equal runs
 Change = Callable[[Run], Run]  # the same
 LOOK = 0.5  # seconds between two looks whether the driver is still there
+PATIENCE = 10  # ends of processes in a row, without a job done between
+ENDED = LearnerError("its process was ended from outside, again and again: most likely memory does not hold it")
+LIBRARIES = ("OMP", "OPENBLAS", "MKL", "BLIS", "VECLIB_MAXIMUM", "NUMBA", "NUMEXPR")  # each reads <name>_NUM_THREADS
 
 
 @dataclass(frozen=True)
@@ -35,12 +38,25 @@ class Changed:
         return self.change(_opened(self.opener))
 
 
-def attempt_named(opener: Opener, job: Job, gpus: tuple[str, ...] = ()) -> Outcome:
+@dataclass(frozen=True)
+class Gpus:
+    """GPUs by number, each as often as it takes jobs; ``places`` is a folder in which processes take them."""
+
+    names: tuple[str, ...]
+    places: Path
+
+
+def threads_of(count: int) -> dict[str, str]:
+    """What libraries read when they are loaded."""
+    return {f"{library}_NUM_THREADS": str(count) for library in LIBRARIES}
+
+
+def attempt_named(opener: Opener, job: Job, gpus: Gpus | None = None) -> Outcome:
     """Attempt a job of the run that ``opener`` opens, on a GPU of this process's own where ``gpus`` are named."""
     if asked():
         return Outcome(job, elsewhere=True)
-    if gpus:
-        _take_gpu(gpus, os.getppid())
+    if gpus is not None:
+        _take_gpu(gpus)
     run = _opened(opener)
     found = list_work(run, [run.spec(job.learner)], [run.data.task(job.task)], [job.fold])
     item: Work = next(one for one in found if one.job == job)
@@ -71,13 +87,12 @@ _kept = ExitStack()  # for as long as this process lives
 
 
 @lru_cache(maxsize=1)
-def _take_gpu(gpus: tuple[str, ...], driver: int) -> str:
-    """One of the GPUs, each as often as it is named, before anything has looked for devices."""
-    places = Path(tempfile.gettempdir()) / f"ensemble-gpus-{driver}"
+def _take_gpu(gpus: Gpus) -> str:
+    """One of the GPUs, before anything has looked for devices."""
     while True:
-        for number, gpu in enumerate(gpus):
+        for number, gpu in enumerate(gpus.names):
             try:
-                _kept.enter_context(hold(places / str(number), wait=False))
+                _kept.enter_context(hold(gpus.places / str(number), wait=False))
             except Timeout:
                 continue
             os.environ["CUDA_VISIBLE_DEVICES"] = gpu

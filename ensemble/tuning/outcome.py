@@ -1,20 +1,27 @@
 """What a study found: the best trial for training, the best few for the stack, all of them as a table."""
 
+import re
 import shutil
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ensemble.files import write_json
+from ensemble.data import Task
+from ensemble.errors import ConfigError
+from ensemble.files import read_json, write_json
 from ensemble.importing import bring_in
 from ensemble.learner import modality_of
 from ensemble.locks import hold
-from ensemble.run import IMPORTED, flat
-from ensemble.store import read_predictions
+from ensemble.progress import Track
+from ensemble.run import IMPORTED, Run, flat
+from ensemble.store import REPORT, read_predictions
+from ensemble.training import Engine
 from ensemble.tuning.best import BEST, said_of
 from ensemble.tuning.search import Search
-from ensemble.tuning.study import FOUND, REASON, SECONDS
+from ensemble.tuning.study import FOUND, REASON, SECONDS, TRAINED
+from ensemble.tuning.trial import train_folds
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -74,7 +81,9 @@ def account(search: Search) -> dict[str, Any]:
         "rows": int(np.isin(run.plan.fold, judged).sum()),
         "trials": rows,
         "pruned": len(pruned),
-        "saved": round(sum(row["seconds"] / row["folds"] * (folds - row["folds"]) for row in pruned), 3),
+        "saved": round(
+            sum(row["seconds"] / row["folds"] * (folds - row["folds"]) for row in pruned if row["folds"]), 3
+        ),
         "best": str(search.study.folder / BEST) if search.study.best() else None,
     }
 
@@ -86,26 +95,27 @@ def _row(search: Search, trial: "FrozenTrial") -> dict[str, Any]:
         "trial": trial.number,
         "state": {"COMPLETE": "done", "PRUNED": "pruned"}.get(trial.state.name, "failed"),
         **_scores(trial),
-        "folds": len(trial.intermediate_values),
+        "folds": trial.user_attrs.get(TRAINED, 0),
         "seconds": trial.user_attrs.get(SECONDS, 0.0),
         "params": {path: value for path, value in params.items() if value != search.params.get(path)},
         "reason": trial.user_attrs.get(REASON),
     }
 
 
-def keep(search: Search, count: int) -> list[str]:
-    """Make the best finished trials base learners of the run, and no others of this study; their names. The best one is
-    left out where the learner itself is trained with its parameters."""
+def keep(search: Search, count: int, track: Track, engine: Engine) -> list[str]:
+    """Make the best finished trials base learners of the run, instead of those kept before; their names. The best one
+    is left out where the learner itself is trained with its parameters. Folds that are cleaned away, or were done by
+    somebody with another run folder, are trained again; raises LearnerError where one fails."""
     run, task, learner = search.run, search.task, search.spec.name
     done = [trial for trial in search.study.trials() if trial.state.name == "COMPLETE"]
     distinct = {search.tried(trial.user_attrs[FOUND]): trial for trial in reversed(done)}
     ranked = [trial for trial in done if trial in distinct.values()][run.spec(learner).tuned :]
     names = {f"{learner}.trial{trial.number}": trial for trial in ranked[:count]}
-    for name in run.imported(task):
-        if name.startswith(f"{learner}.trial") and name not in names:
-            shutil.rmtree(run.store.base(name, task.name))
+    _forget_kept(run, learner, task, names)
     for name, trial in names.items():
-        alone = search.tried(trial.user_attrs[FOUND])(run)
+        tried = search.tried(trial.user_attrs[FOUND])
+        train_folds(run, tried, (), track, engine)
+        alone = tried(run)
         record = alone.base_record(learner, task)
         folder = alone.store.base(learner, task.name)
         parts = {part: read_predictions(folder, part, task) for part in ("oof", "test")}
@@ -116,3 +126,15 @@ def keep(search: Search, count: int) -> list[str]:
             tuned=said_of(_record(search, trial)),
         )  # fmt: skip
     return list(names)
+
+
+def _forget_kept(run: Run, learner: str, task: Task, names: Collection[str]) -> None:
+    """Remove the trials of a learner that were kept before; raises ConfigError where others have one of the names."""
+    with run.store.lock():
+        for name in run.imported(task):
+            folder = run.store.base(name, task.name)
+            kept = re.fullmatch(re.escape(learner) + r"\.trial\d+", name) and "tuned" in read_json(folder / REPORT)
+            if kept:
+                shutil.rmtree(folder)
+            elif name in names:
+                raise ConfigError(f"{name!r} was imported; a trial of {learner!r} would be kept under this name.")

@@ -63,6 +63,7 @@ def open_search(run: Run, name: str, task: Task, settings: TuneSettings) -> Sear
         "metric": task.metric,
         "split": [split.folds, split.seed, len(split.trained(run))],
         "space": seen.spoken(),
+        "prune": settings.prune,
     }
     title = f"{name}/{task.name}/{fingerprint(study_of)[:8]}"
     better = metric_named(task.metric).greater_is_better
@@ -72,7 +73,10 @@ def open_search(run: Run, name: str, task: Task, settings: TuneSettings) -> Sear
 
 
 def plan_of(space: Space, usual: dict[str, Any], whole: list[dict[str, Any]], trials: int) -> Plan:
-    """A space of no more values than trials is tried ``whole``; of others those as set (``usual``) come first."""
+    """A space of no more values than trials is tried ``whole``; first come those as set (``usual``), also where they
+    are none of the space's."""
+    if whole and not usual:
+        return Plan(space, len(whole) + 1, [usual, *whole], only=True)
     if whole:
         return Plan(space, len(whole), sorted(whole, key=lambda one: one != usual), only=True)
     return Plan(space, trials, [usual])

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial, Trial
 
 # What a study knows of a trial besides its parameters and scores.
-GIVEN, FOUND, AGAIN, REASON, SECONDS = "given", "found", "again", "reason", "seconds"
+GIVEN, FOUND, AGAIN, REASON, SECONDS, TRAINED = "given", "found", "again", "reason", "seconds", "trained"
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Study:
             self.retry(self._is_dead)
             self._tidy()
             trials = self._study.get_trials(deepcopy=False)
-            begun = len(self.finished(trials)) + len(self._running(trials))
+            begun = len(self.finished(trials)) + sum(map(self._has_claim, self._running(trials)))
             if not plan.only and begun >= plan.trials:
                 return None
             if not any(trial.state.name == "WAITING" for trial in trials):
@@ -88,7 +88,8 @@ class Study:
     def _ask(self, space: Space) -> Begun:
         trial = self._study.ask()
         claim = Claim(self._claims / str(trial.number))
-        assert claim.take(), "numbers are given once"
+        if not claim.take():
+            raise StoreError(f"{claim.path} is in the way: numbers of trials are given once; remove it.")
         try:
             found = {} if trial.user_attrs.get(GIVEN) == {} else space(trial)
             trial.set_user_attr(FOUND, found)
@@ -115,9 +116,10 @@ class Study:
         """COMPLETE with a ``value``, PRUNED, or FAIL with a ``reason`` among the ``facts``."""
         from optuna.trial import TrialState
 
-        for name, fact in facts.items():
-            begun.trial.set_user_attr(name, fact)
-        self._study.tell(begun.trial, value, TrialState[state])
+        with hold(self.folder):  # whoever looks for dead ones has seen it under way, and claimed, or finished
+            for name, fact in facts.items():
+                begun.trial.set_user_attr(name, fact)
+            self._study.tell(begun.trial, value, TrialState[state])
 
     def leave(self, begun: Begun) -> None:
         """Give a trial out of hand; one that has not finished is anybody's again."""
@@ -153,8 +155,7 @@ class Study:
 
     def others_at_work(self) -> bool:
         """Whether processes that share our folder are at trials of this study."""
-        running = self._running(self._study.get_trials(deepcopy=False))
-        return any((self._claims / str(trial.number)).exists() for trial in running)
+        return any(map(self._has_claim, self._running(self._study.get_trials(deepcopy=False))))
 
     def trials(self) -> "list[FrozenTrial]":
         """What is finished, best first, then what was ended, then what failed."""
@@ -176,9 +177,12 @@ class Study:
 
     def _is_dead(self, trial: "FrozenTrial") -> bool:
         """In a database there may be trials of people with another run folder: not ours to judge."""
-        folder = self._claims / str(trial.number)
-        ours = self._is_file or folder.exists()
-        return trial.state.name == "RUNNING" and ours and owner_of(folder) is None
+        ours = self._is_file or self._has_claim(trial)
+        return trial.state.name == "RUNNING" and ours and owner_of(self._claims / str(trial.number)) is None
+
+    def _has_claim(self, trial: "FrozenTrial") -> bool:
+        """Whether somebody with our folder does it, or died in doing it."""
+        return (self._claims / str(trial.number)).exists()
 
 
 def _was_killed(trial: "FrozenTrial") -> bool:

@@ -71,14 +71,12 @@ def judge(
     ``best`` trial. Raises LearnerError where a fold fails."""
     alone = tried(run)
     rival = None if best is None else best(run)
-    spec, task = alone.specs[0], alone.data.task(tried.task)
+    task = alone.data.task(tried.task)
     folds = list(tried.split.trained(run))
     said: dict[str, list[Predictions]] = {"ours": [], "theirs": []}
     for start in range(0, len(folds), at_once):
         new = folds[start : start + at_once]
-        failures = train(alone, list_work(alone, [spec], [task], new), track, over(engine, tried))
-        if failures:
-            raise LearnerError(failures[0].reason or "failed")
+        train_folds(run, tried, new, track, engine)
         said["ours"] += [_held_out(alone, task, fold) for fold in new]
         hopeless = False
         if rival is not None and start + at_once < len(folds):
@@ -88,6 +86,16 @@ def judge(
             except StoreError:  # the best one was done elsewhere, or is cleaned away
                 rival = None
         yield [fold_score(alone.data, one) for one in said["ours"][start:]], hopeless
+
+
+def train_folds(run: Run, tried: Tried, folds: Sequence[int], track: Track, engine: Engine) -> None:
+    """Train these folds of a trial, or all, as far as they are not; raises LearnerError where one fails."""
+    alone = tried(run)
+    failures = train(
+        alone, list_work(alone, alone.specs, [alone.data.task(tried.task)], folds), track, over(engine, tried)
+    )
+    if failures:
+        raise LearnerError(failures[0].reason or "failed")
 
 
 def fold_score(data: Dataset, predictions: Predictions) -> float:

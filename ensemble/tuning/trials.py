@@ -46,7 +46,7 @@ def tune(
         write_best(search)
     write_best(search)  # one that was killed may have finished the last trial
     sweep(search.study.folder)
-    names = [] if kept is None else keep(search, kept)
+    names = [] if kept is None else keep(search, kept, track, engine)
     return {**account(search), "kept": names}
 
 
@@ -90,6 +90,6 @@ def _follow(search: Search, begun: Begun, track: Track, engine: Engine, at_once:
         return
     took = seconds_of(tried(search.run), search.task, folds[: len(values)])
     if hopeless:
-        study.finish(begun, "PRUNED", seconds=took)
+        study.finish(begun, "PRUNED", seconds=took, trained=len(values))
     else:
-        study.finish(begun, "COMPLETE", float(np.nanmean(values)), seconds=took)
+        study.finish(begun, "COMPLETE", float(np.nanmean(values)), seconds=took, trained=len(values))

@@ -1,6 +1,7 @@
 """Jobs in several processes, from the command line."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -26,6 +27,23 @@ def test_two_processes_end_with_the_bytes_of_one(ensemble: Ensemble, config: Pat
     assert results(tmp_path / "two") == results(tmp_path / "one") != {}
     record = json.loads((tmp_path / "two" / "run.json").read_text())
     assert record["config"]["threads"] == 1
+
+
+def test_one_gpu_is_used_by_this_process(
+    ensemble: Ensemble, config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert ensemble("train-base", "-l", "prior", "--gpus", "3").code == 0
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "3" and list((tmp_path / "run").rglob("done.json"))
+
+
+def test_several_processes_on_each_job_are_not_for_several_jobs(
+    ensemble: Ensemble, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    outcome = ensemble("train-base", "--jobs", "2")
+    assert outcome.code == 2 and "torchrun puts all its processes on each job: leave out --jobs" in outcome.err
 
 
 def test_ray_ends_with_the_bytes_of_one(ensemble: Ensemble, config: Path, tmp_path: Path) -> None:

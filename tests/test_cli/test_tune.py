@@ -39,6 +39,13 @@ def test_kept_trials_are_stacked_and_marked(ensemble: Ensemble, config: Path) ->
     assert stacked.code == 0 and f"{kept['kept'][0]} †" in stacked.out and "these very rows" in stacked.out
 
 
+def test_a_name_with_a_dot_can_be_tuned(ensemble: Ensemble, config: Path) -> None:
+    dotted = config.read_text().replace("[base.tfidf]", '[base."my.tfidf"]')
+    config.write_text(dotted)
+    found = ensemble("tune", "my.tfidf", "--task", "sentiment", "--trials", "2", "--json")
+    assert found.code == 0 and len(json.loads(found.out)["tasks"][0]["trials"]) == 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [

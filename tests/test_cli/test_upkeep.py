@@ -1,6 +1,7 @@
 """`plan` before training and `clean` after it, as typed."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,32 @@ def test_cleaning_says_what_would_go_and_takes_it_when_told(ensemble: Ensemble, 
     models = ensemble("clean", "--kind", "models", "--match", "prior", "--yes")
     assert models.code == 0 and "deleted." in models.out
     assert not list((tmp_path / "run" / "base" / "prior").rglob("model"))
+
+
+def test_a_learner_that_is_to_be_tuned_first_hinders_neither_plan_nor_cleaning(
+    ensemble: Ensemble, config: Path, tmp_path: Path
+) -> None:
+    ensemble("train-base", *ONLY)
+    tuned = ("--set", "base.prior.tuned=true")
+    planned = ensemble("plan", *ONLY, *tuned)
+    said = " ".join(planned.out.split())
+    assert planned.code == 0 and "not counted: prior / sentiment: base.prior is to be tuned and has no" in said
+    assert "All jobs are done." not in said
+    found = json.loads(ensemble("plan", *ONLY, *tuned, "--json").out)
+    assert found["jobs"] == {"done": 8} and list(found["waiting"]) == ["prior / sentiment", "prior / sarcasm"]
+    assert ensemble("plan", "-l", "prior", *tuned).code == 0
+    cleaned = ensemble("clean", "--kind", "dropped", *tuned, "--yes")
+    assert cleaned.code == 0 and list((tmp_path / "run" / "base" / "prior").rglob("done.json"))
+
+
+def test_training_does_not_start_on_a_disk_that_is_too_small(
+    ensemble: Ensemble, config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    little = shutil.disk_usage(tmp_path)._replace(free=1_000_000)
+    monkeypatch.setattr("ensemble.disk.shutil.disk_usage", lambda path: little)
+    refused = ensemble("train-base", *ONLY)
+    assert refused.code == 2 and "1.0 MB are free: " in refused.err and "are missing. `ensemble clean`" in refused.err
+    assert not list((tmp_path / "run").rglob("done.json"))
 
 
 def test_a_kind_there_is_not_is_one_line(ensemble: Ensemble, config: Path) -> None:

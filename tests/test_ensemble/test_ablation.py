@@ -98,7 +98,8 @@ def test_a_learner_that_cannot_be_trained_without_a_modality_still_has_the_other
         (None, None), ("image", MASKED), ("text", MASKED), ("image", TRAINED),
     ]  # fmt: skip
     assert len(found["failures"]) == 3
-    assert found["failures"][0] == "without text: broken / sentiment / seed 0 / fold 0: no text to learn from"
+    job = "without text: broken / sentiment / seed 0 / fold 0"
+    assert found["failures"][0] == {"job": job, "reason": "no text to learn from", "bug": False}
 
 
 def test_a_learner_of_one_modality_is_refused(run: Run) -> None:

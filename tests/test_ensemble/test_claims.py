@@ -5,8 +5,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -46,6 +48,30 @@ def test_a_claimed_folder_is_refused_until_it_is_released(tmp_path: Path) -> Non
     assert owner_of(tmp_path) is None and not (tmp_path / FILE).exists()
     with claim(tmp_path) as again:
         assert again
+
+
+def test_a_disk_that_does_not_answer_for_a_moment_ends_no_claim(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(claims, "BEAT", 0.02)
+    answers = iter([OSError("stale file handle"), OSError("stale file handle")])
+    real, asked = claims._read, threading.Event()
+
+    def read(path: Path) -> Any:
+        if threading.current_thread() is not threading.main_thread() and (error := next(answers, None)):
+            raise error
+        asked.set()
+        return real(path)
+
+    with claim(tmp_path) as mine:
+        assert mine
+        monkeypatch.setattr(claims, "_read", read)
+        os.utime(tmp_path / FILE, (0, 0))
+        assert asked.wait(10)
+        until = time.monotonic() + 10
+        while (tmp_path / FILE).stat().st_mtime == 0 and time.monotonic() < until:
+            time.sleep(0.01)
+        assert (tmp_path / FILE).stat().st_mtime > 0
 
 
 def test_an_error_releases_the_claim(tmp_path: Path) -> None:

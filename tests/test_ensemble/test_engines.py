@@ -1,5 +1,6 @@
 """Jobs in other processes: the same bytes, whoever does them and whatever happens to them."""
 
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from opened import Open, files, train_all
 
 from ensemble.engines import local
 from ensemble.engines.local import Local
-from ensemble.errors import StoreError
+from ensemble.errors import LearnerError, StoreError
 from ensemble.jobs import list_work
 from ensemble.run import Run
 from ensemble.store import Job, Store
@@ -48,6 +49,31 @@ def test_a_job_whose_process_always_dies_fails_and_the_others_are_done(
     failed = train_all(opener, Local(opener, 2, 1), folds=[0])
     assert [(outcome.job.learner, outcome.reason) for outcome in failed] == [("mortal", str(local.ENDED))]
     assert opener().store.job(Job("hash", "sentiment", 0, 0)).joinpath("done.json").exists()
+
+
+@dataclass(frozen=True)
+class Deadly:
+    """Ends every process that opens the run but one."""
+
+    driver: int
+
+    def __call__(self) -> Run:
+        if os.getpid() != self.driver:
+            os._exit(1)
+        raise AssertionError
+
+
+def test_processes_that_end_before_they_get_to_a_job_end_the_run_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local, "PATIENCE", 2)
+    with pytest.raises(LearnerError, match="its process was ended from outside, again and again"):
+        train_all(Open(tmp_path), Local(Deadly(os.getpid()), 2, 1))
+
+
+def test_one_process_is_no_pool(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="for 1 process there is `in_turn`"):
+        Local(Open(tmp_path), 1, 1)
 
 
 def test_a_full_disk_stops_all(tmp_path: Path) -> None:

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from ensemble.claims import claim
-from ensemble.files import temporary_for, write_atomic
+from ensemble.files import temporary_for, write_atomic, writer_of
 from ensemble.leftovers import OLD, sweep
 from ensemble.processes import left_by_the_dead, machine, mark
 from ensemble.progress import Reports
 
+JOB = Path("base", "w", "sentiment", "seed-0", "fold-0")
 DIE = """
 import os, sys
 from pathlib import Path
@@ -31,7 +32,7 @@ os._exit(9)
 
 
 def test_what_a_killed_process_left_goes_and_its_results_stay(tmp_path: Path) -> None:
-    folder = tmp_path / "fold-0"
+    folder = tmp_path / JOB
     write_atomic(folder / "held_out.parquet", b"result")
     subprocess.run([sys.executable, "-c", DIE, str(folder)])
     assert {"claim.json", "progress.json"} < set(os.listdir(folder)) and list(folder.glob(".*.tmp"))
@@ -40,15 +41,18 @@ def test_what_a_killed_process_left_goes_and_its_results_stay(tmp_path: Path) ->
 
 
 def test_what_a_process_is_at_stays(tmp_path: Path) -> None:
-    with claim(tmp_path), Reports(tmp_path / "progress.json") as reports:
+    folder = tmp_path / JOB
+    with claim(folder), Reports(folder / "progress.json") as reports:
         assert list(reports(range(2), "steps", 2)) == [0, 1]
-        temporary_for(tmp_path / "model").write_bytes(b"half")
-        before = set(os.listdir(tmp_path))
+        temporary_for(folder / "model").write_bytes(b"half")
+        before = set(os.listdir(folder))
         sweep(tmp_path)
-        assert set(os.listdir(tmp_path)) == before > {"claim.json", "progress.json"}
+        assert set(os.listdir(folder)) == before > {"claim.json", "progress.json"}
 
 
-@pytest.mark.parametrize("name", [".model.12345678-1-1.tmp", ".model.1234.tmp", ".model.tmp"])
+@pytest.mark.parametrize(
+    "name", [".model.12345678-1-1.tmp", ".0a.npy.12345678-1-unknown.tmp", ".a\nb.1234abcd-7-9.tmp"]
+)
 def test_a_file_of_another_machine_goes_when_it_is_old(tmp_path: Path, name: str) -> None:
     (tmp_path / name).touch()
     sweep(tmp_path)
@@ -60,20 +64,30 @@ def test_a_file_of_another_machine_goes_when_it_is_old(tmp_path: Path, name: str
 
 def test_the_claim_of_another_machine_stays_while_it_renews(tmp_path: Path) -> None:
     other = {"token": "theirs", "machine": "another", "process": 1, "began": "1"}
-    (tmp_path / "claim.json").write_text(json.dumps(other))
-    (tmp_path / "progress.json").write_text("{}")
+    folder = tmp_path / JOB
+    folder.mkdir(parents=True)
+    (folder / "claim.json").write_text(json.dumps(other))
+    (folder / "progress.json").write_text("{}")
     sweep(tmp_path)
-    assert {"claim.json", "progress.json"} <= set(os.listdir(tmp_path))
-    os.utime(tmp_path / "claim.json", (time.time() - OLD,) * 2)
+    assert {"claim.json", "progress.json"} <= set(os.listdir(folder))
+    os.utime(folder / "claim.json", (time.time() - OLD,) * 2)
     sweep(tmp_path)
-    assert set(os.listdir(tmp_path)) <= {".lock"}
+    assert set(os.listdir(folder)) <= {".lock"}
 
 
-def test_files_of_others_that_end_alike_stay(tmp_path: Path) -> None:
-    (tmp_path / "notes.tmp").touch()
-    os.utime(tmp_path / "notes.tmp", (1.0, 1.0))
+THEIRS = ["notes.tmp", ".bash_history-123.tmp", ".model.1234.tmp", ".x.12345678-a-1.tmp", "progress.json", "claim.json"]
+
+
+@pytest.mark.parametrize("name", THEIRS)
+def test_files_of_other_programs_stay(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text('{"their": "own"}')
+    os.utime(tmp_path / name, (1.0, 1.0))
     sweep(tmp_path)
-    assert (tmp_path / "notes.tmp").exists()
+    assert (tmp_path / name).exists()
+
+
+def test_a_file_is_known_by_the_name_it_was_given() -> None:
+    assert writer_of(temporary_for(Path("run", "a.b c.json"))) == mark()
 
 
 def test_a_process_knows_its_own_mark() -> None:

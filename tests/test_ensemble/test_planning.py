@@ -170,6 +170,16 @@ def test_what_is_cached_is_counted_by_content(run: Run) -> None:
     assert found["time"]["shared_seconds"] == pytest.approx(40 * share, abs=0.1), "encoded once more, once"
 
 
+def test_what_is_bulky_needs_no_more_than_its_room(run: Run) -> None:
+    train_some(run, "deep", SENTIMENT, [0])
+    path = run.store.job(Job("deep", "sentiment", 0, 0)) / DONE
+    record = read_json(path)
+    asked = {f"{what}-{'0' * 32}": {"contents": 36, "bytes": 10**12} for what in ("pixels", "states")}
+    write_json(path, {**record, "usage": {**record["usage"], "cache": asked}})
+    small = replace(run, cache=FeatureCache(run.cache.root, image_bytes=1_000))
+    assert plan(small, all_work(small))["disk"]["features"] == 1_000
+
+
 def test_the_plan_is_plain_json(run: Run) -> None:
     train_some(run, "deep", SENTIMENT, [0])
     found = plan(run, all_work(run), jobs=3)

@@ -13,6 +13,7 @@ import pytest
 from toys import TOYS, Hash
 from world import SARCASM, SENTIMENT, toy_table
 
+from ensemble.claims import claim
 from ensemble.errors import ConfigError
 from ensemble.features import FeatureCache
 from ensemble.files import write_json
@@ -28,6 +29,7 @@ from ensemble.training import train
 
 MakeRun = Callable[..., Run]
 KEY = "pixels-" + "0" * 32
+TEMPORARY = ".a.12345678-1-1.tmp"
 
 
 class Weighty(Hash):
@@ -212,14 +214,15 @@ def test_what_a_process_is_at_is_left(run: Run) -> None:
 
 def test_what_killed_processes_left_goes_once_it_is_old(run: Run) -> None:
     job = run.store.job(Job("w", "sentiment", 0, 1))
-    new, old = job / ".oof.parquet.1.tmp", job / ".test.parquet.2.tmp"
-    for path in (new, old):
+    new, old = job / ".oof.parquet.12345678-1-1.tmp", job / ".test.parquet.12345678-2-1.tmp"
+    theirs = [job / ".bash_history-123.tmp", run.store.root / "progress.json"]
+    for path in (new, old, *theirs):
         path.write_bytes(bytes(10))
-    os.utime(old, (1, 1))
+        os.utime(path, None if path == new else (1, 1))
     undo(run, FIRST)
     (run.store.job(FIRST) / "held_out.parquet").write_bytes(bytes(20))
     found = clean(run, ["temporary"], delete=True)
-    assert found["bytes"] == 30 and new.exists() and not old.exists()
+    assert found["bytes"] == 30 and new.exists() and not old.exists() and all(path.exists() for path in theirs)
     assert status(run)["learners"]["w"]["sentiment"] == {"done": 2, "missing": 1}
 
 
@@ -239,6 +242,67 @@ def test_trials_and_ablations_go_when_they_are_named(run: Run) -> None:
     assert not (trials / "3").exists() and (trials.parent / "best.toml").exists() and (variant / "base").exists()
     clean(run, ["ablation"], delete=True)
     assert not (variant / "base").exists()
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "run/tune/w/sentiment/claims/1234abcd/7",
+        "run/tune/w/sentiment/trials/0a/base/w/sentiment/seed-0/fold-0",
+        "run/ablation/without-text/base/w/sentiment/seed-0/fold-0",
+        "beside/base/w/sentiment/seed-0/fold-0",
+    ],
+)
+def test_the_cache_stays_while_anything_is_under_way_that_may_use_it(run: Run, tmp_path: Path, where: str) -> None:
+    run.plan.write(tmp_path / "beside" / "folds.parquet")
+    with claim(tmp_path / where):
+        assert [entry["why"] for entry in clean(run, ["cache"], delete=True)["left"]] == ["in use"]
+    assert clean(run, ["cache"], delete=True)["bytes"] > 0
+
+
+def test_trials_stay_while_one_is_under_way_also_between_two_folds(run: Run) -> None:
+    tuned = run.store.tune("w", "sentiment")
+    done = tuned / "trials" / "0a" / "base" / "w" / "sentiment" / "seed-0" / "fold-0" / "done.json"
+    write_json(done, {})
+    with claim(tuned / "claims" / "1234abcd" / "7"):
+        assert clean(run, ["trials"], delete=True)["left"][0]["why"] == "in use"
+    with hold(tuned):  # one is about to begin
+        assert clean(run, ["trials"], delete=True)["left"][0]["why"] == "in use"
+    assert done.exists()
+    clean(run, ["trials"], delete=True)
+    assert not done.exists()
+
+
+def test_what_is_to_be_tuned_first_hinders_no_cleaning_and_its_results_stay(run: Run) -> None:
+    before = {name: raw for name, raw in contents(run.store.root).items() if "/w/" in name}
+    tuned = replace(run, specs=tuple(replace(spec, tuned=spec.name == "w") for spec in run.specs))
+    found = clean(tuned, list(KINDS), delete=True)
+    assert taken(found, "dropped")["places"] == 0 and taken(found, "failed")["going_bytes"] > 0
+    assert {name: raw for name, raw in contents(run.store.root).items() if "/w/" in name} == before
+
+
+@pytest.mark.parametrize("what", ["image", "text", "tokens", "pixels", "states", "clip-images", "translations"])
+def test_whatever_was_encoded_goes_with_the_cache(run: Run, what: str) -> None:
+    run.cache.fill(f"{what}-{'1' * 32}", ["key"], lambda rows: np.ones((len(rows), 2)), 16, "blocks")
+    assert clean(run, ["cache"], what, delete=True)["bytes"] > 0
+    assert not list((run.cache.root / f"{what}-{'1' * 32}").glob("*.npy"))  # type: ignore[operator]
+
+
+def test_a_match_is_looked_for_in_the_run_folder_and_the_cache_only(trained: Path, tmp_path: Path) -> None:
+    shutil.copytree(trained, tmp_path / "home-sarcasm-pixels")
+    run = run_in(tmp_path / "home-sarcasm-pixels")
+    found = clean(run, ["models", "cache"], "sarcasm")
+    assert len(found["items"]) == 6 and {Path(item["folder"]).parents[1].name for item in found["items"]} == {"sarcasm"}
+    assert [Path(item["folder"]).name for item in clean(run, ["models", "cache"], "pixels")["items"]] == [KEY]
+
+
+def test_what_lies_in_run_folder_and_cache_at_once_is_counted_once(run: Run) -> None:
+    inside = replace(run, cache=FeatureCache(run.store.root / "cache"))
+    left = run.store.root / "cache" / TEMPORARY
+    left.parent.mkdir()
+    left.write_bytes(bytes(10))
+    os.utime(left, (1, 1))
+    assert taken(clean(inside), "temporary")["bytes"] == 10
 
 
 def test_imported_probabilities_the_folds_and_the_record_always_stay(run: Run, tmp_path: Path) -> None:
@@ -272,7 +336,7 @@ def elsewhere(tmp_path: Path) -> Path:
     folder = tmp_path / "elsewhere"
     for name in ("fold-0", "seed-0/fold-0", "training", "model", KEY, "trials", "without-text"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    for name in ("done.json", "oof.parquet", "fold-0/failed.json", "training/x", "model/x", f"{KEY}/0.npy", ".a.1.tmp"):
+    for name in ("done.json", "oof.parquet", "fold-0/failed.json", "training/x", "model/x", f"{KEY}/0.npy", TEMPORARY):
         (folder / name).write_bytes(b"precious")
         os.utime(folder / name, (1, 1))
     return folder

@@ -1,6 +1,7 @@
 """Tuning: the best parameters found on rows the stack is not scored on, every trial finished once."""
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,11 +13,12 @@ from toys import TOYS, Dial
 from world import SENTIMENT, toy_table
 
 from ensemble.errors import ConfigError, LearnerError, StoreError
+from ensemble.files import read_json
 from ensemble.folds import FoldSettings, make_plan
 from ensemble.jobs import list_work
 from ensemble.run import Run, Spec
 from ensemble.status import status
-from ensemble.store import DONE, read_predictions
+from ensemble.store import DONE, REPORT, read_predictions
 from ensemble.training import train
 from ensemble.tuning.best import BEST
 from ensemble.tuning.search import TuneSettings
@@ -101,6 +103,29 @@ def test_a_best_that_a_killed_command_did_not_write_down_is_written_by_the_next(
     assert best_of(run)["params"] == {"dial": 0.7} and len(Dial.fits) == 3
 
 
+def test_a_space_without_the_value_that_is_set_is_tried_whole_after_it(run: Run) -> None:
+    found = search(run, TuneSettings(space={"dial": [0.1, 0.7]}, folds=1))
+    assert Dial.fits == [0.3, 0.1, 0.7] and {} in [row["params"] for row in found["trials"]]
+
+
+def test_the_best_is_always_that_of_the_study_that_was_asked_for(run: Run) -> None:
+    first, other = ONE, replace(ONE, space={"dial": [0.2, 0.3]})
+    search(run, first)
+    search(run, other)
+    assert best_of(run)["params"] == {"dial": 0.3}
+    search(run, first)
+    assert best_of(run)["params"] == {"dial": 0.7}
+
+
+def test_a_result_is_made_of_what_was_found_when_its_jobs_were_listed(run: Run) -> None:
+    search(run, replace(ONE, space={"dial": [0.2, 0.3]}))
+    work = list_work(tuned(run), tuned(run).specs, [SENTIMENT], ())
+    search(run)  # finds something better meanwhile
+    Dial.fits.clear()
+    assert train(tuned(run), work) == [] and Dial.fits == [0.3] * 3
+    assert {item.made_of["params.dial"] for item in work} == {0.3}
+
+
 def test_hopeless_trials_end_early_and_the_best_never_does(run: Run) -> None:
     space = {"dial": [0.7, 0.0, 0.69, 0.3]}
     found = search(run, TuneSettings(space=space, folds="all"))
@@ -108,7 +133,7 @@ def test_hopeless_trials_end_early_and_the_best_never_does(run: Run) -> None:
     assert rows[0.0]["state"] == "pruned" and rows[0.0]["folds"] < 3
     assert {rows[dial]["state"] for dial in (0.7, 0.69, 0.3)} == {"done"}
     assert found["pruned"] == 1 and found["saved"] > 0
-    patient = search(run, TuneSettings(space=space, folds="all", prune=False, seed=1))
+    patient = search(run, TuneSettings(space=space, folds="all", prune=False))
     assert [row["state"] for row in patient["trials"]] == ["done"] * 4
     assert patient["trials"][0]["params"] == found["trials"][0]["params"]
 
@@ -160,6 +185,26 @@ def test_the_best_trials_are_stacked_as_learners_of_their_own(run: Run) -> None:
     assert run.imported(SENTIMENT) == ["dial.trial2"]
     search(tuned(run), TuneSettings(space=GRID, folds="all", prune=False), kept=1)
     assert run.imported(SENTIMENT) == ["dial.trial0"]  # the best is the learner itself
+
+
+def test_what_others_have_imported_is_never_taken_for_a_kept_trial(run: Run) -> None:
+    settings = TuneSettings(space=GRID, folds="all", prune=False)
+    search(run, settings, kept=1)
+    for name in ("dial.trials-of-bob", "dial.trial0"):
+        shutil.copytree(run.store.base("dial.trial2", "sentiment"), run.store.base(name, "sentiment"))
+        record = run.store.base(name, "sentiment") / REPORT
+        record.write_text(json.dumps({key: value for key, value in read_json(record).items() if key != "tuned"}))
+    search(run, settings, kept=1)
+    assert set(run.imported(SENTIMENT)) == {"dial.trial0", "dial.trial2", "dial.trials-of-bob"}
+    with pytest.raises(ConfigError, match=r"'dial.trial0' was imported; a trial of 'dial' would be kept under this"):
+        search(run, settings, kept=2)
+
+
+def test_folds_of_kept_trials_that_are_gone_are_trained_again(run: Run) -> None:
+    settings = TuneSettings(space=GRID, folds="all", prune=False)
+    search(run, settings)
+    shutil.rmtree(run.store.tune("dial", "sentiment") / "trials")
+    assert search(run, settings, kept=1)["kept"] == ["dial.trial2"]
 
 
 def test_a_failing_trial_is_told_and_tried_again_by_the_next_command(make_run: Callable[..., Run]) -> None:
