@@ -1,6 +1,7 @@
 """The `ensemble` command: runs a subcommand and turns its end into a line and an exit code."""
 
 import os
+import signal
 import sys
 import warnings
 from typing import NoReturn
@@ -38,6 +39,8 @@ def main() -> NoReturn:
 
 
 def _fail(line: str, code: int) -> NoReturn:
+    for number in (signal.SIGINT, signal.SIGTERM):  # libraries tidy up at exit; another signal ends that at once
+        signal.signal(number, signal.SIG_DFL)
     print(f"ensemble: {' '.join(line.split())}", file=sys.stderr)
     sys.exit(code)
 

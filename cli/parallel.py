@@ -1,7 +1,7 @@
 """Where jobs run: how many at a time, in which processes, on which GPUs. From the command line to an engine."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,7 +63,7 @@ class Parallel:
         from ensemble.errors import ConfigError
 
         named = [gpu.strip() for gpu in gpus.split(",")]
-        if not all(named) or len(named) != len({*named}):
+        if not all(name.isdigit() for name in named) or len(named) != len({*named}):
             raise ConfigError(f"--gpus {gpus!r} must name GPUs by number, each once, such as 0,1.")
         if not each:
             raise ConfigError("--jobs-per-gpu 0 goes with --engine ray; without --gpus no GPU is named.")
@@ -81,6 +81,8 @@ class Parallel:
 
         if peers > 1 and self != Parallel():
             raise ConfigError("torchrun puts all its processes on each job: leave out --jobs, --gpus and --engine.")
+        if self.gpus:
+            _check_gpus(self.gpus)
         if len(self.gpus) == 1:
             os.environ["CUDA_VISIBLE_DEVICES"] = self.gpus[0]
 
@@ -102,3 +104,15 @@ class Parallel:
             from ensemble.engines.local import Local
 
             yield Local(opener, self.processes, threads, self.gpus)
+
+
+def _check_gpus(gpus: Sequence[str]) -> None:
+    """Jobs that find no GPU would be done without one, and nobody would know why they take so long."""
+    import torch
+
+    from ensemble.errors import ConfigError
+
+    there = torch.cuda.device_count()
+    if absent := sorted({int(gpu) for gpu in gpus if int(gpu) >= there}):
+        have = f"has {there}, numbered from 0" if there else "has none that PyTorch can use"
+        raise ConfigError(f"--gpus {', '.join(map(str, absent))}: this machine {have}.")

@@ -101,6 +101,7 @@ class Session:
     def run(self) -> Any:
         """The run, its folds made or read."""
         from base_models import LEARNERS
+        from ensemble.errors import LearnerError
         from ensemble.features import FeatureCache
         from ensemble.folds import FoldSettings
         from ensemble.learner import make_learner, source_files
@@ -109,7 +110,11 @@ class Session:
         config = self.config
         specs = [Spec(name, base.learner, base.params, base.tuned) for name, base in config.base.items()]
         for spec in specs:  # a wrong name or parameter is said now, not after the first hour
-            source_files(make_learner(LEARNERS, spec.learner, spec.params, f"base.{spec.name}.params"))
+            learner = make_learner(LEARNERS, spec.learner, spec.params, f"base.{spec.name}.params")
+            try:
+                source_files(learner)
+            except LearnerError as error:
+                raise LearnerError(f"base.{spec.name}: {error}") from error
         plan = bind_folds(self.store, self.data, self.seen, FoldSettings(**config.folds.model_dump()))
         cache = FeatureCache(config.run.cache, self.track, config.run.image_bytes)
         return Run(

@@ -15,9 +15,11 @@ def print_stacks(result: Mapping[str, Any]) -> None:
         models = dict.fromkeys(model for scores in result["subtasks"].values() for model in scores)
         columns = [f"{name} [95 %]" for name in result["subtasks"]]
         counts = ["labelled rows", *(f"{result['rows_of'][name]:,}" for name in result["subtasks"])]
+        tuned_ones = {name for report in result["tasks"] for name in report.get("tuned", {})}
+        tuned_ones |= {"stack"} if tuned_ones else set()
         rows = [
             [
-                model + " *" * (model in result["doubtful"]),
+                model + " *" * (model in result["doubtful"]) + " †" * (model in tuned_ones),
                 *(interval(of.get(model)) for of in result["subtasks"].values()),
             ]
             for model in models
@@ -43,7 +45,7 @@ def _print_stack(report: Mapping[str, Any], folds: int) -> None:
     mark = {name: " *" for name in report["unknown_folds"]} | {name: " †" for name in report.get("tuned", {})}
     rows = [[name + mark.get(name, ""), *_row(card)] for name, card in report["learners"].items()]
     rows += [[f"  {spoken(name)}", *_row(card)] for name, card in report["candidates"].items()]
-    rows += [["stack", *_row(report["stack"] | {"arg_max": report["arg_max"]})]]
+    rows += [["stack" + " †" * bool(report.get("tuned")), *_row(report["stack"] | {"arg_max": report["arg_max"]})]]
     title = f"{report['task']}: out-of-fold {report['metric']} on {report['stack']['rows']:,} rows, {folds} folds"
     table(title, ["learner / candidate", *STACK_COLUMNS], rows)
     line("Learners by arg max; candidates and the stack under a decision rule, nested, and beside it by arg max.")
@@ -90,9 +92,15 @@ def print_submission(result: Mapping[str, Any]) -> None:
     line(f"Wrote {result['file']}: {result['rows']:,} rows in the {result['format']} format, linted.")
     for pair in result["agreed"]:
         line(f"{pair} agree: decoded together, by their joint probability.")
-    rows = [[name, scored["metric"], interval(scored)] for name, scored in result["oof"].items()]
+    mark = " †" * bool(result["tuned"])
+    rows = [[name + mark, scored["metric"], interval(scored)] for name, scored in result["oof"].items()]
     title = f"what labels made this way score out of fold ({result['oof_rows']:,} rows, {result['folds']} folds)"
     table(title, ["", "metric", "score [95 %]"], rows)
+    if result["tuned"]:
+        line(
+            f"† Parameters of {', '.join(result['tuned'])} were chosen by scores on rows of these folds, so the scores "
+            "may be optimistic; `ensemble stack` says what they are on folds that tuning has not seen."
+        )
 
 
 def print_report(result: Mapping[str, Any]) -> None:

@@ -99,13 +99,16 @@ def _print_study(entry: Mapping[str, Any]) -> None:
         rows.append([params, row["trial"], row["state"], score + spread, row["folds"], f"{row['seconds']:.1f}"])
     title = f"{entry['learner']}, {entry['task']}: {entry['metric']} of {len(entry['trials'])} trials"
     table(title, ["parameters", "trial", "", "score", "folds", "seconds"], rows)
+    if len(entry["trials"]) > SHOWN:
+        line(f"... and {len(entry['trials']) - SHOWN} more; --json names all")
     for row in entry["trials"]:
         if row["reason"]:
             line(f"failed: trial {row['trial']}: {row['reason']}")
     line(_judged(entry))
-    line(f"{entry['pruned']} trials were pruned, which saved about {entry['saved']:,.0f} seconds.")
+    if count := entry["pruned"]:
+        line(f"{count} trial{'s' * (count > 1)} pruned, which saved about {entry['saved']:,.0f} seconds.")
     if entry["kept"]:
-        line(f"For the stack: {', '.join(entry['kept'])}, marked as from tuning.")
+        line(f"For the stack: {', '.join(entry['kept'])}, marked as from tuning. They have no models for new posts.")
     if entry["best"]:
         line(f"The best is in {entry['best']}; `tuned = true` under [base.{entry['learner']}] makes train-base use it.")
     line("")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cli.tables import line, table
-from ensemble.disk import readable
+from ensemble.disk import FLOOR, readable
 from ensemble.removal import KINDS
 from meta.report.wording import cut
 
@@ -43,6 +43,8 @@ def _print_needs(found: Mapping[str, Any], todo: int) -> None:
         line(f"time: {duration(clock['wall_seconds'])}, {at_once}{_but(clock['unknown_jobs'])}")
     for place in disk["places"]:
         line(f"disk: about {readable(place['needs'])} in {place['folder']}; {readable(place['free'])} are free")
+        if place["needs"] + FLOOR > place["free"]:
+            line(f"  too little: `ensemble train-base` would not start, which leaves {readable(FLOOR)} free")
     parts = [f"{name} {readable(disk[name])}" for name in PARTS if disk[name]]
     line(f"  {', '.join(parts)}{', models of ' + ', '.join(disk['unknown']) + ' not known' if disk['unknown'] else ''}")
     if memory["bytes"]:

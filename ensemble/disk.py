@@ -50,12 +50,13 @@ def check_disk(run: Run, work: Sequence[Work], jobs: int = 1) -> None:
 
 
 def _shortage(place: Mapping[str, Any], needs: Needs) -> str:
-    parts = ", ".join(f"{name} {readable(size)}" for name, size in needs.parts().items() if size)
+    sizes = {**needs.parts(), "a rest that stays free": FLOOR}
+    parts = ", ".join(f"{name} {readable(size)}" for name, size in sizes.items() if size)
     wanted = place["needs"] + FLOOR
     saved = f', run.keep_models = "none" saves {readable(needs.models)}' if needs.models else ""
     return (
         f"The disk cannot hold the result: about {readable(wanted)} are needed in {place['folder']} "
-        f"({parts or 'to begin with'}), {readable(place['free'])} are free: {readable(wanted - place['free'])} are "
+        f"({parts}), {readable(place['free'])} are free: {readable(wanted - place['free'])} are "
         f"missing. `ensemble clean` lists what can go{saved}."
     )
 

@@ -96,7 +96,7 @@ def find_models(run: Run, learner: str, task: Task, others: Sequence[str]) -> tu
         raise StoreError(
             f"{learner!r} {'comes from tuning' if 'tuned' in record else 'was imported'}: it has probabilities of the "
             "run's own posts, and no model to predict new ones; "
-            f"{_without(others)}."
+            f"{_without([name for name in others if name not in run.imported(task)])}."
         )
     if learner not in {spec.name for spec in run.specs}:
         raise StoreError(f"{run.store.record} has no base.{learner} any more; {again}, with [base.{learner}].")

@@ -22,21 +22,24 @@ from meta.table import StackSettings
 @dataclass(frozen=True)
 class Decisions:
     """Per task: ``oof`` labels of the inside rows and ``test`` labels of the outside rows, in the order of the table;
-    ``probabilities`` of the outside rows; ``agreed`` are the pairs of tasks that were decoded together."""
+    ``probabilities`` of the outside rows; ``agreed`` are the pairs of tasks that were decoded together; ``tuned`` the
+    learners whose parameters were chosen on rows of the folds."""
 
     oof: dict[str, Codes]
     test: dict[str, Codes]
     probabilities: dict[str, Predictions]
     agreed: list[str]
+    tuned: list[str]
 
 
 def decide(run: Run, settings: StackSettings) -> Decisions:
     """Labels for every task from its finished stack; raises StoreError where one is missing or stale."""
     inside, outside = run.data.take(run.plan.inside), run.data.take(run.plan.outside)
     fold = run.plan.fold[run.plan.inside]
-    decided, of_oof, of_test = Decisions({}, {}, {}, []), {}, {}
+    decided, of_oof, of_test = Decisions({}, {}, {}, [], []), {}, {}
     for task in run.data.tasks:
         oof, test, report = read_stack(run, task, settings)
+        decided.tuned.extend(name for name in report.get("tuned", {}) if name not in decided.tuned)
         oof, test = oof.take(inside.ids), test.take(outside.ids)
         decided.oof[task.name], decided.test[task.name] = oof.labels(), test.labels()
         decided.probabilities[task.name] = test
@@ -70,6 +73,7 @@ def hand_in(run: Run, form: str, out: Path | None, settings: StackSettings) -> d
         "folds": run.plan.settings.k,
         "oof": label_scores(run, decided),
         "agreed": decided.agreed,
+        "tuned": decided.tuned,
     }
 
 

@@ -20,6 +20,7 @@ from meta.candidates import Problem
 from meta.fitting import Fitted, Option, fit
 from meta.nested import Nested, nest
 from meta.procedure import Procedure, follow, option_of, options_of, rule_of
+from meta.report.wording import tuned
 from meta.rules import Rule
 from meta.table import MetaTable, StackSettings, assemble, made_of
 
@@ -61,6 +62,10 @@ def stack_task(run: Run, task: Task, settings: StackSettings, track: Track = sil
     test = Predictions(task, table.test_ids, values, decided=labels)
     report = account(run, table, procedure, stack.predict(table.features), test)
     report["tuned"] = {name: records[name]["tuned"] for name in table.learners if "tuned" in records[name]}
+    if report["tuned"]:
+        judged = {"judged": {fold for said in report["tuned"].values() for fold in said["judged"]}}
+        whose = f"the parameters of {', '.join(report['tuned'])}"
+        report["warnings"].append(tuned("the stack", judged, report["stack"], whose))
     report["seconds"] = round(time.monotonic() - started, 3)
     with run.store.lock():
         if state(folder, REPORT, made)[0] != "done":  # another process may have been faster

@@ -3,6 +3,7 @@
 import atexit
 import os
 import signal
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
@@ -29,7 +30,8 @@ class Local:
     """``processes``, two or more, at a time with ``threads`` each; each on one of ``gpus``, where some are named.
 
     A process that is ended from outside takes its pool with it: a new one goes on with what is not done. After
-    ``PATIENCE`` ends without progress the jobs that were under way have failed: most likely memory does not hold them.
+    ``PATIENCE`` ends without progress each job that was under way is tried alone, and has failed where that, too, ends
+    its process: most likely memory does not hold it.
     Raises LearnerError where processes end before they get as far as a job.
     """
 
@@ -46,6 +48,7 @@ class Local:
         return replace(self, opener=Changed(self.opener, change))
 
     def __call__(self, run: Run, work: Sequence[Work], track: Track) -> Iterator[Outcome]:
+        warnings.filterwarnings("ignore", message="A worker stopped while some jobs were given to the executor")
         left: dict[Job, Work] = {item.job: item for item in work}
         ends = 0
         with deferred(), _passing_on(run, left):
@@ -54,7 +57,8 @@ class Local:
                     for outcome in self._attempts(list(left)):
                         del left[outcome.job]
                         ends = 0
-                        yield outcome
+                        if not (outcome.elsewhere and asked()):  # it was not begun any more
+                            yield outcome
                 except BrokenProcessPool:
                     ends += 1
                     if ends == PATIENCE:
@@ -63,7 +67,13 @@ class Local:
                         if not at_work:
                             raise ENDED from None
                         for item in at_work:
-                            yield failed(run, left.pop(item.job), ENDED)
+                            yield self._alone(run, left.pop(item.job))
+
+    def _alone(self, run: Run, item: Work) -> Outcome:
+        try:
+            return next(self._attempts([item.job]))
+        except BrokenProcessPool:
+            return failed(run, item, ENDED)
 
     def _attempts(self, jobs: Sequence[Job]) -> Iterator[Outcome]:
         gpus = Gpus(self.gpus, _places()) if self.gpus else None

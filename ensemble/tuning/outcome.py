@@ -15,7 +15,7 @@ from ensemble.importing import bring_in
 from ensemble.learner import modality_of
 from ensemble.locks import hold
 from ensemble.progress import Track
-from ensemble.run import IMPORTED, Run, flat
+from ensemble.run import IMPORTED, Run, Spec, flat
 from ensemble.store import REPORT, read_predictions
 from ensemble.training import Engine
 from ensemble.tuning.best import BEST, said_of
@@ -103,13 +103,18 @@ def _row(search: Search, trial: "FrozenTrial") -> dict[str, Any]:
 
 
 def keep(search: Search, count: int, track: Track, engine: Engine) -> list[str]:
-    """Make the best finished trials base learners of the run, instead of those kept before; their names. The best one
-    is left out where the learner itself is trained with its parameters. Folds that are cleaned away, or were done by
-    somebody with another run folder, are trained again; raises LearnerError where one fails."""
+    """Make the best finished trials base learners of the run, instead of those kept before; their names.
+
+    The one whose parameters the learner itself is trained with is left out: the best, where it is tuned, else the one
+    as set. Folds that are cleaned away, or were done by somebody with another run folder, are trained again; raises
+    LearnerError where one fails.
+    """
     run, task, learner = search.run, search.task, search.spec.name
     done = [trial for trial in search.study.trials() if trial.state.name == "COMPLETE"]
     distinct = {search.tried(trial.user_attrs[FOUND]): trial for trial in reversed(done)}
-    ranked = [trial for trial in done if trial in distinct.values()][run.spec(learner).tuned :]
+    ranked = [trial for trial in done if trial in distinct.values()]
+    own = run.pinned(run.spec(learner), task)
+    ranked = [trial for trial in ranked if not _is(search, trial, own)]
     names = {f"{learner}.trial{trial.number}": trial for trial in ranked[:count]}
     _forget_kept(run, learner, task, names)
     for name, trial in names.items():
@@ -126,6 +131,12 @@ def keep(search: Search, count: int, track: Track, engine: Engine) -> list[str]:
             tuned=said_of(_record(search, trial)),
         )  # fmt: skip
     return list(names)
+
+
+def _is(search: Search, trial: "FrozenTrial", own: Spec) -> bool:
+    """Whether a trial has the parameters that the learner itself is trained with."""
+    alone = search.tried(trial.user_attrs[FOUND])(search.run)
+    return alone.settings(alone.specs[0], search.task) == alone.settings(own, search.task)
 
 
 def _forget_kept(run: Run, learner: str, task: Task, names: Collection[str]) -> None:

@@ -8,7 +8,7 @@ from itertools import product
 from typing import Any
 
 from ensemble.errors import ConfigError
-from ensemble.learner import Trial
+from ensemble.learner import Trial, make_learner
 from ensemble.registry import resolve
 
 Space = Callable[[Trial], dict[str, Any]]
@@ -57,6 +57,8 @@ def space_of(registry: Mapping[str, str], learner: str, name: str, own: Mapping[
     if own:
         return partial(suggest, own)
     declared: Space | None = getattr(resolve(registry, "learner", learner), "search_space", None)
+    if declared is None and not vars(make_learner(registry, learner, {}, name)):
+        raise ConfigError(f"base.{name}: the learner {learner!r} has no parameters to tune.")
     if declared is None:
         raise ConfigError(
             f"base.{name}: the learner {learner!r} has no search space of its own; give it one, such as "

@@ -201,8 +201,10 @@ def _open(folder: Path, url: str) -> Any:
         from ensemble.tuning.journal import Journal
 
         return JournalStorage(Journal(folder / "journal.log"))
+    if (place := os.path.expandvars(url)).startswith("$"):
+        raise StoreError(f"tune: the storage cannot be opened: the environment variable {place} is not set.")
     try:
-        return RDBStorage(os.path.expandvars(url))
+        return RDBStorage(place)
     except Exception as error:
         raise StoreError(
             f"tune: the storage cannot be opened ({type(error).__name__}); its URL must be a database's."

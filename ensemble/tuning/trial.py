@@ -91,9 +91,10 @@ def judge(
 def train_folds(run: Run, tried: Tried, folds: Sequence[int], track: Track, engine: Engine) -> None:
     """Train these folds of a trial, or all, as far as they are not; raises LearnerError where one fails."""
     alone = tried(run)
-    failures = train(
-        alone, list_work(alone, alone.specs, [alone.data.task(tried.task)], folds), track, over(engine, tried)
-    )
+    work = list_work(alone, alone.specs, [alone.data.task(tried.task)], folds)
+    there = over(engine, tried)
+    # Folds of trials are not told one by one; how far a training is, is.
+    failures = train(alone, work, engine=lambda changed, jobs, _: there(changed, jobs, track))
     if failures:
         raise LearnerError(failures[0].reason or "failed")
 

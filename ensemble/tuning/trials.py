@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -50,8 +51,25 @@ def tune(
     return {**account(search), "kept": names}
 
 
-def _trials(search: Search, track: Track, engine: Engine, at_once: int) -> Iterator[int]:
-    """The number of each trial that we have finished."""
+@dataclass(frozen=True)
+class Ended:
+    """A trial that we have finished."""
+
+    search: Search
+    number: int
+
+    def said(self) -> str:
+        """``trial 3: .496 over 5 folds (best .501)``"""
+        trials = {trial.number: trial for trial in self.search.study.trials()}
+        best, mine = self.search.study.best(), trials[self.number]
+        scores = list(mine.intermediate_values.values())
+        over = f"{sum(scores) / len(scores):.3f} over {len(scores)} folds" if scores else "no score"
+        how = {"PRUNED": ", hopeless", "FAIL": ", failed"}.get(mine.state.name, "")
+        return f"trial {self.number}: {over}{how}" + (f" (best {best.value:.3f})" if best else "")
+
+
+def _trials(search: Search, track: Track, engine: Engine, at_once: int) -> Iterator[Ended]:
+    """Each trial that we have finished."""
     while True:
         begun = search.study.begin(search.plan)
         if begun is not None:
@@ -59,7 +77,7 @@ def _trials(search: Search, track: Track, engine: Engine, at_once: int) -> Itera
                 _follow(search, begun, track, engine, at_once)
             finally:
                 search.study.leave(begun)
-            yield begun.trial.number
+            yield Ended(search, begun.trial.number)
         elif search.study.others_at_work():
             time.sleep(ASK)  # one of theirs may die, and be ours
         else:

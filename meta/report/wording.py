@@ -73,17 +73,17 @@ def bounds(scored: Mapping[str, Any] | None) -> str:
     return interval(scored).partition(" ")[2]
 
 
-def tuned(name: str, said: Mapping[str, Any], card: Mapping[str, Any]) -> str:
+def tuned(name: str, said: Mapping[str, Any], card: Mapping[str, Any], whose: str = "its parameters") -> str:
     """What the score of a tuned learner is worth: ``said`` of its tuning, ``card`` its score card with folds."""
     values = dict(enumerate(card.get("folds", {}).get("values", ())))
     unseen = {fold: value for fold, value in values.items() if fold not in said["judged"] and value is not None}
     if not unseen:
-        return f"{name}: its parameters were chosen by scores on these very rows, so its own score may be optimistic."
+        return f"{name}: {whose} were chosen by scores on these very rows, so its own score may be optimistic."
     seen = [value for fold, value in values.items() if fold not in unseen and value is not None]
     which = f"fold {', '.join(map(str, unseen))}"
     there = f" (against {short(sum(seen) / len(seen))} on the others)" if seen else ""
     return (
-        f"{name}: its parameters were chosen by scores on the rows of other folds than {which}, so its own score may "
+        f"{name}: {whose} were chosen by scores on the rows of other folds than {which}, so its own score may "
         f"be optimistic; on {which} it has {short(sum(unseen.values()) / len(unseen))}{there}."
     )
 

@@ -33,6 +33,7 @@ def test_one_gpu_is_used_by_this_process(
     ensemble: Ensemble, config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 4)
     assert ensemble("train-base", "-l", "prior", "--gpus", "3").code == 0
     assert os.environ["CUDA_VISIBLE_DEVICES"] == "3" and list((tmp_path / "run").rglob("done.json"))
 
@@ -50,8 +51,9 @@ def test_ray_ends_with_the_bytes_of_one(ensemble: Ensemble, config: Path, tmp_pa
     pytest.importorskip("ray")
     same = ("--learner", "text", "--set", "run.threads=1")
     assert ensemble("train-base", *same, "--set", "run.folder=one").code == 0
-    outcome = ensemble("train-base", *same, "--set", "run.folder=two", "--engine", "ray", "--jobs", "2")
-    assert outcome.code == 0, outcome.err
+    command = [sys.executable, "-m", "cli.main", "train-base", "-c", str(config), *same, "--set", "run.folder=two"]
+    done = subprocess.run([*command, "--engine", "ray", "--jobs", "2"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
     assert results(tmp_path / "two") == results(tmp_path / "one") != {}
 
 
@@ -87,6 +89,8 @@ def test_control_c_ends_all_processes_in_order_and_the_same_command_continues(co
         (("--engine", "ray", "--gpus", "0"), "Ray hands out its own: --jobs-per-gpu 1"),
         (("--address", "auto"), "--address auto is that of a Ray cluster and needs --engine ray"),
         (("--gpus", "0,0"), "each once"),
+        (("--gpus", "7,x"), "must name GPUs by number"),
+        (("--gpus", "0,99"), "99: this machine has"),
         (("--gpus", "0,1", "--jobs", "3"), "which make 2; leave out --jobs"),
     ],
 )

@@ -25,6 +25,7 @@ def test_tuned_learners_are_trained_stacked_and_marked(ensemble: Ensemble, confi
     assert record["made_of"]["params.balance"] == best["params"]["balance"]
     stacked = ensemble("stack", *TUNED, "--set", 'stack.learners=["tfidf", "prior"]')
     assert stacked.code == 0 and "tfidf †" in stacked.out and "on fold 0 it has" in stacked.out
+    assert "stack †" in stacked.out and "! the stack: the parameters of tfidf were chosen" in stacked.out
     again = json.loads(ensemble(*TUNE, "--json").out)["tasks"][0]
     assert len(again["trials"]) == 4 and again["unseen"] == [0]
 
@@ -50,7 +51,8 @@ def test_a_name_with_a_dot_can_be_tuned(ensemble: Ensemble, config: Path) -> Non
     ("arguments", "line"),
     [
         (("tfidff",), "Unknown base learner 'tfidff'. Did you mean 'tfidf'?"),
-        (("prior",), "has no search space of its own"),
+        (("prior",), "base.prior: the learner 'prior' has no parameters to tune"),
+        (("tfidf", "--set", "tune.tfidf.storage=$NOWHERE"), "the environment variable $NOWHERE is not set"),
         (("tfidf", "--set", "tune.tfidf.trails=3"), "Unknown tune.tfidf key 'trails'. Did you mean 'trials'?"),
         (("tfidf", "--set", "tune.tfidff.trials=3"), "tune.tfidff: Unknown base learner"),
         (("tfidf", "--set", "tune.tfidf.folds=most"), "tune.tfidf.folds: must be 'nested', 'all', or a number"),

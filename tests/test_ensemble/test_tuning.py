@@ -175,7 +175,7 @@ def test_what_was_found_for_another_learner_is_refused(run: Run) -> None:
 
 def test_the_best_trials_are_stacked_as_learners_of_their_own(run: Run) -> None:
     found = search(run, TuneSettings(space=GRID, folds="all", prune=False), kept=2)
-    assert found["kept"] == ["dial.trial2", "dial.trial0"] == run.imported(SENTIMENT)[::-1]
+    assert found["kept"] == ["dial.trial2", "dial.trial1"] == run.imported(SENTIMENT)[::-1]  # the first is as set
     record = run.base_record("dial.trial2", SENTIMENT)
     assert record["folds"] == "run" and record["tuned"]["trial"] == 2 and record["tuned"]["judged"] == [0, 1, 2]
     folder = run.store.base("dial.trial2", "sentiment")
@@ -190,13 +190,13 @@ def test_the_best_trials_are_stacked_as_learners_of_their_own(run: Run) -> None:
 def test_what_others_have_imported_is_never_taken_for_a_kept_trial(run: Run) -> None:
     settings = TuneSettings(space=GRID, folds="all", prune=False)
     search(run, settings, kept=1)
-    for name in ("dial.trials-of-bob", "dial.trial0"):
+    for name in ("dial.trials-of-bob", "dial.trial1"):
         shutil.copytree(run.store.base("dial.trial2", "sentiment"), run.store.base(name, "sentiment"))
         record = run.store.base(name, "sentiment") / REPORT
         record.write_text(json.dumps({key: value for key, value in read_json(record).items() if key != "tuned"}))
     search(run, settings, kept=1)
-    assert set(run.imported(SENTIMENT)) == {"dial.trial0", "dial.trial2", "dial.trials-of-bob"}
-    with pytest.raises(ConfigError, match=r"'dial.trial0' was imported; a trial of 'dial' would be kept under this"):
+    assert set(run.imported(SENTIMENT)) == {"dial.trial1", "dial.trial2", "dial.trials-of-bob"}
+    with pytest.raises(ConfigError, match=r"'dial.trial1' was imported; a trial of 'dial' would be kept under this"):
         search(run, settings, kept=2)
 
 
