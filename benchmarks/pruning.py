@@ -9,6 +9,7 @@ would propose other trials after each pruned one; here all rules judge the same.
 """
 
 import argparse
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,6 +96,7 @@ def main() -> None:
     parser.add_argument("--set", nargs="*", default=[], help="as tuning.py has set it, such as the encoders' places")
     arguments = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
+    warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
     for fold in arguments.folds:
         overrides = [*arguments.set, f"run.folder=outer-{fold}-unpruned", "run.cache=cache", "run.threads=1"]
         run = Session(arguments.folder / "ensemble.toml", overrides, quiet=True).run

@@ -110,7 +110,7 @@ def is_worse(data: Dataset, ours: Predictions, theirs: Predictions) -> bool:
     copies of a post together, lies below zero.
 
     Row by row there is more to see than in a handful of fold scores: Optuna's WilcoxonPruner, which has only these,
-    cannot act before the third fold (at p = .2; before the fourth at .1), and ends more trials that are no worse.
+    cannot act before the third fold (at p = .2; before the fourth at .1). ``benchmarks/pruning.py`` compares them.
     """
     task, rows = ours.task, _rows(data, ours)
     pair = ours.take(rows.ids), theirs.take(rows.ids)
