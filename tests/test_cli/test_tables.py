@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from cli.stack_tables import print_submission
 from cli.tables import print_trained
 from meta.report.wording import size, spread
 
@@ -32,3 +33,14 @@ def test_a_size_is_not_made_up_and_a_deviation_of_one_value_is_none() -> None:
     assert size({}) == size({"parameters": 3, "trainable_parameters": None}) == ""
     assert size({"parameters": 1_234_500_000, "trainable_parameters": 0}) == "0.0 / 1,234.5 M"
     assert spread({"mean": 0.5, "std": None}) == ".500" and spread({"mean": None, "std": None}) == ""
+
+
+@pytest.mark.parametrize("tuned", [[], ["bert", "tfidf"]])
+def test_a_submission_of_tuned_learners_says_what_its_scores_are_worth(
+    tuned: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    scored = {"value": 0.5, "low": 0.4, "high": 0.6, "metric": "macro_f1"}
+    facts = {"file": "answer.csv", "format": "csv", "rows": 3, "oof_rows": 30, "folds": 5, "agreed": []}
+    print_submission({**facts, "oof": {"sentiment": scored}, "tuned": tuned})
+    said = " ".join(capsys.readouterr().out.split())
+    assert ("sentiment †" in said) == ("† Parameters of bert, tfidf were chosen" in said) == bool(tuned)

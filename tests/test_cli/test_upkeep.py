@@ -67,6 +67,8 @@ def test_training_does_not_start_on_a_disk_that_is_too_small(
     refused = ensemble("train-base", *ONLY)
     assert refused.code == 2 and "1.0 MB are free: " in refused.err and "are missing. `ensemble clean`" in refused.err
     assert not list((tmp_path / "run").rglob("done.json"))
+    told = ensemble("plan", *ONLY)
+    assert told.code == 0 and "too little: `ensemble train-base` would not start, which leaves 20.0 MB free" in told.out
 
 
 def test_a_kind_there_is_not_is_one_line(ensemble: Ensemble, config: Path) -> None:
