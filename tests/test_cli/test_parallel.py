@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -47,8 +48,8 @@ def test_several_processes_on_each_job_are_not_for_several_jobs(
     assert outcome.code == 2 and "torchrun puts all its processes on each job: leave out --jobs" in outcome.err
 
 
+@pytest.mark.skipif(find_spec("ray") is None, reason="no ray")  # importing it here would be too early for its settings
 def test_ray_ends_with_the_bytes_of_one(ensemble: Ensemble, config: Path, tmp_path: Path) -> None:
-    pytest.importorskip("ray")
     same = ("--learner", "text", "--set", "run.threads=1")
     assert ensemble("train-base", *same, "--set", "run.folder=one").code == 0
     command = [sys.executable, "-m", "cli.main", "train-base", "-c", str(config), *same, "--set", "run.folder=two"]
