@@ -10,6 +10,7 @@ from ensemble.claims import ASK, owner_of
 from ensemble.data import Task
 from ensemble.errors import LearnerError
 from ensemble.files import read_json
+from ensemble.interruption import asked
 from ensemble.jobs import Outcome, Work, attempt, list_work, ready
 from ensemble.leftovers import sweep
 from ensemble.modality_weights import join_weights, weighed, write_weights
@@ -51,7 +52,7 @@ def train(run: Run, work: Sequence[Work], track: Track = silent, engine: Engine 
     if run.peers.follows:
         return _follow(run, open_work)
     label = f"jobs ({len(done)} already done)" if done else "jobs"
-    outcomes = list(track(engine(run, open_work, track), label, len(open_work)))
+    outcomes = list(track(_begun(engine(run, open_work, track)), label, len(open_work)))
     failed = [outcome for outcome in outcomes if outcome.reason is not None]
     while busy := {outcome.job for outcome in outcomes if outcome.elsewhere}:
         left = [item for item in open_work if item.job in busy]
@@ -70,11 +71,16 @@ def _sweep(run: Run) -> None:
         sweep(run.cache.root)
 
 
+def _begun(outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
+    """Without the jobs that are not begun any more since we were asked to come to an end."""
+    return (outcome for outcome in outcomes if not (outcome.elsewhere and asked()))
+
+
 def _once_free(run: Run, left: Sequence[Work], track: Track, engine: Engine) -> Iterator[Outcome]:
     """What becomes of jobs that other processes were at, from when one of them is free again."""
     while all(owner_of(run.store.job(item.job)) for item in left):
         time.sleep(ASK)
-    yield from engine(run, left, track)
+    yield from _begun(engine(run, left, track))
 
 
 def _follow(run: Run, open_work: Sequence[Work]) -> list[Outcome]:

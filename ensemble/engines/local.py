@@ -57,8 +57,7 @@ class Local:
                     for outcome in self._attempts(list(left)):
                         del left[outcome.job]
                         ends = 0
-                        if not (outcome.elsewhere and asked()):  # it was not begun any more
-                            yield outcome
+                        yield outcome
                 except BrokenProcessPool:
                     ends += 1
                     if ends == PATIENCE:

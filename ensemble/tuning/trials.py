@@ -59,7 +59,7 @@ class Ended:
     number: int
 
     def said(self) -> str:
-        """``trial 3: .496 over 5 folds (best .501)``"""
+        """``trial 3: 0.496 over 5 folds (best 0.501)``"""
         trials = {trial.number: trial for trial in self.search.study.trials()}
         best, mine = self.search.study.best(), trials[self.number]
         scores = list(mine.intermediate_values.values())

@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 from opened import Open, files, train_all
 
-from ensemble.engines import local
+from ensemble.engines import local, worker
 from ensemble.engines.local import Local
+from ensemble.engines.worker import Gpus
 from ensemble.errors import LearnerError, StoreError
 from ensemble.jobs import list_work
+from ensemble.locks import hold
 from ensemble.run import Run
 from ensemble.store import Job, Store
 from ensemble.training import train
@@ -74,6 +76,21 @@ def test_processes_that_end_before_they_get_to_a_job_end_the_run_in_one_line(
 def test_one_process_is_no_pool(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="for 1 process there is `in_turn`"):
         Local(Open(tmp_path), 1, 1)
+
+
+def test_each_process_has_one_of_the_gpus(tmp_path: Path) -> None:
+    opener = Open(tmp_path, (("environment", ()),))
+    assert train_all(opener, Local(opener, 2, 1, ("5", "7"))) == []
+    lines = {line for text in files(tmp_path, "environment.txt").values() for line in text.decode().splitlines()}
+    said = {line for line in lines if line.startswith("CUDA_VISIBLE_DEVICES=")}
+    assert said and said <= {"CUDA_VISIBLE_DEVICES=5", "CUDA_VISIBLE_DEVICES=7"}
+
+
+def test_a_gpu_that_another_process_has_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    with hold(tmp_path / "0"), worker._kept:
+        assert worker._take_gpu(Gpus(("5", "7"), tmp_path)) == os.environ["CUDA_VISIBLE_DEVICES"] == "7"
+    worker._take_gpu.cache_clear()
 
 
 def test_a_full_disk_stops_all(tmp_path: Path) -> None:
