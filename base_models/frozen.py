@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from safetensors.numpy import load_file, save
 
+from base_models.kernel_svm import SupportVectors
 from base_models.probe import LogisticProbe
-from base_models.support_vectors import SupportVectors
 from base_models.textual.encoder import TextEncoder
 from base_models.textual.pooling import Pooling
 from base_models.visual.encoder import ImageEncoder
@@ -21,8 +21,8 @@ from ensemble.blocks import Features
 from ensemble.data import Dataset, Task
 from ensemble.errors import LearnerError
 from ensemble.features import Encode, FeatureCache
-from ensemble.files import write_atomic
 from ensemble.learner import Trial
+from ensemble.system.files import write_atomic
 
 IMAGE_BLOCK, TEXT_BLOCK = 256, 1024
 Request = tuple[str, Sequence[str | None], Encode, int, str]

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from ensemble.balance import smoothed_frequencies
 from ensemble.data import Dataset, Task
-from ensemble.files import read_json, write_json
+from ensemble.system.files import read_json, write_json
 
 
 class Prior:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ensemble.errors import LearnerError
-from ensemble.files import known_hash
+from ensemble.system.files import known_hash
 
 DECISIVE = (".safetensors", ".json", ".txt", ".model", ".spm", ".bin", ".pkl", ".pth", ".pt", ".tar")
 

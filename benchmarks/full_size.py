@@ -14,11 +14,11 @@ import torch
 from texts import Case
 from turns import Steps, taken
 
-from base_models.inference import device, predict_logits, rows_at_once
-from base_models.training import train
+from base_models.neural.inference import device, predict_logits, rows_at_once
+from base_models.neural.training import train
 from ensemble.errors import LearnerError
-from ensemble.files import write_json
 from ensemble.learner import Workspace
+from ensemble.system.files import write_json
 
 FULL_SIZE: dict[str, dict[str, Any]] = {  # config.json as published, as far as it decides the size
     "bert-large-uncased": {

@@ -20,14 +20,14 @@ import numpy.typing as npt
 import pandas as pd
 
 from ensemble.data import Dataset, Task
-from ensemble.engines.cluster import Cluster
-from ensemble.engines.local import Local
 from ensemble.folds import FoldSettings, make_plan
-from ensemble.jobs import Outcome, Work, list_work
-from ensemble.progress import Track, silent
+from ensemble.jobs.cluster import Cluster
+from ensemble.jobs.job import Outcome, Work, list_work
+from ensemble.jobs.local import Local
+from ensemble.jobs.train import Engine, in_turn, train
 from ensemble.run import Run, Spec
 from ensemble.store import Store
-from ensemble.training import Engine, in_turn, train
+from ensemble.system.progress import Track, silent
 
 FOLDS = 5
 TASK = Task("sentiment", ("negative", "neutral", "positive"))

@@ -19,9 +19,9 @@ import numpy as np
 import optuna
 
 from cli.session import Session
-from ensemble.files import read_json
 from ensemble.predictions import Predictions, concatenate
 from ensemble.store import DONE, Job, read_predictions
+from ensemble.system.files import read_json
 from ensemble.tuning.search import Search, TuneSettings, open_search
 from ensemble.tuning.study import FOUND
 from ensemble.tuning.trial import fold_score, is_worse

@@ -20,12 +20,12 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.ensemble import StackingClassifier
 
 from ensemble.data import Codes, Task
-from ensemble.progress import Item, Label
+from ensemble.system.progress import Item, Label
 from meta import META_ESTIMATORS
 from meta.candidates import Problem, logistic_regression
 from meta.fitting import fit
-from meta.nested import Nested, nest
-from meta.procedure import follow, options_of
+from meta.nested_cv import follow, options_of
+from meta.nested_fits import Nested, nest
 from meta.table import MetaTable
 
 Floats = npt.NDArray[np.float64]

@@ -8,14 +8,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from base_models.inference import device
-from base_models.sampling import Batch, Drawn, EpochSampler, Examples
+from base_models.neural.inference import device
+from base_models.neural.sampling import Batch, Drawn, EpochSampler, Examples
+from base_models.neural.training import Problem
 from base_models.textual.finetuned import TextualTraining
 from base_models.textual.head import HeadShape
 from base_models.textual.network import TextClassifier, make_body
-from base_models.training import Problem
-from ensemble.adapters.mvsa import SENTIMENT
 from ensemble.data import Dataset
+from ensemble.datasets.mvsa import SENTIMENT
 
 HEADS = {"paper": HeadShape(1, 256, 256, 256, None, 0.1), "linear": HeadShape(0, 0, 0, 0, None, 0.1)}
 

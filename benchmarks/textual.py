@@ -27,17 +27,17 @@ from texts import HEADS, Case, Unsorted, drawn_posts
 from torch.nn import functional as F
 from turns import Steps, in_turns, print_speeds, quartiles, taken
 
-from base_models.inference import autocast, device, predict_logits, rows_at_once
-from base_models.optimization import make_optimizer
-from base_models.sampling import Batch, Examples
+from base_models.neural.inference import autocast, device, predict_logits, rows_at_once
+from base_models.neural.optimization import make_optimizer
+from base_models.neural.sampling import Batch, Examples
+from base_models.neural.training import Problem, train
 from base_models.textual.finetuned import TextualTraining
 from base_models.textual.loading import load_tokenizer
 from base_models.textual.network import TextClassifier
 from base_models.textual.tokens import TokenExamples, TokenSource
 from base_models.tiny import make_text_encoder
-from base_models.training import Problem, train
-from ensemble.adapters.mvsa import SENTIMENT, read
 from ensemble.data import Dataset
+from ensemble.datasets.mvsa import SENTIMENT, read
 from ensemble.features import FeatureCache
 from ensemble.learner import Workspace
 

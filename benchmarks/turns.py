@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from base_models.inference import device
-from ensemble.progress import Item, Label
+from base_models.neural.inference import device
+from ensemble.system.progress import Item, Label
 
 
 @dataclass

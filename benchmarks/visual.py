@@ -25,10 +25,10 @@ from torch.nn import functional as F
 from torchvision import transforms
 from turns import Steps, in_turns, print_speeds, taken
 
-from base_models.hyperparameters import Training
-from base_models.inference import autocast, device, rows_at_once
-from base_models.optimization import make_optimizer
-from base_models.training import Problem, train
+from base_models.neural.hyperparameters import Training
+from base_models.neural.inference import autocast, device, rows_at_once
+from base_models.neural.optimization import make_optimizer
+from base_models.neural.training import Problem, train
 from base_models.visual.augmentation import Augmentation
 from base_models.visual.finetuned import Visual, VisualTraining
 from base_models.visual.network import ImageClassifier, make_classifier, preprocessing
@@ -36,9 +36,9 @@ from base_models.visual.pixels import ImageExamples, PixelSource
 from base_models.visual.views import Preprocessing, covered, cut
 from ensemble.data import Dataset, Task
 from ensemble.features import FeatureCache
-from ensemble.files import file_hash
 from ensemble.learner import Workspace
-from ensemble.progress import Track, silent
+from ensemble.system.files import file_hash
+from ensemble.system.progress import Track, silent
 
 MEASUREMENTS = ("training", "views", "cache")
 Ready = list[tuple[torch.Tensor, torch.Tensor]]

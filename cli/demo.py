@@ -4,7 +4,7 @@ from pathlib import Path
 
 from cli.memes import SENTIMENTS, draw_memes
 from ensemble.errors import ConfigError
-from ensemble.files import write_atomic
+from ensemble.system.files import write_atomic
 
 CONFIG = f"""# What `ensemble demo` ran. Every table and key is explained in the recipes that `ensemble init` writes.
 

@@ -30,7 +30,7 @@ def predict_posts(
     named: Mapping[str, str], quiet: bool,
 ) -> dict[str, Any]:  # fmt: skip
     """Write what a run says of the posts in ``table``; what was written, or no file for the printed."""
-    from ensemble.prediction import Record
+    from ensemble.jobs.finished import Record
 
     record = Record.read(run_folder(named_run))
     table, images = table.resolve(), images and images.resolve()
@@ -38,11 +38,11 @@ def predict_posts(
     use_threads(record.threads)
     os.chdir(record.home)
     from base_models import LEARNERS
-    from ensemble.files import check_writable, write_atomic
-    from ensemble.posts import look_at, read_posts
-    from ensemble.progress import silent
-    from meta.judgement import judge, make_ready
-    from meta.verdicts import format_named
+    from ensemble.datasets.new_posts import look_at, read_posts
+    from ensemble.system.files import check_writable, write_atomic
+    from ensemble.system.progress import silent
+    from meta.loaded_stack import judge, make_ready
+    from meta.post_predictions import format_named
 
     track = silent if quiet else Bars()
     form = form or ("csv" if out is None or out == STDOUT else out.suffix.removeprefix(".") or "csv")

@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from cli.commands import app
 from ensemble.errors import EnsembleError
-from ensemble.interruption import listen
+from ensemble.system.interruption import listen
 
 USER, INTERRUPTED = 2, 130
 

@@ -90,18 +90,18 @@ class Parallel:
     def working(self, opener: OpenRun, threads: int) -> Iterator[Any]:
         """The engine that attempts jobs, ``threads`` for each, for as many calls as come inside."""
         if self.engine == RAY:
-            from ensemble.engines.cluster import Cluster
+            from ensemble.jobs.cluster import Cluster
 
             jobs = self.processes if self.limited else None
             cluster = Cluster(opener, threads, self.gpus_per_job, self.address, jobs)
             with cluster.connected():
                 yield cluster
         elif self.processes == 1:
-            from ensemble.training import in_turn
+            from ensemble.jobs.train import in_turn
 
             yield in_turn
         else:
-            from ensemble.engines.local import Local
+            from ensemble.jobs.local import Local
 
             yield Local(opener, self.processes, threads, self.gpus)
 

@@ -18,7 +18,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from ensemble.progress import EVERY, Label
+from ensemble.system.progress import EVERY, Label
 
 Item = TypeVar("Item")
 Watch = Callable[[], Mapping[str, tuple[str, int, int]]]

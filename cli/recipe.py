@@ -5,7 +5,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from ensemble.errors import ConfigError, unknown
-from ensemble.files import write_atomic
+from ensemble.system.files import write_atomic
 
 
 def write_recipe(preset: str, root: Path, out: Path) -> Path:

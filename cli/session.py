@@ -17,7 +17,7 @@ def use_threads(count: int) -> None:
     """Exactly this many threads for every library, loaded already or from here on; bits depend on the number."""
     from threadpoolctl import threadpool_limits
 
-    from ensemble.engines.worker import threads_of
+    from ensemble.jobs.worker import threads_of
 
     os.environ.update(threads_of(count))
     threadpool_limits(count)
@@ -35,8 +35,8 @@ class Session:
         self.opener = OpenRun(config.resolve(), tuple(overrides))
         use_threads(self.config.threads)
         os.chdir(config.resolve().parent)
-        from ensemble.peers import rank_and_size
-        from ensemble.progress import silent
+        from ensemble.system.distributed import rank_and_size
+        from ensemble.system.progress import silent
 
         self.parallel.prepare(rank_and_size()[1])
         self._quiet = quiet or rank_and_size()[0] > 0
@@ -45,9 +45,9 @@ class Session:
 
     def _check_names(self) -> None:
         """What later commands would refuse is refused before the first hour of training."""
+        from ensemble.datasets.submission import FORMATS
         from ensemble.errors import ConfigError, unknown
         from ensemble.folds import FoldSettings
-        from ensemble.submission import FORMATS
         from meta import META_ESTIMATORS
 
         FoldSettings(**self.config.folds.model_dump())
@@ -65,11 +65,11 @@ class Session:
 
     @cached_property
     def _scanned(self) -> Any:
-        from ensemble.adapters import ADAPTERS
+        from ensemble.content.scan import scan
+        from ensemble.datasets import ADAPTERS
         from ensemble.errors import DataError
-        from ensemble.files import fingerprint
         from ensemble.registry import bind, resolve
-        from ensemble.scan import scan
+        from ensemble.system.files import fingerprint
 
         section = self.config.data
         read = bind(resolve(ADAPTERS, "preset", section.preset), section.model_extra or {}, "data")
@@ -138,17 +138,17 @@ class Session:
 
     def watching(self, work: Sequence[Any]) -> Any:
         """A track that also shows the jobs of other processes."""
-        from ensemble.progress import silent
-        from ensemble.status import under_way
+        from ensemble.jobs.status import under_way
+        from ensemble.system.progress import silent
 
         return silent if self._quiet else Bars(partial(under_way, self.run, work))
 
     def _peers(self) -> Any:
-        from ensemble.peers import Peers, rank_and_size
+        from ensemble.system.distributed import Peers, rank_and_size
 
         if rank_and_size()[1] == 1:
             return Peers()
-        from base_models.distributed import peers
+        from base_models.neural.distributed import peers
 
         return peers()
 

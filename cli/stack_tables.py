@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from cli.tables import CARD_COLUMNS, card_row, line, table
-from meta.account import spoken
-from meta.report.wording import interval, short, tuned
+from meta.stack_report import spoken
+from meta.wording import interval, short, tuned
 
 
 def print_stacks(result: Mapping[str, Any]) -> None:

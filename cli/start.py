@@ -60,7 +60,7 @@ def data(config: ConfigPath = DEFAULT, set: Overrides = [], quiet: Quiet = False
     """
     from cli.session import Session
     from cli.tables import print_audit
-    from ensemble.audit import audit
+    from ensemble.content.audit import audit
 
     session = Session(config, set, quiet)
     found = audit(session.data, session.seen)

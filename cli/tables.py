@@ -7,8 +7,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ensemble.audit import peculiarities
-from meta.report.wording import interval, short, size, spread, tuned
+from ensemble.content.audit import peculiarities
+from meta.wording import interval, short, size, spread, tuned
 
 WIDTH = 100
 SHORT = 20  # cells that are not broken; the name beside them is

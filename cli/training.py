@@ -58,10 +58,10 @@ def train_base(
     """
     from cli.session import Session
     from cli.tables import print_trained
-    from ensemble.disk import check_disk
-    from ensemble.jobs import list_work
-    from ensemble.status import finished
-    from ensemble.training import train
+    from ensemble.jobs.job import list_work
+    from ensemble.jobs.status import finished
+    from ensemble.jobs.train import train
+    from ensemble.upkeep.disk import check_disk
 
     kept = [f"run.keep_models={keep_models}"] if keep_models else []
     parallel = Parallel.of(jobs, gpus, jobs_per_gpu, engine, address)
@@ -122,7 +122,7 @@ def import_(
     oof, test = oof.resolve(), test.resolve() if test else None
     from cli.session import Session
     from cli.tables import print_imported
-    from ensemble.importing import import_predictions
+    from ensemble.jobs.importing import import_predictions
 
     session = Session(config, set, quiet)
     record = import_predictions(session.run, name, session.run.only_task(task), oof, test, unknown_folds, modality)
@@ -158,8 +158,8 @@ def ablate(
     """
     from cli.session import Session
     from cli.tables import print_ablations
-    from ensemble.ablation import ablate as hide_and_score
-    from ensemble.ablation import ways_named
+    from ensemble.jobs.ablation import ablate as hide_and_score
+    from ensemble.jobs.ablation import ways_named
 
     ways = ways_named(way)
     session = Session(config, set, quiet, Parallel.of(jobs, gpus, jobs_per_gpu, engine, address))
@@ -179,6 +179,6 @@ def status(config: ConfigPath = DEFAULT, set: Overrides = [], quiet: Quiet = Fal
     """
     from cli.session import Session
     from cli.tables import print_status
-    from ensemble.status import status as find_status
+    from ensemble.jobs.status import status as find_status
 
     show(find_status(Session(config, set, quiet).run), print_status, as_json)

@@ -89,7 +89,7 @@ def print_tuned(result: Mapping[str, Any]) -> None:
 
 def _print_study(entry: Mapping[str, Any]) -> None:
     from cli.tables import line, table
-    from meta.report.wording import short
+    from meta.wording import short
 
     rows = []
     for row in entry["trials"][:SHOWN]:

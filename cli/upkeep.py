@@ -30,8 +30,8 @@ def plan(
     """
     from cli.session import Session
     from cli.upkeep_tables import print_plan
-    from ensemble.planning import plan as make_plan
-    from ensemble.status import listed
+    from ensemble.jobs.status import listed
+    from ensemble.upkeep.planning import plan as make_plan
 
     run = Session(config, set, quiet).run
     work, waiting = listed(run, run.some_specs(learner), run.some_tasks(task), fold)
@@ -63,6 +63,6 @@ def clean(
     """
     from cli.session import Session
     from cli.upkeep_tables import print_cleaned
-    from ensemble.removal import clean as make_room
+    from ensemble.upkeep.removal import clean as make_room
 
     show(make_room(Session(config, set, quiet).run, kind, match, yes), print_cleaned, as_json)

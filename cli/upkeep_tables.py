@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from cli.tables import line, table
-from ensemble.disk import FLOOR, readable
-from ensemble.removal import KINDS
-from meta.report.wording import cut
+from ensemble.upkeep.disk import FLOOR, readable
+from ensemble.upkeep.removal import KINDS
+from meta.wording import cut
 
 SHOWN = 20  # rows of what goes
 PARTS = ("models", "predictions", "checkpoints", "features", "replaced")

@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from ensemble.errors import ConfigError, unknown
 from ensemble.features import IMAGE_BYTES
-from ensemble.processes import cores
 from ensemble.registry import validate
-from ensemble.tuning.space import searchable
+from ensemble.search_space import searchable
+from ensemble.system.processes import cores
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 

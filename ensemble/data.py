@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ensemble.errors import DataError, some, unknown
-from ensemble.files import file_hash
+from ensemble.system.files import file_hash
 
 Codes = npt.NDArray[np.int64]
 

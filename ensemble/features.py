@@ -16,9 +16,9 @@ import numpy as np
 
 from ensemble.blocks import Array, Block, Blocks, Features, Ragged, files_of, missing, name_of
 from ensemble.errors import LearnerError
-from ensemble.files import write_atomic
-from ensemble.locks import hold
-from ensemble.progress import Track, silent
+from ensemble.system.files import write_atomic
+from ensemble.system.locks import hold
+from ensemble.system.progress import Track, silent
 
 Encode = Callable[[Sequence[int]], Block]
 IMAGE_BYTES = 20_000_000_000

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from ensemble.data import TRAIN, Codes, Dataset
 from ensemble.errors import DataError, FoldError, StoreError, some
-from ensemble.files import fingerprint, read_json, read_table, write_json, write_table
+from ensemble.system.files import fingerprint, read_json, read_table, write_json, write_table
 
 OUTSIDE = -1  # the fold of rows that no fold holds: the test file, and a labelled test part
 ASIDE = -2  # of rows that a plan leaves alone: neither fitted on nor predicted

@@ -11,8 +11,8 @@ import numpy.typing as npt
 from pydantic import BaseModel
 
 from ensemble.data import Dataset, Task
-from ensemble.progress import Track, silent
 from ensemble.registry import bind, resolve
+from ensemble.system.progress import Track, silent
 
 Modality = Literal["text", "image", "both", "none", "unknown"]
 MODALITIES: tuple[Modality, ...] = ("text", "image")

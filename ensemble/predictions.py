@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from ensemble.data import Codes, Task
 from ensemble.errors import PredictionsError, some
-from ensemble.files import read_table, write_table
+from ensemble.system.files import read_table, write_table
 
 Probabilities = npt.NDArray[np.float64]
 TOLERANCE = 1e-4

@@ -12,17 +12,17 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
+from ensemble.content.duplicates import find_duplicates
+from ensemble.content.scan import Scan
 from ensemble.data import Dataset, Task
-from ensemble.duplicates import find_duplicates
 from ensemble.errors import ConfigError, StoreError, unknown
 from ensemble.features import FeatureCache
-from ensemble.files import fingerprint, known_hash, read_json, write_json
 from ensemble.folds import FoldPlan, FoldSettings, make_plan
 from ensemble.learner import BaseLearner, Modality, make_learner, modality_of, source_files
-from ensemble.peers import Peers
-from ensemble.scan import Scan
 from ensemble.store import DONE, REPORT, Store, check, first_difference
-from ensemble.tuning.best import overlay, read_best
+from ensemble.system.distributed import Peers
+from ensemble.system.files import fingerprint, known_hash, read_json, write_json
+from ensemble.tuned import overlay, read_best
 
 FORMAT = 2  # of results; raise it when the same parameters give other numbers
 IMPORTED = "imported"

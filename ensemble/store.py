@@ -17,15 +17,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from ensemble.claims import FILE as CLAIM
-from ensemble.claims import Claim, claim
 from ensemble.data import Task
 from ensemble.errors import EnsembleError, StoreError
-from ensemble.files import file_hash, read_json, to_disk, write_json
-from ensemble.locks import FILE as LOCK
-from ensemble.locks import hold
 from ensemble.predictions import Predictions
-from ensemble.progress import FILE as PROGRESS
+from ensemble.system.claims import FILE as CLAIM
+from ensemble.system.claims import Claim, claim
+from ensemble.system.files import file_hash, read_json, to_disk, write_json
+from ensemble.system.locks import FILE as LOCK
+from ensemble.system.locks import hold
+from ensemble.system.progress import FILE as PROGRESS
 
 MadeOf = Mapping[str, Any]
 DONE, FAILED, REPORT, CURVE = "done.json", "failed.json", "report.json", "curve.csv"

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from ensemble.data import Codes
-from ensemble.files import write_atomic
+from ensemble.datasets.submission import Handed, make_submission, test_rows
 from ensemble.metrics import metric_named
 from ensemble.predictions import Predictions
 from ensemble.run import Run
-from ensemble.submission import Handed, make_submission, test_rows
-from meta.presence import decode
+from ensemble.system.files import write_atomic
+from meta.linked_tasks import decode
 from meta.rules import Rule
 from meta.stack import adjusted, read_stack
 from meta.summary import headline, labelled_rows, subtasks

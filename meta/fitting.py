@@ -12,8 +12,8 @@ from threadpoolctl import threadpool_limits
 
 from ensemble.data import Codes
 from ensemble.errors import StoreError
-from ensemble.files import read_json, write_atomic, write_json
 from ensemble.registry import resolve
+from ensemble.system.files import read_json, write_atomic, write_json
 from meta import META_ESTIMATORS
 from meta.candidates import Problem
 from meta.estimators import Certain

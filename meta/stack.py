@@ -12,17 +12,17 @@ import numpy.typing as npt
 from ensemble.data import Codes, Task
 from ensemble.errors import FoldError
 from ensemble.predictions import Predictions
-from ensemble.progress import Track, silent
 from ensemble.run import Run
 from ensemble.store import REPORT, check, clear, read_predictions, seal, state, write_predictions
-from meta.account import account
+from ensemble.system.progress import Track, silent
 from meta.candidates import Problem
 from meta.fitting import Fitted, Option, fit
-from meta.nested import Nested, nest
-from meta.procedure import Procedure, follow, option_of, options_of, rule_of
-from meta.report.wording import tuned
+from meta.nested_cv import Procedure, follow, option_of, options_of, rule_of
+from meta.nested_fits import Nested, nest
 from meta.rules import Rule
+from meta.stack_report import account
 from meta.table import MetaTable, StackSettings, assemble, made_of
+from meta.wording import tuned
 
 Floats = npt.NDArray[np.float64]
 

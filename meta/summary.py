@@ -8,13 +8,13 @@ import numpy.typing as npt
 
 from ensemble.data import Dataset, Task
 from ensemble.metrics import bootstrap, interval, metric_named, score
-from ensemble.progress import Track, silent
 from ensemble.run import Run
 from ensemble.scoring import finite, judged
 from ensemble.store import read_predictions
-from meta.account import PLAIN, RULED
-from meta.procedure import mean_under_rule
+from ensemble.system.progress import Track, silent
+from meta.nested_cv import mean_under_rule
 from meta.stack import stack_task
+from meta.stack_report import PLAIN, RULED
 from meta.table import MetaTable, StackSettings, assemble
 
 Floats = npt.NDArray[np.float64]

@@ -9,10 +9,10 @@ import numpy.typing as npt
 
 from ensemble.data import Codes, Task
 from ensemble.errors import ConfigError, unknown
-from ensemble.files import fingerprint
 from ensemble.predictions import Predictions
 from ensemble.run import FORMAT, Run
 from ensemble.store import read_predictions
+from ensemble.system.files import fingerprint
 from meta import META_ESTIMATORS
 
 Floats = npt.NDArray[np.float64]

@@ -8,15 +8,16 @@ import hypothesis
 import numpy as np
 import pandas as pd
 import pytest
-from world import SARCASM, SENTIMENT, SHARED
+from support import SHARED
+from support.world import SARCASM, SENTIMENT
 
 from base_models import LEARNERS
 from cli.memes import draw_memes
-from ensemble.adapters import csv
+from ensemble.content.scan import scan
 from ensemble.data import Dataset
+from ensemble.datasets import csv
 from ensemble.folds import FoldSettings, make_plan
 from ensemble.run import Run, Spec
-from ensemble.scan import scan
 from ensemble.store import Store
 
 # A busy machine is no failure, and a check of a change looks at the same examples every time.

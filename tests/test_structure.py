@@ -5,8 +5,8 @@ import re
 from pathlib import Path
 
 import pytest
+from support import ROOT
 
-ROOT = Path(__file__).parents[1]
 LAYERS = {
     "ensemble": {"ensemble"},
     "base_models": {"ensemble", "base_models"},

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from base_models.hyperparameters import Training
 from base_models.multimodal.joint import Joint, Missing, check_joint, wrong_crops
+from base_models.neural.hyperparameters import Training
 from base_models.visual.views import Average
 from ensemble.data import Dataset, Task
 from ensemble.learner import Trial

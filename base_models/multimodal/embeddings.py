@@ -9,16 +9,16 @@ import numpy.typing as npt
 import pandas as pd
 import torch
 
-from base_models.inference import device, predict_logits, rows_at_once
 from base_models.multimodal.clip_network import Towers, make_towers, width_of
-from base_models.sampling import Batch, Drawn
+from base_models.neural.inference import device, predict_logits, rows_at_once
+from base_models.neural.sampling import Batch, Drawn
 from base_models.textual.tokens import TokenSource
 from base_models.visual.pixels import ImageExamples, PixelSource
 from base_models.weights import identity
 from ensemble.blocks import Features
 from ensemble.data import Dataset
 from ensemble.features import FeatureCache
-from ensemble.files import fingerprint
+from ensemble.system.files import fingerprint
 
 TEXT_BLOCK, IMAGE_BLOCK = 1024, 256
 EMBEDDED = 1  # of our own handling; raise it when the same content gives another embedding

@@ -6,9 +6,9 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from base_models.hyperparameters import Training
 from base_models.multimodal.combination import Combine
 from base_models.multimodal.joint import Joint, Missing, check_joint, wrong_crops
+from base_models.neural.hyperparameters import Training
 from base_models.textual.pooling import Pooling
 from base_models.visual.views import Average
 from ensemble.data import Dataset

@@ -9,22 +9,22 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from base_models.hyperparameters import Training
+from base_models.neural.hyperparameters import Training
 from base_models.visual.views import COUNTS, Average, average_views
 from base_models.weights import local_files
 from ensemble.balance import smoothed_frequencies
 from ensemble.data import Dataset, Task
 from ensemble.errors import LearnerError
 from ensemble.features import FeatureCache
-from ensemble.files import read_json, write_json
 from ensemble.learner import MODALITIES, Workspace
+from ensemble.system.files import read_json, write_json
 
 if TYPE_CHECKING:
     from torch import nn
 
     from base_models.multimodal.pairs import Images, PairExamples, Texts
+    from base_models.neural.training import Trained
     from base_models.textual.tokens import TokenSource
-    from base_models.training import Trained
     from base_models.visual.augmentation import Augmentation
     from base_models.visual.pixels import PixelSource
     from base_models.visual.views import Preprocessing
@@ -124,7 +124,7 @@ class Joint(ABC):
         self._keep(data)
 
     def fit(self, data: Dataset, task: Task, seed: int) -> None:
-        from base_models.training import Problem, train
+        from base_models.neural.training import Problem, train
 
         seen = self._begin(data, task)
         if len(seen):
@@ -158,7 +158,7 @@ class Joint(ABC):
 
     def _ask(self, network: "nn.Module", data: Dataset) -> npt.NDArray[np.float32]:
         """(rows, views, outputs)."""
-        from base_models.inference import predict_trained
+        from base_models.neural.inference import predict_trained
 
         pairs = self._pairs(data, self.views)
         return predict_trained(network, pairs, self.training, self._workspace, self.views)
@@ -172,7 +172,7 @@ class Joint(ABC):
 
     def save(self, folder: Path) -> None:
         """What was trained; of a network that is not ``pretrained``, all."""
-        from base_models.checkpoints import frozen_names, write_weights
+        from base_models.neural.checkpoints import frozen_names, write_weights
 
         left = frozen_names(self.network_) if self.network_ is not None and self.pretrained else set()
         write_json(folder / RECORD, {"frequencies": self.frequencies_.tolist(), "whole": not left})
@@ -180,7 +180,7 @@ class Joint(ABC):
             write_weights(folder / WEIGHTS, self.network_, left)
 
     def load(self, folder: Path) -> None:
-        from base_models.checkpoints import load_trained
+        from base_models.neural.checkpoints import load_trained
 
         record = read_json(folder / RECORD)
         self.frequencies_ = np.array(record["frequencies"])

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from base_models.sampling import Batch, Drawn, Examples
+from base_models.neural.sampling import Batch, Drawn, Examples
 
 Flags = npt.NDArray[np.bool_]
 

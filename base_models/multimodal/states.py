@@ -10,15 +10,15 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from base_models.inference import device, predict_logits, rows_at_once
-from base_models.sampling import Batch, Drawn
+from base_models.neural.inference import device, predict_logits, rows_at_once
+from base_models.neural.sampling import Batch, Drawn
 from base_models.textual.tokens import TokenExamples, TokenSource
 from base_models.visual.pixels import ImageExamples, Images, PixelSource
 from base_models.weights import identity
 from ensemble.blocks import Array, Ragged
 from ensemble.data import Dataset
 from ensemble.features import FeatureCache
-from ensemble.files import fingerprint
+from ensemble.system.files import fingerprint
 
 BLOCK = 64
 ENCODED = 1  # of our own handling; raise it when the same content gives other states

@@ -11,7 +11,7 @@ from base_models.textual.loading import load_body, load_config, load_tokenizer
 from base_models.textual.pooling import Pooling, pool
 from base_models.weights import identity
 from ensemble.errors import LearnerError
-from ensemble.files import fingerprint
+from ensemble.system.files import fingerprint
 
 Features = npt.NDArray[np.float32]
 TEXTS_AT_ONCE = 32
@@ -65,7 +65,7 @@ def load(model: str, weights: str) -> tuple[Any, Any]:
 
     Raises LearnerError where there is no such model.
     """
-    from base_models.inference import device
+    from base_models.neural.inference import device
 
     kind = load_config(model)
     if not hasattr(kind, "vocab_size"):

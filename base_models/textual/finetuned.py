@@ -9,15 +9,15 @@ import numpy.typing as npt
 from pydantic import Field
 from scipy.special import softmax
 
-from base_models.hyperparameters import Training
+from base_models.neural.hyperparameters import Training
 from base_models.textual.pooling import Pooling
 from base_models.weights import local_files
 from ensemble.balance import smoothed_frequencies
 from ensemble.data import Dataset, Task
 from ensemble.errors import LearnerError
 from ensemble.features import FeatureCache
-from ensemble.files import read_json, write_json
 from ensemble.learner import Trial, Workspace
+from ensemble.system.files import read_json, write_json
 
 if TYPE_CHECKING:
     from base_models.textual.network import TextClassifier
@@ -131,8 +131,8 @@ class Textual:
         tokens.warn_of_cut(data)
 
     def fit(self, data: Dataset, task: Task, seed: int) -> None:
+        from base_models.neural.training import Problem, train
         from base_models.textual.tokens import count_texts
-        from base_models.training import Problem, train
 
         data, translated = self._read(data.take(data.labels(task) >= 0))
         self.frequencies_ = smoothed_frequencies(data.labels(task), len(task.classes))
@@ -148,7 +148,7 @@ class Textual:
             self.trained_ = train(self.network_, problem, self.training, seed, self._workspace)
 
     def predict_proba(self, data: Dataset) -> Probabilities:
-        from base_models.inference import predict_trained
+        from base_models.neural.inference import predict_trained
         from base_models.textual.tokens import count_texts
 
         data, translated = self._read(data)
@@ -172,7 +172,7 @@ class Textual:
 
     def save(self, folder: Path) -> None:
         """With configuration and tokenizer, so that the folder is all that predicting needs."""
-        from base_models.checkpoints import write_weights
+        from base_models.neural.checkpoints import write_weights
         from base_models.textual.loading import RECORD, save_description
 
         pooling = None if self.network_ is None else self.network_.head.pooling

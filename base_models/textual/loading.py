@@ -12,7 +12,7 @@ from typing import Any
 
 from base_models.weights import local, local_files
 from ensemble.errors import LearnerError, first_line, some
-from ensemble.files import fingerprint, known_hash
+from ensemble.system.files import fingerprint, known_hash
 
 WEIGHTS = (".safetensors", ".bin", ".pth", ".pt", ".tar")
 RECORD = "textual.json"  # what a fold model has beside its tokenizer

@@ -1,9 +1,9 @@
 """What text networks read of a post: its text as it is, cleaned, translated into English, or both."""
 
-from ensemble.cleaning import clean as cleaned
+from ensemble.content.cleaning import clean as cleaned
+from ensemble.content.languages import detect
 from ensemble.data import Dataset
 from ensemble.features import FeatureCache
-from ensemble.languages import detect
 
 OURS = "en"
 

@@ -18,9 +18,9 @@ from ensemble.balance import check_grid, class_weights
 from ensemble.data import Codes, Dataset, Task
 from ensemble.errors import LearnerError
 from ensemble.features import FeatureCache
-from ensemble.files import write_atomic
 from ensemble.folds import distribute
 from ensemble.learner import Trial
+from ensemble.system.files import write_atomic
 
 WORD_COLUMNS, CHARACTER_COLUMNS = 2**19, 2**21
 INNER_SHARE = 0.2

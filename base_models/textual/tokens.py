@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from base_models.sampling import Batch, Drawn
+from base_models.neural.sampling import Batch, Drawn
 from base_models.textual.loading import load_tokenizer, tokenizer_identity
 from ensemble.blocks import Array, Ragged
 from ensemble.data import Dataset
 from ensemble.features import FeatureCache
-from ensemble.files import fingerprint
+from ensemble.system.files import fingerprint
 
 BLOCK = 4096
 TOKENISED = 1  # of our own handling; raise it when the same text gives other tokens

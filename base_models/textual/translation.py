@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from base_models.inference import device, in_parts, rows_at_once
+from base_models.neural.inference import device, in_parts, rows_at_once
 from base_models.textual.loading import load_body, load_tokenizer
 from base_models.weights import drawn_from, identity
 from ensemble.blocks import Ragged
 from ensemble.errors import LearnerError
 from ensemble.features import FeatureCache
-from ensemble.files import fingerprint
+from ensemble.system.files import fingerprint
 
 BLOCK = 64
 TRANSLATED = 1  # of our own handling; raise it when the same text gets another translation

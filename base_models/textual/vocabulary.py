@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from ensemble.errors import LearnerError, first_line
-from ensemble.files import write_atomic
+from ensemble.system.files import write_atomic
 
 ALLOWED = ("collections.OrderedDict", "collections.Counter")
 # Begins a file of torch.save's first format: four pickles and more, of which the fourth is the object.

@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 from torchvision.transforms import InterpolationMode, v2
 
-from base_models.sampling import Drawn, seed_of
+from base_models.neural.sampling import Drawn, seed_of
 from base_models.visual.views import Pixels, Preprocessing
 
 

@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from base_models.visual.views import Preprocessing, Views, make_views
 from base_models.weights import identity
-from ensemble.files import fingerprint
-from ensemble.images import Unreadable, open_image
+from ensemble.content.images import Unreadable, open_image
+from ensemble.system.files import fingerprint
 
 if TYPE_CHECKING:
     from base_models.visual.runtime import Run

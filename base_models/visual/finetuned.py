@@ -7,15 +7,15 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from base_models.hyperparameters import Training
+from base_models.neural.hyperparameters import Training
 from base_models.visual.views import COUNTS, Average, average_views
 from base_models.weights import checkpoint_file, local_files
 from ensemble.balance import smoothed_frequencies
 from ensemble.data import Dataset, Task
 from ensemble.errors import LearnerError
 from ensemble.features import FeatureCache
-from ensemble.files import read_json, write_json
 from ensemble.learner import Trial, Workspace
+from ensemble.system.files import read_json, write_json
 
 if TYPE_CHECKING:
     from base_models.visual.augmentation import Augmentation
@@ -108,7 +108,7 @@ class Visual:
         self._source().fill(data)
 
     def fit(self, data: Dataset, task: Task, seed: int) -> None:
-        from base_models.training import Problem, train
+        from base_models.neural.training import Problem, train
         from base_models.visual.augmentation import Augmentation
         from base_models.visual.calibration import restore_folded
         from base_models.visual.network import check_size
@@ -140,7 +140,7 @@ class Visual:
 
     def _logits(self, data: Dataset) -> npt.NDArray[np.float32]:
         """(rows, views, classes)."""
-        from base_models.inference import predict_trained
+        from base_models.neural.inference import predict_trained
 
         assert self.network_ is not None
         examples = self._examples(data, self.views)
@@ -153,7 +153,7 @@ class Visual:
         return [] if self.trained_ is None else self.trained_.journal.curve
 
     def save(self, folder: Path) -> None:
-        from base_models.checkpoints import write_weights
+        from base_models.neural.checkpoints import write_weights
 
         write_json(folder / "visual.json", {"frequencies": self.frequencies_.tolist()})
         if self.network_ is not None:

@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from base_models.sampling import Batch, Drawn
+from base_models.neural.sampling import Batch, Drawn
 from base_models.visual.augmentation import Augmentation
 from base_models.visual.views import Pixels, Preprocessing, covered, cut, resize
 from ensemble.blocks import Ragged
+from ensemble.content.images import Unreadable, open_image
 from ensemble.data import Dataset
 from ensemble.errors import LearnerError
 from ensemble.features import FeatureCache
-from ensemble.files import fingerprint
-from ensemble.images import Unreadable, open_image
+from ensemble.system.files import fingerprint
 
 BLOCK = 256
 DECODED = 1  # of our own decoding and resizing; raise it when the same image gives other pixels

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import torch
 
 from ensemble.errors import first_line
-from ensemble.files import temporary_for, unwritable
+from ensemble.system.files import temporary_for, unwritable
 
 Views = npt.NDArray[np.float32]
 Features = npt.NDArray[np.float32]

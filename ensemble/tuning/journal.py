@@ -8,8 +8,8 @@ from typing import Any, BinaryIO
 from filelock import FileLock
 from optuna.storages.journal import JournalFileBackend
 
-from ensemble.files import unwritable
-from ensemble.interruption import deferred
+from ensemble.system.files import unwritable
+from ensemble.system.interruption import deferred
 
 
 class Journal(JournalFileBackend):

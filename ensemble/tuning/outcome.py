@@ -10,15 +10,15 @@ import numpy as np
 
 from ensemble.data import Task
 from ensemble.errors import ConfigError
-from ensemble.files import read_json, write_json
-from ensemble.importing import bring_in
+from ensemble.jobs.importing import bring_in
+from ensemble.jobs.train import Engine
 from ensemble.learner import modality_of
-from ensemble.locks import hold
-from ensemble.progress import Track
 from ensemble.run import IMPORTED, Run, Spec, flat
 from ensemble.store import REPORT, read_predictions
-from ensemble.training import Engine
-from ensemble.tuning.best import BEST, said_of
+from ensemble.system.files import read_json, write_json
+from ensemble.system.locks import hold
+from ensemble.system.progress import Track
+from ensemble.tuned import BEST, said_of
 from ensemble.tuning.search import Search
 from ensemble.tuning.study import FOUND, REASON, SECONDS, TRAINED
 from ensemble.tuning.trial import train_folds

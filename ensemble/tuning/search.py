@@ -7,12 +7,12 @@ from typing import Any
 
 from ensemble.data import Task
 from ensemble.errors import ConfigError
-from ensemble.files import fingerprint
 from ensemble.learner import make_learner
 from ensemble.metrics import metric_named
 from ensemble.run import Run, Spec, flat
-from ensemble.tuning.best import overlay
-from ensemble.tuning.space import Space, as_set, grid, outline, space_of
+from ensemble.search_space import Space, as_set, grid, outline, space_of
+from ensemble.system.files import fingerprint
+from ensemble.tuned import overlay
 from ensemble.tuning.study import Plan, Study
 from ensemble.tuning.trial import Split, Tried
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ensemble.claims import Claim, owner_of
 from ensemble.errors import StoreError
-from ensemble.locks import hold
-from ensemble.tuning.space import Space
+from ensemble.search_space import Space
+from ensemble.system.claims import Claim, owner_of
+from ensemble.system.locks import hold
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial, Trial

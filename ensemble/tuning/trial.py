@@ -6,16 +6,16 @@ from dataclasses import dataclass, replace
 
 from ensemble.data import Dataset, Task
 from ensemble.errors import ConfigError, LearnerError, StoreError
-from ensemble.files import fingerprint, read_json
-from ensemble.jobs import list_work
+from ensemble.jobs.job import list_work
+from ensemble.jobs.train import Engine, over, train
 from ensemble.metrics import metric_named, score
 from ensemble.predictions import Predictions, concatenate
-from ensemble.progress import Track
 from ensemble.run import Run
 from ensemble.scoring import difference, judged
 from ensemble.store import DONE, Job, Store, read_predictions
-from ensemble.training import Engine, over, train
-from ensemble.tuning.best import overlay
+from ensemble.system.files import fingerprint, read_json
+from ensemble.system.progress import Track
+from ensemble.tuned import overlay
 
 KEPT_OUT = 0  # the fold that nested folds see nothing of
 

@@ -9,10 +9,10 @@ import numpy as np
 
 from ensemble.data import Task
 from ensemble.errors import ConfigError, LearnerError
-from ensemble.leftovers import sweep
-from ensemble.progress import Track, silent
+from ensemble.jobs.train import Engine, in_turn
 from ensemble.run import Run
-from ensemble.training import Engine, in_turn
+from ensemble.system.progress import Track, silent
+from ensemble.system.stale_files import sweep
 from ensemble.tuning.outcome import account, keep, write_best
 from ensemble.tuning.search import Search, TuneSettings, open_search
 from ensemble.tuning.study import FOUND, GIVEN, Begun

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ensemble.metrics import metric_named
-from meta.report.wording import size, spoken
+from meta.wording import size, spoken
 
 PLAIN_MEAN = "soft_vote"
 MEASURES = ("accuracy", "macro_f1", "weighted_f1", "roc_auc")

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from meta.report.drawing import COLOURS, canvas, drawn
-from meta.report.wording import cut, short
+from meta.wording import cut, short
 
 WIDTH, ROW, LETTER, NAME = 360.0, 20.0, 6.2, 22
 SERIES = ("stack", "one", "two", "three")

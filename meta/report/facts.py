@@ -8,21 +8,21 @@ import numpy.typing as npt
 import pandas as pd
 
 from ensemble.data import Dataset, Task
-from ensemble.files import read_json
 from ensemble.metrics import BINS, metric_named, score
 from ensemble.predictions import Predictions
-from ensemble.progress import Track, silent
 from ensemble.run import Run
 from ensemble.scoring import finite
 from ensemble.store import CURVE, Job
-from meta.account import PLAIN, best_single
+from ensemble.system.files import read_json
+from ensemble.system.progress import Track, silent
 from meta.contributions import contributions
 from meta.diversity import diversity
+from meta.label_issues import conflicts, hardest, suspects
 from meta.leaks import leak_signs
 from meta.report.families import table7
 from meta.stack import read_stack
+from meta.stack_report import PLAIN, best_single
 from meta.summary import subtasks, summarise
-from meta.suspects import conflicts, hardest, suspects
 from meta.table import MetaTable, StackSettings, assemble
 
 Floats = npt.NDArray[np.float64]

@@ -10,7 +10,7 @@ from ensemble.data import Dataset
 from ensemble.metrics import metric_named
 from ensemble.predictions import Predictions
 from ensemble.scoring import judged
-from meta.procedure import mean_under_rule
+from meta.nested_cv import mean_under_rule
 from meta.summary import best_of, headline, subtasks
 from meta.table import MetaTable
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from ensemble.content.images import Unreadable, inside, open_image
 from ensemble.errors import DataError
-from ensemble.images import Unreadable, inside, open_image
-from meta.report.wording import plain
+from meta.wording import plain
 
 SIDE, BYTES = 240, 15_000
 QUALITIES = (75, 60, 45, 30, 15)

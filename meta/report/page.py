@@ -9,11 +9,11 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from ensemble.audit import peculiarities
+from ensemble.content.audit import peculiarities
 from ensemble.metrics import metric_named
 from meta.report.gallery import room
 from meta.report.sections import section
-from meta.report.wording import GLOSSARY, bounds, interval, plain, short, spoken, spread, tuned
+from meta.wording import GLOSSARY, bounds, interval, plain, short, spoken, spread, tuned
 
 MINUS, DASH = "\N{MINUS SIGN}", "\N{EN DASH}"
 

@@ -12,7 +12,7 @@ from meta.report.board import MEASURES, Model, as_papers_report, leaderboard, sh
 from meta.report.charts import SERIES, Mark, correlation_map, curve_plot, fold_plot, interval_plot, reliability_plot
 from meta.report.gallery import posts
 from meta.report.shares import shares
-from meta.report.wording import spoken
+from meta.wording import spoken
 
 LINES, MAP, CURVES, PAIRS, CONFLICTS = 32, 24, 6, 5, 12
 SAME = 0.0005

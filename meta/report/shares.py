@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from meta.report.charts import Mark, cost_plot, interval_plot
-from meta.report.wording import spoken
+from meta.wording import spoken
 
 LINES, DOTS = 32, 16
 

@@ -4,12 +4,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ensemble.audit import audit
+from ensemble.content.audit import audit
+from ensemble.content.scan import Scan
 from ensemble.errors import ConfigError
-from ensemble.files import check_writable, write_atomic
-from ensemble.progress import Track, silent
 from ensemble.run import Run
-from ensemble.scan import Scan
+from ensemble.system.files import check_writable, write_atomic
+from ensemble.system.progress import Track, silent
 from meta.report.facts import gather
 from meta.report.page import draw
 from meta.table import StackSettings

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from networks import freeze_imports, one_core
-from world import SARCASM, SENTIMENT
+from support.networks import freeze_imports, one_core
+from support.world import SARCASM, SENTIMENT
 
 from base_models import LEARNERS
 from ensemble.data import Dataset

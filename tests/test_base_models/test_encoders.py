@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from world import picture
+from support.world import picture
 
 from base_models.textual.encoder import TextEncoder, pool
 from base_models.visual.encoder import ImageEncoder

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from photos import photographed
-from world import SENTIMENT
+from support.photos import photographed
+from support.world import SENTIMENT
 
 from base_models.multimodal.combination import Combine
 from base_models.multimodal.fusion import Fusion, FusionTraining

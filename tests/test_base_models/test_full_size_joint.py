@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from photos import photographed
-from world import SENTIMENT
+from support.photos import photographed
+from support.world import SENTIMENT
 
 from base_models.multimodal.clip import Clip, ClipTraining
 from base_models.multimodal.flava import Flava, FlavaTraining

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from world import SENTIMENT, toy_table
+from support.world import SENTIMENT, toy_table
 
 from base_models.textual.finetuned import Textual, TextualTraining
 from base_models.textual.network import make_body

@@ -10,7 +10,7 @@ from base_models import LEARNERS
 from base_models.visual.finetuned import Visual
 from ensemble.learner import make_learner
 from ensemble.registry import resolve
-from ensemble.tuning.space import grid, outline, space_of
+from ensemble.search_space import grid, outline, space_of
 
 NEEDED = {"textual": {"model": "bert"}, "visual": {"model": "resnet"}, "frozen": {"text": "minilm"}}
 NEEDED |= {"fusion": {"image": "resnet", "text": "bert"}, "flava": {"model": "flava"}, "clip": {"model": "clip"}}

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from shell import Ensemble
+from support.shell import Ensemble
 
 from base_models import LEARNERS
 from ensemble.learner import make_learner
@@ -94,8 +94,8 @@ def test_probabilities_from_elsewhere_are_stacked_and_marked(ensemble: Ensemble,
 def test_init_writes_a_recipe_that_loads(ensemble: Ensemble, tmp_path: Path) -> None:
     from importlib.resources import files
 
-    from ensemble.adapters import ADAPTERS
     from ensemble.config import load_config
+    from ensemble.datasets import ADAPTERS
 
     for recipe in files("cli.recipes").iterdir():
         if recipe.name.endswith(".toml"):

@@ -10,9 +10,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from shell import Ensemble
+from support.shell import Ensemble
 
-from ensemble.claims import FILE
+from ensemble.system.claims import FILE
 
 
 def results(run: Path) -> dict[str, bytes]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from shell import Ensemble
+from support.shell import Ensemble
 
 ONLY = ("--set", 'stack.learners=["prior", "tfidf"]', "--set", 'stack.estimators=["soft_vote"]')
 

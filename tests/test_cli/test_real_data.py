@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from shell import Ensemble
-from world import SHARED
+from support import SHARED
+from support.shell import Ensemble
 
 pytestmark = pytest.mark.real_data
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from shell import Ensemble, Outcome
+from support.shell import Ensemble, Outcome
 
 
 def refused(outcome: Outcome, *words: str) -> None:

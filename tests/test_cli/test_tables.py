@@ -6,7 +6,7 @@ import pytest
 
 from cli.stack_tables import print_submission
 from cli.tables import print_trained
-from meta.report.wording import size, spread
+from meta.wording import size, spread
 
 
 def entry(learner: str, **facts: Any) -> dict[str, Any]:

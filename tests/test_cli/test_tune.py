@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from shell import Ensemble
+from support.shell import Ensemble
 
 SPACE = 'tune.tfidf.space={ balance = [0.5, 1.0], "min_documents" = { low = 1, high = 2 } }'
 TUNE = ("tune", "tfidf", "--task", "sentiment", "--set", SPACE)

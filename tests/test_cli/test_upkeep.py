@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from shell import Ensemble
+from support.shell import Ensemble
 
 from cli.upkeep_tables import duration
 
@@ -63,7 +63,7 @@ def test_training_does_not_start_on_a_disk_that_is_too_small(
     ensemble: Ensemble, config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     little = shutil.disk_usage(tmp_path)._replace(free=1_000_000)
-    monkeypatch.setattr("ensemble.disk.shutil.disk_usage", lambda path: little)
+    monkeypatch.setattr("ensemble.upkeep.disk.shutil.disk_usage", lambda path: little)
     refused = ensemble("train-base", *ONLY)
     assert refused.code == 2 and "1.0 MB are free: " in refused.err and "are missing. `ensemble clean`" in refused.err
     assert not list((tmp_path / "run").rglob("done.json"))

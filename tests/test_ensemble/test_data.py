@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from world import SARCASM, SENTIMENT, toy_table
+from support.world import SARCASM, SENTIMENT, toy_table
 
 from ensemble.data import RESERVED, Dataset, Task
 from ensemble.errors import DataError
-from ensemble.files import file_hash
+from ensemble.system.files import file_hash
 
 
 def frame(**columns: list[object]) -> pd.DataFrame:

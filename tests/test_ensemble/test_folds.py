@@ -8,16 +8,16 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from world import SARCASM, SENTIMENT, toy_table
+from support.world import SARCASM, SENTIMENT, toy_table
 
+from ensemble.content.duplicates import find_duplicates
+from ensemble.content.scan import scan
 from ensemble.data import Codes, Dataset
-from ensemble.duplicates import find_duplicates
 from ensemble.errors import FoldError, StoreError
-from ensemble.files import read_json, write_json
 from ensemble.folds import OUTSIDE, FoldPlan, FoldSettings, distribute, make_plan
 from ensemble.run import bind_folds
-from ensemble.scan import scan
 from ensemble.store import Store
+from ensemble.system.files import read_json, write_json
 
 K3 = FoldSettings(k=3)
 

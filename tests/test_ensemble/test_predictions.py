@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from world import SARCASM, SENTIMENT
+from support.world import SARCASM, SENTIMENT
 
 from ensemble.errors import PredictionsError, StoreError
 from ensemble.predictions import Predictions, concatenate, mean

@@ -5,7 +5,7 @@ from typing import Literal
 
 import pytest
 from pydantic import BaseModel
-from toys import TOYS, Hash
+from support.toys import TOYS, Hash
 
 from base_models import LEARNERS
 from ensemble.errors import ConfigError, some, unknown

@@ -7,18 +7,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from toys import TOYS, Hash
-from world import SARCASM, SENTIMENT, toy_table
+from support.toys import TOYS, Hash
+from support.world import SARCASM, SENTIMENT, toy_table
 
+from ensemble.content.scan import scan
 from ensemble.data import Dataset
 from ensemble.errors import ConfigError, DataError
-from ensemble.files import read_json
 from ensemble.folds import FoldSettings
-from ensemble.jobs import list_work
+from ensemble.jobs.job import list_work
+from ensemble.jobs.train import train
 from ensemble.run import Run, Spec, bind_folds, versions, write_record
-from ensemble.scan import scan
 from ensemble.store import Store
-from ensemble.training import train
+from ensemble.system.files import read_json
 
 MakeRun = Callable[..., Run]
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from sklearn.metrics import confusion_matrix, f1_score
-from world import SARCASM, SENTIMENT, toy_table
+from support.world import SARCASM, SENTIMENT, toy_table
 
 from ensemble.data import Dataset, Task
 from ensemble.metrics import METRICS

@@ -2,8 +2,8 @@
 
 import pytest
 
-from ensemble.tuning.best import overlay
-from ensemble.tuning.space import as_set, grid, outline, searchable, suggest
+from ensemble.search_space import as_set, grid, outline, searchable, suggest
+from ensemble.tuned import overlay
 
 SPACE = searchable(
     {"training": {"lr": {"low": 1e-6, "high": 1e-4, "log": True}}, "layers": [1, 2], "training.batch": [8]}

@@ -4,10 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from world import SENTIMENT
+from support.world import SENTIMENT
 
 from ensemble.errors import StoreError
-from ensemble.files import read_json, write_json
 from ensemble.predictions import Predictions
 from ensemble.store import (
     DONE,
@@ -23,6 +22,7 @@ from ensemble.store import (
     state,
     write_predictions,
 )
+from ensemble.system.files import read_json, write_json
 
 MADE = {"data": "d1", "folds": "f1", "params.views": 10}
 JOB = Job("vit", "sentiment", 0, 2)

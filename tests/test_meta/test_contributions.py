@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from world import Floats, meta_table, skilled, table_of
+from support.world import Floats, meta_table, skilled, table_of
 
 from ensemble.data import Codes, Task
 from ensemble.metrics import METRICS, bootstrap, interval, score

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from world import meta_table, table_of
+from support.world import meta_table, table_of
 
 from meta.diversity import correlation, diversity, errors, is_right, q_statistic
 

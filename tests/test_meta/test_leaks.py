@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from world import Floats, skilled, table_of
+from support.world import Floats, skilled, table_of
 
 from ensemble.data import Codes
 from meta.leaks import leak_signs

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from world import SENTIMENT, meta_table
+from support.world import SENTIMENT, meta_table
 
 from meta.candidates import Problem
 from meta.fitting import Option
-from meta.nested import nest
-from meta.procedure import follow
+from meta.nested_cv import follow
+from meta.nested_fits import nest
 from meta.selection import Rows, reality_check, select
 from meta.table import MetaTable
 

@@ -6,17 +6,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from toys import TOYS
-from world import SARCASM, SENTIMENT, toy_table
+from support.toys import TOYS
+from support.world import SARCASM, SENTIMENT, toy_table
 
 from base_models import LEARNERS as LEARNERS_REGISTRY
 from ensemble.data import Dataset
 from ensemble.errors import StoreError
-from ensemble.jobs import list_work
+from ensemble.jobs.job import list_work
+from ensemble.jobs.train import train
 from ensemble.metrics import METRICS, score
 from ensemble.run import Run
 from ensemble.store import read_predictions
-from ensemble.training import train
 from meta import META_ESTIMATORS, SIMPLE
 from meta.decisions import hand_in
 from meta.stack import Stack, read_stack, stack_task

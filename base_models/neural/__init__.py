@@ -1,0 +1,1 @@
+"""Training and running a network, whatever it sees."""

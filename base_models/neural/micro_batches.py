@@ -1,0 +1,122 @@
+"""A training step that fits: where memory does not hold the batch, it is repeated with half of it at a time."""
+
+import gc
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import torch
+
+from base_models.neural.hyperparameters import Training
+from ensemble.system.files import read_json, write_json
+
+Batch = Mapping[str, torch.Tensor]
+Backward = Callable[[Batch, int], torch.Tensor]
+NORMS = (torch.nn.modules.batchnorm._BatchNorm,)
+
+log = logging.getLogger("ensemble")
+
+
+class MicroBatches:
+    """Runs one step of ``network`` in pieces of at most ``size`` rows, whose gradients add up to the whole batch's.
+
+    When memory runs out, gradients are dropped, buffers and random states are put back, ``size`` halves, and the step
+    is repeated. Without batch normalisation the mathematics stays the same; with it, statistics are of the smaller
+    pieces, which ``facts`` says. Raises the device's error once a single row does not fit, or at once where it may not
+    be ``patient``: other processes are waiting in the same step.
+    """
+
+    def __init__(
+        self, network: torch.nn.Module, asked: int, size: int, device: torch.device, patient: bool = True
+    ) -> None:
+        self.network = network
+        self.asked = asked
+        self.size = min(asked, size)
+        self.device = device
+        self.patient = patient
+        self.repeated = 0
+        self.normalises = any(isinstance(module, NORMS) for module in network.modules())
+        self._buffers = [(buffer, torch.empty_like(buffer)) for buffer in network.buffers()]
+
+    def step(self, batch: Batch, backward: Backward) -> torch.Tensor:
+        """``backward(piece, rows of the batch)`` adds the gradients of a piece and gives its share of the loss."""
+        rows = len(batch["labels"])
+        random = self._remember()
+        while (loss := self._attempt(batch, rows, backward)) is None:
+            self.size = (self._largest(rows) + 1) // 2
+            self.repeated += 1
+            self._restore(random)
+            log.warning("Out of memory: going on with %d rows at a time, the same batch.", self.size)
+        return loss
+
+    def _attempt(self, batch: Batch, rows: int, backward: Backward) -> torch.Tensor | None:
+        """None where memory ran out and smaller pieces may fit."""
+        try:
+            return torch.stack([backward(piece, rows) for piece in self._pieces(batch, rows)]).sum()
+        except torch.OutOfMemoryError:
+            if not self.patient or self._largest(rows) == 1:
+                raise
+            return None
+
+    @property
+    def facts(self) -> dict[str, object]:
+        """What the job's record says of it; empty where the batch fitted."""
+        if self.size >= self.asked:
+            return {}
+        facts: dict[str, object] = {"micro_batch": self.size, "steps_repeated": self.repeated}
+        if self.normalises:
+            facts["batch_norm"] = f"statistics from {self.size} rows at a time, not from the batch"
+        return facts
+
+    def _largest(self, rows: int) -> int:
+        """How many rows the largest piece has."""
+        return -(-rows // -(-rows // self.size))
+
+    def _pieces(self, batch: Batch, rows: int) -> Iterator[Batch]:
+        """Of even sizes, so that no row is left alone."""
+        pieces = -(-rows // self.size)
+        split = {name: tensor.tensor_split(pieces) for name, tensor in batch.items()}
+        for number in range(pieces):
+            yield {name: parts[number] for name, parts in split.items()}
+
+    def _remember(self) -> tuple[torch.Tensor, torch.Tensor | None]:
+        if self._buffers:
+            torch._foreach_copy_([kept for _, kept in self._buffers], [buffer for buffer, _ in self._buffers])
+        on_gpu = torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None
+        return torch.get_rng_state(), on_gpu
+
+    def _restore(self, random: tuple[torch.Tensor, torch.Tensor | None]) -> None:
+        self.network.zero_grad(set_to_none=True)
+        for buffer, kept in self._buffers:
+            buffer.copy_(kept)
+        torch.set_rng_state(random[0])
+        if random[1] is not None:
+            torch.cuda.set_rng_state(random[1], self.device)
+            gc.collect()
+            torch.cuda.empty_cache()
+
+
+def found_size(memory: Path | None, situation: str) -> int | None:
+    """What an earlier job found to fit in the same situation, if it had to look."""
+    if memory is None or not memory.exists():
+        return None
+    found = read_json(memory).get(situation)
+    return found if isinstance(found, int) and found > 0 else None
+
+
+def keep_size(memory: Path | None, situation: str, pieces: MicroBatches) -> None:
+    """Spare the next jobs the looking."""
+    if memory is not None and pieces.repeated:
+        known = read_json(memory) if memory.exists() else {}
+        write_json(memory, {**known, situation: pieces.size})
+
+
+def situation_of(network: torch.nn.Module, row: Batch, how: Training) -> str:
+    """Everything that decides how many rows fit: the device, the network, the size of a row, the optimizer's state."""
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
+    parameters = sum(parameter.numel() for parameter in network.parameters())
+    trained = sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
+    how_much = f"{trained:,} trained" + (", activations recomputed" if getattr(network, "recompute", False) else "")
+    shapes = {name: list(tensor.shape[1:]) for name, tensor in sorted(row.items())}
+    training = f"{how.optimizer}, {how.precision}, batch {how.batch}"
+    return f"{device}, {type(network).__name__} of {parameters:,} parameters, {how_much}, rows {shapes}, {training}"

@@ -1,0 +1,71 @@
+"""New posts, without labels: any table of texts and images, looked at as the posts of a dataset are."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from ensemble.content.scan import scan
+from ensemble.data import TEST, Dataset, Task
+from ensemble.datasets.tables import ids, image_folder, read_frame, strings
+from ensemble.errors import DataError, some
+from ensemble.system.progress import Track, silent
+
+log = logging.getLogger("ensemble")
+
+
+def read_posts(
+    path: Path,
+    tasks: Sequence[Task],
+    images: Path | None = None,
+    named: Mapping[str, str] | None = None,
+    usual: Mapping[str, str] | None = None,
+) -> Dataset:
+    """The posts of a CSV, TSV, JSON lines or Parquet file, every label missing.
+
+    ``images`` is the folder that image paths are relative to and stay in (default: the file's own). ``named`` columns
+    of the kinds id, text and image must be there; otherwise the ``usual`` name of a kind, then its plain name, is
+    looked for. Without an id column a post's id is the number of its row, from 1. Raises DataError.
+    """
+    named, usual = named or {}, usual or {}
+    table = read_frame(path, list(named.values()))
+    found = {}
+    for kind in ("id", "text", "image"):
+        candidates = [named[kind]] if kind in named else [usual.get(kind, kind), kind]
+        found[kind] = next((column for column in candidates if column in table), None)
+    if found["text"] is None and found["image"] is None:
+        raise DataError(
+            f"{path} has neither a column 'text' nor 'image'; it has {some(table.columns, 8)}. "
+            "--text-column and --image-column name them."
+        )
+    if not len(table):
+        raise DataError(f"{path} has no rows; there is nothing to predict.")
+    numbers = pd.Series([str(row) for row in range(1, len(table) + 1)], dtype=object)
+    frame = pd.DataFrame({"id": numbers if found["id"] is None else ids(table[found["id"]], path)})
+    for kind in ("text", "image"):
+        frame[kind] = None if found[kind] is None else strings(table[found[kind]])
+    root = path.parent if images is None else image_folder(images, ".")
+    return Dataset(frame.assign(part=TEST, **{task.name: None for task in tasks}), root, tuple(tasks))
+
+
+def look_at(posts: Dataset, track: Track = silent) -> Dataset:
+    """The posts with their images scanned; one that cannot be used is missing from here on, and said.
+
+    Raises DataError where no post has anything to go by.
+    """
+    given = posts.frame["text"].notna() | posts.frame["image"].notna()
+    if not given.any():
+        raise DataError(f"None of the {len(posts):,} posts has a text or an image; there is nothing to predict from.")
+    scanned, seen = scan(posts, track=track)
+    problems = seen.problems
+    if len(problems):
+        first = f"{problems['path'].iloc[0]}: {problems['problem'].iloc[0]}"
+        log.warning("%s images cannot be used; these posts are judged without (%s).", f"{len(problems):,}", first)
+    blind = scanned.frame["text"].isna() & scanned.frame["image"].isna()
+    if blind.all():
+        raise DataError(f"Of none of the {len(posts):,} posts a text or a readable image is there ({first}).")
+    if blind.any():
+        names = some(scanned.ids[blind.to_numpy()])
+        log.warning("%s posts have neither text nor image, so nothing is known of them: %s.", f"{blind.sum():,}", names)
+    return scanned

@@ -1,0 +1,117 @@
+"""What a learner is worth without a modality: hidden from the trained models, and hidden from their training too."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ensemble.data import Dataset, Task
+from ensemble.errors import ConfigError, StoreError, unknown
+from ensemble.jobs.finished import load_model
+from ensemble.jobs.job import Work, list_work, predict
+from ensemble.jobs.train import Engine, in_turn, over, train
+from ensemble.learner import MODALITIES, Modality, modality_of
+from ensemble.metrics import metric_named
+from ensemble.predictions import Predictions, concatenate, mean
+from ensemble.run import Run, Spec
+from ensemble.scoring import difference, score_card
+from ensemble.store import DONE, REPORT, check, clear, read_predictions, seal, state, write_predictions
+from ensemble.system.progress import Track, silent
+
+COLUMNS: Mapping[str, tuple[str, ...]] = {"text": ("text",), "image": ("image", "image_hash")}
+MASKED, TRAINED = "masked at prediction", "trained masked"
+
+
+def ablate(
+    run: Run, name: str, task: Task, ways: Sequence[str] = (MASKED, TRAINED), track: Track = silent,
+    engine: Engine = in_turn,
+) -> dict[str, Any]:  # fmt: skip
+    """Out-of-fold scores of a joint learner with both modalities and without each, as plain JSON.
+
+    ``masked at prediction`` asks the fold models about their held-out rows with a modality hidden; ``trained masked``
+    trains the learner again, fold by fold, on rows without it (below ``ablation/`` of the run folder; finished work is
+    never done again). ``against`` is the paired difference to both modalities. The table of the FLAVA paper, which has
+    one of the two ways. Raises ConfigError for a learner of one modality, StoreError where models are missing.
+    """
+    spec = run.spec(name)
+    seen = modality_of(run.make(spec))
+    if seen != "both":
+        looks = "says nothing of what it looks at" if seen == "unknown" else f"looks at {seen} only"
+        raise ConfigError(f"{name!r} {looks}; `ensemble ablate` needs a learner of text and image.")
+    record = run.base_record(name, task)
+    inside = run.data.take(run.plan.inside)
+    both = read_predictions(run.store.base(name, task.name), "oof", task).take(inside.ids)
+    fold = run.plan.fold[run.plan.inside]
+    rows: list[dict[str, Any]] = [{"without": None, "way": None, "card": score_card(task, both, inside, fold)}]
+    failures: list[dict[str, Any]] = []
+    for way in ways:
+        for modality in reversed(MODALITIES):  # the paper's order
+            hidden = Without(modality)(run)
+            if way == TRAINED:
+                failed = train(hidden, list_work(hidden, [spec], [task], ()), track, over(engine, Without(modality)))
+                failures += [{**one.as_json(), "job": f"without {modality}: {one.job}"} for one in failed]
+                if failed:
+                    continue
+                found = read_predictions(hidden.store.base(spec.name, task.name), "oof", task)
+            else:
+                found = masked(run, hidden, spec, task, modality, track)
+            found = found.take(inside.ids)
+            against = difference(metric_named(task.metric), inside.labels(task), inside.groups, found, both)
+            card = score_card(task, found, inside, fold)
+            rows.append({"without": modality, "way": way, "card": card, "against": against})
+    weights = record.get("modality_weights", {})
+    return {"learner": name, "task": task.name, "rows": rows, "modality_weights": weights, "failures": failures}
+
+
+def ways_named(names: Sequence[str]) -> Sequence[str]:
+    """The ways meant by ``masked`` and ``trained``; none named means both. Raises ConfigError for another word."""
+    ways = {"masked": MASKED, "trained": TRAINED}
+    for name in names:
+        if name not in ways:
+            raise ConfigError(unknown("way", name, ways))
+    return [ways[name] for name in names or ways]
+
+
+@dataclass(frozen=True)
+class Without:
+    """Changes a run to one of the same folds and rows, every post without a modality, its results in a folder of their
+    own."""
+
+    modality: Modality
+
+    def __call__(self, run: Run) -> Run:
+        hidden = hide(run.data, self.modality)
+        return replace(run, store=run.store.without(self.modality), data=hidden, keep_models="none")
+
+
+def hide(data: Dataset, modality: Modality) -> Dataset:
+    """The same posts without a modality."""
+    return data.with_columns(**dict.fromkeys(COLUMNS[modality]))
+
+
+def masked(run: Run, hidden: Run, spec: Spec, task: Task, modality: Modality, track: Track) -> Predictions:
+    """What the fold models say of their held-out rows without a modality; kept, and read again the next time."""
+    folder = hidden.store.masked(spec.name, task.name)
+    made_of = {**run.made_of(spec, task), "seeds": list(run.seeds), "without": modality}
+    if state(folder, REPORT, made_of)[0] != "done":
+        work = list_work(run, [spec], [task], ())
+        label = f"fold models asked without {modality}"
+        asked = [(item.job.seed, _ask(run, hidden, item, track)) for item in track(work, label, len(work))]
+        by_seed = [concatenate([part for seed, part in asked if seed == chosen]) for chosen in run.seeds]
+        clear(folder)
+        write_predictions(folder, {"oof": mean(by_seed)}, made_of)
+        seal(folder, REPORT, made_of)
+    return read_predictions(folder, "oof", task)
+
+
+def _ask(run: Run, hidden: Run, item: Work, track: Track) -> Predictions:
+    folder = run.store.job(item.job)
+    again = f"run `ensemble train-base --learner {item.spec.name} --task {item.task.name}`"
+    check(folder, DONE, item.made_of, again)
+    if not (folder / "model").is_dir():
+        raise StoreError(
+            f'{item.job} was trained with keep_models = "none", so there is no model to hide anything from; delete '
+            f"{folder} and {again[:-1]} --keep-models best`, or ask for `--way trained` alone."
+        )
+    data = hidden.data.without_labels()
+    learner = load_model(run, item, data, track)
+    return predict(learner, item, data.take(run.plan.held_out_rows(item.job.fold)))

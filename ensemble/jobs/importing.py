@@ -1,0 +1,117 @@
+"""Probabilities made elsewhere, brought in as a base learner after the checks ours pass."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+
+from ensemble.config import NAMING, is_name
+from ensemble.data import Task
+from ensemble.datasets.tables import ids, read_frame
+from ensemble.errors import ConfigError, PredictionsError, some, unknown
+from ensemble.learner import MODALITIES
+from ensemble.predictions import Predictions
+from ensemble.run import IMPORTED, Run
+from ensemble.scoring import score_card
+from ensemble.store import REPORT, clear, seal, write_predictions
+from ensemble.system.files import file_hash
+
+SAID = (*MODALITIES, "both", "unknown")
+
+
+def import_predictions(
+    run: Run,
+    name: str,
+    task: Task,
+    oof_file: Path,
+    test_file: Path | None,
+    unknown_folds: bool,
+    modality: str = "unknown",
+) -> dict[str, Any]:
+    """Bring in OOF and test probabilities as ``base/<name>/<task>/`` and return its record.
+
+    Both files have ``id`` and one column per class. That the OOF comes from this run's folds must show: by a ``fold``
+    column equal to the plan's up to renaming, or by the plan's fingerprint in the metadata (as our own files have).
+    ``unknown_folds`` waives that; such learners are marked in every table. Every row of the run must be there.
+    ``modality`` says what the learner looked at.
+    """
+    if modality not in SAID:
+        raise ConfigError(unknown("modality", modality, SAID))
+    if not is_name(name):
+        raise PredictionsError(f"The name {name!r} must be {NAMING}.")
+    inside, outside = run.data.take(run.plan.inside), run.data.take(run.plan.outside)
+    frame = _read(oof_file, task)
+    oof = _take(task, frame, inside.ids, oof_file)
+    folds = "unknown" if unknown_folds else _check_folds(run, frame, oof_file)
+    if test_file is None:
+        if len(outside):
+            raise PredictionsError(f"{len(outside):,} rows are outside the folds; --test FILE must predict them.")
+        test = Predictions(task, outside.ids, np.zeros((0, len(task.classes))))
+    else:
+        test = _take(task, _read(test_file, task), outside.ids, test_file)
+    files = [file_hash(path) for path in (oof_file, test_file) if path is not None]
+    made_of = {**run.identity, "learner": IMPORTED, "task": task.name, "files": files}
+    card = score_card(task, oof, inside, run.plan.fold[run.plan.inside])
+    bring_in(run, name, {"oof": oof, "test": test}, made_of, seconds=0.0, folds=folds, modality=modality, oof=card)
+    return {"learner": name, "task": task.name, "folds": folds, "modality": modality, "oof": card}
+
+
+def bring_in(run: Run, name: str, parts: Mapping[str, Predictions], made_of: dict[str, Any], **facts: Any) -> None:
+    """Write ``oof`` and ``test`` as those of one more base learner; raises PredictionsError where the name is taken."""
+    if name in {spec.name for spec in run.specs}:
+        raise PredictionsError(f"{name!r} is a base learner of the configuration; import under another name.")
+    folder = run.store.base(name, parts["oof"].task.name)
+    with run.store.lock():
+        folder.mkdir(parents=True, exist_ok=True)
+        clear(folder)
+        write_predictions(folder, parts, made_of)
+        seal(folder, REPORT, made_of, **facts)
+
+
+def _read(path: Path, task: Task) -> pd.DataFrame:
+    frame = read_frame(path, ["id", *task.classes])
+    frame["id"] = ids(frame["id"], path)
+    return frame
+
+
+def _take(task: Task, frame: pd.DataFrame, wanted: Any, path: Path) -> Predictions:
+    try:
+        return Predictions.of_frame(task, frame).take(wanted)
+    except PredictionsError as error:
+        raise PredictionsError(f"{path}: {error}") from error
+
+
+def _check_folds(run: Run, frame: pd.DataFrame, path: Path) -> str:
+    """Raises PredictionsError unless the file's folds hold out the same rows together as the plan's."""
+    if "fold" in frame:
+        theirs = dict(zip(frame["id"].astype(str), frame["fold"].astype(str), strict=True))
+        inside = run.plan.frame.iloc[run.plan.inside]
+        pairs = {(ours, theirs[row]) for row, ours in zip(inside["id"], inside["fold"], strict=True)}
+        if len(pairs) == len({ours for ours, _ in pairs}) == len({theirs for _, theirs in pairs}):
+            return "run"
+        moved = _moved(inside, theirs)
+        raise PredictionsError(
+            f"{path}: its folds are not this run's; {len(moved):,} rows are held out with others: {some(moved)}. "
+            "Train on the run's folds.parquet, or declare --unknown-folds."
+        )
+    recorded = _recorded_folds(path)
+    if recorded == run.plan.fingerprint():
+        return "run"
+    found = f"of another plan ({recorded})" if recorded else "not said (no 'fold' column)"
+    raise PredictionsError(f"{path}: its folds are {found}. Add the column, or declare --unknown-folds.")
+
+
+def _moved(inside: pd.DataFrame, theirs: dict[str, str]) -> list[str]:
+    """Rows whose fold elsewhere is not the one that most of their fold here has there."""
+    table = inside.assign(theirs=[theirs[row] for row in inside["id"]])
+    usual = table.groupby("fold")["theirs"].agg(lambda names: names.mode().iloc[0])
+    return [str(row) for row in table.loc[table["theirs"] != table["fold"].map(usual), "id"]]
+
+
+def _recorded_folds(path: Path) -> str | None:
+    """The fold plan's fingerprint in the metadata that our own files have."""
+    metadata = (pq.read_schema(path).metadata or {}) if path.suffix == ".parquet" else {}
+    return metadata[b"folds"].decode("utf-8", "replace") if b"folds" in metadata else None

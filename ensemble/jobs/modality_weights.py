@@ -1,0 +1,44 @@
+"""How much a joint learner looked at text and at image, row by row, beside its probabilities."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+
+from ensemble.data import Dataset
+from ensemble.learner import BaseLearner
+from ensemble.system.files import read_table, write_table
+
+FILE = "modality_weights.parquet"
+
+
+def weigh(learner: BaseLearner, data: Dataset) -> pd.DataFrame | None:
+    """``id`` and a column per modality that the learner looks at; None of a learner that has no such weights."""
+    if not hasattr(learner, "weigh_modalities") or not len(data):
+        return None
+    weights = learner.weigh_modalities(data)
+    if weights is None:
+        return None
+    names = learner.modalities()  # type: ignore[attr-defined]
+    return pd.DataFrame({"id": data.ids, **{name: weights[:, at] for at, name in enumerate(names)}})
+
+
+def write_weights(folder: Path, weights: pd.DataFrame | None) -> None:
+    if weights is not None:
+        write_table(folder / FILE, pa.Table.from_pandas(weights, preserve_index=False))
+
+
+def join_weights(folders: Sequence[Path]) -> pd.DataFrame | None:
+    """The mean over fold models and seeds of each row's weights; None where some fold has none."""
+    if not all((folder / FILE).is_file() for folder in folders):
+        return None
+    every = pd.concat([read_table(folder / FILE).to_pandas() for folder in folders])
+    means: pd.DataFrame = every.groupby("id", sort=False).mean().reset_index()
+    return means
+
+
+def weighed(weights: pd.DataFrame | None) -> Mapping[str, dict[str, float]]:
+    """For a record: the mean over all rows that have weights; nothing where none has."""
+    means = {} if weights is None else weights.drop(columns="id").mean().dropna().round(4).to_dict()
+    return {"modality_weights": {str(name): float(value) for name, value in means.items()}} if means else {}

@@ -1,0 +1,1 @@
+"""Around the jobs: what they will take, what lies about, what may go."""

@@ -1,0 +1,156 @@
+"""What a job will take, judged by finished ones: of this run, or of others beside it with the same learner."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from ensemble.errors import StoreError
+from ensemble.jobs.job import Work
+from ensemble.run import Run
+from ensemble.store import DONE
+from ensemble.system.files import read_json
+
+STRANGE = (StoreError, OSError, KeyError, TypeError, ValueError, AttributeError)
+SETTLED = ("task", "classes", "seed", "fold", "data", "folds")  # what a learner is asked, not what it is
+BYTES_PER_PARAMETER = 4
+THIS_TASK, THIS_RUN, OTHER_RUN = "this task", "other tasks", "other runs"
+
+
+@dataclass(frozen=True)
+class Past:
+    """A finished job; None and empty where its record does not say. ``shared`` seconds went into what all jobs of a
+    learner share, such as encoding."""
+
+    recipe: str
+    task: str
+    seconds: float
+    shared: float
+    rows: int | None
+    threads: int
+    on_gpu: bool
+    models: int | None
+    checkpoints: int
+    peak: int | None
+    parameters: int | None
+    cache: Mapping[str, Mapping[str, int]]
+
+    @classmethod
+    def of(cls, record: Mapping[str, Any]) -> "Past":
+        """Raises an error of ``STRANGE`` for the record of something else, or of an older version."""
+        usage = record.get("usage", {})
+        shared = float(usage.get("shared_seconds", 0.0))
+        trained = float(record.get("training_seconds", 0.0))  # also before it was killed
+        return cls(
+            recipe=recipe(record["made_of"]),
+            task=record["made_of"]["task"],
+            seconds=max(record["seconds"] - shared, trained),
+            shared=shared,
+            rows=usage.get("rows"),
+            threads=usage.get("threads") or 1,
+            on_gpu=str(record.get("device")).startswith("cuda"),
+            models=usage.get("model_bytes"),
+            checkpoints=usage.get("checkpoint_bytes", 0),
+            peak=usage.get("peak_bytes"),
+            parameters=record.get("parameters"),
+            cache=usage.get("cache", {}),
+        )
+
+    def scaled(self, rows: int) -> float:
+        """Seconds for so many rows."""
+        return self.seconds * (rows / self.rows if self.rows else 1.0)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Of one job; None where nothing is known. ``source`` says what it is judged by."""
+
+    seconds: float | None = None
+    cores: int = 1
+    models: int | None = None
+    checkpoints: int = 0
+    peak: int | None = None
+    source: str | None = None
+
+
+def recipe(made_of: Mapping[str, Any]) -> str:
+    """Equal for jobs of the same learner with the same parameters and weights, whatever they learn."""
+    return json.dumps({key: value for key, value in made_of.items() if key not in SETTLED}, sort_keys=True)
+
+
+class History:
+    """Finished jobs by what they did. Other run folders are looked into only for what this one cannot tell."""
+
+    def __init__(self, run: Run, work: Sequence[Work]) -> None:
+        self.run = run
+        self._own = _by_recipe(_jobs_below(run.store.root))
+        wanted = {recipe(item.made_of) for item in work} - set(self._own)
+        self._others = _by_recipe(_others(run.store.root, wanted)) if wanted else {}
+
+    def like(self, item: Work) -> tuple[list[Past], str | None]:
+        """The finished jobs nearest to this one."""
+        key = recipe(item.made_of)
+        own = self._own.get(key, [])
+        same = [past for past in own if past.task == item.job.task]
+        if own:
+            return same or own, THIS_TASK if same else THIS_RUN
+        others = self._others.get(key, [])
+        return others, OTHER_RUN if others else None
+
+    def estimate(self, item: Work, rows: int) -> Estimate:
+        """For a job that is fitted on so many rows."""
+        found, source = self.like(item)
+        if not found:
+            return Estimate()
+        return Estimate(
+            median(past.scaled(rows) for past in found),
+            1 if any(past.on_gpu for past in found) else max(past.threads for past in found),
+            0 if self.run.keep_models == "none" else _models(found),
+            max(past.checkpoints for past in found),
+            max((past.peak for past in found if past.peak is not None), default=None),
+            source,
+        )
+
+    def shared(self, item: Work) -> tuple[float, Mapping[str, Mapping[str, int]]]:
+        """Seconds that what all jobs of a learner share took when it was not there yet, and its keys in the cache."""
+        key = recipe(item.made_of)
+        found = self._own.get(key, []) or self._others.get(key, [])
+        seconds = max((past.shared for past in found), default=0.0)
+        return seconds, next((past.cache for past in found if past.cache), {})
+
+
+def _models(found: Iterable[Past]) -> int | None:
+    sizes = [past.models for past in found if past.models is not None]
+    if sizes:
+        return int(median(sizes))
+    parameters = [past.parameters for past in found if past.parameters is not None]
+    return BYTES_PER_PARAMETER * max(parameters) if parameters else None
+
+
+def _by_recipe(jobs: Iterable[Past]) -> dict[str, list[Past]]:
+    found: dict[str, list[Past]] = {}
+    for past in jobs:
+        found.setdefault(past.recipe, []).append(past)
+    return found
+
+
+def _jobs_below(folder: Path) -> Iterator[Past]:
+    for path in folder.glob(f"base/*/*/seed-*/fold-*/{DONE}"):
+        with suppress(*STRANGE):
+            yield Past.of(read_json(path))
+
+
+def _others(root: Path, wanted: set[str]) -> Iterator[Past]:
+    """Jobs of the runs beside this one with a recipe that is ``wanted``; of a learner's task the first one shows it."""
+    for folder in root.parent.glob("*/base/*/*"):
+        if folder.parents[2] == root or not folder.is_dir():
+            continue
+        jobs = folder.glob(f"seed-*/fold-*/{DONE}")
+        with suppress(*STRANGE):
+            first = next((Past.of(read_json(path)) for path in jobs), None)
+            if first is not None and first.recipe in wanted:
+                yield first
+                yield from (Past.of(read_json(path)) for path in jobs)

@@ -1,0 +1,129 @@
+"""Finished stacks on new posts: base probabilities, the stack on top, and how much of it each learner carries."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ensemble.data import Codes, Dataset, Task
+from ensemble.errors import StoreError
+from ensemble.jobs.finished import base_probabilities, find_models
+from ensemble.jobs.job import Work
+from ensemble.predictions import Predictions
+from ensemble.run import Run
+from ensemble.store import REPORT, check, first_difference, read_predictions
+from ensemble.system.progress import Track, silent
+from meta.linked_tasks import decode
+from meta.post_predictions import Verdict
+from meta.stack import Stack
+from meta.table import inputs_of, means_of
+
+Floats = npt.NDArray[np.float64]
+Pair = tuple[str, str]  # learner, task
+Models = dict[Pair, tuple[dict[str, Any], list[Work]]]
+STILL = 1e-12  # falls of a probability below this are rounding
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A stack, the fold models behind it, and ``usual`` (learners * classes,): its learners' mean OOF probabilities.
+
+    ``related`` are the learners of each other task whose means are further columns.
+    """
+
+    task: Task
+    stack: Stack
+    work: Mapping[Pair, list[Work]]
+    usual: Floats
+    related: Mapping[str, Sequence[str]]
+
+    def features(self, base: Mapping[Pair, Predictions]) -> Floats:
+        """(rows, columns) as the stack was fitted on them."""
+        own = np.hstack([base[name, self.task.name].values for name in self.stack.learners])
+        if not self.related:
+            return own
+        others = [np.stack([base[name, task].values for name in names], 1) for task, names in self.related.items()]
+        return np.hstack([own, means_of(others)])
+
+
+def make_ready(run: Run, tasks: Sequence[Task]) -> list[Ready]:
+    """Everything that predicting these tasks needs, checked; raises StoreError naming what is missing or stale."""
+    found: Models = {}
+    return [_make_ready(run, task, found) for task in tasks]
+
+
+def _make_ready(run: Run, task: Task, found: Models) -> Ready:
+    folder = run.store.stack(task.name)
+    again = f"run `ensemble stack --task {task.name}`"
+    made = check(folder, REPORT, None, again)["made_of"]
+    stack = Stack.load(folder)
+    related = _related(made, [other for other in run.data.tasks if other.name != task.name])
+    records, work = {}, {}
+    for of_task, names in {task.name: stack.learners, **related}.items():
+        for name in names:
+            pair = name, of_task
+            if pair not in found:
+                found[pair] = find_models(run, name, run.data.task(of_task), [n for n in names if n != name])
+            records[name if of_task == task.name else f"{of_task}/{name}"], work[pair] = found[pair]
+    now = {**run.identity, **inputs_of(records)}
+    difference = first_difference({key: made.get(key) for key in now}, now)
+    if difference:
+        raise StoreError(f"{folder} is stale: {difference}; {again}.")
+    oof = [read_predictions(run.store.base(name, task.name), "oof", task).values for name in stack.learners]
+    return Ready(task, stack, work, np.concatenate([values.mean(axis=0) for values in oof]), related)
+
+
+def _related(made: Mapping[str, Any], others: Sequence[Task]) -> dict[str, list[str]]:
+    """The learners of other tasks that a stack was made of."""
+    names = {task.name: [key.removeprefix(f"learner.{task.name}/") for key in made] for task in others}
+    kept = {task: [name for name in found if f"learner.{task}/{name}" in made] for task, found in names.items()}
+    return {task: found for task, found in kept.items() if found}
+
+
+def judge(run: Run, stacks: Sequence[Ready], posts: Dataset, track: Track = silent) -> list[Verdict]:
+    """What each stack says of the posts. The fold models of a learner run one after the other, whatever the task, since
+    they share features. Two tasks of which one is the presence of the other are decided together."""
+    pairs = {pair: work for one in stacks for pair, work in one.work.items()}
+    names = list(dict.fromkeys(name for name, _ in pairs))
+    ordered = sorted(pairs, key=lambda pair: names.index(pair[0]))
+    base = base_probabilities(run, [item for pair in ordered for item in pairs[pair]], posts, track)
+    features = {one.task.name: one.features(base) for one in stacks}
+    said = {one.task.name: one.stack.predict(features[one.task.name]) for one in stacks}
+    labels = {name: decided for name, (_, decided) in said.items()}
+    adjusted = {one.task.name: one.stack.rule.adjust(said[one.task.name][0]) for one in stacks}
+    for binary, degree in run.data.presence:
+        if binary in said and degree in said:
+            labels[binary], labels[degree] = decode(adjusted[binary], adjusted[degree])
+    verdicts = []
+    for one in stacks:
+        name, learners = one.task.name, one.stack.learners
+        made = Predictions(one.task, posts.ids, said[name][0], decided=labels[name])
+        carried = shares(one.stack.fitted.predict_proba, features[name], labels[name], one.usual, len(learners))
+        verdicts.append(Verdict(made, learners, carried))
+    return verdicts
+
+
+def shares(
+    predict_proba: Callable[[Floats], Floats], features: Floats, labels: Codes, usual: Floats, learners: int
+) -> Floats:
+    """(rows, learners): how much of the decision for ``labels`` (rows,) each learner carries; absolute values sum to
+    one, or all are 0.
+
+    Each learner in turn is silenced: its columns of ``features`` (rows, learners * classes, perhaps more) give way to
+    the ``usual`` (learners * classes,), its mean probabilities out of fold. By as much as the probability of the label
+    then falls, the learner has spoken for it; where it rises, against it, and the share is negative. Shares are falls
+    over the sum of their absolute values, 0 where nothing moves. They tell of one learner at a time: what two say
+    alike, either of them may carry alone.
+    """
+    rows, width = np.arange(len(features)), len(usual) // learners
+    before = predict_proba(features)[rows, labels]
+    falls = np.zeros((len(features), learners))
+    for learner in range(learners):
+        columns = slice(learner * width, (learner + 1) * width)
+        silenced = features.copy()
+        silenced[:, columns] = usual[columns]
+        falls[:, learner] = before - predict_proba(silenced)[rows, labels]
+    total = np.abs(falls).sum(axis=1, keepdims=True)
+    return np.asarray(np.divide(falls, total, out=np.zeros_like(falls), where=total > STILL))

@@ -1,0 +1,85 @@
+"""The whole procedure, scored as a whole: choose candidate, parameters and rule on the other folds, then predict."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ensemble.predictions import Predictions
+from meta.candidates import VARIANTS
+from meta.fitting import Option
+from meta.nested_fits import Nested
+from meta.rules import Rule
+from meta.selection import Rows, Selection, select
+from meta.table import MetaTable
+from meta.votes import by_learner
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Procedure:
+    """``oof`` is the procedure's own out-of-fold prediction: fold by fold what was chosen on the other folds.
+    ``candidates`` are the same with the candidate given and only its parameters and rule chosen. ``final`` is the
+    choice on all folds, which predicts new rows."""
+
+    oof: Predictions
+    candidates: Mapping[str, Predictions]
+    by_fold: Mapping[int, Selection]
+    final: Selection
+
+
+def options_of(candidates: Sequence[str]) -> dict[str, list[Option]]:
+    """Every candidate with all its variants."""
+    nothing: tuple[Mapping[str, Any], ...] = ({},)
+    return {name: [Option(name, variant) for variant in VARIANTS.get(name, nothing)] for name in candidates}
+
+
+def follow(table: MetaTable, nested: Mapping[str, Sequence[Nested]]) -> Procedure:
+    """Choose for each fold on the others, and once on all."""
+    rows = Rows(table.task, table.labels, table.fold, table.groups)
+    by_fold = {}
+    for fold in np.unique(table.fold):
+        others = table.fold != fold
+        inner = {name: [one.inner[int(fold)][others] for one in variants] for name, variants in nested.items()}
+        by_fold[int(fold)] = select(rows.take(others), inner)
+    final = select(rows, {name: [one.outer for one in variants] for name, variants in nested.items()})
+    candidates = {name: _assembled(table, nested, dict.fromkeys(by_fold, name), by_fold) for name in nested}
+    chosen = {fold: selection.name for fold, selection in by_fold.items()}
+    return Procedure(_assembled(table, nested, chosen, by_fold), candidates, by_fold, final)
+
+
+def _assembled(
+    table: MetaTable,
+    nested: Mapping[str, Sequence[Nested]],
+    names: Mapping[int, str],
+    by_fold: Mapping[int, Selection],
+) -> Predictions:
+    """Each fold by the candidate named for it, as set up on the other folds."""
+    values, decided = np.zeros((len(table.ids), table.classes)), np.zeros(len(table.ids), dtype=np.int64)
+    for fold, name in names.items():
+        held, setting = table.fold == fold, by_fold[fold].settings[name]
+        values[held] = nested[name][setting.variant].outer[held]
+        decided[held] = setting.rule.decide(values[held])
+    return Predictions(table.task, table.ids, values, decided=decided)
+
+
+def option_of(selection: Selection) -> Option:
+    """What was chosen, with its parameters."""
+    return options_of([selection.name])[selection.name][selection.settings[selection.name].variant]
+
+
+def rule_of(selection: Selection) -> Rule:
+    """The decision rule of what was chosen."""
+    return selection.settings[selection.name].rule
+
+
+def mean_under_rule(table: MetaTable, learners: Sequence[str]) -> Predictions:
+    """The plain mean of some learners, each fold's labels by a rule learned on the other folds: what a stack must be
+    compared with, lest its rule pass for its skill."""
+    positions = [table.learners.index(name) for name in learners]
+    mean = by_learner(table.oof, len(table.learners), table.classes)[:, positions].mean(axis=1)
+    nested = Nested(mean, {int(fold): mean for fold in np.unique(table.fold)})  # nothing is fitted, so nothing leaks
+    return follow(table, {"soft_vote": [nested]}).oof

@@ -1,0 +1,91 @@
+"""Nested fits on the base folds: what every candidate says of every fold, with and without each other fold.
+
+To choose for fold i, candidates are compared on the other folds j, each predicted by a fit that saw neither i nor j.
+Leaving out {i, j} serves both i and j: five folds need 10 + 5 fits of a candidate, and one on all rows at the end.
+What is nested is the stack: the learners' own models are those of the base folds, of which the model that predicts j
+has seen labels of i.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import numpy.typing as npt
+from joblib import Parallel, delayed, parallel_config
+
+from ensemble.data import Codes
+from ensemble.system.progress import Track, silent
+from meta.candidates import Problem
+from meta.fitting import Option, fit
+from meta.table import MetaTable
+
+Floats = npt.NDArray[np.float64]
+Left = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Nested:
+    """Out-of-fold probabilities of one candidate.
+
+    ``outer`` (rows, classes): each fold by the fit on all other folds. ``inner`` per fold i (rows, classes): each fold
+    j by the fit on the folds but i and j; the rows of i itself are zero.
+    """
+
+    outer: Floats
+    inner: dict[int, Floats]
+
+
+def nest(
+    table: MetaTable,
+    options: Sequence[Option],
+    problem: Problem,
+    calibrate: bool = False,
+    threads: int = 1,
+    track: Track = silent,
+) -> list[Nested]:
+    """Every option's nested probabilities. As many fits as ``threads`` run at once, each on one thread, so that their
+    number changes no bit."""
+    folds = [int(fold) for fold in np.unique(table.fold)]
+    shape = (len(table.ids), table.classes)
+    found = [Nested(np.zeros(shape), {fold: np.zeros(shape) for fold in folds}) for _ in options]
+    lefts: list[Left] = [*((fold,) for fold in folds), *combinations(folds, 2)]
+    work = [(left, position) for left in lefts for position in range(len(options))]
+    features = table.features  # one array, so that processes share it
+    # Processes, not threads: forests reset the warning filters around every tree, for all threads of a process.
+    backend = {"backend": "loky", "inner_max_num_threads": 1} if threads > 1 else {"backend": "sequential"}
+    with parallel_config(**backend):
+        parallel = Parallel(n_jobs=threads, return_as="generator_unordered")
+        done = parallel(
+            delayed(_predict)(options[position], features, table.labels, table.fold, left, problem, calibrate, position)
+            for left, position in work
+        )
+        for left, position, values in track(done, f"{table.task.name}: nested fits", len(work)):
+            _place(found[position], table.fold, left, values)
+    return found
+
+
+def _predict(
+    option: Option,
+    features: Floats,
+    labels: Codes,
+    fold: Codes,
+    left: Left,
+    problem: Problem,
+    calibrate: bool,
+    position: int,
+) -> tuple[Left, int, Floats]:
+    """The rows of the folds left out, by a fit on the others."""
+    held = np.isin(fold, left)
+    fitted = fit(option, features[~held], labels[~held], problem, calibrate)
+    return left, position, fitted.predict_proba(features[held])
+
+
+def _place(nested: Nested, fold: npt.NDArray[np.int64], left: Left, values: Floats) -> None:
+    """A fit without fold i predicts i; one without i and j predicts j for i, and i for j."""
+    held = np.isin(fold, left)
+    if len(left) == 1:
+        nested.outer[held] = values
+        return
+    for scored, seen in (left, left[::-1]):
+        nested.inner[scored][fold == seen] = values[fold[held] == seen]

@@ -1,0 +1,52 @@
+"""tf-idf counts once and learns its vocabulary from the fit rows alone."""
+
+import numpy as np
+from sklearn.feature_extraction.text import TfidfVectorizer
+from support.world import SENTIMENT, toy_table
+
+from base_models.textual.tfidf import CHARACTER_COLUMNS, WORD_COLUMNS, Tfidf, count
+from ensemble.features import FeatureCache
+
+TEXTS = ("the cat sat on the mat", "the dog sat", "a cat and a dog", "")
+
+
+def test_counts_are_of_word_and_character_n_grams() -> None:
+    counts = count(TEXTS, words=1, characters=2)
+    assert counts.shape == (4, WORD_COLUMNS + CHARACTER_COLUMNS)
+    words = counts[:, :WORD_COLUMNS]
+    assert words.sum(axis=1).ravel().tolist() == [[6, 3, 3, 0]] or np.asarray(words.sum(axis=1)).ravel().tolist() == [
+        6,
+        3,
+        3,
+        0,
+    ]  # "a" is too short for a word
+
+
+def test_weights_equal_scikit_learns_vectoriser_fitted_on_the_fit_rows() -> None:
+    data = toy_table(60)
+    learner = Tfidf(words=1, characters=2, min_documents=1)
+    learner.fit(data, SENTIMENT, seed=0)
+    texts = [text or "" for text in data.texts]
+    reference = TfidfVectorizer(sublinear_tf=True, norm=None).fit(texts)
+    idf_of_words = np.sort(reference.idf_)
+    ours = np.sort(learner.inverse_frequency_[learner.columns_ < WORD_COLUMNS])
+    np.testing.assert_allclose(ours, idf_of_words, atol=1e-6)
+
+
+def test_words_that_only_other_rows_have_play_no_part() -> None:
+    data = toy_table(80)
+    fit = data.take(np.arange(40))
+    alone, prepared = Tfidf(), Tfidf()
+    prepared.prepare(data.without_labels(), FeatureCache())
+    for learner in (alone, prepared):
+        learner.fit(fit, SENTIMENT, seed=0)
+    assert (alone.columns_ == prepared.columns_).all()
+    assert (alone.coefficients_ == prepared.coefficients_).all()
+
+
+def test_text_that_names_the_label_is_read() -> None:
+    data = toy_table(300)
+    learner = Tfidf()
+    learner.fit(data.take(np.arange(200)), SENTIMENT, seed=0)
+    held = data.take(np.arange(200, 300))
+    assert (learner.predict_proba(held).argmax(axis=1) == held.labels(SENTIMENT)).mean() > 0.6

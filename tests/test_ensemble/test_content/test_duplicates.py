@@ -1,0 +1,126 @@
+"""Copies are found; different posts stay apart."""
+
+from collections.abc import Sequence
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image, ImageDraw
+from support.world import SENTIMENT, toy_table
+
+from ensemble.content.duplicates import CHUNK, Duplicates, find_duplicates, near_pairs
+from ensemble.content.scan import scan
+from ensemble.data import Dataset
+
+
+def picture(seed: int, size: int = 200) -> Image.Image:
+    """Coloured discs on a gradient: smooth enough to survive JPEG, different for every seed."""
+    random = np.random.default_rng(seed)
+    ramp = np.linspace(0, 120, size, dtype=np.uint8)
+    image = Image.fromarray(np.stack([np.tile(ramp, (size, 1)), np.tile(ramp[:, None], (1, size))] * 2)[:3].T.copy())
+    pen = ImageDraw.Draw(image)
+    for x, y, radius in random.integers(10, size, (8, 3)):
+        colour = tuple(int(value) for value in random.integers(0, 256, 3))
+        pen.ellipse((x - radius / 3, y - radius / 3, x + radius / 3, y + radius / 3), fill=colour)
+    return image
+
+
+def captioned(template: Image.Image, words: Sequence[str]) -> Image.Image:
+    image = template.copy()
+    for line, word in enumerate(words):
+        ImageDraw.Draw(image).text(
+            (5, 5 + 60 * line), word, fill="white", stroke_fill="black", stroke_width=2, font_size=48
+        )
+    return image
+
+
+def find(root: Path, images: Sequence[str | None], texts: Sequence[str | None] | None = None) -> Duplicates:
+    frame = pd.DataFrame({"id": [f"p{row}" for row in range(len(images))], "image": images}, dtype=object)
+    frame = frame.assign(text=list(texts) if texts else None, part="train", sentiment=None).astype(object)
+    return find_duplicates(*scan(Dataset(frame, root, (SENTIMENT,))))
+
+
+def test_a_reencoded_and_a_resized_copy_are_found(tmp_path: Path) -> None:
+    image = picture(1)
+    image.save(tmp_path / "a.png")
+    image.save(tmp_path / "b.jpg", quality=40)
+    image.resize((90, 90)).save(tmp_path / "c.png")
+    image.resize((500, 500)).save(tmp_path / "d.jpg", quality=60)
+    found = find(tmp_path, ["a.png", "b.jpg", "c.png", "d.jpg"])
+    assert len(set(found.group)) == 1
+    assert len(found.near_image) == 6
+    assert not len(found.same_image)
+
+
+def test_different_pictures_stay_apart(tmp_path: Path) -> None:
+    names = [f"{seed}.png" for seed in range(12)]
+    for seed, name in enumerate(names):
+        picture(seed).save(tmp_path / name)
+    assert len(set(find(tmp_path, names).group)) == 12
+
+
+def test_memes_of_one_template_with_other_captions_stay_apart(tmp_path: Path) -> None:
+    template = picture(3)
+    captioned(template, ("WHEN", "MONDAY", "COMES")).save(tmp_path / "a.png")
+    captioned(template, ("MY CAT", "IS A", "WIZARD")).save(tmp_path / "b.png")
+    assert len(set(find(tmp_path, ["a.png", "b.png"]).group)) == 2
+
+
+def test_equal_files_are_copies_whatever_they_are_called(tmp_path: Path) -> None:
+    buffer = BytesIO()
+    picture(1).save(buffer, "PNG")
+    for name in ("a.png", "b.png", "c.png"):
+        (tmp_path / name).write_bytes(buffer.getvalue())
+    found = find(tmp_path, ["a.png", None, "b.png", "c.png"])
+    assert found.group[0] == found.group[2] == found.group[3] != found.group[1]
+    assert found.same_image.tolist() == [[0, 2], [0, 3]]
+    assert not len(found.near_image)
+
+
+def test_equal_texts_are_copies_whatever_case_and_links(tmp_path: Path) -> None:
+    texts = ["Hello you", "hello  YOU https://t.co/x", "hello me"]
+    found = find(tmp_path, [None] * 3, texts)
+    assert found.group[0] == found.group[1] != found.group[2]
+    assert found.same_text.tolist() == [[0, 1]]
+
+
+def test_missing_and_empty_texts_match_nothing(tmp_path: Path) -> None:
+    found = find(tmp_path, [None] * 4, [None, "", "https://t.co/a", "https://t.co/b"])
+    assert len(set(found.group)) == 4
+
+
+def test_a_chain_of_image_and_text_copies_is_one_group(tmp_path: Path) -> None:
+    image = picture(1)
+    image.save(tmp_path / "a.png")
+    image.save(tmp_path / "b.jpg")
+    found = find(tmp_path, ["a.png", "b.jpg", None, None], ["one", "two", "TWO", "other"])
+    assert found.group[0] == found.group[1] == found.group[2] != found.group[3]
+
+
+def test_a_dataset_of_texts_alone_has_groups() -> None:
+    data = toy_table(20)
+    assert len(set(find_duplicates(*scan(data)).group)) == 20
+
+
+def test_near_pairs_are_found_in_every_chunk(random: np.random.Generator) -> None:
+    originals = random.integers(0, 256, (CHUNK + 40, 16, 17)).astype(np.uint8)
+    copied = np.array([0, 5, CHUNK - 1, CHUNK, CHUNK + 39])
+    shifted = np.clip(originals[copied].astype(int) + 2, 0, 255).astype(np.uint8)
+    thumbnails = np.concatenate([originals, shifted])
+    found = near_pairs(np.arange(len(thumbnails)) * 3, thumbnails)
+    expected = [(3 * row, 3 * (len(originals) + place)) for place, row in enumerate(copied)]
+    assert sorted(map(tuple, found.tolist())) == expected
+
+
+@pytest.mark.parametrize(("darker", "pairs"), [(5, 1), (8, 0)])
+def test_pictures_of_equal_outline_are_copies_only_if_their_greys_agree(darker: int, pairs: int) -> None:
+    """Memes that share a template agree in the signs of their gradients, not in their captions' greys."""
+    thumbnail = np.tile(np.arange(17, dtype=np.uint8) * 10 + 20, (16, 1))
+    assert len(near_pairs(np.arange(2), np.stack([thumbnail, thumbnail - np.uint8(darker)]))) == pairs
+
+
+@pytest.mark.parametrize("rows", [0, 1])
+def test_no_pair_among_fewer_than_two(rows: int) -> None:
+    assert near_pairs(np.arange(rows), np.zeros((rows, 16, 17), dtype=np.uint8)).shape == (0, 2)

@@ -1,0 +1,175 @@
+"""Images that strangers posted: upright RGB, or a reason."""
+
+import struct
+import zlib
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ensemble.content.images import MAX_PIXELS, Unreadable, inside, look, open_image
+from ensemble.errors import DataError
+
+RED, BLUE = (255, 0, 0), (0, 0, 255)
+Colour = tuple[int, ...]
+
+
+def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
+    buffer = BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def noise(random: np.random.Generator, side: int = 64) -> Image.Image:
+    return Image.fromarray(random.integers(0, 256, (side, side, 3), dtype=np.uint8))
+
+
+def png_claiming(width: int, height: int) -> bytes:
+    """A PNG of a few bytes whose header promises a huge picture."""
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0")) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "MPO"])
+def test_every_usual_format_opens_as_rgb(kind: str) -> None:
+    image = open_image(encoded(Image.new("RGB", (20, 10), RED), kind))
+    assert (image.mode, image.size) == ("RGB", (20, 10))
+    assert np.abs(np.array(image, dtype=int) - RED).max() <= 4
+
+
+@pytest.mark.parametrize("kind", ["EPS", "PDF", "PPM", "ICO"])
+def test_other_formats_are_refused(kind: str) -> None:
+    with pytest.raises(Unreadable, match="not an image that can be read"):
+        open_image(encoded(Image.new("RGB", (20, 10), RED), kind))
+
+
+def test_cmyk_becomes_rgb() -> None:
+    image = open_image(encoded(Image.new("CMYK", (8, 8), (0, 255, 255, 0)), "JPEG"))
+    assert image.mode == "RGB"
+    red, green, blue = image.getpixel((4, 4))
+    assert red > 200 and green < 60 and blue < 60
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "PA"])
+def test_transparency_lies_on_white(mode: str) -> None:
+    clear = Image.new("RGBA", (8, 8), (0, 0, 0, 0)).convert(mode if mode != "PA" else "RGBA")
+    raw = encoded(clear.convert("PA"), "TIFF") if mode == "PA" else encoded(clear)
+    assert open_image(raw).getpixel((4, 4)) == (255, 255, 255)
+
+
+@pytest.mark.parametrize("transparency", [0, b"\x00\xff"])
+def test_a_palette_with_transparency_lies_on_white(transparency: int | bytes) -> None:
+    image = Image.new("P", (8, 8), 0)
+    image.putpalette([10, 20, 30, 255, 0, 0])
+    image.putpixel((1, 1), 1)
+    opened = open_image(encoded(image, transparency=transparency))
+    assert opened.getpixel((4, 4)) == (255, 255, 255)
+    assert opened.getpixel((1, 1)) == RED
+
+
+def test_sixteen_bits_are_scaled_to_eight() -> None:
+    grey = Image.fromarray(np.array([[0, 32768, 65535]], dtype=np.uint16))
+    assert [open_image(encoded(grey)).getpixel((x, 0))[0] for x in range(3)] == [0, 127, 255]
+
+
+def test_a_value_that_is_no_number_does_not_spoil_the_image() -> None:
+    values = np.full((8, 8), 100, dtype=np.float32)
+    values[0, 0] = np.nan
+    assert open_image(encoded(Image.fromarray(values), "TIFF")).getpixel((4, 4)) == (100, 100, 100)
+
+
+def test_an_image_rotated_by_its_exif_comes_upright() -> None:
+    image = Image.new("RGB", (20, 10), BLUE)
+    image.paste(RED, (0, 0, 10, 10))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turn by 90 degrees clockwise to see it upright
+    upright = open_image(encoded(image, exif=exif))
+    assert upright.size == (10, 20)
+    assert upright.getpixel((5, 2)) == RED
+    assert upright.getpixel((5, 17)) == BLUE
+
+
+def test_an_animation_shows_its_first_frame_and_is_counted(tmp_path: Path) -> None:
+    raw = encoded(Image.new("RGB", (8, 8), RED), "GIF", save_all=True, append_images=[Image.new("RGB", (8, 8), BLUE)])
+    (tmp_path / "a.gif").write_bytes(raw)
+    assert open_image(tmp_path / "a.gif").getpixel((4, 4)) == RED
+    assert look(raw).frames == 2
+
+
+def test_damage_behind_the_first_frame_does_no_harm(random: np.random.Generator) -> None:
+    raw = encoded(noise(random), "GIF", save_all=True, append_images=[noise(random), noise(random)])
+    assert look(raw[: len(raw) * 2 // 3]).problem is None
+
+
+@pytest.mark.parametrize("side", [50_000, 9_000])
+def test_a_decompression_bomb_is_refused_before_it_is_decoded(side: int) -> None:
+    assert side * side > MAX_PIXELS
+    with pytest.raises(Unreadable, match="over the limit of 64,000,000"):
+        open_image(png_claiming(side, side))
+
+
+def test_a_text_file_named_jpg_is_no_image(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_text("this is not a picture")
+    with pytest.raises(Unreadable, match="not an image that can be read"):
+        open_image(tmp_path / "a.jpg")
+
+
+def test_a_file_that_is_not_there_says_so(tmp_path: Path) -> None:
+    with pytest.raises(Unreadable, match="no such file"):
+        open_image(tmp_path / "a.jpg")
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF"])
+def test_a_file_cut_off_anywhere_is_a_picture_or_unreadable(kind: str, random: np.random.Generator) -> None:
+    raw = encoded(noise(random), kind)
+    for length in [0, 1, 4, *np.linspace(8, len(raw) - 1, 12).astype(int)]:
+        seen = look(raw[:length])
+        assert (seen.thumbnail is None) == (seen.problem is not None)
+    assert look(raw[: len(raw) // 3]).problem == "not an image that can be read"
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "WEBP", "TIFF"])
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")  # what Pillow says about the damage
+def test_random_damage_is_never_more_than_unreadable(kind: str, random: np.random.Generator) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    raw = encoded(noise(random, 24), kind, **({} if kind == "GIF" else {"exif": exif}))
+    for _ in range(80):
+        damaged = bytearray(raw)
+        for position in random.integers(0, min(300, len(raw)), size=4):
+            damaged[position] = random.integers(0, 256)
+        seen = look(bytes(damaged))
+        assert (seen.thumbnail is None) == (seen.problem is not None)
+
+
+def test_a_look_describes_the_image() -> None:
+    seen = look(encoded(Image.new("L", (30, 20), 77)))
+    assert (seen.width, seen.height, seen.mode, seen.frames, seen.problem) == (30, 20, "L", 1, None)
+    assert seen.thumbnail is not None
+    assert seen.thumbnail.shape == (16, 17)
+    assert (seen.thumbnail == 77).all()
+
+
+@pytest.mark.parametrize("path", ["../secret.jpg", "a/../../secret.jpg", "/etc/passwd", "a.jpg\0.png"])
+def test_a_path_out_of_the_folder_is_refused_and_the_row_named(path: str, tmp_path: Path) -> None:
+    (tmp_path / "root").mkdir()
+    with pytest.raises(DataError, match=r"Row 'p1': image path .* leaves the image folder"):
+        inside(tmp_path / "root", path, "p1")
+
+
+def test_a_link_out_of_the_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "root").mkdir()
+    (tmp_path / "secret.jpg").write_bytes(b"x")
+    (tmp_path / "root" / "a.jpg").symlink_to(tmp_path / "secret.jpg")
+    with pytest.raises(DataError, match=r"'a\.jpg' leaves the image folder"):
+        inside(tmp_path / "root", "a.jpg", "p1")
+
+
+def test_a_path_below_the_folder_is_kept_as_it_is(tmp_path: Path) -> None:
+    assert inside(tmp_path, "sub/../a.jpg", "p1") == tmp_path / "sub/../a.jpg"

@@ -1,0 +1,73 @@
+"""Images of strangers in the report: small, bare, and never a reason to fail."""
+
+from base64 import b64decode
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from support.reported import draw_pictures
+from support.world import picture as noise
+
+from meta.report.gallery import BYTES, SIDE, picture, posts, room
+
+
+def row(image: str | None, text: str | None) -> dict[str, object]:
+    return {"id": "1", "text": text, "image": image}
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    draw_pictures(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", ["0.jpg", "1.jpg", "2.jpg", "3.jpg", "noise.png"])
+def test_a_picture_is_a_small_jpeg_of_the_whole_image(root: Path, name: str) -> None:
+    found, problem = picture(root, name, "1")
+    assert found is not None and problem == ""
+    assert found.startswith("data:image/jpeg;base64,")
+    raw = b64decode(found.partition(",")[2])
+    assert len(raw) <= BYTES
+    with Image.open(root / name) as original, Image.open(BytesIO(raw)) as small:
+        assert max(small.size) <= SIDE
+        assert small.width / small.height == pytest.approx(original.width / original.height, rel=0.05)
+
+
+def test_what_a_camera_wrote_into_an_image_is_dropped(root: Path) -> None:
+    exif = Image.Exif()
+    exif[0x010E] = "taken at home"
+    noise(40, 40).save(root / "camera.jpg", exif=exif, icc_profile=b"profile of a screen")
+    found, _ = picture(root, "camera.jpg", "1")
+    assert found is not None
+    raw = b64decode(found.partition(",")[2])
+    assert b"taken at home" not in raw and b"profile" not in raw
+    with Image.open(BytesIO(raw)) as small:
+        assert not small.getexif()
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        (None, "no image"),
+        ("gone.jpg", "no such file"),
+        ("broken.jpg", "not an image that can be read"),
+        ("../../etc/passwd", "outside the image folder"),
+        ("nul\0.jpg", "outside the image folder"),
+    ],
+)
+def test_without_a_picture_there_is_a_reason(root: Path, name: str | None, problem: str) -> None:
+    assert picture(root, name, "1") == (None, problem)
+
+
+def test_a_long_text_is_cut_and_counted(root: Path) -> None:
+    long, short, none = posts([row(None, "x" * 10_000), row(None, "short"), row(None, None)], root, 5)
+    assert len(long.text) + long.more == 10_000
+    assert (short.text, short.more) == ("short", 0)
+    assert (none.text, none.more) == ("", 0)
+
+
+def test_many_galleries_show_few_posts_each() -> None:
+    assert room(2) == room(6) == 8
+    assert 18 * room(18) <= 120
+    assert room(1000) == 2
