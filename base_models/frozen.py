@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from safetensors.numpy import load_file, save
 
-from base_models.kernel_svm import SupportVectors
+from base_models.kernel_svm import KernelSVM
 from base_models.probe import LogisticProbe
 from base_models.textual.encoder import TextEncoder
 from base_models.textual.pooling import Pooling
@@ -115,9 +115,9 @@ class Frozen:
         self.probe_ = self._new_probe()
         self.probe_.restore(tensors)
 
-    def _new_probe(self) -> LogisticProbe | SupportVectors:
+    def _new_probe(self) -> LogisticProbe | KernelSVM:
         if self.probe == "svm":
-            return SupportVectors(self.costs, self.balance)
+            return KernelSVM(self.costs, self.balance)
         return LogisticProbe(self.penalties, self.balance)
 
     def _blocks(self, data: Dataset) -> list[Features]:

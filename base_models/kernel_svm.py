@@ -12,7 +12,7 @@ from sklearn.svm import SVC
 
 from ensemble.balance import class_weights
 from ensemble.data import Codes
-from ensemble.folds import distribute
+from ensemble.folds import stratified_group_split
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
@@ -23,7 +23,7 @@ ROWS_AT_ONCE = 1024
 ABSENT = -20.0
 
 
-class SupportVectors:
+class KernelSVM:
     """A machine for each pair of classes under the radial kernel exp(-|x - y|^2 / mean |x|^2), as scikit-learn's SVC
     with ``gamma="scale"``.
 
@@ -36,12 +36,12 @@ class SupportVectors:
         self.costs = costs
         self.balance = balance
 
-    def fit(self, features: Floats, labels: Codes, classes: int, groups: Codes, seed: int) -> "SupportVectors":
+    def fit(self, features: Floats, labels: Codes, classes: int, groups: Codes, seed: int) -> "KernelSVM":
         """``features`` (rows, width) should be centred, ``labels`` are (rows,) in 0..classes-1."""
         self.spread_ = np.array([max(float(np.square(features).sum(axis=1).mean()), 1e-12)])
         kernel = self._kernel(features, features)
         weights = class_weights(labels, classes, self.balance)
-        inner = distribute([labels], [classes], groups, [1 / INNER_FOLDS] * INNER_FOLDS, seed)
+        inner = stratified_group_split([labels], [classes], groups, [1 / INNER_FOLDS] * INNER_FOLDS, seed)
         losses, calibrations = [], []
         for cost in self.costs:
             unseen = np.zeros((len(labels), _pairs(classes)))
@@ -71,9 +71,13 @@ class SupportVectors:
     def tensors(self) -> dict[str, npt.NDArray[np.floating]]:
         """All that predicting needs."""
         kept = {
-            "support": self.support_, "coefficients": self.coefficients_, "offset": self.offset_,
-            "slopes": self.slopes_, "levels": self.levels_, "spread": self.spread_,
-        }  # fmt: skip
+            "support": self.support_,
+            "coefficients": self.coefficients_,
+            "offset": self.offset_,
+            "slopes": self.slopes_,
+            "levels": self.levels_,
+            "spread": self.spread_,
+        }
         return {name: np.ascontiguousarray(value) for name, value in kept.items()}
 
     def restore(self, tensors: Mapping[str, npt.NDArray[np.floating]]) -> None:

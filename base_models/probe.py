@@ -16,7 +16,7 @@ from scipy.special import log_softmax, softmax
 
 from ensemble.balance import class_weights
 from ensemble.data import Codes
-from ensemble.folds import distribute
+from ensemble.folds import stratified_group_split
 
 Floats = npt.NDArray[np.float32]
 
@@ -40,7 +40,7 @@ class LogisticProbe:
 
     def fit(self, features: Floats, labels: Codes, classes: int, groups: Codes, seed: int) -> "LogisticProbe":
         basis = decompose(features)
-        inner = distribute([labels], [classes], groups, [1 / INNER_FOLDS] * INNER_FOLDS, seed)
+        inner = stratified_group_split([labels], [classes], groups, [1 / INNER_FOLDS] * INNER_FOLDS, seed)
         weights = class_weights(labels, classes, self.balance)
         grid = len(self.penalties)
         # Columns: every penalty without each inner fold, then every penalty on all rows.

@@ -19,9 +19,15 @@ def make_image_encoder(folder: Path, seed: int = 0) -> Path:
     network = timm.create_model("test_resnet", pretrained=False, num_classes=0)
     save_file(network.state_dict(), folder / "model.safetensors")
     preprocessing = {
-        "input_size": [3, 64, 64], "mean": [0.5] * 3, "std": [0.5] * 3, "interpolation": "bilinear", "crop_pct": 0.875,
-        "num_classes": 0, "first_conv": "conv1", "classifier": "fc",
-    }  # fmt: skip
+        "input_size": [3, 64, 64],
+        "mean": [0.5] * 3,
+        "std": [0.5] * 3,
+        "interpolation": "bilinear",
+        "crop_pct": 0.875,
+        "num_classes": 0,
+        "first_conv": "conv1",
+        "classifier": "fc",
+    }
     config = {"architecture": "test_resnet", "num_classes": 0, "pretrained_cfg": preprocessing}
     (folder / "config.json").write_text(json.dumps(config))
     return folder
@@ -67,10 +73,21 @@ def make_translator(folder: Path, texts: Sequence[str], seed: int = 0) -> Path:
     (folder / "tokenizer_config.json").write_text(json.dumps(kind))
     padding = len(vocabulary) - 1
     config = MarianConfig(
-        vocab_size=len(vocabulary), d_model=32, encoder_layers=1, decoder_layers=1, encoder_attention_heads=2,
-        decoder_attention_heads=2, encoder_ffn_dim=64, decoder_ffn_dim=64, max_position_embeddings=64, init_std=1.0,
-        pad_token_id=padding, eos_token_id=0, forced_eos_token_id=0, decoder_start_token_id=padding,
-    )  # fmt: skip
+        vocab_size=len(vocabulary),
+        d_model=32,
+        encoder_layers=1,
+        decoder_layers=1,
+        encoder_attention_heads=2,
+        decoder_attention_heads=2,
+        encoder_ffn_dim=64,
+        decoder_ffn_dim=64,
+        max_position_embeddings=64,
+        init_std=1.0,
+        pad_token_id=padding,
+        eos_token_id=0,
+        forced_eos_token_id=0,
+        decoder_start_token_id=padding,
+    )
     torch.manual_seed(seed)
     network = MarianMTModel(config)
     how = network.generation_config
@@ -91,8 +108,11 @@ def make_flava(folder: Path, texts: Sequence[str], seed: int = 0) -> Path:
     small = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}
     config = FlavaConfig(
         text_config={**small, "vocab_size": words, "max_position_embeddings": 64},
-        image_config={**small, "image_size": 32}, multimodal_config=small, hidden_size=32, projection_dim=32,
-    )  # fmt: skip
+        image_config={**small, "image_size": 32},
+        multimodal_config=small,
+        hidden_size=32,
+        projection_dim=32,
+    )
     torch.manual_seed(seed)
     network = FlavaModel(config)
     for name, parameter in network.named_parameters():
@@ -112,9 +132,13 @@ def _bert(folder: Path, texts: Sequence[str]) -> Any:
     kind = {"tokenizer_class": "BertTokenizer", "do_lower_case": True}
     (folder / "tokenizer_config.json").write_text(json.dumps(kind))
     return BertConfig(
-        vocab_size=len(vocabulary), hidden_size=64, num_hidden_layers=1, num_attention_heads=2, intermediate_size=128,
+        vocab_size=len(vocabulary),
+        hidden_size=64,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=128,
         max_position_embeddings=64,
-    )  # fmt: skip
+    )
 
 
 def _gpt2(folder: Path, texts: Sequence[str]) -> Any:
@@ -128,9 +152,14 @@ def _gpt2(folder: Path, texts: Sequence[str]) -> Any:
     tokenizer.save_pretrained(folder)
     ending = tokenizer.convert_tokens_to_ids(end)
     return GPT2Config(
-        vocab_size=len(tokenizer), n_embd=64, n_layer=1, n_head=2, n_positions=64, bos_token_id=ending,
+        vocab_size=len(tokenizer),
+        n_embd=64,
+        n_layer=1,
+        n_head=2,
+        n_positions=64,
+        bos_token_id=ending,
         eos_token_id=ending,
-    )  # fmt: skip
+    )
 
 
 def _xlnet(folder: Path, texts: Sequence[str]) -> Any:
@@ -159,9 +188,18 @@ def _transformer_xl(folder: Path, texts: Sequence[str]) -> Any:
     vocabulary.write_text("\n".join(words) + "\n", encoding="utf-8")
     TransfoXLTokenizer(str(vocabulary)).save_pretrained(folder)
     return TransformerXLConfig(
-        vocab_size=len(words), cutoffs=sorted({max(1, len(words) // 4), max(1, len(words) // 2)}), div_val=2,
-        d_embed=64, d_model=64, n_layer=1, n_head=2, d_head=32, d_inner=128, mem_len=16, clamp_len=32,
-    )  # fmt: skip
+        vocab_size=len(words),
+        cutoffs=sorted({max(1, len(words) // 4), max(1, len(words) // 2)}),
+        div_val=2,
+        d_embed=64,
+        d_model=64,
+        n_layer=1,
+        n_head=2,
+        d_head=32,
+        d_inner=128,
+        mem_len=16,
+        clamp_len=32,
+    )
 
 
 def _words(texts: Sequence[str]) -> list[str]:
@@ -182,16 +220,22 @@ def make_clip(folder: Path, texts: Sequence[str], seed: int = 0) -> Path:
     tokenizer = _clip_tokenizer([text.lower() for text in texts])
     tokenizer.save_pretrained(folder)
     images = {
-        "image_processor_type": "CLIPImageProcessor", "size": {"shortest_edge": 32}, "do_center_crop": True,
-        "crop_size": {"height": 32, "width": 32}, "image_mean": [0.5] * 3, "image_std": [0.5] * 3, "resample": 3,
-    }  # fmt: skip
+        "image_processor_type": "CLIPImageProcessor",
+        "size": {"shortest_edge": 32},
+        "do_center_crop": True,
+        "crop_size": {"height": 32, "width": 32},
+        "image_mean": [0.5] * 3,
+        "image_std": [0.5] * 3,
+        "resample": 3,
+    }
     (folder / "preprocessor_config.json").write_text(json.dumps(images))
     layers = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}
     words = {"vocab_size": len(tokenizer), "bos_token_id": tokenizer.bos_token_id, "pad_token_id": 1}
     config = CLIPConfig(
         text_config={**layers, **words, "eos_token_id": tokenizer.eos_token_id},
-        vision_config={**layers, "image_size": 32, "patch_size": 8}, projection_dim=16,
-    )  # fmt: skip
+        vision_config={**layers, "image_size": 32, "patch_size": 8},
+        projection_dim=16,
+    )
     torch.manual_seed(seed)
     CLIPModel(config).save_pretrained(folder)
     return folder

@@ -11,7 +11,7 @@ DECISIVE = (".safetensors", ".json", ".txt", ".model", ".spm", ".bin", ".pkl", "
 
 
 @contextmanager
-def drawn_from(seed: int) -> Iterator[None]:
+def seeded_init(seed: int) -> Iterator[None]:
     """New weights are of this seed, and torch's generator goes on as if none had been drawn."""
     import torch
 

@@ -17,24 +17,43 @@ from turns import Steps, taken
 from base_models.neural.inference import device, predict_logits, rows_at_once
 from base_models.neural.training import train
 from ensemble.errors import LearnerError
-from ensemble.learner import Workspace
+from ensemble.learner import TrainingContext
 from ensemble.system.files import write_json
 
 FULL_SIZE: dict[str, dict[str, Any]] = {  # config.json as published, as far as it decides the size
     "bert-large-uncased": {
-        "model_type": "bert", "vocab_size": 30522, "hidden_size": 1024, "num_hidden_layers": 24,
-        "num_attention_heads": 16, "intermediate_size": 4096,
+        "model_type": "bert",
+        "vocab_size": 30522,
+        "hidden_size": 1024,
+        "num_hidden_layers": 24,
+        "num_attention_heads": 16,
+        "intermediate_size": 4096,
     },
     "gpt2-medium": {"model_type": "gpt2", "vocab_size": 50257, "n_embd": 1024, "n_layer": 24, "n_head": 16},
     "xlnet-large-cased": {
-        "model_type": "xlnet", "vocab_size": 32000, "d_model": 1024, "n_layer": 24, "n_head": 16, "d_inner": 4096,
+        "model_type": "xlnet",
+        "vocab_size": 32000,
+        "d_model": 1024,
+        "n_layer": 24,
+        "n_head": 16,
+        "d_inner": 4096,
     },
     "transfo-xl-wt103": {
-        "model_type": "transfo-xl", "vocab_size": 267735, "cutoffs": [20000, 40000, 200000], "div_val": 4,
-        "d_embed": 1024, "d_model": 1024, "n_layer": 18, "n_head": 16, "d_head": 64, "d_inner": 4096, "mem_len": 1600,
-        "clamp_len": 1000, "same_length": True,
+        "model_type": "transfo-xl",
+        "vocab_size": 267735,
+        "cutoffs": [20000, 40000, 200000],
+        "div_val": 4,
+        "d_embed": 1024,
+        "d_model": 1024,
+        "n_layer": 18,
+        "n_head": 16,
+        "d_head": 64,
+        "d_inner": 4096,
+        "mem_len": 1600,
+        "clamp_len": 1000,
+        "same_length": True,
     },
-}  # fmt: skip
+}
 
 
 def print_full_size(case: Case, names: list[str]) -> None:
@@ -62,7 +81,7 @@ def measure_full_size(case: Case, name: str) -> str:
         predict(range(min(at_once, len(case.lengths))), at_once)  # warms up
         seconds, predicting = taken(partial(predict, range(len(case.lengths)), at_once)), peak_memory()
         steps = Steps(len(case.batches()))
-        facts = train(network, case.problem, case.how, 0, Workspace(track=steps)).facts
+        facts = train(network, case.problem, case.how, 0, TrainingContext(track=steps)).facts
     except LearnerError as error:
         return f"{name:20} {error}"
     tokens = sum(int(case.lengths[rows].sum()) for rows in case.batches()[1:])  # the first step is not counted

@@ -22,10 +22,10 @@ import pandas as pd
 from ensemble.data import Dataset, Task
 from ensemble.folds import FoldSettings, make_plan
 from ensemble.jobs.cluster import Cluster
-from ensemble.jobs.job import Outcome, Work, list_work
+from ensemble.jobs.job import JobSpec, Outcome, list_work
 from ensemble.jobs.local import Local
-from ensemble.jobs.train import Engine, in_turn, train
-from ensemble.run import Run, Spec
+from ensemble.jobs.train import Engine, sequential, train
+from ensemble.run import LearnerSpec, Run
 from ensemble.store import Store
 from ensemble.system.progress import Track, silent
 
@@ -69,7 +69,7 @@ class Open:
         data = Dataset(pd.DataFrame(columns), Path(), (TASK,))
         plan = make_plan(data, np.arange(len(data)), FoldSettings(k=FOLDS))
         seeds = tuple(range(self.jobs // FOLDS))
-        specs = (Spec("idle", "idle", {"rounds": self.rounds}),)
+        specs = (LearnerSpec("idle", "idle", {"rounds": self.rounds}),)
         return Run(Store(self.root), plan.with_groups(data), plan, {"idle": "jobs:Idle"}, specs, seeds)
 
 
@@ -81,7 +81,7 @@ class Timed:
     first: float = 0.0
     last: float = 0.0
 
-    def __call__(self, run: Run, work: Sequence[Work], track: Track) -> Iterator[Outcome]:
+    def __call__(self, run: Run, work: Sequence[JobSpec], track: Track) -> Iterator[Outcome]:
         began = time.perf_counter()
         for outcome in self.engine(run, work, track):
             self.last = time.perf_counter() - began
@@ -90,7 +90,7 @@ class Timed:
 
 
 def engines(opener: Open, ray: bool) -> dict[str, Engine]:
-    found: dict[str, Engine] = {"in turn": in_turn, "local, 2": Local(opener, 2, 1)}
+    found: dict[str, Engine] = {"in turn": sequential, "local, 2": Local(opener, 2, 1)}
     return {**found, "ray, 2": Cluster(opener, 1, jobs=2)} if ray else found
 
 

@@ -22,9 +22,9 @@ from sklearn.ensemble import StackingClassifier
 from ensemble.data import Codes, Task
 from ensemble.system.progress import Item, Label
 from meta import META_ESTIMATORS
-from meta.candidates import Problem, logistic_regression
+from meta.candidates import StackSpec, logistic_regression
 from meta.fitting import fit
-from meta.nested_cv import follow, options_of
+from meta.nested_cv import nested_cv, options_of
 from meta.nested_fits import Nested, nest
 from meta.table import MetaTable
 
@@ -66,13 +66,13 @@ def stage(name: str, started: float) -> float:
 
 def stack(table: MetaTable, candidates: tuple[str, ...], threads: int) -> None:
     """One task, stage by stage."""
-    problem = Problem(len(table.learners), table.classes, table.task.metric, 0)
+    problem = StackSpec(len(table.learners), table.classes, table.task.metric, 0)
     fits: dict[str, list[Nested]] = {}
     now = time.monotonic()
     for name, options in options_of(candidates).items():
         fits[name] = nest(table, options, problem, threads=threads, track=counted)
         now = stage(f"{name}: nested fits, {len(options)} variants", now)
-    procedure = follow(table, fits)
+    procedure = nested_cv(table, fits)
     now = stage(f"choice (of new rows: {procedure.final.name})", now)
     setting = procedure.final.settings[procedure.final.name]
     fit(options_of(candidates)[procedure.final.name][setting.variant], table.features, table.labels, problem)
@@ -99,7 +99,7 @@ class Column(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 def beside_scikit_learn(rows: int, learners: int, rounds: int) -> None:
     """Fit and out-of-fold prediction of one logistic regression, once per fold."""
     table = generated(rows, learners, 0)
-    problem = Problem(learners, CLASSES, "log_loss", 0)
+    problem = StackSpec(learners, CLASSES, "log_loss", 0)
     folds = [(np.flatnonzero(table.fold != fold), np.flatnonzero(table.fold == fold)) for fold in range(FOLDS)]
     ratios = []
     for _ in range(rounds):

@@ -10,7 +10,7 @@ import pandas as pd
 
 from base_models.neural.inference import device
 from base_models.neural.sampling import Batch, Drawn, EpochSampler, Examples
-from base_models.neural.training import Problem
+from base_models.neural.training import TrainValSplit
 from base_models.textual.finetuned import TextualTraining
 from base_models.textual.head import HeadShape
 from base_models.textual.network import TextClassifier, make_body
@@ -42,7 +42,7 @@ class Unsorted:
 class Case:
     """What is trained on what, and how."""
 
-    problem: Problem
+    problem: TrainValSplit
     how: TextualTraining
     head: HeadShape
     threads: int

@@ -30,7 +30,7 @@ from turns import Steps, in_turns, print_speeds, quartiles, taken
 from base_models.neural.inference import autocast, device, predict_logits, rows_at_once
 from base_models.neural.optimization import make_optimizer
 from base_models.neural.sampling import Batch, Examples
-from base_models.neural.training import Problem, train
+from base_models.neural.training import TrainValSplit, train
 from base_models.textual.finetuned import TextualTraining
 from base_models.textual.loading import load_tokenizer
 from base_models.textual.network import TextClassifier
@@ -39,7 +39,7 @@ from base_models.tiny import make_text_encoder
 from ensemble.data import Dataset
 from ensemble.datasets.mvsa import SENTIMENT, read
 from ensemble.features import FeatureCache
-from ensemble.learner import Workspace
+from ensemble.learner import TrainingContext
 
 MEASUREMENTS = ("training", "sorting", "tokens")
 
@@ -67,11 +67,15 @@ def apart(one: TextClassifier, other: TextClassifier) -> float:
 
 
 def train_learner(
-    network: TextClassifier, problem: Problem, how: TextualTraining, steps: Steps, beside: list[float] | None = None
+    network: TextClassifier,
+    problem: TrainValSplit,
+    how: TextualTraining,
+    steps: Steps,
+    beside: list[float] | None = None,
 ) -> TextClassifier:
     """A copy, trained as the learner does it: with sampler, loader, journal and all that the Trainer does."""
     copy = deepcopy(network)
-    seconds = taken(partial(train, copy, problem, how, 0, Workspace(track=steps.around)))
+    seconds = taken(partial(train, copy, problem, how, 0, TrainingContext(track=steps.around)))
     if beside is not None:
         beside.append(seconds - (steps.ends[1] - steps.ends[0]))
     return copy
@@ -189,7 +193,7 @@ def main() -> None:
         chosen = np.random.default_rng(0).permutation(labelled)
         posts = data.take(chosen[: ask.rows if ask.full is None else ask.batch * ask.steps])
         how = TextualTraining(epochs=1, batch=ask.batch, validation=0, patience=0, balance=0, precision=ask.precision)
-        case = Case(Problem.of(SENTIMENT, source.of(posts), posts, 0, 0), how, HEADS[ask.head], ask.threads)
+        case = Case(TrainValSplit.of(SENTIMENT, source.of(posts), posts, 0, 0), how, HEADS[ask.head], ask.threads)
         print(f"{model} on {device()}, {ask.threads} threads, {ask.precision} precision, {ask.head} head")
         mean, most = case.lengths.mean(), case.lengths.max()
         print(f"{len(posts):,} of {len(data):,} texts, {mean:.1f} tokens each, {most} at most")

@@ -13,7 +13,7 @@ from ensemble.system.progress import Item, Label
 
 @dataclass
 class Steps:
-    """Notes when each step ends: as the ``Workspace.track`` of a learner, or by ``tick``."""
+    """Notes when each step ends: as the ``TrainingContext.track`` of a learner, or by ``tick``."""
 
     count: int
     ends: list[float] = field(default_factory=list)

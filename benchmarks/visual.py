@@ -28,7 +28,7 @@ from turns import Steps, in_turns, print_speeds, taken
 from base_models.neural.hyperparameters import Training
 from base_models.neural.inference import autocast, device, rows_at_once
 from base_models.neural.optimization import make_optimizer
-from base_models.neural.training import Problem, train
+from base_models.neural.training import TrainValSplit, train
 from base_models.visual.augmentation import Augmentation
 from base_models.visual.finetuned import Visual, VisualTraining
 from base_models.visual.network import ImageClassifier, make_classifier, preprocessing
@@ -36,12 +36,12 @@ from base_models.visual.pixels import ImageExamples, PixelSource
 from base_models.visual.views import Preprocessing, covered, cut
 from ensemble.data import Dataset, Task
 from ensemble.features import FeatureCache
-from ensemble.learner import Workspace
+from ensemble.learner import TrainingContext
 from ensemble.system.files import file_hash
 from ensemble.system.progress import Track, silent
 
 MEASUREMENTS = ("training", "views", "cache")
-Ready = list[tuple[torch.Tensor, torch.Tensor]]
+LoadedStack = list[tuple[torch.Tensor, torch.Tensor]]
 TASK = Task("sentiment", ("negative", "neutral", "positive"))
 
 
@@ -59,7 +59,7 @@ class Case:
         return ImageExamples(PixelSource(self.how, 10, self.cache).of(self.data), self.how.size, views, augmentation)
 
     def fit(self, rows: int, track: Track = silent) -> None:
-        self.learner.work_in(Workspace(track=track))
+        self.learner.set_context(TrainingContext(track=track))
         self.learner.fit(self.data.take(range(rows)), TASK, 0)
 
 
@@ -69,7 +69,7 @@ def measure_training(case: Case, pairs: int) -> None:
     learner.prepare(data, case.cache)
     examples = case.examples()
     centre = cast(Augmentation, lambda pixels, _: cut(pixels, case.how.size, 1)[0])
-    centred = Problem.of(TASK, ImageExamples(examples.images, examples.size, 1, centre), data, 0, 0)
+    centred = TrainValSplit.of(TASK, ImageExamples(examples.images, examples.size, 1, centre), data, 0, 0)
     network = make_classifier(learner.model, len(TASK.classes), learner.pretrained, None, learner.size, 0, case.how)
     pixels = examples.augmented([(0, 0, row) for row in range(len(data))])["pixels"]
     labels = torch.split(torch.from_numpy(data.labels(TASK)).to(device()), how.batch)
@@ -78,7 +78,9 @@ def measure_training(case: Case, pairs: int) -> None:
     ways: dict[str, Callable[[Steps], object]] = {
         "learner": lambda steps: case.fit(len(data), steps),
         "bare loop": lambda steps: train_bare(deepcopy(network.body), ready, how, steps),
-        "learner, no augmentation": lambda steps: train(deepcopy(network), centred, how, 0, Workspace(track=steps)),
+        "learner, no augmentation": lambda steps: train(
+            deepcopy(network), centred, how, 0, TrainingContext(track=steps)
+        ),
     }
     print(f"\nTraining at {case.how.size[0]} pixels, batch {how.batch}, {len(ready)} steps a run, {pairs} rounds")
     print_speeds(in_turns(ways, pairs, len(ready)), {"rows": how.batch}, "bare loop")
@@ -89,7 +91,7 @@ def as_images(network: ImageClassifier, pixels: torch.Tensor) -> torch.Tensor:
     return ((images - network.mean) / network.std).contiguous(memory_format=torch.channels_last)
 
 
-def train_bare(body: torch.nn.Module, ready: Ready, how: Training, steps: Steps) -> None:
+def train_bare(body: torch.nn.Module, ready: LoadedStack, how: Training, steps: Steps) -> None:
     optimizer = make_optimizer(body.train(), how)
     for images, labels in ready:
         with autocast(how.precision, device()):

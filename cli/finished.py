@@ -26,9 +26,15 @@ def run_folder(named: Path | None) -> Path:
 
 
 def predict_posts(
-    table: Path, named_run: Path | None, out: Path | None, form: str | None, tasks: Sequence[str], images: Path | None,
-    named: Mapping[str, str], quiet: bool,
-) -> dict[str, Any]:  # fmt: skip
+    table: Path,
+    named_run: Path | None,
+    out: Path | None,
+    form: str | None,
+    tasks: Sequence[str],
+    images: Path | None,
+    named: Mapping[str, str],
+    quiet: bool,
+) -> dict[str, Any]:
     """Write what a run says of the posts in ``table``; what was written, or no file for the printed."""
     from ensemble.jobs.finished import Record
 

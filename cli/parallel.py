@@ -37,9 +37,13 @@ class Parallel:
 
     @classmethod
     def of(
-        cls, jobs: int | None = None, gpus: str = "", jobs_per_gpu: int | None = None, engine: str = HERE,
+        cls,
+        jobs: int | None = None,
+        gpus: str = "",
+        jobs_per_gpu: int | None = None,
+        engine: str = HERE,
         address: str = "",
-    ) -> "Parallel":  # fmt: skip
+    ) -> "Parallel":
         """From the command line; raises ConfigError where what it says does not go together."""
         from ensemble.errors import ConfigError, unknown
 
@@ -97,9 +101,9 @@ class Parallel:
             with cluster.connected():
                 yield cluster
         elif self.processes == 1:
-            from ensemble.jobs.train import in_turn
+            from ensemble.jobs.train import sequential
 
-            yield in_turn
+            yield sequential
         else:
             from ensemble.jobs.local import Local
 

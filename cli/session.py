@@ -105,10 +105,10 @@ class Session:
         from ensemble.features import FeatureCache
         from ensemble.folds import FoldSettings
         from ensemble.learner import make_learner, source_files
-        from ensemble.run import Run, Spec, bind_folds
+        from ensemble.run import LearnerSpec, Run, bind_folds
 
         config = self.config
-        specs = [Spec(name, base.learner, base.params, base.tuned) for name, base in config.base.items()]
+        specs = [LearnerSpec(name, base.learner, base.params, base.tuned) for name, base in config.base.items()]
         for spec in specs:  # a wrong name or parameter is said now, not after the first hour
             learner = make_learner(LEARNERS, spec.learner, spec.params, f"base.{spec.name}.params")
             try:
@@ -118,9 +118,16 @@ class Session:
         plan = bind_folds(self.store, self.data, self.seen, FoldSettings(**config.folds.model_dump()))
         cache = FeatureCache(config.run.cache, self.track, config.run.image_bytes)
         return Run(
-            self.store, plan.with_groups(self.data), plan, LEARNERS, tuple(specs), tuple(config.run.seeds), cache,
-            config.run.keep_models, self._peers(),
-        )  # fmt: skip
+            self.store,
+            plan.with_groups(self.data),
+            plan,
+            LEARNERS,
+            tuple(specs),
+            tuple(config.run.seeds),
+            cache,
+            config.run.keep_models,
+            self._distributed(),
+        )
 
     @property
     def stacking(self) -> Any:
@@ -143,14 +150,14 @@ class Session:
 
         return silent if self._quiet else Bars(partial(under_way, self.run, work))
 
-    def _peers(self) -> Any:
-        from ensemble.system.distributed import Peers, rank_and_size
+    def _distributed(self) -> Any:
+        from ensemble.system.distributed import DistributedContext, rank_and_size
 
         if rank_and_size()[1] == 1:
-            return Peers()
-        from base_models.neural.distributed import peers
+            return DistributedContext()
+        from base_models.neural.distributed import distributed_context
 
-        return peers()
+        return distributed_context()
 
     def record(self) -> None:
         """Write into the run folder what it was made with."""

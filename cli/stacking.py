@@ -73,11 +73,11 @@ def submit(
     out = out.resolve() if out else None
     from cli.session import Session
     from cli.stack_tables import print_submission
-    from meta.decisions import hand_in
+    from meta.decisions import write_submission
 
     session = Session(config, set, quiet)
     form = format or session.config.submit.format
-    show(hand_in(session.run, form, out, session.stacking), print_submission, as_json)
+    show(write_submission(session.run, form, out, session.stacking), print_submission, as_json)
 
 
 def _column(kind: str) -> Any:

@@ -73,7 +73,7 @@ def train_base(
     check_disk(run, work, parallel.processes)
     with session.working() as ready:
         failures = train(run, work, session.watching(work), ready)
-    if run.peers.follows:
+    if run.distributed.is_worker:
         return
     failed = [failure.as_json() for failure in failures]
     where = {"--jobs": jobs, "--gpus": gpus, "--jobs-per-gpu": jobs_per_gpu, "--address": address}

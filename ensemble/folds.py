@@ -13,8 +13,8 @@ from ensemble.data import TRAIN, Codes, Dataset
 from ensemble.errors import DataError, FoldError, StoreError, some
 from ensemble.system.files import fingerprint, read_json, read_table, write_json, write_table
 
-OUTSIDE = -1  # the fold of rows that no fold holds: the test file, and a labelled test part
-ASIDE = -2  # of rows that a plan leaves alone: neither fitted on nor predicted
+TEST_FOLD = -1  # the fold of rows that no fold holds: the test file, and a labelled test part
+UNUSED = -2  # of rows that a plan leaves alone: neither fitted on nor predicted
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class FoldPlan:
     @property
     def outside(self) -> Codes:
         """Positions of the rows every fold model predicts: the test rows."""
-        return np.flatnonzero(self.fold == OUTSIDE)
+        return np.flatnonzero(self.fold == TEST_FOLD)
 
     def fit_rows(self, fold: int) -> Codes:
         return np.flatnonzero((self.fold >= 0) & (self.fold != fold))
@@ -88,9 +88,9 @@ class FoldPlan:
         rows = self.fit_rows(without)
         labels = [data.labels(task)[rows] for task in data.tasks]
         classes = [len(task.classes) for task in data.tasks]
-        fold = np.full(len(self.frame), ASIDE, dtype=np.int64)
+        fold = np.full(len(self.frame), UNUSED, dtype=np.int64)
         k = self.settings.k
-        fold[rows] = distribute(labels, classes, self.frame["group"].to_numpy()[rows], [1 / k] * k, seed)
+        fold[rows] = stratified_group_split(labels, classes, self.frame["group"].to_numpy()[rows], [1 / k] * k, seed)
         return FoldPlan(FoldSettings(k, seed), self.frame.assign(fold=fold), self.tasks)
 
     def ordered(self, data: Dataset) -> "FoldPlan":
@@ -149,7 +149,7 @@ def make_plan(data: Dataset, group: Codes, settings: FoldSettings) -> FoldPlan:
 
     Raises FoldError where there are fewer groups than folds.
     """
-    fold = np.full(len(data), OUTSIDE, dtype=np.int64)
+    fold = np.full(len(data), TEST_FOLD, dtype=np.int64)
     train = np.flatnonzero((data.frame["part"] == TRAIN).to_numpy())
     distinct = len(np.unique(group[train]))
     if distinct < settings.k:
@@ -161,12 +161,12 @@ def make_plan(data: Dataset, group: Codes, settings: FoldSettings) -> FoldPlan:
     for task, codes in zip(data.tasks, labels, strict=True):
         if len(np.unique(codes[codes >= 0])) < 2:
             raise DataError(f"Task {task.name!r} has fewer than two classes among the {len(train)} training rows.")
-    fold[train] = distribute(labels, classes, group[train], shares, settings.seed) - 1
+    fold[train] = stratified_group_split(labels, classes, group[train], shares, settings.seed) - 1
     frame = pd.DataFrame({"id": data.ids, "fold": fold, "group": group, "digest": row_digests(data)})
     return FoldPlan(settings, frame, data.task_names)
 
 
-def distribute(
+def stratified_group_split(
     labels: Sequence[Codes], classes: Sequence[int], group: Codes, shares: Sequence[float], seed: int
 ) -> Codes:
     """(rows,) the part of each row: every part gets its share of every class of every task, groups stay whole.

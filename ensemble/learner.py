@@ -19,7 +19,7 @@ MODALITIES: tuple[Modality, ...] = ("text", "image")
 
 
 @dataclass(frozen=True)
-class Workspace:
+class TrainingContext:
     """What a job lends to a learner that trains for long.
 
     ``folder`` keeps what a killed ``fit`` needs to go on and is emptied when the job is done; without one nothing is
@@ -52,11 +52,11 @@ class BaseLearner(Protocol):
     Other methods are optional. ``prepare(data, cache)`` is called with every row, without labels, before ``fit``, and
     with new posts after ``load``: what all folds and tasks share is computed there, once. ``sources()`` names the files
     besides the parameters that results depend on (local weights); a change in them makes results stale.
-    ``work_in(workspace)`` is called before ``fit`` of a learner that trains for long; ``facts()`` after it, for the
+    ``set_context(workspace)`` is called before ``fit`` of a learner that trains for long; ``facts()`` after it, for the
     job's record (plain JSON), and ``curve()`` for the job's learning curve, a row per epoch.
     ``predict_with_spread(data)`` gives the probabilities and, of the same shape, their standard deviation over views of
     a row; it is called instead of ``predict_proba``.
-    ``weigh_modalities(data)`` gives (rows, modalities) how much each decided, for analysis; None where the learner as
+    ``modality_weights(data)`` gives (rows, modalities) how much each decided, for analysis; None where the learner as
     configured has no such weights, NaN in rows without any.
     ``search_space(trial)``, callable on the class, gives parameters to try, to be laid over those that are set.
     ``modalities()`` names what of a post the learner looks at, out of MODALITIES.

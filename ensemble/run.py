@@ -20,7 +20,7 @@ from ensemble.features import FeatureCache
 from ensemble.folds import FoldPlan, FoldSettings, make_plan
 from ensemble.learner import BaseLearner, Modality, make_learner, modality_of, source_files
 from ensemble.store import DONE, REPORT, Store, check, first_difference
-from ensemble.system.distributed import Peers
+from ensemble.system.distributed import DistributedContext
 from ensemble.system.files import fingerprint, known_hash, read_json, write_json
 from ensemble.tuned import overlay, read_best
 
@@ -30,7 +30,7 @@ SIZES = ("parameters", "trainable_parameters")
 
 
 @dataclass(frozen=True)
-class Spec:
+class LearnerSpec:
     """A base learner of the configuration: its name there, its name in the registry, its parameters; ``tuned``: over
     them those that tuning found best for the task, which is read anew each time unless ``best`` holds it."""
 
@@ -49,39 +49,39 @@ class Run:
     data: Dataset
     plan: FoldPlan
     registry: Mapping[str, str]
-    specs: tuple[Spec, ...] = ()
+    specs: tuple[LearnerSpec, ...] = ()
     seeds: tuple[int, ...] = (0,)
     cache: FeatureCache = field(default_factory=FeatureCache)
     keep_models: Literal["none", "best"] = "best"
-    peers: Peers = field(default_factory=Peers)
+    distributed: DistributedContext = field(default_factory=DistributedContext)
 
     @cached_property
     def identity(self) -> dict[str, str]:
         """The fingerprints every result carries."""
         return {"data": fingerprint(sorted(self.plan.frame["digest"])), "folds": self.plan.fingerprint()}
 
-    def make(self, spec: Spec, task: Task | None = None) -> BaseLearner:
+    def make(self, spec: LearnerSpec, task: Task | None = None) -> BaseLearner:
         """An unfitted learner; for a task with what tuning found for it, where the learner is a tuned one."""
         found = self.best(spec, task)["params"] if task is not None and spec.tuned else {}
         return make_learner(self.registry, spec.learner, overlay(spec.params, found), f"base.{spec.name}.params")
 
-    def best(self, spec: Spec, task: Task) -> dict[str, Any]:
+    def best(self, spec: LearnerSpec, task: Task) -> dict[str, Any]:
         """What tuning found for a task; raises StoreError where it has not, or where it was for something else."""
         if spec.best is not None:
             return dict(spec.best)
         made_of = self.settings(replace(spec, tuned=False), task)
         return read_best(self.store.tune(spec.name, task.name), spec.name, task.name, made_of)
 
-    def pinned(self, spec: Spec, task: Task) -> Spec:
+    def pinned(self, spec: LearnerSpec, task: Task) -> LearnerSpec:
         """A tuned learner with what tuning has found by now: it may find something better meanwhile."""
         return replace(spec, best=self.best(spec, task)) if spec.tuned else spec
 
-    def made_of(self, spec: Spec, task: Task) -> dict[str, Any]:
+    def made_of(self, spec: LearnerSpec, task: Task) -> dict[str, Any]:
         """Everything a learner's results for a task depend on, as flat JSON: equal means fresh."""
         sources = [known_hash(path) for path in source_files(self.make(spec, task))]
         return {**self.settings(spec, task), "sources": fingerprint(sources)}
 
-    def settings(self, spec: Spec, task: Task) -> dict[str, Any]:
+    def settings(self, spec: LearnerSpec, task: Task) -> dict[str, Any]:
         """The same without the files of weights, which need not be there any more once a model is trained."""
         learner = self.make(spec, task)
         params = flat("params", {key: value for key, value in vars(learner).items() if not key.startswith("_")})
@@ -96,13 +96,13 @@ class Run:
         plain: dict[str, Any] = json.loads(json.dumps(made))
         return plain
 
-    def spec(self, name: str) -> Spec:
+    def spec(self, name: str) -> LearnerSpec:
         for spec in self.specs:
             if spec.name == name:
                 return spec
         raise ConfigError(unknown("base learner", name, [spec.name for spec in self.specs]))
 
-    def some_specs(self, names: Sequence[str]) -> list[Spec]:
+    def some_specs(self, names: Sequence[str]) -> list[LearnerSpec]:
         """The named base learners, or all; raises ConfigError where there are none."""
         if not self.specs:
             raise ConfigError("The configuration has no base learner; add a table such as [base.tfidf].")
@@ -206,9 +206,19 @@ def write_record(run: Run, config: Mapping[str, Any]) -> None:
 
 
 PACKAGES = (
-    "modality-ensemble", "numpy", "pandas", "scikit-learn", "torch", "torchvision", "timm", "pretrainedmodels",
-    "transformers", "accelerate", "onnxruntime", "optuna",
-)  # fmt: skip
+    "modality-ensemble",
+    "numpy",
+    "pandas",
+    "scikit-learn",
+    "torch",
+    "torchvision",
+    "timm",
+    "pretrainedmodels",
+    "transformers",
+    "accelerate",
+    "onnxruntime",
+    "optuna",
+)
 
 
 def versions() -> dict[str, str]:

@@ -26,7 +26,7 @@ def read_best(folder: Path, learner: str, task: str, made_of: Mapping[str, Any])
     return best
 
 
-def said_of(best: Mapping[str, Any]) -> dict[str, Any]:
+def tuning_note(best: Mapping[str, Any]) -> dict[str, Any]:
     """What a result says of the tuning behind it: ``judged`` are the folds whose rows judged the trials."""
     return {key: best[key] for key in SAID}
 

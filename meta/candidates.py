@@ -22,7 +22,7 @@ VARIANTS: Mapping[str, tuple[Mapping[str, Any], ...]] = {
 
 
 @dataclass(frozen=True)
-class Problem:
+class StackSpec:
     """What a candidate has to know: how many learners and classes its columns are of, and what it is judged by."""
 
     learners: int
@@ -31,54 +31,61 @@ class Problem:
     seed: int
 
 
-def best_single(problem: Problem) -> Any:
+def best_single(problem: StackSpec) -> Any:
     return BestSingle(problem.learners, problem.classes, problem.metric)
 
 
-def soft_vote(problem: Problem) -> Any:
+def soft_vote(problem: StackSpec) -> Any:
     return SoftVote(problem.learners, problem.classes)
 
 
-def hard_vote(problem: Problem) -> Any:
+def hard_vote(problem: StackSpec) -> Any:
     return HardVote(problem.learners, problem.classes)
 
 
-def log_odds_mean(problem: Problem) -> Any:
+def log_odds_mean(problem: StackSpec) -> Any:
     return LogOddsMean(problem.learners, problem.classes)
 
 
-def rank_mean(problem: Problem) -> Any:
+def rank_mean(problem: StackSpec) -> Any:
     return RankMean(problem.learners, problem.classes)
 
 
-def simplex(problem: Problem) -> Any:
+def simplex(problem: StackSpec) -> Any:
     return Simplex(problem.learners, problem.classes)
 
 
-def greedy(problem: Problem) -> Any:
+def greedy(problem: StackSpec) -> Any:
     return Greedy(problem.learners, problem.classes, problem.metric, seed=problem.seed)
 
 
-def logistic_regression(problem: Problem, C: float = 0.1) -> Any:
+def logistic_regression(problem: StackSpec, C: float = 0.1) -> Any:
     """On log-probabilities, with a penalty that keeps correlated learners from opposite weights."""
     return Pipeline([("log", LogProbabilities()), ("regression", LogisticRegression(C=C, max_iter=1000))])
 
 
-def decision_tree(problem: Problem, depth: int = 4) -> Any:
+def decision_tree(problem: StackSpec, depth: int = 4) -> Any:
     """Shallow, since its features are few and alike."""
     return DecisionTreeClassifier(max_depth=depth, min_samples_leaf=20, random_state=problem.seed)
 
 
-def random_forest(problem: Problem) -> Any:
+def random_forest(problem: StackSpec) -> Any:
     """100 trees with leaves of 20: as good here as 500 without limits, at a twentieth of the size on disk."""
     return RandomForestClassifier(n_estimators=100, min_samples_leaf=20, random_state=problem.seed, n_jobs=1)
 
 
-def xgboost(problem: Problem) -> Any:
+def xgboost(problem: StackSpec) -> Any:
     """Small steps, shallow trees, on one thread so that results do not depend on the machine."""
     from xgboost import XGBClassifier
 
     return XGBClassifier(
-        n_estimators=100, max_depth=3, learning_rate=0.05, subsample=0.8, colsample_bytree=0.8, min_child_weight=5,
-        tree_method="hist", n_jobs=1, random_state=problem.seed,
-    )  # fmt: skip
+        n_estimators=100,
+        max_depth=3,
+        learning_rate=0.05,
+        subsample=0.8,
+        colsample_bytree=0.8,
+        min_child_weight=5,
+        tree_method="hist",
+        n_jobs=1,
+        random_state=problem.seed,
+    )

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ensemble.data import Codes
-from ensemble.datasets.submission import Handed, make_submission, test_rows
+from ensemble.datasets.submission import SubmissionRows, make_submission, test_rows
 from ensemble.metrics import metric_named
 from ensemble.predictions import Predictions
 from ensemble.run import Run
@@ -52,12 +52,12 @@ def decide(run: Run, settings: StackSettings) -> Decisions:
     return decided
 
 
-def hand_in(run: Run, form: str, out: Path | None, settings: StackSettings) -> dict[str, Any]:
+def write_submission(run: Run, form: str, out: Path | None, settings: StackSettings) -> dict[str, Any]:
     """Write the competition file of the test rows; return what was written and what its labels score out of fold."""
     decided = decide(run, settings)
     outside = run.data.take(run.plan.outside)
     rows = test_rows(outside)
-    handed = Handed(
+    handed = SubmissionRows(
         outside.take(rows),
         {name: labels[rows] for name, labels in decided.test.items()},
         {name: values.take(outside.ids[rows]) for name, values in decided.probabilities.items()},

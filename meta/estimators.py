@@ -23,7 +23,7 @@ class LogProbabilities(TransformerMixin, BaseEstimator):
         return True
 
 
-class Certain(ClassifierMixin, BaseEstimator):
+class ConstantClassifier(ClassifierMixin, BaseEstimator):
     """Where the fit rows have one class only there is nothing to fit: it has probability one."""
 
     def predict_proba(self, features: Floats) -> Floats:

@@ -15,16 +15,16 @@ from ensemble.errors import StoreError
 from ensemble.registry import resolve
 from ensemble.system.files import read_json, write_atomic, write_json
 from meta import META_ESTIMATORS
-from meta.candidates import Problem
-from meta.estimators import Certain
-from meta.temperatures import sharpen, sharpness
+from meta.candidates import StackSpec
+from meta.estimators import ConstantClassifier
+from meta.temperatures import inverse_temperature, sharpen
 from meta.votes import SoftVote, by_learner
 
 Floats = npt.NDArray[np.float64]
 
 # The only types that are loaded besides those skops trusts by itself.
 TRUSTED = [
-    "meta.estimators.Certain",
+    "meta.estimators.ConstantClassifier",
     "meta.estimators.LogProbabilities",
     "meta.greedy.Greedy",
     "meta.votes.BestSingle",
@@ -52,7 +52,7 @@ class Option:
 class Fitted:
     """An estimator fitted on class codes 0..len(present)-1, and the class positions these stand for.
 
-    ``sharpness`` (learners,) is applied to the learners' columns first; empty where they are taken as they are.
+    ``inverse_temperature`` (learners,) is applied to learners' columns first; empty where they are taken as they are.
     """
 
     option: Option
@@ -60,13 +60,13 @@ class Fitted:
     present: tuple[int, ...]
     learners: int
     classes: int
-    sharpness: tuple[float, ...] = ()
+    inverse_temperature: tuple[float, ...] = ()
 
     def predict_proba(self, features: Floats) -> Floats:
         """(rows, classes); a class the estimator never saw has probability 0."""
         if not len(features):
             return np.zeros((0, self.classes))
-        features = calibrated(features, self.learners, self.classes, np.asarray(self.sharpness))
+        features = calibrated(features, self.learners, self.classes, np.asarray(self.inverse_temperature))
         values = np.asarray(self.estimator.predict_proba(features), dtype=np.float64)
         if values.shape[1] < self.classes:
             full = np.zeros((len(features), self.classes))
@@ -125,21 +125,21 @@ def calibrated(features: Floats, learners: int, classes: int, sharp: Floats) -> 
     return np.hstack([columns, features[:, width:]])
 
 
-def fit(option: Option, features: Floats, labels: Codes, problem: Problem, calibrate: bool = False) -> Fitted:
+def fit(option: Option, features: Floats, labels: Codes, problem: StackSpec, calibrate: bool = False) -> Fitted:
     """One candidate on the rows with a label. Means and votes see class positions, classifiers codes without gaps."""
     known = labels >= 0
     features, labels = features[known], labels[known]
     present, codes = np.unique(labels, return_inverse=True)
     sharp = np.zeros(0)
     if calibrate and len(labels):
-        sharp = sharpness(by_learner(features, problem.learners, problem.classes), labels)
+        sharp = inverse_temperature(by_learner(features, problem.learners, problem.classes), labels)
         features = calibrated(features, problem.learners, problem.classes, sharp)
     estimator = resolve(META_ESTIMATORS, "meta-estimator", option.name)(problem, **option.parameters)
     with threadpool_limits(1):  # bits depend on the number of threads
         if isinstance(estimator, SoftVote):
             estimator.fit(features, labels)
         elif len(present) < 2:
-            estimator = Certain()
+            estimator = ConstantClassifier()
         else:
             estimator.fit(features, codes)
     return Fitted(option, estimator, tuple(present.tolist()), problem.learners, problem.classes, tuple(sharp.tolist()))

@@ -9,7 +9,7 @@ from ensemble.data import Dataset, Task
 from ensemble.predictions import Predictions
 
 
-def suspects(data: Dataset, oof: Predictions, count: int) -> list[dict[str, Any]]:
+def label_issues(data: Dataset, oof: Predictions, count: int) -> list[dict[str, Any]]:
     """The ``count`` rows whose label the ensemble contradicts most confidently, by ``margin``: how much more probable
     the decided class is than the label. ``oof`` has the rows of ``data`` in any order.
 
@@ -23,7 +23,7 @@ def suspects(data: Dataset, oof: Predictions, count: int) -> list[dict[str, Any]
 
 
 def hardest(data: Dataset, oof: Predictions, count: int) -> list[dict[str, Any]]:
-    """The ``count`` rows of the greatest log-loss, as those of ``suspects``: their label is least probable."""
+    """The ``count`` rows of the greatest log-loss, as those of ``label_issues``: their label is least probable."""
     return _records(_labelled(data, oof).nsmallest(count, "probability_of_label"))
 
 

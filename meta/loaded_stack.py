@@ -10,7 +10,7 @@ import numpy.typing as npt
 from ensemble.data import Codes, Dataset, Task
 from ensemble.errors import StoreError
 from ensemble.jobs.finished import base_probabilities, find_models
-from ensemble.jobs.job import Work
+from ensemble.jobs.job import JobSpec
 from ensemble.predictions import Predictions
 from ensemble.run import Run
 from ensemble.store import REPORT, check, first_difference, read_predictions
@@ -22,12 +22,12 @@ from meta.table import inputs_of, means_of
 
 Floats = npt.NDArray[np.float64]
 Pair = tuple[str, str]  # learner, task
-Models = dict[Pair, tuple[dict[str, Any], list[Work]]]
+Models = dict[Pair, tuple[dict[str, Any], list[JobSpec]]]
 STILL = 1e-12  # falls of a probability below this are rounding
 
 
 @dataclass(frozen=True)
-class Ready:
+class LoadedStack:
     """A stack, the fold models behind it, and ``usual`` (learners * classes,): its learners' mean OOF probabilities.
 
     ``related`` are the learners of each other task whose means are further columns.
@@ -35,7 +35,7 @@ class Ready:
 
     task: Task
     stack: Stack
-    work: Mapping[Pair, list[Work]]
+    work: Mapping[Pair, list[JobSpec]]
     usual: Floats
     related: Mapping[str, Sequence[str]]
 
@@ -48,13 +48,13 @@ class Ready:
         return np.hstack([own, means_of(others)])
 
 
-def make_ready(run: Run, tasks: Sequence[Task]) -> list[Ready]:
+def make_ready(run: Run, tasks: Sequence[Task]) -> list[LoadedStack]:
     """Everything that predicting these tasks needs, checked; raises StoreError naming what is missing or stale."""
     found: Models = {}
     return [_make_ready(run, task, found) for task in tasks]
 
 
-def _make_ready(run: Run, task: Task, found: Models) -> Ready:
+def _make_ready(run: Run, task: Task, found: Models) -> LoadedStack:
     folder = run.store.stack(task.name)
     again = f"run `ensemble stack --task {task.name}`"
     made = check(folder, REPORT, None, again)["made_of"]
@@ -72,7 +72,7 @@ def _make_ready(run: Run, task: Task, found: Models) -> Ready:
     if difference:
         raise StoreError(f"{folder} is stale: {difference}; {again}.")
     oof = [read_predictions(run.store.base(name, task.name), "oof", task).values for name in stack.learners]
-    return Ready(task, stack, work, np.concatenate([values.mean(axis=0) for values in oof]), related)
+    return LoadedStack(task, stack, work, np.concatenate([values.mean(axis=0) for values in oof]), related)
 
 
 def _related(made: Mapping[str, Any], others: Sequence[Task]) -> dict[str, list[str]]:
@@ -82,7 +82,7 @@ def _related(made: Mapping[str, Any], others: Sequence[Task]) -> dict[str, list[
     return {task: found for task, found in kept.items() if found}
 
 
-def judge(run: Run, stacks: Sequence[Ready], posts: Dataset, track: Track = silent) -> list[Verdict]:
+def judge(run: Run, stacks: Sequence[LoadedStack], posts: Dataset, track: Track = silent) -> list[Verdict]:
     """What each stack says of the posts. The fold models of a learner run one after the other, whatever the task, since
     they share features. Two tasks of which one is the presence of the other are decided together."""
     pairs = {pair: work for one in stacks for pair, work in one.work.items()}

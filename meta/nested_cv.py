@@ -12,7 +12,7 @@ from meta.candidates import VARIANTS
 from meta.fitting import Option
 from meta.nested_fits import Nested
 from meta.rules import Rule
-from meta.selection import Rows, Selection, select
+from meta.selection import Selection, SelectionData, select
 from meta.table import MetaTable
 from meta.votes import by_learner
 
@@ -37,9 +37,9 @@ def options_of(candidates: Sequence[str]) -> dict[str, list[Option]]:
     return {name: [Option(name, variant) for variant in VARIANTS.get(name, nothing)] for name in candidates}
 
 
-def follow(table: MetaTable, nested: Mapping[str, Sequence[Nested]]) -> Procedure:
+def nested_cv(table: MetaTable, nested: Mapping[str, Sequence[Nested]]) -> Procedure:
     """Choose for each fold on the others, and once on all."""
-    rows = Rows(table.task, table.labels, table.fold, table.groups)
+    rows = SelectionData(table.task, table.labels, table.fold, table.groups)
     by_fold = {}
     for fold in np.unique(table.fold):
         others = table.fold != fold
@@ -82,4 +82,4 @@ def mean_under_rule(table: MetaTable, learners: Sequence[str]) -> Predictions:
     positions = [table.learners.index(name) for name in learners]
     mean = by_learner(table.oof, len(table.learners), table.classes)[:, positions].mean(axis=1)
     nested = Nested(mean, {int(fold): mean for fold in np.unique(table.fold)})  # nothing is fitted, so nothing leaks
-    return follow(table, {"soft_vote": [nested]}).oof
+    return nested_cv(table, {"soft_vote": [nested]}).oof

@@ -16,7 +16,7 @@ from joblib import Parallel, delayed, parallel_config
 
 from ensemble.data import Codes
 from ensemble.system.progress import Track, silent
-from meta.candidates import Problem
+from meta.candidates import StackSpec
 from meta.fitting import Option, fit
 from meta.table import MetaTable
 
@@ -39,7 +39,7 @@ class Nested:
 def nest(
     table: MetaTable,
     options: Sequence[Option],
-    problem: Problem,
+    problem: StackSpec,
     calibrate: bool = False,
     threads: int = 1,
     track: Track = silent,
@@ -71,7 +71,7 @@ def _predict(
     labels: Codes,
     fold: Codes,
     left: Left,
-    problem: Problem,
+    problem: StackSpec,
     calibrate: bool,
     position: int,
 ) -> tuple[Left, int, Floats]:

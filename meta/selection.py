@@ -17,7 +17,7 @@ LEVEL = 0.05
 
 
 @dataclass(frozen=True)
-class Rows:
+class SelectionData:
     """The rows a choice is made on: labels (rows,), -1 unknown; folds and groups of copies of the same rows."""
 
     task: Task
@@ -29,12 +29,12 @@ class Rows:
     def metric(self) -> Metric:
         return metric_named(self.task.metric)
 
-    def take(self, rows: npt.NDArray[np.bool_]) -> "Rows":
-        return Rows(self.task, self.labels[rows], self.fold[rows], self.groups[rows])
+    def take(self, rows: npt.NDArray[np.bool_]) -> "SelectionData":
+        return SelectionData(self.task, self.labels[rows], self.fold[rows], self.groups[rows])
 
 
 @dataclass(frozen=True)
-class Setting:
+class TunedCandidate:
     """A candidate's best variant and decision rule on some rows. ``judged`` (rows, classes) is what the metric sees,
     the rule of each fold learned on the others; ``score`` is signed, so that more is better."""
 
@@ -50,7 +50,7 @@ class Selection:
     easily chance alone lets the best of so many be that much better."""
 
     name: str
-    settings: dict[str, Setting]
+    settings: dict[str, TunedCandidate]
     rival: str
     best: str
     p_value: float
@@ -66,7 +66,7 @@ class Selection:
         return sum(name not in SIMPLE and name != self.rival for name in self.settings)
 
 
-def set_up(rows: Rows, variants: Sequence[Floats]) -> Setting:
+def set_up(rows: SelectionData, variants: Sequence[Floats]) -> TunedCandidate:
     """The variant and rule with the best score on these rows, rules cross-fitted over their folds; of equally good
     ones the first and simplest."""
     metric, found = rows.metric, []
@@ -79,10 +79,10 @@ def set_up(rows: Rows, variants: Sequence[Floats]) -> Setting:
             merit = metric.sign * score(metric, rows.labels, judged)
             found.append((np.nan_to_num(merit, nan=-np.inf), variant, kind, judged))
     merit, variant, kind, judged = max(found, key=lambda entry: entry[0])
-    return Setting(variant, fit_rule(kind, metric, rows.labels, variants[variant]), judged, float(merit))
+    return TunedCandidate(variant, fit_rule(kind, metric, rows.labels, variants[variant]), judged, float(merit))
 
 
-def select(rows: Rows, candidates: Mapping[str, Sequence[Floats]]) -> Selection:
+def select(rows: SelectionData, candidates: Mapping[str, Sequence[Floats]]) -> Selection:
     """Choose on these rows from per candidate the probabilities (rows, classes) of its variants."""
     settings = {name: set_up(rows, variants) for name, variants in candidates.items()}
     simple = [name for name in candidates if name in SIMPLE] or list(candidates)[:1]
@@ -95,7 +95,7 @@ def select(rows: Rows, candidates: Mapping[str, Sequence[Floats]]) -> Selection:
     return Selection(best if p_value < LEVEL else rival, settings, rival, best, p_value)
 
 
-def reality_check(rows: Rows, rival: Floats, others: Sequence[Floats]) -> float:
+def reality_check(rows: SelectionData, rival: Floats, others: Sequence[Floats]) -> float:
     """How easily chance alone makes the best of the others so much better than the rival: the larger of two shares of
     paired bootstrap draws. In White's reality check (2000) the largest difference is set against the largest of its
     centred draws, so that trying more candidates raises the bar. And the best must really be better in the draws: where

@@ -15,9 +15,9 @@ from ensemble.predictions import Predictions
 from ensemble.run import Run
 from ensemble.store import REPORT, check, clear, read_predictions, seal, state, write_predictions
 from ensemble.system.progress import Track, silent
-from meta.candidates import Problem
+from meta.candidates import StackSpec
 from meta.fitting import Fitted, Option, fit
-from meta.nested_cv import Procedure, follow, option_of, options_of, rule_of
+from meta.nested_cv import Procedure, nested_cv, option_of, options_of, rule_of
 from meta.nested_fits import Nested, nest
 from meta.rules import Rule
 from meta.stack_report import account
@@ -85,11 +85,11 @@ def make_stack(table: MetaTable, settings: StackSettings, track: Track = silent)
             f"Task {table.task.name!r} has labels in {len(labelled)} of {len(np.unique(table.fold))} folds; stacking "
             "needs them in at least 3."
         )
-    problem = Problem(len(table.learners), table.classes, table.task.metric, SEED)
+    problem = StackSpec(len(table.learners), table.classes, table.task.metric, SEED)
     options = options_of(settings.candidates)
     flat = [option for variants in options.values() for option in variants]
     fits = nest(table, flat, problem, settings.calibrate, settings.threads, track)
-    procedure = follow(table, _by_candidate(options, fits))
+    procedure = nested_cv(table, _by_candidate(options, fits))
     fitted = fit(option_of(procedure.final), table.features, table.labels, problem, settings.calibrate)
     return procedure, Stack(table.learners, fitted, rule_of(procedure.final))
 

@@ -99,7 +99,7 @@ def _ruled(table: MetaTable, learners: Sequence[str]) -> Floats:
 
 
 def labelled_rows(data: Dataset) -> int:
-    """Rows with a label for at least one task."""
+    """SelectionData with a label for at least one task."""
     return int(_labelled(data, data.task_names).sum())
 
 

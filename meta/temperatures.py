@@ -13,7 +13,7 @@ SHARPEST = 20.0  # times; the flattest is its inverse
 STRIDE = 2.0  # a Newton step changes sharpness by no more than this factor
 
 
-def sharpness(values: Floats, labels: Codes) -> Floats:
+def inverse_temperature(values: Floats, labels: Codes) -> Floats:
     """(learners,) inverse temperatures of least log-loss, from (rows, learners, classes) and known labels: Newton's
     method on a convex function of one number per learner."""
     logarithms = np.log(values.clip(FLOOR))

@@ -17,7 +17,7 @@ from ensemble.content.scan import scan
 from ensemble.data import Dataset
 from ensemble.datasets import csv
 from ensemble.folds import FoldSettings, make_plan
-from ensemble.run import Run, Spec
+from ensemble.run import LearnerSpec, Run
 from ensemble.store import Store
 
 # A busy machine is no failure, and a check of a change looks at the same examples every time.
@@ -92,7 +92,7 @@ def make_run(tmp_path: Path) -> Callable[..., Run]:
         **settings: float,
     ) -> Run:
         plan = make_plan(data, np.arange(len(data)), FoldSettings(k=k, **settings))  # type: ignore[arg-type]
-        specs = tuple(Spec(name, learner, params) for name, (learner, params) in learners.items())
+        specs = tuple(LearnerSpec(name, learner, params) for name, (learner, params) in learners.items())
         return Run(Store(tmp_path / folder), plan.with_groups(data), plan, registry, specs)
 
     return make

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from torch import nn
 
-from base_models.weights import drawn_from
+from base_models.weights import seeded_init
 from ensemble.errors import LearnerError
 
 
@@ -22,5 +22,5 @@ def add_adapters(
     from peft import LoraConfig, inject_adapter_in_model  # takes seconds to import
 
     how = LoraConfig(r=rank, lora_alpha=alpha, lora_dropout=dropout, target_modules=list(targets))
-    with drawn_from(seed):
+    with seeded_init(seed):
         inject_adapter_in_model(how, network)

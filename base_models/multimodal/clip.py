@@ -51,13 +51,28 @@ class Clip(Joint):
     """
 
     def __init__(
-        self, model: str, train: Mode = "head", pretrained: bool = True, template: str = "a photo of a {} post",
-        prompts: Mapping[str, str] | None = None, scored: Scored = "image", rank: int = 1, alpha: int = 1,
-        lora_dropout: float = 0.05, targets: Sequence[str] = ("q_proj", "v_proj"), missing: Missing = "zeros",
-        modality_dropout: float = 0.0, head_rate: float | None = None, max_length: int = 77, views: int = 1,
-        average: Average = "log_probabilities", scale: tuple[float, float] | None = None,
-        ratio: tuple[float, float] = (3 / 4, 4 / 3), degrees: float = 0.0, training: ClipTraining | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        model: str,
+        train: Mode = "head",
+        pretrained: bool = True,
+        template: str = "a photo of a {} post",
+        prompts: Mapping[str, str] | None = None,
+        scored: Scored = "image",
+        rank: int = 1,
+        alpha: int = 1,
+        lora_dropout: float = 0.05,
+        targets: Sequence[str] = ("q_proj", "v_proj"),
+        missing: Missing = "zeros",
+        modality_dropout: float = 0.0,
+        head_rate: float | None = None,
+        max_length: int = 77,
+        views: int = 1,
+        average: Average = "log_probabilities",
+        scale: tuple[float, float] | None = None,
+        ratio: tuple[float, float] = (3 / 4, 4 / 3),
+        degrees: float = 0.0,
+        training: ClipTraining | None = None,
+    ) -> None:
         super().__init__()
         self.model = model
         self.train = train

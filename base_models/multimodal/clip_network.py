@@ -6,17 +6,17 @@ import torch
 from torch import nn
 from torch.nn.functional import normalize
 
-from base_models.multimodal.combination import Absent, encode_seen, side_by_side
+from base_models.multimodal.combination import MissingModalityEmbedding, encode_seen, side_by_side
 from base_models.multimodal.preprocessing import image_preprocessing
 from base_models.textual.loading import load_body, load_config
 from base_models.textual.network import check_tokens
 from base_models.textual.pooling import pool
 from base_models.visual.views import Preprocessing
-from base_models.weights import drawn_from
+from base_models.weights import seeded_init
 from ensemble.errors import LearnerError
 
 
-class Towers(nn.Module):
+class DualEncoder(nn.Module):
     """Texts and images to embeddings of length 1 in one space (Radford et al. 2021).
 
     A text's vector is that of its last real token, the end of the text; so padding, which follows it, changes nothing,
@@ -52,8 +52,8 @@ class ClipHead(nn.Module):
 
     def __init__(self, width: int, classes: int, missing: Literal["zeros", "learned"], seed: int) -> None:
         super().__init__()
-        with drawn_from(seed):
-            self.absent = Absent(width, missing == "learned")
+        with seeded_init(seed):
+            self.absent = MissingModalityEmbedding(width, missing == "learned")
             self.classify = nn.Linear(2 * width, classes)
 
     def forward(
@@ -70,7 +70,7 @@ class ClipNetwork(nn.Module):
 
     sparse = True  # a batch without an image leaves the image encoder out
 
-    def __init__(self, towers: Towers, head: ClipHead, head_rate: float) -> None:
+    def __init__(self, towers: DualEncoder, head: ClipHead, head_rate: float) -> None:
         super().__init__()
         self.towers = towers
         self.head = head
@@ -78,9 +78,13 @@ class ClipNetwork(nn.Module):
         del towers.clip.logit_scale  # of comparing, which no head does: it would count as trained
 
     def forward(
-        self, input_ids: torch.Tensor, attention_mask: torch.Tensor, pixels: torch.Tensor, has_text: torch.Tensor,
+        self,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor,
+        pixels: torch.Tensor,
+        has_text: torch.Tensor,
         has_image: torch.Tensor,
-    ) -> torch.Tensor:  # fmt: skip
+    ) -> torch.Tensor:
         text = self.towers.texts(input_ids, attention_mask)
         image = encode_seen(self.towers.images, pixels, has_image, text.shape[-1])
         logits: torch.Tensor = self.head(text, image, has_text, has_image)
@@ -100,14 +104,14 @@ def make_clip(model: str, pretrained: bool, seed: int) -> Any:
     """
     from transformers import AutoModel
 
-    with drawn_from(seed):
+    with seeded_init(seed):
         config = _config(model)
         if pretrained:
             return load_body(model)
         return AutoModel.from_config(config, dtype=torch.float32)  # type: ignore[no-untyped-call]
 
 
-def make_towers(model: str, pretrained: bool, seed: int, max_length: int) -> Towers:
+def make_towers(model: str, pretrained: bool, seed: int, max_length: int) -> DualEncoder:
     """The same, checked against its tokenizer and what is said of its images."""
     clip = make_clip(model, pretrained, seed)
     check_tokens(clip.text_model, model, max_length, "clip")
@@ -115,7 +119,7 @@ def make_towers(model: str, pretrained: bool, seed: int, max_length: int) -> Tow
     if how.size != (side, side):
         cut = f"its preprocessor_config.json cuts {how.size[0]} x {how.size[1]}"
         raise LearnerError(f"clip: {model} sees images of {side} x {side} pixels, but {cut}.")
-    return Towers(clip, how)
+    return DualEncoder(clip, how)
 
 
 def width_of(model: str) -> int:

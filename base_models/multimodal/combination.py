@@ -61,7 +61,7 @@ class Gate(nn.Module):
 COMBINATIONS: dict[Combine, type[nn.Module]] = {"attention": Attention, "concatenation": Concatenation, "gate": Gate}
 
 
-class Absent(nn.Module):
+class MissingModalityEmbedding(nn.Module):
     """What stands for a missing modality: zeros, as published, or a token of its own that is learned."""
 
     def __init__(self, width: int, learned: bool) -> None:

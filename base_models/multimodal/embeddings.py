@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 import torch
 
-from base_models.multimodal.clip_network import Towers, make_towers, width_of
+from base_models.multimodal.clip_network import DualEncoder, make_towers, width_of
 from base_models.neural.inference import device, predict_logits, rows_at_once
 from base_models.neural.sampling import Batch, Drawn
 from base_models.textual.tokens import TokenSource
@@ -81,12 +81,12 @@ class Embeddings:
         mean = predict_logits(self._towers(), examples, range(len(rows)), at_once).mean(axis=1)
         return np.asarray(mean / np.linalg.norm(mean, axis=1, keepdims=True))
 
-    def _towers(self) -> Towers:
+    def _towers(self) -> DualEncoder:
         return load_towers(self.model, fingerprint(identity(self.model)), self.tokens.max_length)
 
 
 @lru_cache(maxsize=1)
-def load_towers(model: str, weights: str, max_length: int) -> Towers:
+def load_towers(model: str, weights: str, max_length: int) -> DualEncoder:
     """Once per process and ``weights`` (their fingerprint)."""
     return make_towers(model, True, 0, max_length).eval().requires_grad_(False).to(device())
 

@@ -50,11 +50,22 @@ class Flava(Joint):
     """
 
     def __init__(
-        self, model: str, pretrained: bool = True, frozen: bool = True, head: Head = "three_layers",
-        dropout: float = 0.3, missing: Missing = "zeros", modality_dropout: float = 0.0, clean: bool = True,
-        translator: str | None = None, lower: bool = True, max_length: int = 128, views: int = 1,
-        average: Average = "log_probabilities", training: FlavaTraining | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        model: str,
+        pretrained: bool = True,
+        frozen: bool = True,
+        head: Head = "three_layers",
+        dropout: float = 0.3,
+        missing: Missing = "zeros",
+        modality_dropout: float = 0.0,
+        clean: bool = True,
+        translator: str | None = None,
+        lower: bool = True,
+        max_length: int = 128,
+        views: int = 1,
+        average: Average = "log_probabilities",
+        training: FlavaTraining | None = None,
+    ) -> None:
         super().__init__()
         self.model = model
         self.pretrained = pretrained

@@ -12,7 +12,7 @@ from base_models.textual.loading import load_config
 from base_models.textual.network import check_tokens, make_body
 from base_models.visual.network import ImageClassifier, check_size
 from base_models.visual.views import Preprocessing
-from base_models.weights import drawn_from
+from base_models.weights import seeded_init
 from ensemble.errors import LearnerError
 
 
@@ -61,9 +61,11 @@ class FlavaEncoders(nn.Module):
         return super().train(mode and not self.frozen)
 
     def forward(
-        self, pixels: torch.Tensor | None = None, input_ids: torch.Tensor | None = None,
+        self,
+        pixels: torch.Tensor | None = None,
+        input_ids: torch.Tensor | None = None,
         attention_mask: torch.Tensor | None = None,
-    ) -> torch.Tensor:  # fmt: skip
+    ) -> torch.Tensor:
         """(rows, [views,] patches + 1, width) states of ``pixels``, or (rows, tokens, width) of ``input_ids``."""
         if not self.frozen:
             return self._encode(pixels, input_ids, attention_mask)
@@ -111,15 +113,20 @@ class FlavaNetwork(nn.Module):
         self.mix = body.multimodal_model
         self.mix.pooler = None
         width = self.mix.config.hidden_size
-        with drawn_from(seed):
+        with seeded_init(seed):
             self.head = make_head(shape.head, width, classes, self.mix.config.num_attention_heads, shape.dropout)
         self.absent = nn.Parameter(torch.zeros(2, width)) if shape.missing == "learned" else None
 
     def forward(
-        self, attention_mask: torch.Tensor, has_text: torch.Tensor, has_image: torch.Tensor,
-        input_ids: torch.Tensor | None = None, text_states: torch.Tensor | None = None,
-        pixels: torch.Tensor | None = None, image_states: torch.Tensor | None = None,
-    ) -> torch.Tensor:  # fmt: skip
+        self,
+        attention_mask: torch.Tensor,
+        has_text: torch.Tensor,
+        has_image: torch.Tensor,
+        input_ids: torch.Tensor | None = None,
+        text_states: torch.Tensor | None = None,
+        pixels: torch.Tensor | None = None,
+        image_states: torch.Tensor | None = None,
+    ) -> torch.Tensor:
         if text_states is None:
             text_states = self.encoders(input_ids=input_ids, attention_mask=attention_mask)
         if image_states is None:

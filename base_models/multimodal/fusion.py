@@ -48,13 +48,29 @@ class Fusion(Joint):
     """
 
     def __init__(
-        self, image: str, text: str, pretrained: bool = True, combine: Combine = "attention", width: int = 128,
-        heads: int = 4, dropout: float = 0.1, missing: Missing = "zeros", modality_dropout: float = 0.0,
-        lower: bool = False, max_length: int = 128, pooling: Pooling | None = None, size: int | None = None,
-        views: int = 1, average: Average = "log_probabilities", scale: tuple[float, float] | None = None,
-        ratio: tuple[float, float] = (3 / 4, 4 / 3), degrees: float = 0.0, image_rate: float = 1.0,
-        head_rate: float = 1.0, training: FusionTraining | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        image: str,
+        text: str,
+        pretrained: bool = True,
+        combine: Combine = "attention",
+        width: int = 128,
+        heads: int = 4,
+        dropout: float = 0.1,
+        missing: Missing = "zeros",
+        modality_dropout: float = 0.0,
+        lower: bool = False,
+        max_length: int = 128,
+        pooling: Pooling | None = None,
+        size: int | None = None,
+        views: int = 1,
+        average: Average = "log_probabilities",
+        scale: tuple[float, float] | None = None,
+        ratio: tuple[float, float] = (3 / 4, 4 / 3),
+        degrees: float = 0.0,
+        image_rate: float = 1.0,
+        head_rate: float = 1.0,
+        training: FusionTraining | None = None,
+    ) -> None:
         super().__init__()
         self.image = image
         self.text = text
@@ -98,7 +114,7 @@ class Fusion(Joint):
     def models(self) -> list[str]:
         return [self.image, self.text]
 
-    def weigh_modalities(self, data: Dataset) -> npt.NDArray[np.float64] | None:
+    def modality_weights(self, data: Dataset) -> npt.NDArray[np.float64] | None:
         """(rows, 2) weights of text and image, the mean over views: of what is there, 1 in all. NaN where a row has
         neither, None where the combination has no weights. They say what the network looked at, not why it decided."""
         from base_models.multimodal.fusion_network import FusionNetwork, Weights

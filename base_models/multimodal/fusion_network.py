@@ -6,11 +6,17 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from base_models.multimodal.combination import COMBINATIONS, Absent, Combine, encode_seen, side_by_side
+from base_models.multimodal.combination import (
+    COMBINATIONS,
+    Combine,
+    MissingModalityEmbedding,
+    encode_seen,
+    side_by_side,
+)
 from base_models.textual.network import POOLINGS, train_used
 from base_models.textual.pooling import Pooling, pool
 from base_models.visual.network import ImageClassifier
-from base_models.weights import drawn_from
+from base_models.weights import seeded_init
 
 
 @dataclass(frozen=True)
@@ -34,9 +40,17 @@ class FusionNetwork(nn.Module):
     sparse = True  # a batch without an image leaves the image encoder out
 
     def __init__(
-        self, texts: Any, images: ImageClassifier, image_width: int, classes: int, shape: FusionShape,
-        pooling: Pooling | None, seed: int, image_rate: float = 1.0, head_rate: float = 1.0,
-    ) -> None:  # fmt: skip
+        self,
+        texts: Any,
+        images: ImageClassifier,
+        image_width: int,
+        classes: int,
+        shape: FusionShape,
+        pooling: Pooling | None,
+        seed: int,
+        image_rate: float = 1.0,
+        head_rate: float = 1.0,
+    ) -> None:
         super().__init__()
         self.texts = texts
         self.images = images
@@ -45,10 +59,10 @@ class FusionNetwork(nn.Module):
         self.head_rate = head_rate
         self.pooling: Pooling = pooling or POOLINGS.get(texts.config.model_type, "mean")
         train_used(texts)
-        with drawn_from(seed):
+        with seeded_init(seed):
             self.text_token = nn.Linear(texts.config.hidden_size, shape.width)
             self.image_token = nn.Linear(image_width, shape.width)
-            self.absent = Absent(shape.width, shape.missing == "learned")
+            self.absent = MissingModalityEmbedding(shape.width, shape.missing == "learned")
             self.combine = COMBINATIONS[shape.combine](shape.width, shape.heads, classes, shape.dropout)
 
     def forward(self, **inputs: torch.Tensor) -> torch.Tensor:
@@ -56,9 +70,13 @@ class FusionNetwork(nn.Module):
         return logits
 
     def look(
-        self, input_ids: torch.Tensor, attention_mask: torch.Tensor, pixels: torch.Tensor, has_text: torch.Tensor,
+        self,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor,
+        pixels: torch.Tensor,
+        has_text: torch.Tensor,
         has_image: torch.Tensor,
-    ) -> tuple[torch.Tensor, torch.Tensor | None]:  # fmt: skip
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Logits, and (rows, [views,] 2) weights of text and image where the combination has them."""
         states = self.texts(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
         image = self.image_token(encode_seen(self.images, pixels, has_image, self.image_width))

@@ -16,7 +16,7 @@ from ensemble.balance import smoothed_frequencies
 from ensemble.data import Dataset, Task
 from ensemble.errors import LearnerError
 from ensemble.features import FeatureCache
-from ensemble.learner import MODALITIES, Workspace
+from ensemble.learner import MODALITIES, TrainingContext
 from ensemble.system.files import read_json, write_json
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Joint(ABC):
 
     def __init__(self) -> None:
         self._cache = FeatureCache()
-        self._workspace = Workspace()
+        self._workspace = TrainingContext()
         self._fitted: dict[str, int] = {}
         self._predicted: Counter[str] = Counter()
         self._facts: dict[str, Any] = {}
@@ -110,7 +110,7 @@ class Joint(ABC):
         """The local files of weights and tokenizer."""
         return [path for model in dict.fromkeys(self.models()) for path in local_files(model)]
 
-    def work_in(self, workspace: Workspace) -> None:
+    def set_context(self, workspace: TrainingContext) -> None:
         self._workspace = workspace
 
     def prepare(self, data: Dataset, cache: FeatureCache) -> None:
@@ -124,14 +124,14 @@ class Joint(ABC):
         self._keep(data)
 
     def fit(self, data: Dataset, task: Task, seed: int) -> None:
-        from base_models.neural.training import Problem, train
+        from base_models.neural.training import TrainValSplit, train
 
         seen = self._begin(data, task)
         if len(seen):
             self.network_ = self._make(len(task.classes), self.pretrained, seed)
             examples = self._pairs(seen, 1, self._augmentation(), self.modality_dropout)
             self._facts = self._warm(self.network_, examples)
-            problem = Problem.of(task, examples, seen, self.training.validation, seed)
+            problem = TrainValSplit.of(task, examples, seen, self.training.validation, seed)
             self.trained_ = train(self.network_, problem, self.training, seed, self._workspace)
 
     def _begin(self, data: Dataset, task: Task) -> Dataset:

@@ -71,9 +71,13 @@ class PairExamples:
         return self._batch(chosen, shown_text, shown_image, images, ())
 
     def _batch(
-        self, chosen: npt.NDArray[np.int64], has_text: Flags, has_image: Flags, images: Batch | None,
+        self,
+        chosen: npt.NDArray[np.int64],
+        has_text: Flags,
+        has_image: Flags,
+        images: Batch | None,
         views: tuple[int, ...],
-    ) -> Batch:  # fmt: skip
+    ) -> Batch:
         flags = {"has_text": torch.from_numpy(has_text), "has_image": torch.from_numpy(has_image)}
         blank = self.images.blank.items()
         canvas = {name: one.new_zeros((len(chosen), *views, *one.shape)) for name, one in blank}

@@ -10,21 +10,21 @@ from scipy.special import log_softmax, softmax
 from transformers import TrainerCallback, TrainerControl, TrainerState
 
 from base_models.neural.checkpoints import Checkpoints
-from base_models.neural.distributed import agree, leads, mean_over_processes, meet
+from base_models.neural.distributed import barrier, broadcast, is_main_process, mean_over_processes
 from base_models.neural.hyperparameters import Training
 from base_models.neural.inference import predict_logits, rows_at_once
 from base_models.neural.micro_batches import keep_size
 from base_models.neural.optimization import step_factor
-from base_models.neural.state import Journal
-from base_models.neural.training import Problem
+from base_models.neural.state import TrainingState
+from base_models.neural.training import TrainValSplit
 from ensemble.errors import LearnerError
-from ensemble.learner import Workspace
+from ensemble.learner import TrainingContext
 from ensemble.metrics import METRICS, metric_named, score
 from ensemble.system.distributed import rank_and_size
 from ensemble.system.interruption import asked
 
 if TYPE_CHECKING:
-    from base_models.neural.loop import Loop
+    from base_models.neural.loop import ResumableTrainer
 
 Judged = tuple[dict[str, float], float | None, LearnerError | None]
 ASKED_EVERY = 20  # steps between questions to other processes
@@ -32,13 +32,18 @@ WORST = 1e9  # a loss that does not exist: no epoch is worse, and JSON has no in
 SHOWN_SECONDS = 1.0  # reading a loss waits for the GPU
 
 
-class Watch(TrainerCallback):
+class TrainingCallback(TrainerCallback):
     """``losses`` are of the steps that the journal does not have yet."""
 
     def __init__(
-        self, loop: "Loop", problem: Problem, how: Training, workspace: Workspace, checkpoints: Checkpoints,
-        journal: Journal,
-    ) -> None:  # fmt: skip
+        self,
+        loop: "ResumableTrainer",
+        problem: TrainValSplit,
+        how: Training,
+        workspace: TrainingContext,
+        checkpoints: Checkpoints,
+        journal: TrainingState,
+    ) -> None:
         self.loop: Any = loop
         self.problem = problem
         self.how = how
@@ -76,23 +81,23 @@ class Watch(TrainerCallback):
             return
         self._note_losses()
         loss = float(np.mean(self.journal.losses))
-        scores, judged, error = agree(self._judged(loss))
+        scores, judged, error = broadcast(self._judged(loss))
         if error is not None:
             raise error
         lr = self.how.lr * step_factor(self.how, state.global_step - 1, self._steps)
         row = {"lr": lr, **scores, "seconds": round(time.monotonic() - self._began, 3)}
-        if self.journal.close_epoch(self.how, row, judged) and judged is not None and leads():
+        if self.journal.close_epoch(self.how, row, judged) and judged is not None and is_main_process():
             self.checkpoints.keep_best(self.loop.network, self.journal.best_epoch)
         control.should_training_stop |= self.journal.stopped
-        self._stopping = agree(asked())
+        self._stopping = broadcast(asked())
         control.should_training_stop |= self._stopping
-        control.should_save = self._stopping or agree(self.checkpoints.due())
+        control.should_save = self._stopping or broadcast(self.checkpoints.due())
         self.loop.log(dict(scores))
 
     def on_save(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         self._note_losses()
-        meet()  # every process has written its random states
-        if leads():
+        barrier()  # every process has written its random states
+        if is_main_process():
             self.checkpoints.seal(state.global_step, self.journal)
 
     def close(self) -> None:
@@ -104,12 +109,12 @@ class Watch(TrainerCallback):
         """Processes have clocks of their own, and asking costs them a wait."""
         if rank_and_size()[1] > 1 and step % ASKED_EVERY:
             return False
-        self._stopping = agree(asked())
-        return self._stopping or agree(self.checkpoints.due())
+        self._stopping = broadcast(asked())
+        return self._stopping or broadcast(self.checkpoints.due())
 
     def _judged(self, loss: float) -> Judged:
         """By the first process for all; its error, too, so that none waits for a judgement that never comes."""
-        if not leads():
+        if not is_main_process():
             return {}, None, None
         try:
             return *self._judge(loss), None

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save
 
-from base_models.neural.state import Journal
+from base_models.neural.state import TrainingState
 from ensemble.errors import StoreError
 from ensemble.system.files import write_atomic
 
@@ -28,21 +28,21 @@ class Checkpoints:
         self._saved = time.monotonic()
         self._anchor = 0  # the best epoch of the journal on disk, whose weights must stay
 
-    def last(self) -> tuple[str | None, Journal]:
+    def last(self) -> tuple[str | None, TrainingState]:
         """The newest complete checkpoint, None for none, and the journal to go on with."""
         complete = sorted(self.folder.glob(f"checkpoint-*/{JOURNAL}"), key=lambda path: _step(path.parent))
         if complete:
             with suppress(StoreError, TypeError):  # damaged, or of another version of this program
-                journal = Journal.read(complete[-1])
+                journal = TrainingState.read(complete[-1])
                 self._anchor = journal.best_epoch
                 return str(complete[-1].parent), journal
-        return None, Journal()
+        return None, TrainingState()
 
     def due(self) -> bool:
         """Whether as much work is unsaved as one is ready to lose."""
         return time.monotonic() - self._saved >= self.seconds
 
-    def seal(self, step: int, journal: Journal) -> None:
+    def seal(self, step: int, journal: TrainingState) -> None:
         """Complete the checkpoint of a step, on the disk and not only on its way there; the ones before it go."""
         for path in (self.folder / f"checkpoint-{step}").iterdir():
             with path.open("rb") as file:
@@ -65,7 +65,7 @@ class Checkpoints:
         write_weights(self._best(epoch), network, frozen_names(network))
         self._drop_all_but(epoch, self._anchor)
 
-    def restore_best(self, network: torch.nn.Module, journal: Journal) -> None:
+    def restore_best(self, network: torch.nn.Module, journal: TrainingState) -> None:
         """Give the network the weights of its best epoch; those of the last are in it already."""
         path = self._best(journal.best_epoch)
         if path.exists():

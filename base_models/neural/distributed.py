@@ -8,28 +8,28 @@ import torch
 from accelerate import PartialState
 from accelerate.utils import broadcast_object_list, reduce
 
-from ensemble.system.distributed import Peers, rank_and_size
+from ensemble.system.distributed import DistributedContext, rank_and_size
 
 Decision = TypeVar("Decision")
 
 
-def peers() -> Peers:
+def distributed_context() -> DistributedContext:
     """Joins the others; alone, there is nobody to join."""
     rank, size = rank_and_size()
-    return Peers(rank, size, meet) if size > 1 else Peers()
+    return DistributedContext(rank, size, barrier) if size > 1 else DistributedContext()
 
 
-def meet() -> None:
+def barrier() -> None:
     """Wait for the others, if there are any."""
     if rank_and_size()[1] > 1:
         _state().wait_for_everyone()
 
 
-def leads() -> bool:
+def is_main_process() -> bool:
     return rank_and_size()[0] == 0
 
 
-def agree(decision: Decision) -> Decision:
+def broadcast(decision: Decision) -> Decision:
     """What the first process decided: clocks and floating point differ between machines."""
     if rank_and_size()[1] == 1:
         return decision

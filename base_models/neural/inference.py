@@ -14,7 +14,7 @@ import torch
 from base_models.neural.hyperparameters import Training
 from base_models.neural.sampling import Examples
 from ensemble.errors import LearnerError
-from ensemble.learner import Workspace
+from ensemble.learner import TrainingContext
 from ensemble.system.progress import Track, silent
 
 Logits = npt.NDArray[np.float32]
@@ -50,7 +50,7 @@ def autocast(precision: str, where: torch.device) -> AbstractContextManager[obje
 
 
 def predict_trained(
-    network: torch.nn.Module, examples: Examples, how: Training, workspace: Workspace, views: int = 1
+    network: torch.nn.Module, examples: Examples, how: Training, workspace: TrainingContext, views: int = 1
 ) -> Logits:
     """Logits of every row, on the process's device. Raises LearnerError where they are no numbers."""
     at_once = max(1, rows_at_once(how.eval_batch) // views)
@@ -67,9 +67,14 @@ def predict_trained(
 
 @torch.inference_mode()
 def predict_logits(
-    network: torch.nn.Module, examples: Examples, rows: Sequence[int], at_once: int, precision: str = "float32",
-    track: Track = silent, label: str = "",
-) -> Logits:  # fmt: skip
+    network: torch.nn.Module,
+    examples: Examples,
+    rows: Sequence[int],
+    at_once: int,
+    precision: str = "float32",
+    track: Track = silent,
+    label: str = "",
+) -> Logits:
     """(rows, classes) or (rows, views, classes); half as many rows at a time once memory ran out.
 
     Rows of similar length run together, the longest first. Raises LearnerError where memory does not hold a single row.
@@ -96,9 +101,7 @@ def _logits(network: torch.nn.Module, examples: Examples, precision: str, rows: 
         return logits
 
 
-def in_parts(
-    run: Callable[[Sequence[Row]], Answer], rows: Sequence[Row], at_once: int, one: str
-) -> Iterator[Answer]:  # fmt: skip
+def in_parts(run: Callable[[Sequence[Row]], Answer], rows: Sequence[Row], at_once: int, one: str) -> Iterator[Answer]:
     """What ``run`` makes of these rows, ``at_once`` of them at a time, or half as many each time memory runs out.
 
     Raises LearnerError where it does not hold a single one; ``one`` says what that is.

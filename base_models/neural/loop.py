@@ -14,18 +14,18 @@ import torch
 from torch.utils.data import DataLoader
 from transformers import PrinterCallback, Trainer, TrainingArguments
 
-from base_models.neural.callback import Watch
+from base_models.neural.callback import TrainingCallback
 from base_models.neural.checkpoints import Checkpoints, frozen_names, write_weights
 from base_models.neural.hyperparameters import Training
 from base_models.neural.inference import device, half_precision
 from base_models.neural.micro_batches import MicroBatches, found_size, situation_of
 from base_models.neural.optimization import make_loss, make_optimizer, make_schedule
 from base_models.neural.sampling import EpochSampler, Labelled, first_of
-from base_models.neural.state import Journal
-from base_models.neural.training import Problem
+from base_models.neural.state import TrainingState
+from base_models.neural.training import TrainValSplit
 from ensemble.balance import weight_per_class
 from ensemble.errors import LearnerError
-from ensemble.learner import Workspace
+from ensemble.learner import TrainingContext
 from ensemble.system.distributed import rank_and_size
 from ensemble.system.files import unwritable
 from ensemble.system.processes import cores
@@ -34,13 +34,19 @@ MOST_WORKERS = 8
 FORK = "fork" in get_all_start_methods()  # other ways would copy the cache of pixels into every worker
 
 
-class Loop(Trainer):
+class ResumableTrainer(Trainer):
     """One training. A step runs in as many pieces as memory asks for; ``journal`` is kept up to date."""
 
     def __init__(
-        self, network: torch.nn.Module, problem: Problem, how: Training, seed: int, workspace: Workspace,
-        checkpoints: Checkpoints, journal: Journal,
-    ) -> None:  # fmt: skip
+        self,
+        network: torch.nn.Module,
+        problem: TrainValSplit,
+        how: Training,
+        seed: int,
+        workspace: TrainingContext,
+        checkpoints: Checkpoints,
+        journal: TrainingState,
+    ) -> None:
         where = device()
         rows = problem.fitting
         rank, processes = rank_and_size()
@@ -71,17 +77,21 @@ class Loop(Trainer):
         self.pieces.repeated = journal.pieces.get("steps_repeated", 0)
         weights = weight_per_class(labels, len(problem.task.classes), 0 if how.resample else how.balance)
         self.loss = make_loss(how, weights, where)
-        self.watch = Watch(self, problem, how, workspace, checkpoints, journal)
+        self.watch = TrainingCallback(self, problem, how, workspace, checkpoints, journal)
         self.remove_callback(PrinterCallback)
         self.add_callback(self.watch)
 
     def get_train_dataloader(self) -> DataLoader[Any]:
         return DataLoader(
-            self.labelled, batch_sampler=self.sampler, collate_fn=first_of, num_workers=self.workers,
-            persistent_workers=self.workers > 0, multiprocessing_context="fork" if self.workers else None,
+            self.labelled,
+            batch_sampler=self.sampler,
+            collate_fn=first_of,
+            num_workers=self.workers,
+            persistent_workers=self.workers > 0,
+            multiprocessing_context="fork" if self.workers else None,
             pin_memory=self.args.device.type == "cuda",
             generator=torch.Generator(),  # the global one is for dropout, whatever the number of workers
-        )  # fmt: skip
+        )
 
     def training_step(self, model: torch.nn.Module, inputs: dict[str, Any], *_: object) -> torch.Tensor:
         if not self.network.training:  # walking a large network's modules takes milliseconds
@@ -157,12 +167,22 @@ class Loop(Trainer):
 def _arguments(how: Training, seed: int, folder: Path, where: torch.device, sparse: bool) -> TrainingArguments:
     """``sparse``: some steps leave some parameters out."""
     arguments = TrainingArguments(
-        output_dir=str(folder), num_train_epochs=how.epochs, per_device_train_batch_size=how.batch,
-        max_grad_norm=how.clip or 0.0, bf16=half_precision(how.precision, where), use_cpu=where.type == "cpu",
-        seed=seed, save_strategy="no", eval_strategy="no", logging_strategy="epoch", logging_nan_inf_filter=False,
-        report_to=how.tracker, disable_tqdm=True, remove_unused_columns=False,
+        output_dir=str(folder),
+        num_train_epochs=how.epochs,
+        per_device_train_batch_size=how.batch,
+        max_grad_norm=how.clip or 0.0,
+        bf16=half_precision(how.precision, where),
+        use_cpu=where.type == "cpu",
+        seed=seed,
+        save_strategy="no",
+        eval_strategy="no",
+        logging_strategy="epoch",
+        logging_nan_inf_filter=False,
+        report_to=how.tracker,
+        disable_tqdm=True,
+        remove_unused_columns=False,
         ddp_find_unused_parameters=sparse,
-    )  # fmt: skip
+    )
     arguments._n_gpu = min(arguments.n_gpu, 1)  # several GPUs run several jobs, not one job in threads
     return arguments
 

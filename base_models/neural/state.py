@@ -11,7 +11,7 @@ from ensemble.system.files import read_json, write_json
 
 
 @dataclass
-class Journal:
+class TrainingState:
     """``curve`` has a row per epoch; ``losses`` are of the steps of the epoch that is not over; ``pieces`` says whether
     memory was short."""
 
@@ -37,7 +37,7 @@ class Journal:
         write_json(path, asdict(self))
 
     @classmethod
-    def read(cls, path: Path) -> "Journal":
+    def read(cls, path: Path) -> "TrainingState":
         return cls(**read_json(path))
 
     @property

@@ -12,21 +12,21 @@ import numpy as np
 import torch
 
 from base_models.neural.checkpoints import Checkpoints
-from base_models.neural.distributed import meet
+from base_models.neural.distributed import barrier
 from base_models.neural.hyperparameters import Training
 from base_models.neural.inference import device, half_precision
 from base_models.neural.sampling import Examples
-from base_models.neural.state import Journal
+from base_models.neural.state import TrainingState
 from ensemble.data import Codes, Dataset, Task
 from ensemble.errors import LearnerError
-from ensemble.folds import distribute
-from ensemble.learner import Workspace
+from ensemble.folds import stratified_group_split
+from ensemble.learner import TrainingContext
 from ensemble.system.distributed import rank_and_size
 from ensemble.system.interruption import deferred
 
 
 @dataclass(frozen=True)
-class Problem:
+class TrainValSplit:
     """What is learned: ``examples`` with (rows,) ``labels``; of the rows, ``fitting`` are trained on, and ``judging``
     ones only say which epoch is best."""
 
@@ -37,10 +37,10 @@ class Problem:
     judging: Codes
 
     @classmethod
-    def of(cls, task: Task, examples: Examples, data: Dataset, share: float, seed: int) -> "Problem":
+    def of(cls, task: Task, examples: Examples, data: Dataset, share: float, seed: int) -> "TrainValSplit":
         """With ``share`` of the rows put aside for judging: copies whole, classes in proportion."""
         labels = data.labels(task)
-        part = distribute([labels], [len(task.classes)], data.groups, [1 - share, share], seed)
+        part = stratified_group_split([labels], [len(task.classes)], data.groups, [1 - share, share], seed)
         if (share and not (part == 1).any()) or not (part == 0).any():
             left = "none to train on" if (part == 1).any() else "none aside"
             raise LearnerError(f"training.validation = {share} of {len(data)} rows leaves {left}; change it, or set 0.")
@@ -51,17 +51,19 @@ class Problem:
 class Trained:
     """A network that has been trained and what is to be said of it."""
 
-    journal: Journal
+    journal: TrainingState
     facts: dict[str, Any]
 
 
-def train(network: torch.nn.Module, problem: Problem, how: Training, seed: int, workspace: Workspace) -> Trained:
+def train(
+    network: torch.nn.Module, problem: TrainValSplit, how: Training, seed: int, workspace: TrainingContext
+) -> Trained:
     """Fit ``network`` in place, going on from the workspace's checkpoint.
 
     Raises LearnerError where the loss is no longer a number, memory does not hold one row, or a tracker is absent.
     """
     _check_tracker(how.tracker)
-    meet()  # the leader has made the folder ready
+    barrier()  # the leader has made the folder ready
     facts: dict[str, Any] = {
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
         "trainable_parameters": sum(p.numel() for p in network.parameters() if p.requires_grad),
@@ -76,9 +78,9 @@ def train(network: torch.nn.Module, problem: Problem, how: Training, seed: int, 
         checkpoints = Checkpoints(folder, how.checkpoint_minutes)
         start, journal = checkpoints.last()
         if not journal.stopped:
-            from base_models.neural.loop import Loop  # the Trainer takes seconds to import
+            from base_models.neural.loop import ResumableTrainer  # the Trainer takes seconds to import
 
-            loop = Loop(network, problem, how, seed, workspace, checkpoints, journal)
+            loop = ResumableTrainer(network, problem, how, seed, workspace, checkpoints, journal)
             try:
                 with deferred():  # a checkpoint is written first
                     loop.train(resume_from_checkpoint=start)
@@ -100,12 +102,12 @@ def train(network: torch.nn.Module, problem: Problem, how: Training, seed: int, 
             del loop
             torch.cuda.empty_cache()
         checkpoints.restore_best(network, journal)
-    meet()  # nobody reads the folder any more
+    barrier()  # nobody reads the folder any more
     return Trained(journal, {**facts, **journal.facts})
 
 
 @contextmanager
-def _folder(workspace: Workspace) -> Iterator[Path]:
+def _folder(workspace: TrainingContext) -> Iterator[Path]:
     """The job's own folder, or one that goes with the call."""
     if workspace.folder is not None:
         workspace.folder.mkdir(parents=True, exist_ok=True)
@@ -115,7 +117,7 @@ def _folder(workspace: Workspace) -> Iterator[Path]:
         yield Path(scratch)
 
 
-def _out_of_memory(workspace: Workspace, size: int) -> str:
+def _out_of_memory(workspace: TrainingContext, size: int) -> str:
     remedy = "choose a smaller model, smaller inputs or an optimizer without state"
     if rank_and_size()[1] > 1:
         remedy = "set training.micro_batch: processes that wait for one another cannot look for a size that fits"

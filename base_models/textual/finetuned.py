@@ -16,7 +16,7 @@ from ensemble.balance import smoothed_frequencies
 from ensemble.data import Dataset, Task
 from ensemble.errors import LearnerError
 from ensemble.features import FeatureCache
-from ensemble.learner import Trial, Workspace
+from ensemble.learner import TrainingContext, Trial
 from ensemble.system.files import read_json, write_json
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class Textual:
         self.translator = translator
         self.training = training or TextualTraining()
         self._cache = FeatureCache()
-        self._workspace = Workspace()
+        self._workspace = TrainingContext()
         self._fitted: Counter[str] = Counter()
         self._predicted: Counter[str] = Counter()
 
@@ -119,7 +119,7 @@ class Textual:
         """The local files of weights and tokenizer, and of the translator."""
         return [path for model in (self.model, self.translator) if model is not None for path in local_files(model)]
 
-    def work_in(self, workspace: Workspace) -> None:
+    def set_context(self, workspace: TrainingContext) -> None:
         self._workspace = workspace
 
     def prepare(self, data: Dataset, cache: FeatureCache) -> None:
@@ -131,7 +131,7 @@ class Textual:
         tokens.warn_of_cut(data)
 
     def fit(self, data: Dataset, task: Task, seed: int) -> None:
-        from base_models.neural.training import Problem, train
+        from base_models.neural.training import TrainValSplit, train
         from base_models.textual.tokens import count_texts
 
         data, translated = self._read(data.take(data.labels(task) >= 0))
@@ -144,7 +144,7 @@ class Textual:
         self._fitted = Counter({**count_texts(data, examples), **translated})
         if examples is not None:
             self.network_ = self._make(self.model, len(task.classes), self.pretrained, seed, self.pooling)
-            problem = Problem.of(task, examples, seen, self.training.validation, seed)
+            problem = TrainValSplit.of(task, examples, seen, self.training.validation, seed)
             self.trained_ = train(self.network_, problem, self.training, seed, self._workspace)
 
     def predict_proba(self, data: Dataset) -> Probabilities:
@@ -220,9 +220,13 @@ class Textual:
 
 
 def _check(
-    max_length: int, lstm_layers: int, widths: tuple[int, ...], dropout: float, frozen_layers: int | None,
+    max_length: int,
+    lstm_layers: int,
+    widths: tuple[int, ...],
+    dropout: float,
+    frozen_layers: int | None,
     layer_decay: float,
-) -> None:  # fmt: skip
+) -> None:
     wrong = {
         f"max_length must be at least 4 tokens, got {max_length}": max_length < 4,
         f"lstm_layers must be 0, 1 or 2, got {lstm_layers}": lstm_layers not in (0, 1, 2),

@@ -11,15 +11,24 @@ from torch.utils.checkpoint import checkpoint
 from base_models.textual.head import Head, HeadShape
 from base_models.textual.loading import load_body, load_config, load_tokenizer
 from base_models.textual.pooling import Pooling
-from base_models.weights import drawn_from
+from base_models.weights import seeded_init
 from ensemble.errors import LearnerError
 
 # Of the four networks of the Modality Ensemble as published, of BERT's descendants as BERT; of others the mean. What
 # was used stands in the job's record and in the saved model.
 POOLINGS: dict[str, Pooling] = {
-    "bert": "first", "roberta": "first", "xlm-roberta": "first", "distilbert": "first", "electra": "first",
-    "deberta": "first", "deberta-v2": "first", "albert": "first", "gpt2": "last", "xlnet": "last", "transfo-xl": "max",
-}  # fmt: skip
+    "bert": "first",
+    "roberta": "first",
+    "xlm-roberta": "first",
+    "distilbert": "first",
+    "electra": "first",
+    "deberta": "first",
+    "deberta-v2": "first",
+    "albert": "first",
+    "gpt2": "last",
+    "xlnet": "last",
+    "transfo-xl": "max",
+}
 UNUSED = ("pooler", "mask_emb", "seg_embed", "r_s_bias")  # weights that never meet a single text's tokens
 CACHES = ("use_cache", "use_mems_eval", "use_mems_train")  # what generating text would need
 
@@ -33,15 +42,21 @@ class TextClassifier(nn.Module):
     """
 
     def __init__(
-        self, body: Any, classes: int, shape: HeadShape, seed: int, frozen: int | None = None, decay: float = 1.0,
+        self,
+        body: Any,
+        classes: int,
+        shape: HeadShape,
+        seed: int,
+        frozen: int | None = None,
+        decay: float = 1.0,
         recompute: bool = False,
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__()
         self.body = body
         self.decay = decay
         self.recompute = recompute
         pooling = shape.pooling or POOLINGS.get(body.config.model_type, "mean")
-        with drawn_from(seed):
+        with seeded_init(seed):
             self.head = Head(body.config.hidden_size, classes, shape, pooling)
         layers = layers_of(body)
         if not len(layers) and (frozen is not None or decay != 1 or recompute):
@@ -93,7 +108,7 @@ def make_body(model: str, pretrained: bool, seed: int) -> Any:
 
     ``model`` is a hub name or a local folder. Raises LearnerError.
     """
-    with drawn_from(seed):
+    with seeded_init(seed):
         config = load_config(model)
         if getattr(config, "is_encoder_decoder", False) or not hasattr(config, "hidden_size"):
             raise LearnerError(f"{model} is a {config.model_type} network, neither an encoder nor a decoder of texts.")

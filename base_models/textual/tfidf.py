@@ -18,7 +18,7 @@ from ensemble.balance import check_grid, class_weights
 from ensemble.data import Codes, Dataset, Task
 from ensemble.errors import LearnerError
 from ensemble.features import FeatureCache
-from ensemble.folds import distribute
+from ensemble.folds import stratified_group_split
 from ensemble.learner import Trial
 from ensemble.system.files import write_atomic
 
@@ -80,7 +80,7 @@ class Tfidf:
         weigh = TfidfTransformer(sublinear_tf=True).fit(counts[:, self.columns_])
         self.inverse_frequency_ = weigh.idf_.astype(np.float64)
         features = self._weigh(counts)
-        inner = distribute([labels], [len(task.classes)], data.groups, [1 - INNER_SHARE, INNER_SHARE], seed)
+        inner = stratified_group_split([labels], [len(task.classes)], data.groups, [1 - INNER_SHARE, INNER_SHARE], seed)
         weights = class_weights(labels, len(task.classes), self.balance)
         strength = self._choose_strength(features, labels, weights, inner == 1)
         self.coefficients_, self.intercept_ = self._regress(features, labels, weights, [strength], len(task.classes))[0]
@@ -169,7 +169,11 @@ def count(texts: tuple[str, ...], words: int, characters: int) -> csr_matrix:
         ngram_range=(1, words), n_features=WORD_COLUMNS, norm=None, alternate_sign=False, dtype=np.float32
     )
     of_characters = HashingVectorizer(
-        analyzer="char_wb", ngram_range=(2, characters), n_features=CHARACTER_COLUMNS, norm=None, alternate_sign=False,
+        analyzer="char_wb",
+        ngram_range=(2, characters),
+        n_features=CHARACTER_COLUMNS,
+        norm=None,
+        alternate_sign=False,
         dtype=np.float32,
-    )  # fmt: skip
+    )
     return csr_matrix(hstack([of_words.transform(texts), of_characters.transform(texts)], format="csr"))

@@ -14,7 +14,7 @@ from transformers import PreTrainedModel, initialization
 from transformers.utils.generic import ModelOutput
 
 from base_models.textual.transformer_xl_config import TransformerXLConfig, check
-from base_models.textual.transformer_xl_layers import LOWEST, Attention, Layer, Places, Positions
+from base_models.textual.transformer_xl_layers import LOWEST, Attention, KeyPositions, Layer, Positions
 from ensemble.errors import LearnerError
 
 Memory = tuple[Tensor, ...]
@@ -127,7 +127,7 @@ class TransformerXL(PreTrainedModel):  # type: ignore[no-untyped-call]
             hidden_states=(*inputs, states) if wanted else None,
         )
 
-    def _places(self, states: Tensor, filled: int, empty: int) -> Places:
+    def _places(self, states: Tensor, filled: int, empty: int) -> KeyPositions:
         """Of a segment after so many filled or empty places of memory."""
         length, device = states.shape[1], states.device
         farthest = filled + empty + length - 1
@@ -143,7 +143,7 @@ class TransformerXL(PreTrainedModel):  # type: ignore[no-untyped-call]
             counts = counts.float().log().clamp(min=LOWEST).type_as(states)
         positions = self.pos_emb(distance[: last + 1].float()).type_as(states)
         hidden = (key > query) | (query - key >= reach)
-        return Places(self.drop(positions), (length - 1 - key).clamp(max=last), hidden, counts)
+        return KeyPositions(self.drop(positions), (length - 1 - key).clamp(max=last), hidden, counts)
 
     def _remembered(self, inputs: list[Tensor], mems: Memory | list[Tensor] | None) -> Memory | None:
         """The last ``mem_len`` inputs of each layer, without gradients; places never filled are zero."""

@@ -13,7 +13,7 @@ LOWEST = -1e4  # as good as minus infinity for a score, and finite in every prec
 
 
 @dataclass(frozen=True)
-class Places:
+class KeyPositions:
     """What all layers share about the keys of a segment. A distance is counted once, those beyond ``clamp_len`` as one.
 
     ``positions`` (distances, d_model) from 0 on; ``distances`` (keys,) of the keys from the last query, the farthest
@@ -59,7 +59,7 @@ class Attention(nn.Module):
         self.drop = nn.Dropout(config.dropout)
         self.dropatt, self.heads, self.pre_lnorm = config.dropatt, config.n_head, config.pre_lnorm
 
-    def forward(self, states: Tensor, memory: Tensor, places: Places) -> Tensor:
+    def forward(self, states: Tensor, memory: Tensor, places: KeyPositions) -> Tensor:
         """(rows, length, d_model), after ``memory`` (rows, earlier places, d_model).
 
         Where there are ``places.empty``, the first place in memory stands for all of them.
@@ -76,9 +76,13 @@ class Attention(nn.Module):
         if places.empty is not None:  # their keys are equal: in the softmax, exponentials add up
             bias = torch.cat([(by_distance + places.empty).logsumexp(dim=-1, keepdim=True), bias], dim=-1)
         attended = scaled_dot_product_attention(
-            self._biased(query, self.r_w_bias), key, value, attn_mask=bias.to(query.dtype),
-            dropout_p=self.dropatt if self.training else 0.0, scale=scale,
-        )  # fmt: skip
+            self._biased(query, self.r_w_bias),
+            key,
+            value,
+            attn_mask=bias.to(query.dtype),
+            dropout_p=self.dropatt if self.training else 0.0,
+            scale=scale,
+        )
         output = states + self.drop(self.o_net(attended.transpose(1, 2).flatten(2)))
         result: Tensor = output if self.pre_lnorm else self.layer_norm(output)
         return result
@@ -107,9 +111,12 @@ class FeedForward(nn.Module):
     def __init__(self, config: TransformerXLConfig) -> None:
         super().__init__()
         self.CoreNet = nn.Sequential(
-            nn.Linear(config.d_model, config.d_inner), nn.ReLU(), nn.Dropout(config.dropout),
-            nn.Linear(config.d_inner, config.d_model), nn.Dropout(config.dropout),
-        )  # fmt: skip
+            nn.Linear(config.d_model, config.d_inner),
+            nn.ReLU(),
+            nn.Dropout(config.dropout),
+            nn.Linear(config.d_inner, config.d_model),
+            nn.Dropout(config.dropout),
+        )
         self.layer_norm = nn.LayerNorm(config.d_model, eps=config.layer_norm_epsilon)
         self.pre_lnorm = config.pre_lnorm
 
@@ -130,6 +137,6 @@ class Layer(GradientCheckpointingLayer):  # type: ignore[no-untyped-call]
         self.dec_attn = Attention(config, biases)
         self.pos_ff = FeedForward(config)
 
-    def forward(self, states: Tensor, memory: Tensor, places: Places) -> Tensor:
+    def forward(self, states: Tensor, memory: Tensor, places: KeyPositions) -> Tensor:
         result: Tensor = self.pos_ff(self.dec_attn(states, memory, places))
         return result

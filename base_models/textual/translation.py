@@ -10,7 +10,7 @@ import torch
 
 from base_models.neural.inference import device, in_parts, rows_at_once
 from base_models.textual.loading import load_body, load_tokenizer
-from base_models.weights import drawn_from, identity
+from base_models.weights import identity, seeded_init
 from ensemble.blocks import Ragged
 from ensemble.errors import LearnerError
 from ensemble.features import FeatureCache
@@ -86,7 +86,7 @@ class Translator:
                 f"{self.model} has to be told the language of each text; give a translator that reads many without, "
                 "such as Helsinki-NLP/opus-mt-mul-en."
             )
-        with drawn_from(0):  # some draw what they then read
+        with seeded_init(0):  # some draw what they then read
             network = load_body(self.model, "AutoModelForSeq2SeqLM").eval().to(device())
         network.generation_config.max_length = None  # ours is of the texts
         places = getattr(network.config, "max_position_embeddings", MOST_TOKENS)

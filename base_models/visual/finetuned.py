@@ -14,7 +14,7 @@ from ensemble.balance import smoothed_frequencies
 from ensemble.data import Dataset, Task
 from ensemble.errors import LearnerError
 from ensemble.features import FeatureCache
-from ensemble.learner import Trial, Workspace
+from ensemble.learner import TrainingContext, Trial
 from ensemble.system.files import read_json, write_json
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class Visual:
         self.degrees = degrees
         self.training = training or VisualTraining()
         self._cache = FeatureCache()
-        self._workspace = Workspace()
+        self._workspace = TrainingContext()
         self._facts: dict[str, Any] = {}
 
     @staticmethod
@@ -99,7 +99,7 @@ class Visual:
         """The local files of weights."""
         return [*local_files(self.model), *([checkpoint_file(self.checkpoint)] if self.checkpoint else [])]
 
-    def work_in(self, workspace: Workspace) -> None:
+    def set_context(self, workspace: TrainingContext) -> None:
         self._workspace = workspace
 
     def prepare(self, data: Dataset, cache: FeatureCache) -> None:
@@ -108,7 +108,7 @@ class Visual:
         self._source().fill(data)
 
     def fit(self, data: Dataset, task: Task, seed: int) -> None:
-        from base_models.neural.training import Problem, train
+        from base_models.neural.training import TrainValSplit, train
         from base_models.visual.augmentation import Augmentation
         from base_models.visual.calibration import restore_folded
         from base_models.visual.network import check_size
@@ -123,7 +123,7 @@ class Visual:
             augmentation = Augmentation(self._how(), self.scale, self.ratio, self.degrees)
             examples = self._examples(seen, 1, augmentation)
             self._facts = restore_folded(self.network_, examples) if self.pretrained else {}
-            problem = Problem.of(task, examples, seen, self.training.validation, seed)
+            problem = TrainValSplit.of(task, examples, seen, self.training.validation, seed)
             self.trained_ = train(self.network_, problem, self.training, seed, self._workspace)
 
     def predict_proba(self, data: Dataset) -> Probabilities:
@@ -190,9 +190,14 @@ class Visual:
 
 
 def _check(
-    views: int, size: int | None, crop_share: float | None, scale: tuple[float, float], ratio: tuple[float, float],
-    degrees: float, std: tuple[float, float, float] | None,
-) -> None:  # fmt: skip
+    views: int,
+    size: int | None,
+    crop_share: float | None,
+    scale: tuple[float, float],
+    ratio: tuple[float, float],
+    degrees: float,
+    std: tuple[float, float, float] | None,
+) -> None:
     wrong = {
         f"views must be one of {list(COUNTS)}, got {views}": views not in COUNTS,
         f"size must be at least 32 pixels, got {size}": size is not None and size < 32,

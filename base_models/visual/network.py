@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from base_models.visual.views import Preprocessing
-from base_models.weights import checkpoint_file, drawn_from, local, local_files
+from base_models.weights import checkpoint_file, local, local_files, seeded_init
 from ensemble.errors import LearnerError, first_line, some, unknown
 
 POLYNET = "polynet"
@@ -47,7 +47,7 @@ def make_classifier(
     Raises LearnerError.
     """
     make = _polynet if model == POLYNET else create
-    with drawn_from(seed):
+    with seeded_init(seed):
         body = make(model, classes, pretrained and checkpoint is None, size)
         head: object = getattr(body, "get_classifier", lambda: None)()
         if isinstance(head, torch.nn.Linear):

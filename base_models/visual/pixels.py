@@ -49,8 +49,10 @@ class PixelSource:
         if left:
             log.warning(
                 "The image cache is full (run.image_bytes = %s): %d of %d images are decoded at every use.",
-                f"{self.cache.image_bytes:,}", left, len(keys) - keys.count(None),
-            )  # fmt: skip
+                f"{self.cache.image_bytes:,}",
+                left,
+                len(keys) - keys.count(None),
+            )
 
     def of(self, data: Dataset) -> "Images":
         """The images of these rows."""

@@ -78,9 +78,13 @@ def export(network: Any, size: tuple[int, int], path: Path) -> None:
             warnings.simplefilter("ignore")
             logging.getLogger("onnxscript").setLevel(logging.ERROR)
             torch.onnx.export(
-                network, (pixels,), unfinished, dynamic_shapes=({0: torch.export.Dim("batch")},), external_data=False,
+                network,
+                (pixels,),
+                unfinished,
+                dynamic_shapes=({0: torch.export.Dim("batch")},),
+                external_data=False,
                 verbose=False,
-            )  # fmt: skip
+            )
         probe = np.random.default_rng(0).normal(size=(3, 3, *size)).astype(np.float32)
         expected = eager(network, torch.device("cpu"))(probe)
         difference = np.abs(onnx_session(unfinished)(probe) - expected).max()

@@ -75,7 +75,7 @@ def _white(mode: str, brightest: float) -> float:
 
 
 @dataclass(frozen=True)
-class Look:
+class ImageInfo:
     """What one glance at an image gives: a thumbnail to compare, and why it is unusual, if it is.
 
     ``thumbnail`` is (16, 17) grey levels of the whole image; None when ``problem`` says why it cannot be read.
@@ -89,16 +89,16 @@ class Look:
     problem: str | None = None
 
 
-def look(raw: bytes) -> Look:
+def look(raw: bytes) -> ImageInfo:
     """Decode once, as small as the format allows, and describe; width and height are of the file."""
     try:
         image = open_image(raw, draft=DRAFT_SIDE)
         with Image.open(BytesIO(raw), formats=FORMATS) as original:
             (width, height), mode, frames = original.size, original.mode, _frames(original)
     except Unreadable as error:
-        return Look(None, problem=str(error))
+        return ImageInfo(None, problem=str(error))
     grey = image.convert("L").resize((HASH_SIDE + 1, HASH_SIDE), Image.Resampling.BOX)
-    return Look(np.asarray(grey, dtype=np.uint8), width, height, mode, frames)
+    return ImageInfo(np.asarray(grey, dtype=np.uint8), width, height, mode, frames)
 
 
 def _frames(image: Image.Image) -> int:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from ensemble.content.images import HASH_SIDE, Look, inside, look
+from ensemble.content.images import HASH_SIDE, ImageInfo, inside, look
 from ensemble.data import Dataset
 from ensemble.errors import DataError, StoreError
 from ensemble.system.files import read_table, write_table
@@ -75,7 +75,7 @@ def _entries(paths: list[Path], stamps: dict[Path, tuple[int, int]]) -> Iterator
             raw = path.read_bytes() if stamps[path][0] <= MAX_BYTES else b""
         except OSError as error:
             return (str(path), *stamps[path], None, None, 0, 0, "", 0, f"cannot be read ({error.strerror})")
-        seen = look(raw) if raw else Look(None, problem=f"empty, or over {MAX_BYTES:,} bytes")
+        seen = look(raw) if raw else ImageInfo(None, problem=f"empty, or over {MAX_BYTES:,} bytes")
         thumbnail = None if seen.thumbnail is None else seen.thumbnail.tobytes()
         return (str(path), *stamps[path], hashlib.sha256(raw).hexdigest(), thumbnail, *astuple(seen)[1:])
 

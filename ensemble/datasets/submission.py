@@ -14,7 +14,7 @@ from ensemble.predictions import Predictions
 
 
 @dataclass(frozen=True)
-class Handed:
+class SubmissionRows:
     """What is handed in: ``ids`` (rows,) of the test file in its order, and per task labels and probabilities."""
 
     data: Dataset
@@ -36,7 +36,7 @@ class Format:
     """A file name, a function that renders it, and one that finds what is wrong with a rendered text."""
 
     file: str
-    render: Callable[[Handed], str]
+    render: Callable[[SubmissionRows], str]
     lint: Callable[[str, Dataset], list[str]]
 
 
@@ -48,7 +48,7 @@ def test_rows(data: Dataset) -> Codes:
     return rows
 
 
-def make_submission(name: str, handed: Handed) -> tuple[str, str]:
+def make_submission(name: str, handed: SubmissionRows) -> tuple[str, str]:
     """``(file name, text)`` of a linted submission; raises SubmissionError for a format that does not fit the data."""
     if name not in FORMATS:
         raise SubmissionError(unknown("submission format", name, FORMATS))
@@ -68,7 +68,7 @@ MEMOTION_DEGREE = ("humour_degree", "sarcasm_degree", "offensive_degree", "motiv
 MEMOTION_LINE = re.compile(r"(-1|0|1)_([01]{4})_([0-3]{3}[01])")
 
 
-def render_memotion(handed: Handed) -> str:
+def render_memotion(handed: SubmissionRows) -> str:
     """``<A>_<B>_<C>`` per test row, no header: sentiment, four binary labels, four degrees."""
     columns = {name: handed.names(name) for name in ("sentiment", *MEMOTION_BINARY, *MEMOTION_DEGREE)}
     lines = [
@@ -91,7 +91,7 @@ def lint_memotion(text: str, data: Dataset) -> list[str]:
     return problems
 
 
-def render_mvsa(handed: Handed) -> str:
+def render_mvsa(handed: SubmissionRows) -> str:
     """``guid,tag`` in the order of the test file."""
     return _csv([("guid", "tag"), *zip(handed.ids, handed.names("sentiment"), strict=True)])
 
@@ -100,7 +100,7 @@ def lint_mvsa(text: str, data: Dataset) -> list[str]:
     return _lint_csv(text, data, ["guid", "tag"], [data.task("sentiment").classes])
 
 
-def render_hateful_memes(handed: Handed) -> str:
+def render_hateful_memes(handed: SubmissionRows) -> str:
     """``id,proba,label``: the probability that a meme is hateful, and the label."""
     labels = handed.names("hateful")
     probabilities = [f"{value:.6f}" for value in handed.probabilities["hateful"].values[:, 1]]
@@ -120,7 +120,7 @@ def _is_share(text: str) -> bool:
         return False
 
 
-def render_csv(handed: Handed) -> str:
+def render_csv(handed: SubmissionRows) -> str:
     """``id`` and one label column per task."""
     columns = [handed.names(name) for name in handed.data.task_names]
     return _csv([("id", *handed.data.task_names), *zip(handed.ids, *columns, strict=True)])

@@ -7,12 +7,12 @@ from typing import Any
 from ensemble.data import Dataset, Task
 from ensemble.errors import ConfigError, StoreError, unknown
 from ensemble.jobs.finished import load_model
-from ensemble.jobs.job import Work, list_work, predict
-from ensemble.jobs.train import Engine, in_turn, over, train
+from ensemble.jobs.job import JobSpec, list_work, predict
+from ensemble.jobs.train import Engine, over, sequential, train
 from ensemble.learner import MODALITIES, Modality, modality_of
 from ensemble.metrics import metric_named
 from ensemble.predictions import Predictions, concatenate, mean
-from ensemble.run import Run, Spec
+from ensemble.run import LearnerSpec, Run
 from ensemble.scoring import difference, score_card
 from ensemble.store import DONE, REPORT, check, clear, read_predictions, seal, state, write_predictions
 from ensemble.system.progress import Track, silent
@@ -22,9 +22,13 @@ MASKED, TRAINED = "masked at prediction", "trained masked"
 
 
 def ablate(
-    run: Run, name: str, task: Task, ways: Sequence[str] = (MASKED, TRAINED), track: Track = silent,
-    engine: Engine = in_turn,
-) -> dict[str, Any]:  # fmt: skip
+    run: Run,
+    name: str,
+    task: Task,
+    ways: Sequence[str] = (MASKED, TRAINED),
+    track: Track = silent,
+    engine: Engine = sequential,
+) -> dict[str, Any]:
     """Out-of-fold scores of a joint learner with both modalities and without each, as plain JSON.
 
     ``masked at prediction`` asks the fold models about their held-out rows with a modality hidden; ``trained masked``
@@ -88,7 +92,7 @@ def hide(data: Dataset, modality: Modality) -> Dataset:
     return data.with_columns(**dict.fromkeys(COLUMNS[modality]))
 
 
-def masked(run: Run, hidden: Run, spec: Spec, task: Task, modality: Modality, track: Track) -> Predictions:
+def masked(run: Run, hidden: Run, spec: LearnerSpec, task: Task, modality: Modality, track: Track) -> Predictions:
     """What the fold models say of their held-out rows without a modality; kept, and read again the next time."""
     folder = hidden.store.masked(spec.name, task.name)
     made_of = {**run.made_of(spec, task), "seeds": list(run.seeds), "without": modality}
@@ -103,7 +107,7 @@ def masked(run: Run, hidden: Run, spec: Spec, task: Task, modality: Modality, tr
     return read_predictions(folder, "oof", task)
 
 
-def _ask(run: Run, hidden: Run, item: Work, track: Track) -> Predictions:
+def _ask(run: Run, hidden: Run, item: JobSpec, track: Track) -> Predictions:
     folder = run.store.job(item.job)
     again = f"run `ensemble train-base --learner {item.spec.name} --task {item.task.name}`"
     check(folder, DONE, item.made_of, again)

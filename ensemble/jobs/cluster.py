@@ -17,8 +17,8 @@ from platform import node
 from typing import Any
 
 from ensemble.errors import ConfigError, EnsembleError, StoreError, first_line
-from ensemble.jobs.job import Outcome, Work, failed
-from ensemble.jobs.worker import ENDED, PATIENCE, Change, Changed, Opener, attempt_named, threads_of
+from ensemble.jobs.job import JobSpec, Outcome, failed
+from ensemble.jobs.worker import ENDED, PATIENCE, Change, Changed, Opener, run_named_job, threads_of
 from ensemble.run import Run
 from ensemble.store import Job
 from ensemble.system.claims import owner_of
@@ -63,7 +63,7 @@ class Cluster:
     def over(self, change: Change) -> "Cluster":
         return replace(self, opener=Changed(self.opener, change))
 
-    def __call__(self, run: Run, work: Sequence[Work], track: Track) -> Iterator[Outcome]:
+    def __call__(self, run: Run, work: Sequence[JobSpec], track: Track) -> Iterator[Outcome]:
         if not work:
             return
         with self.connected(), deferred(), _in_one_line():
@@ -72,7 +72,7 @@ class Cluster:
             self._check_room()
             run.store.root.mkdir(parents=True, exist_ok=True)
             task, waiting = self._task(), deque(work)
-            under_way: dict[Any, Work] = {}
+            under_way: dict[Any, JobSpec] = {}
             called_off = False
             try:
                 while under_way or (waiting and not asked()):
@@ -165,7 +165,7 @@ def attempt_there(opener: Opener, job: Job, home: Path, root: Path) -> Outcome:
         os.chdir(home)
     if not root.is_dir():
         raise StoreError(f"{root.absolute()} is not there on {node()}: machines of a cluster have to share its disk.")
-    return attempt_named(opener, job)
+    return run_named_job(opener, job)
 
 
 @lru_cache(maxsize=1)
@@ -180,7 +180,7 @@ def own_code() -> list[str]:
     return [str(place) for place in places if not any(place.is_relative_to(prefix) for prefix in installed)]
 
 
-def _outcome(run: Run, item: Work, ended: Any) -> Outcome:
+def _outcome(run: Run, item: JobSpec, ended: Any) -> Outcome:
     """What a task gave; raises what it raised."""
     import ray
     from ray.exceptions import NodeDiedError, OutOfMemoryError, RayTaskError, TaskCancelledError, WorkerCrashedError
@@ -199,7 +199,7 @@ def _outcome(run: Run, item: Work, ended: Any) -> Outcome:
     return outcome
 
 
-def _await_end(run: Run, item: Work) -> None:
+def _await_end(run: Run, item: JobSpec) -> None:
     """Ray knows of the end of a process a moment before the system does."""
     until = time.monotonic() + LOOK
     while owner_of(run.store.job(item.job)) is not None and time.monotonic() < until:

@@ -13,11 +13,11 @@ from ensemble.data import Dataset, Task
 from ensemble.errors import ConfigError, LearnerError, StoreError
 from ensemble.features import FeatureCache
 from ensemble.folds import FoldPlan
-from ensemble.jobs.job import Work, predict
-from ensemble.learner import BaseLearner, Workspace, source_files
+from ensemble.jobs.job import JobSpec, predict
+from ensemble.learner import BaseLearner, TrainingContext, source_files
 from ensemble.predictions import Predictions, mean
 from ensemble.registry import validate
-from ensemble.run import IMPORTED, Run, Spec
+from ensemble.run import IMPORTED, LearnerSpec, Run
 from ensemble.store import DONE, REPORT, Job, Store, check, first_difference
 from ensemble.system.files import fingerprint, known_hash, read_json
 from ensemble.system.progress import Track, silent
@@ -74,7 +74,9 @@ class Record:
         cache = FeatureCache(run.cache, track, run.image_bytes)
         if not run.cache.is_dir():
             cache = FeatureCache(None, track, min(run.image_bytes, MEMORY_BYTES))
-        specs = tuple(Spec(name, base.learner, base.params, base.tuned) for name, base in self.config.base.items())
+        specs = tuple(
+            LearnerSpec(name, base.learner, base.params, base.tuned) for name, base in self.config.base.items()
+        )
         if not self.store.plan.with_suffix(".json").is_file():
             raise StoreError(
                 f"{self.store.plan.with_suffix('.json')} is gone; restore it, the run's results rest on it."
@@ -83,7 +85,7 @@ class Record:
         return Run(self.store, nothing, plan, registry, specs, tuple(run.seeds), cache, run.keep_models)
 
 
-def find_models(run: Run, learner: str, task: Task, others: Sequence[str]) -> tuple[dict[str, Any], list[Work]]:
+def find_models(run: Run, learner: str, task: Task, others: Sequence[str]) -> tuple[dict[str, Any], list[JobSpec]]:
     """A learner's checked record for a task, and the jobs whose models can predict new posts.
 
     Raises StoreError saying why there are none, and how to stack the ``others`` without it.
@@ -108,7 +110,7 @@ def find_models(run: Run, learner: str, task: Task, others: Sequence[str]) -> tu
         raise StoreError(f"{folder} is stale: {difference}; {again}.")
     seeds = made.pop("seeds")
     work = [
-        Work(Job(learner, task.name, seed, fold), spec, task, {**made, "seed": seed, "fold": fold})
+        JobSpec(Job(learner, task.name, seed, fold), spec, task, {**made, "seed": seed, "fold": fold})
         for seed in seeds
         for fold in range(run.plan.settings.k)
     ]
@@ -144,7 +146,7 @@ def _fingerprint_of_sources(learner: BaseLearner) -> str | None:
 
 
 def base_probabilities(
-    run: Run, work: Sequence[Work], posts: Dataset, track: Track = silent
+    run: Run, work: Sequence[JobSpec], posts: Dataset, track: Track = silent
 ) -> dict[tuple[str, str], Predictions]:
     """By (learner, task): the mean over all fold models and seeds, as the run's own test rows have it."""
     parts: dict[tuple[str, str], list[Predictions]] = {}
@@ -154,13 +156,13 @@ def base_probabilities(
     return {pair: mean(predictions) for pair, predictions in parts.items()}
 
 
-def load_model(run: Run, item: Work, posts: Dataset, track: Track) -> BaseLearner:
+def load_model(run: Run, item: JobSpec, posts: Dataset, track: Track) -> BaseLearner:
     """The model of a finished job, ready for ``posts``."""
     learner = run.make(item.spec, item.task)
     learner.load(run.store.job(item.job) / "model")
     if hasattr(learner, "prepare"):
         learner.prepare(posts, run.cache)
-    if hasattr(learner, "work_in"):
+    if hasattr(learner, "set_context"):
         memory = None if run.cache.root is None else run.cache.root / "batch-sizes.json"
-        learner.work_in(Workspace(None, memory, str(item.job), track))
+        learner.set_context(TrainingContext(None, memory, str(item.job), track))
     return learner

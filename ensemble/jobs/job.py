@@ -17,9 +17,9 @@ from ensemble.data import Dataset, Task
 from ensemble.errors import EnsembleError, FoldError, LearnerError, StoreError
 from ensemble.jobs.modality_weights import weigh, write_weights
 from ensemble.jobs.usage import Meter
-from ensemble.learner import BaseLearner, Workspace
+from ensemble.learner import BaseLearner, TrainingContext
 from ensemble.predictions import Predictions
-from ensemble.run import Run, Spec
+from ensemble.run import LearnerSpec, Run
 from ensemble.store import (
     CURVE,
     DONE,
@@ -39,11 +39,11 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 @dataclass(frozen=True)
-class Work:
+class JobSpec:
     """A job and what its result will be made of."""
 
     job: Job
-    spec: Spec
+    spec: LearnerSpec
     task: Task
     made_of: dict[str, Any]
 
@@ -70,7 +70,7 @@ class Outcome:
         return f"{self.job}: {f'failed: {self.reason}' if self.reason else f'done in {self.seconds:.0f} s'}"
 
 
-def list_work(run: Run, specs: Sequence[Spec], tasks: Sequence[Task], folds: Sequence[int]) -> list[Work]:
+def list_work(run: Run, specs: Sequence[LearnerSpec], tasks: Sequence[Task], folds: Sequence[int]) -> list[JobSpec]:
     """Every job of these learners, tasks and folds (none named: all); learners outermost, so that what they share stays
     in memory. Raises FoldError for a fold the plan does not have."""
     planned = range(run.plan.settings.k)
@@ -78,7 +78,7 @@ def list_work(run: Run, specs: Sequence[Spec], tasks: Sequence[Task], folds: Seq
         if fold not in planned:
             raise FoldError(f"There is no fold {fold}: the plan has folds 0 to {len(planned) - 1}.")
     return [
-        Work(Job(spec.name, task.name, seed, fold), spec, task, {**made_of, "seed": seed, "fold": fold})
+        JobSpec(Job(spec.name, task.name, seed, fold), spec, task, {**made_of, "seed": seed, "fold": fold})
         for learner in specs
         for task in tasks
         for spec in [run.pinned(learner, task)]
@@ -88,7 +88,7 @@ def list_work(run: Run, specs: Sequence[Spec], tasks: Sequence[Task], folds: Seq
     ]
 
 
-def attempt(run: Run, item: Work, track: Track = silent, wait: bool = False) -> Outcome:
+def attempt(run: Run, item: JobSpec, track: Track = silent, wait: bool = False) -> Outcome:
     """Do a job unless it is done, or another process is at it and we do not ``wait``.
 
     A job that fails does so for itself, also by a bug, whose traceback is recorded; raises StoreError where no other
@@ -111,7 +111,7 @@ def attempt(run: Run, item: Work, track: Track = silent, wait: bool = False) -> 
             return failed(run, item, error)
 
 
-def failed(run: Run, item: Work, error: Exception) -> Outcome:
+def failed(run: Run, item: JobSpec, error: Exception) -> Outcome:
     """Record why a job failed; raises StoreError where it is the disk that did."""
     folder = run.store.job(item.job)
     if isinstance(error, OSError) and error.errno in FULL:
@@ -126,7 +126,7 @@ def failed(run: Run, item: Work, error: Exception) -> Outcome:
     return Outcome(item.job, reason, bug=bug)
 
 
-def run_job(run: Run, item: Work, claim: Claim, track: Track = silent) -> bool:
+def run_job(run: Run, item: JobSpec, claim: Claim, track: Track = silent) -> bool:
     """Fit on the other folds, predict the held-out fold and the rows outside all folds, save, seal.
 
     False where another process has taken us for dead meanwhile, and the job with it: what we have is thrown away.
@@ -159,23 +159,23 @@ def run_job(run: Run, item: Work, claim: Claim, track: Track = silent) -> bool:
     return True
 
 
-def ready(run: Run, item: Work, track: Track) -> BaseLearner:
+def ready(run: Run, item: JobSpec, track: Track) -> BaseLearner:
     """A learner with what the optional methods of the protocol offer it."""
     learner = run.make(item.spec, item.task)
     if hasattr(learner, "prepare"):
         learner.prepare(run.data.without_labels(), run.cache)
-    if hasattr(learner, "work_in"):
+    if hasattr(learner, "set_context"):
         unfinished = run.store.unfinished(item.job)
-        if not run.peers.follows:
-            reserve(unfinished, {**item.made_of, "processes": run.peers.size})
+        if not run.distributed.is_worker:
+            reserve(unfinished, {**item.made_of, "processes": run.distributed.size})
         memory = None if run.cache.root is None else run.cache.root / "batch-sizes.json"
-        learner.work_in(
-            Workspace(unfinished, memory, f"{item.job.learner} {item.job.task} fold {item.job.fold}", track)
+        learner.set_context(
+            TrainingContext(unfinished, memory, f"{item.job.learner} {item.job.task} fold {item.job.fold}", track)
         )
     return learner
 
 
-def predict(learner: BaseLearner, item: Work, data: Dataset) -> Predictions:
+def predict(learner: BaseLearner, item: JobSpec, data: Dataset) -> Predictions:
     """What a fitted learner says of these rows; raises LearnerError where its probabilities have the wrong shape."""
     shape = (len(data), len(item.task.classes))
     spread = None

@@ -15,8 +15,8 @@ from threading import Event, Thread
 
 from joblib import Parallel, delayed, parallel_config
 
-from ensemble.jobs.job import Outcome, Work, failed
-from ensemble.jobs.worker import ENDED, PATIENCE, Change, Changed, Gpus, Opener, attempt_named, end_with
+from ensemble.jobs.job import JobSpec, Outcome, failed
+from ensemble.jobs.worker import ENDED, PATIENCE, Change, Changed, Gpus, Opener, end_with, run_named_job
 from ensemble.run import Run
 from ensemble.store import Job
 from ensemble.system.claims import ASK, owner_of, was_left
@@ -47,9 +47,9 @@ class Local:
     def over(self, change: Change) -> "Local":
         return replace(self, opener=Changed(self.opener, change))
 
-    def __call__(self, run: Run, work: Sequence[Work], track: Track) -> Iterator[Outcome]:
+    def __call__(self, run: Run, work: Sequence[JobSpec], track: Track) -> Iterator[Outcome]:
         warnings.filterwarnings("ignore", message="A worker stopped while some jobs were given to the executor")
-        left: dict[Job, Work] = {item.job: item for item in work}
+        left: dict[Job, JobSpec] = {item.job: item for item in work}
         ends = 0
         with deferred(), _passing_on(run, left):
             while left and not asked():
@@ -68,7 +68,7 @@ class Local:
                         for item in at_work:
                             yield self._alone(run, left.pop(item.job))
 
-    def _alone(self, run: Run, item: Work) -> Outcome:
+    def _alone(self, run: Run, item: JobSpec) -> Outcome:
         try:
             return next(self._attempts([item.job]))
         except BrokenProcessPool:
@@ -79,7 +79,7 @@ class Local:
         first = {"initializer": begin_below, "initargs": (os.getpid(),)}
         with parallel_config(backend="loky", inner_max_num_threads=self.threads, **first):
             pool = Parallel(n_jobs=self.processes, return_as="generator_unordered", batch_size=1)
-            yield from pool(delayed(attempt_named)(self.opener, job, gpus) for job in jobs)
+            yield from pool(delayed(run_named_job)(self.opener, job, gpus) for job in jobs)
 
 
 def begin_below(driver: int) -> None:
@@ -97,7 +97,7 @@ def _places() -> Path:
 
 
 @contextmanager
-def _passing_on(run: Run, left: Mapping[Job, Work]) -> Iterator[None]:
+def _passing_on(run: Run, left: Mapping[Job, JobSpec]) -> Iterator[None]:
     """Once this process is asked to come to an end, so are those that work for it."""
     over = Event()
     Thread(target=_pass_on, args=(run, left, over), daemon=True).start()
@@ -107,7 +107,7 @@ def _passing_on(run: Run, left: Mapping[Job, Work]) -> Iterator[None]:
         over.set()
 
 
-def _pass_on(run: Run, left: Mapping[Job, Work], over: Event) -> None:
+def _pass_on(run: Run, left: Mapping[Job, JobSpec], over: Event) -> None:
     """Each is told once, as soon as it is at a job."""
     told = set()
     while not over.wait(ASK):

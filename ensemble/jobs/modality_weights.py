@@ -15,9 +15,9 @@ FILE = "modality_weights.parquet"
 
 def weigh(learner: BaseLearner, data: Dataset) -> pd.DataFrame | None:
     """``id`` and a column per modality that the learner looks at; None of a learner that has no such weights."""
-    if not hasattr(learner, "weigh_modalities") or not len(data):
+    if not hasattr(learner, "modality_weights") or not len(data):
         return None
-    weights = learner.weigh_modalities(data)
+    weights = learner.modality_weights(data)
     if weights is None:
         return None
     names = learner.modalities()  # type: ignore[attr-defined]
@@ -38,7 +38,7 @@ def join_weights(folders: Sequence[Path]) -> pd.DataFrame | None:
     return means
 
 
-def weighed(weights: pd.DataFrame | None) -> Mapping[str, dict[str, float]]:
+def read_weighted(weights: pd.DataFrame | None) -> Mapping[str, dict[str, float]]:
     """For a record: the mean over all rows that have weights; nothing where none has."""
     means = {} if weights is None else weights.drop(columns="id").mean().dropna().round(4).to_dict()
     return {"modality_weights": {str(name): float(value) for name, value in means.items()}} if means else {}

@@ -6,8 +6,8 @@ from typing import Any
 
 from ensemble.data import Task
 from ensemble.errors import StoreError
-from ensemble.jobs.job import Work, list_work
-from ensemble.run import Run, Spec
+from ensemble.jobs.job import JobSpec, list_work
+from ensemble.run import LearnerSpec, Run
 from ensemble.store import DONE, state
 from ensemble.system.files import read_json
 
@@ -31,10 +31,10 @@ def status(run: Run) -> dict[str, Any]:
 
 
 def listed(
-    run: Run, specs: Sequence[Spec], tasks: Sequence[Task], folds: Sequence[int] = ()
-) -> tuple[list[Work], dict[str, str]]:
+    run: Run, specs: Sequence[LearnerSpec], tasks: Sequence[Task], folds: Sequence[int] = ()
+) -> tuple[list[JobSpec], dict[str, str]]:
     """`list_work` but for learners that have to be tuned first; of these, by learner and task, why."""
-    work: list[Work] = []
+    work: list[JobSpec] = []
     reasons: dict[str, str] = {}
     for spec in specs:
         for task in tasks:
@@ -45,7 +45,7 @@ def listed(
     return work, reasons
 
 
-def under_way(run: Run, work: Sequence[Work]) -> dict[str, tuple[str, int, int]]:
+def under_way(run: Run, work: Sequence[JobSpec]) -> dict[str, tuple[str, int, int]]:
     """By job in another process: what it does, how much of it is done, of how much."""
     found = {}
     for item in work:
@@ -57,7 +57,7 @@ def under_way(run: Run, work: Sequence[Work]) -> dict[str, tuple[str, int, int]]
     return found
 
 
-def finished(run: Run, specs: Sequence[Spec], tasks: Sequence[Task]) -> list[dict[str, Any]]:
+def finished(run: Run, specs: Sequence[LearnerSpec], tasks: Sequence[Task]) -> list[dict[str, Any]]:
     """The score cards of the learners whose folds are all done."""
     cards = []
     for spec in specs:

@@ -8,30 +8,30 @@ from typing import Protocol
 
 from ensemble.data import Task
 from ensemble.errors import LearnerError
-from ensemble.jobs.job import Outcome, Work, attempt, list_work, ready
-from ensemble.jobs.modality_weights import join_weights, weighed, write_weights
+from ensemble.jobs.job import JobSpec, Outcome, attempt, list_work, ready
+from ensemble.jobs.modality_weights import join_weights, read_weighted, write_weights
 from ensemble.predictions import concatenate, mean
-from ensemble.run import Run, Spec
+from ensemble.run import LearnerSpec, Run
 from ensemble.scoring import per_seed, score_card
 from ensemble.store import DONE, REPORT, TABLES, check, clear, read_predictions, seal, state, write_predictions
 from ensemble.system.claims import ASK, owner_of
 from ensemble.system.files import read_json
 from ensemble.system.interruption import asked
 from ensemble.system.progress import Track, silent
-from ensemble.system.stale_files import sweep
-from ensemble.tuned import said_of
+from ensemble.system.stale_files import remove_stale_files
+from ensemble.tuned import tuning_note
 
 
 class Engine(Protocol):
     """Attempts jobs, in any order and in any process, and yields what became of each; never two at once of one job."""
 
-    def __call__(self, run: Run, work: Sequence[Work], track: Track) -> Iterator[Outcome]: ...
+    def __call__(self, run: Run, work: Sequence[JobSpec], track: Track) -> Iterator[Outcome]: ...
 
 
-def in_turn(run: Run, work: Sequence[Work], track: Track) -> Iterator[Outcome]:
+def sequential(run: Run, work: Sequence[JobSpec], track: Track) -> Iterator[Outcome]:
     """One after the other, in this process."""
     for item in work:
-        yield attempt(run, item, track, wait=run.peers.size > 1)
+        yield attempt(run, item, track, wait=run.distributed.size > 1)
 
 
 def over(engine: Engine, change: Callable[[Run], Run]) -> Engine:
@@ -40,16 +40,16 @@ def over(engine: Engine, change: Callable[[Run], Run]) -> Engine:
     return changed
 
 
-def train(run: Run, work: Sequence[Work], track: Track = silent, engine: Engine = in_turn) -> list[Outcome]:
+def train(run: Run, work: Sequence[JobSpec], track: Track = silent, engine: Engine = sequential) -> list[Outcome]:
     """Do what is not done; the jobs that failed. What another process is at, is waited for at the end."""
-    if not run.peers.follows:
+    if not run.distributed.is_worker:
         _sweep(run)
     done = {item.job for item in work if state(run.store.job(item.job), DONE, item.made_of)[0] == "done"}
     for job in done:
         shutil.rmtree(run.store.unfinished(job), ignore_errors=True)  # killed just before it was tidied
     open_work = [item for item in work if item.job not in done]
-    run.peers.meet()  # every process has the same list before the first entry is done
-    if run.peers.follows:
+    run.distributed.barrier()  # every process has the same list before the first entry is done
+    if run.distributed.is_worker:
         return _follow(run, open_work)
     label = f"jobs ({len(done)} already done)" if done else "jobs"
     outcomes = list(track(_begun(engine(run, open_work, track)), label, len(open_work)))
@@ -66,9 +66,9 @@ def train(run: Run, work: Sequence[Work], track: Track = silent, engine: Engine 
 
 def _sweep(run: Run) -> None:
     """What killed processes left goes: those of earlier, and those that the engine has replaced."""
-    sweep(run.store.root)
+    remove_stale_files(run.store.root)
     if run.cache.root is not None:
-        sweep(run.cache.root)
+        remove_stale_files(run.cache.root)
 
 
 def _begun(outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
@@ -76,17 +76,17 @@ def _begun(outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
     return (outcome for outcome in outcomes if not (outcome.elsewhere and asked()))
 
 
-def _once_free(run: Run, left: Sequence[Work], track: Track, engine: Engine) -> Iterator[Outcome]:
+def _once_free(run: Run, left: Sequence[JobSpec], track: Track, engine: Engine) -> Iterator[Outcome]:
     """What becomes of jobs that other processes were at, from when one of them is free again."""
     while all(owner_of(run.store.job(item.job)) for item in left):
         time.sleep(ASK)
     yield from _begun(engine(run, left, track))
 
 
-def _follow(run: Run, open_work: Sequence[Work]) -> list[Outcome]:
+def _follow(run: Run, open_work: Sequence[JobSpec]) -> list[Outcome]:
     """Take part in the trainings that processes share, and in nothing else."""
     for item in open_work:
-        if not hasattr(run.make(item.spec, item.task), "work_in"):
+        if not hasattr(run.make(item.spec, item.task), "set_context"):
             continue
         with suppress(LearnerError):  # the leader has the same error, and reports it
             learner = ready(run, item, silent)
@@ -94,12 +94,12 @@ def _follow(run: Run, open_work: Sequence[Work]) -> list[Outcome]:
     return []
 
 
-def _pairs(work: Iterable[Work]) -> list[tuple[Spec, Task]]:
+def _pairs(work: Iterable[JobSpec]) -> list[tuple[LearnerSpec, Task]]:
     """Learner and task pairs touched by this work."""
     return list({(item.spec.name, item.task.name): (item.spec, item.task) for item in work}.values())
 
 
-def combine(run: Run, spec: Spec, task: Task) -> bool:
+def combine(run: Run, spec: LearnerSpec, task: Task) -> bool:
     """Join the folds of a learner into its OOF and test probabilities; False where some fold is not done yet.
 
     OOF: each row from the fold model that never saw it, the mean over seeds. Test: the mean over all fold models.
@@ -131,6 +131,6 @@ def combine(run: Run, spec: Spec, task: Task) -> bool:
         seconds = sum(read_json(run.store.job(item.job) / DONE)["seconds"] for item in work)
         card = {**score_card(task, oof, inside, run.plan.fold[run.plan.inside]), **per_seed(task, by_seed, inside)}
         facts = {"seconds": round(seconds, 3), "folds": "run", "oof": card, **run.size(spec.name, task)}
-        tuned = {"tuned": said_of(run.best(spec, task))} if spec.tuned else {}
-        seal(folder, REPORT, made_of, **facts, **weighed(weights), **tuned)
+        tuned = {"tuned": tuning_note(run.best(spec, task))} if spec.tuned else {}
+        seal(folder, REPORT, made_of, **facts, **read_weighted(weights), **tuned)
     return True

@@ -12,7 +12,7 @@ from pathlib import Path
 from filelock import Timeout
 
 from ensemble.errors import LearnerError
-from ensemble.jobs.job import Outcome, Work, attempt, list_work
+from ensemble.jobs.job import JobSpec, Outcome, attempt, list_work
 from ensemble.run import Run
 from ensemble.store import Job
 from ensemble.system.interruption import asked
@@ -51,7 +51,7 @@ def threads_of(count: int) -> dict[str, str]:
     return {f"{library}_NUM_THREADS": str(count) for library in LIBRARIES}
 
 
-def attempt_named(opener: Opener, job: Job, gpus: Gpus | None = None) -> Outcome:
+def run_named_job(opener: Opener, job: Job, gpus: Gpus | None = None) -> Outcome:
     """Attempt a job of the run that ``opener`` opens, on a GPU of this process's own where ``gpus`` are named."""
     if asked():
         return Outcome(job, elsewhere=True)
@@ -59,7 +59,7 @@ def attempt_named(opener: Opener, job: Job, gpus: Gpus | None = None) -> Outcome
         _take_gpu(gpus)
     run = _opened(opener)
     found = list_work(run, [run.spec(job.learner)], [run.data.task(job.task)], [job.fold])
-    item: Work = next(one for one in found if one.job == job)
+    item: JobSpec = next(one for one in found if one.job == job)
     try:
         with Reports(run.store.progress(job)) as reports:
             return attempt(run, item, reports)

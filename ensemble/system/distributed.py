@@ -8,18 +8,18 @@ from ensemble.errors import ConfigError
 
 
 @dataclass(frozen=True)
-class Peers:
-    """The first of ``size`` processes leads: it predicts and writes. The others only add their gradients.
+class DistributedContext:
+    """The first of ``size`` processes is the main one: it predicts and writes. The workers only add their gradients.
 
-    ``meet`` returns once every process has called it.
+    ``barrier`` returns once every process has called it.
     """
 
     rank: int = 0
     size: int = 1
-    meet: Callable[[], None] = lambda: None
+    barrier: Callable[[], None] = lambda: None
 
     @property
-    def follows(self) -> bool:
+    def is_worker(self) -> bool:
         return self.rank > 0
 
 

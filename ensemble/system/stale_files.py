@@ -16,7 +16,7 @@ OLD = 3600.0  # seconds: no file is written for so long
 REPORT = f"base/*/*/seed-*/fold-*/{PROGRESS}"
 
 
-def sweep(root: Path) -> None:
+def remove_stale_files(root: Path) -> None:
     """Remove the temporary files, claims and reports of processes that are gone; never those of one at work, nor what
     other programs keep here.
     """
@@ -24,13 +24,13 @@ def sweep(root: Path) -> None:
         for name in names:
             path = Path(folder, name)
             with suppress(OSError, StoreError):  # somebody else was faster, or the folder is read only
-                if is_left(path):
+                if is_stale(path):
                     path.unlink()
                 elif name == CLAIM and "token" in read_json(path):
                     tidy(path.parent)
 
 
-def is_left(path: Path) -> bool:
+def is_stale(path: Path) -> bool:
     """Whether a file is one that a process which is gone was writing, or a job's report that nobody is at.
 
     Of another machine's processes only files that have not changed for an hour are taken for left.

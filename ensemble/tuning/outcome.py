@@ -13,12 +13,12 @@ from ensemble.errors import ConfigError
 from ensemble.jobs.importing import bring_in
 from ensemble.jobs.train import Engine
 from ensemble.learner import modality_of
-from ensemble.run import IMPORTED, Run, Spec, flat
+from ensemble.run import IMPORTED, LearnerSpec, Run, flat
 from ensemble.store import REPORT, read_predictions
 from ensemble.system.files import read_json, write_json
 from ensemble.system.locks import hold
 from ensemble.system.progress import Track
-from ensemble.tuned import BEST, said_of
+from ensemble.tuned import BEST, tuning_note
 from ensemble.tuning.search import Search
 from ensemble.tuning.study import FOUND, REASON, SECONDS, TRAINED
 from ensemble.tuning.trial import train_folds
@@ -126,14 +126,20 @@ def keep(search: Search, count: int, track: Track, engine: Engine) -> list[str]:
         parts = {part: read_predictions(folder, part, task) for part in ("oof", "test")}
         made_of = {**run.identity, "learner": IMPORTED, "task": task.name, "files": record["files"]}
         bring_in(
-            run, name, parts, made_of, seconds=record["seconds"], folds="run",
-            modality=modality_of(alone.make(alone.specs[0])), oof=record["oof"],
-            tuned=said_of(_record(search, trial)),
-        )  # fmt: skip
+            run,
+            name,
+            parts,
+            made_of,
+            seconds=record["seconds"],
+            folds="run",
+            modality=modality_of(alone.make(alone.specs[0])),
+            oof=record["oof"],
+            tuned=tuning_note(_record(search, trial)),
+        )
     return list(names)
 
 
-def _is(search: Search, trial: "FrozenTrial", own: Spec) -> bool:
+def _is(search: Search, trial: "FrozenTrial", own: LearnerSpec) -> bool:
     """Whether a trial has the parameters that the learner itself is trained with."""
     alone = search.tried(trial.user_attrs[FOUND])(search.run)
     return alone.settings(alone.specs[0], search.task) == alone.settings(own, search.task)

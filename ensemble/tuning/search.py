@@ -9,12 +9,12 @@ from ensemble.data import Task
 from ensemble.errors import ConfigError
 from ensemble.learner import make_learner
 from ensemble.metrics import metric_named
-from ensemble.run import Run, Spec, flat
+from ensemble.run import LearnerSpec, Run, flat
 from ensemble.search_space import Space, as_set, grid, outline, space_of
 from ensemble.system.files import fingerprint
 from ensemble.tuned import overlay
 from ensemble.tuning.study import Plan, Study
-from ensemble.tuning.trial import Split, Tried
+from ensemble.tuning.trial import Split, TrialRun
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Search:
     """``params`` are the learner's as they are set, by dotted name."""
 
     run: Run
-    spec: Spec
+    spec: LearnerSpec
     task: Task
     params: Mapping[str, Any]
     split: Split
@@ -42,13 +42,13 @@ class Search:
     study: Study
     prune: bool
 
-    def tried(self, found: Mapping[str, Any]) -> Tried:
-        return Tried(self.spec.name, self.task.name, json.dumps(found), self.split)
+    def tried(self, found: Mapping[str, Any]) -> TrialRun:
+        return TrialRun(self.spec.name, self.task.name, json.dumps(found), self.split)
 
 
 def open_search(run: Run, name: str, task: Task, settings: TuneSettings) -> Search:
     """Raises ConfigError for a space or settings that cannot be, StoreError where the study cannot be opened."""
-    if run.peers.size > 1:
+    if run.distributed.size > 1:
         raise ConfigError("`ensemble tune` is not for torchrun; start it once per GPU, they share the trials.")
     spec = replace(run.spec(name), tuned=False)
     split = Split(settings.folds, settings.seed)

@@ -36,7 +36,7 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Begun:
+class RunningTrial:
     """A trial of ours: ``found`` goes over the learner's parameters."""
 
     trial: "Trial"
@@ -66,7 +66,7 @@ class Study:
                 load_if_exists=True,
             )
 
-    def begin(self, plan: Plan) -> Begun | None:
+    def begin(self, plan: Plan) -> RunningTrial | None:
         """The next trial, claimed; None where there is none to begin now."""
         with hold(self.folder):
             self.retry(self._is_dead)
@@ -85,7 +85,7 @@ class Study:
             self._study.sampler = self._sampler(begun)
             return self._ask(plan.space)
 
-    def _ask(self, space: Space) -> Begun:
+    def _ask(self, space: Space) -> RunningTrial:
         trial = self._study.ask()
         claim = Claim(self._claims / str(trial.number))
         if not claim.take():
@@ -96,7 +96,7 @@ class Study:
         except BaseException:
             claim.release()
             raise
-        return Begun(trial, claim, found)
+        return RunningTrial(trial, claim, found)
 
     def _sampler(self, begun: int) -> Any:
         """Of a seed of its own for each trial: processes that share a study would else propose the same, and a study
@@ -107,12 +107,12 @@ class Study:
             warnings.simplefilter("ignore")  # constant_liar is called experimental before Optuna 5
             return TPESampler(seed=(self._seed * 100_003 + begun) % 2**32, constant_liar=True)
 
-    def report(self, begun: Begun, step: int, value: float) -> None:
+    def report(self, begun: RunningTrial, step: int, value: float) -> None:
         """The score of one fold."""
         if math.isfinite(value):
             begun.trial.report(value, step)
 
-    def finish(self, begun: Begun, state: str, value: float | None = None, **facts: Any) -> None:
+    def finish(self, begun: RunningTrial, state: str, value: float | None = None, **facts: Any) -> None:
         """COMPLETE with a ``value``, PRUNED, or FAIL with a ``reason`` among the ``facts``."""
         from optuna.trial import TrialState
 
@@ -121,7 +121,7 @@ class Study:
                 begun.trial.set_user_attr(name, fact)
             self._study.tell(begun.trial, value, TrialState[state])
 
-    def leave(self, begun: Begun) -> None:
+    def leave(self, begun: RunningTrial) -> None:
         """Give a trial out of hand; one that has not finished is anybody's again."""
         begun.claim.release()
         trials = self._study.get_trials(deepcopy=False)

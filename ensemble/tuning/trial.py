@@ -45,7 +45,7 @@ class Split:
 
 
 @dataclass(frozen=True)
-class Tried:
+class TrialRun:
     """Changes a run to one of a single learner with ``found`` (JSON) over its parameters. Its results are kept under
     what they are made of, so equal parameters are trained once, whichever trials have them."""
 
@@ -65,7 +65,7 @@ class Tried:
 
 
 def judge(
-    run: Run, tried: Tried, best: Tried | None, track: Track, engine: Engine, at_once: int = 1
+    run: Run, tried: TrialRun, best: TrialRun | None, track: Track, engine: Engine, at_once: int = 1
 ) -> Iterator[tuple[list[float], bool]]:
     """Train a trial fold by fold (``at_once`` at a time): the new scores, and whether it is hopeless by now beside the
     ``best`` trial. Raises LearnerError where a fold fails."""
@@ -88,7 +88,7 @@ def judge(
         yield [fold_score(alone.data, one) for one in said["ours"][start:]], hopeless
 
 
-def train_folds(run: Run, tried: Tried, folds: Sequence[int], track: Track, engine: Engine) -> None:
+def train_folds(run: Run, tried: TrialRun, folds: Sequence[int], track: Track, engine: Engine) -> None:
     """Train these folds of a trial, or all, as far as they are not; raises LearnerError where one fails."""
     alone = tried(run)
     work = list_work(alone, alone.specs, [alone.data.task(tried.task)], folds)

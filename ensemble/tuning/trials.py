@@ -9,22 +9,28 @@ import numpy as np
 
 from ensemble.data import Task
 from ensemble.errors import ConfigError, LearnerError
-from ensemble.jobs.train import Engine, in_turn
+from ensemble.jobs.train import Engine, sequential
 from ensemble.run import Run
 from ensemble.system.progress import Track, silent
-from ensemble.system.stale_files import sweep
+from ensemble.system.stale_files import remove_stale_files
 from ensemble.tuning.outcome import account, keep, write_best
 from ensemble.tuning.search import Search, TuneSettings, open_search
-from ensemble.tuning.study import FOUND, GIVEN, Begun
+from ensemble.tuning.study import FOUND, GIVEN, RunningTrial
 from ensemble.tuning.trial import judge, seconds_of
 
 ASK = 1.0  # seconds between two looks at what other processes are doing
 
 
 def tune(
-    run: Run, name: str, task: Task, settings: TuneSettings, track: Track = silent, engine: Engine = in_turn,
-    at_once: int = 1, kept: int | None = None,
-) -> dict[str, Any]:  # fmt: skip
+    run: Run,
+    name: str,
+    task: Task,
+    settings: TuneSettings,
+    track: Track = silent,
+    engine: Engine = sequential,
+    at_once: int = 1,
+    kept: int | None = None,
+) -> dict[str, Any]:
     """Try parameters until ``settings.trials`` trials are finished, by whatever process and whenever; the account of
     all of them. The best so far is written down after each, for `train-base`.
 
@@ -38,21 +44,21 @@ def tune(
             f"--keep-trials stacks what trials said on the run's folds, and those of {name!r} see others "
             f"(tune.{name}.folds = {settings.folds!r}); with tune.{name}.folds = 'all' they do."
         )
-    sweep(search.study.folder)
+    remove_stale_files(search.study.folder)
     search.study.retry_failed()
     done = len(search.study.trials())
     label = f"trials of {name}, {task.name}" + (f" ({done} already done)" if done else "")
-    ahead = at_once if settings.prune or engine is in_turn else run.plan.settings.k
+    ahead = at_once if settings.prune or engine is sequential else run.plan.settings.k
     for _ in track(_trials(search, track, engine, ahead), label, max(search.plan.trials - done, 0)):
         write_best(search)
     write_best(search)  # one that was killed may have finished the last trial
-    sweep(search.study.folder)
+    remove_stale_files(search.study.folder)
     names = [] if kept is None else keep(search, kept, track, engine)
     return {**account(search), "kept": names}
 
 
 @dataclass(frozen=True)
-class Ended:
+class FinishedTrial:
     """A trial that we have finished."""
 
     search: Search
@@ -68,7 +74,7 @@ class Ended:
         return f"trial {self.number}: {over}{how}" + (f" (best {best.value:.3f})" if best else "")
 
 
-def _trials(search: Search, track: Track, engine: Engine, at_once: int) -> Iterator[Ended]:
+def _trials(search: Search, track: Track, engine: Engine, at_once: int) -> Iterator[FinishedTrial]:
     """Each trial that we have finished."""
     while True:
         begun = search.study.begin(search.plan)
@@ -77,14 +83,14 @@ def _trials(search: Search, track: Track, engine: Engine, at_once: int) -> Itera
                 _follow(search, begun, track, engine, at_once)
             finally:
                 search.study.leave(begun)
-            yield Ended(search, begun.trial.number)
+            yield FinishedTrial(search, begun.trial.number)
         elif search.study.others_at_work():
             time.sleep(ASK)  # one of theirs may die, and be ours
         else:
             return
 
 
-def _follow(search: Search, begun: Begun, track: Track, engine: Engine, at_once: int) -> None:
+def _follow(search: Search, begun: RunningTrial, track: Track, engine: Engine, at_once: int) -> None:
     """Do a trial and say how it ended."""
     study, tried = search.study, search.tried(begun.found)
     folds = list(search.split.trained(search.run))

@@ -8,7 +8,7 @@ from typing import Any
 
 from ensemble.errors import StoreError
 from ensemble.features import BULKY
-from ensemble.jobs.job import Work
+from ensemble.jobs.job import JobSpec
 from ensemble.jobs.usage import size_of
 from ensemble.run import Run
 from ensemble.store import DONE, state
@@ -38,7 +38,7 @@ class Needs:
         return {name: getattr(self, name) for name in ("models", "predictions", "checkpoints", "features", "replaced")}
 
 
-def check_disk(run: Run, work: Sequence[Work], jobs: int = 1) -> None:
+def check_disk(run: Run, work: Sequence[JobSpec], jobs: int = 1) -> None:
     """Raises StoreError, saying how much is missing, where the disk cannot hold what these jobs will write."""
     todo = [item for item in work if state(run.store.job(item.job), DONE, item.made_of)[0] != "done"]
     if not todo:
@@ -61,7 +61,7 @@ def _shortage(place: Mapping[str, Any], needs: Needs) -> str:
     )
 
 
-def needs_of(run: Run, todo: Sequence[Work], history: History, jobs: int) -> Needs:
+def needs_of(run: Run, todo: Sequence[JobSpec], history: History, jobs: int) -> Needs:
     """Of the jobs that are to be done, ``jobs`` at a time; a checkpoint goes when the next one is complete."""
     estimates = {item.job: history.estimate(item, len(run.plan.fit_rows(item.job.fold))) for item in todo}
     models = sum(estimate.models or 0 for estimate in estimates.values())
@@ -76,7 +76,7 @@ def needs_of(run: Run, todo: Sequence[Work], history: History, jobs: int) -> Nee
     )
 
 
-def cached(run: Run, work: Sequence[Work], history: History) -> list[dict[str, Any]]:
+def cached(run: Run, work: Sequence[JobSpec], history: History) -> list[dict[str, Any]]:
     """Per encoder of these jobs' learners how many contents of the run the cache has, of how many, and bytes."""
     if run.cache.root is None:
         return []
@@ -126,19 +126,19 @@ def _is_unknown(run: Run, estimate: Estimate) -> bool:
     return run.keep_models != "none" and estimate.models is None
 
 
-def _checkpoints(run: Run, item: Work, estimate: Estimate) -> int:
+def _checkpoints(run: Run, item: JobSpec, estimate: Estimate) -> int:
     """A new one is complete before the old one goes."""
     return max(0, 2 * estimate.checkpoints - size_of(run.store.unfinished(item.job)))
 
 
-def _predictions(run: Run, item: Work) -> int:
+def _predictions(run: Run, item: JobSpec) -> int:
     """Of held-out and test rows, and of both again where the folds are joined."""
     held_out, outside = len(run.plan.held_out_rows(item.job.fold)), len(run.plan.outside)
     joined = held_out + outside / run.plan.settings.k
     return int((held_out + outside + joined) * (PER_ROW + PER_CLASS * len(item.task.classes)))
 
 
-def _replaced(run: Run, item: Work) -> int:
+def _replaced(run: Run, item: JobSpec) -> int:
     """What is left of a result that is stale or was never finished; a checkpoint may be gone on from."""
     folder = run.store.job(item.job)
     return size_of(folder) - size_of(run.store.unfinished(item.job))

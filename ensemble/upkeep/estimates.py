@@ -9,7 +9,7 @@ from statistics import median
 from typing import Any
 
 from ensemble.errors import StoreError
-from ensemble.jobs.job import Work
+from ensemble.jobs.job import JobSpec
 from ensemble.run import Run
 from ensemble.store import DONE
 from ensemble.system.files import read_json
@@ -21,7 +21,7 @@ THIS_TASK, THIS_RUN, OTHER_RUN = "this task", "other tasks", "other runs"
 
 
 @dataclass(frozen=True)
-class Past:
+class JobRecord:
     """A finished job; None and empty where its record does not say. ``shared`` seconds went into what all jobs of a
     learner share, such as encoding."""
 
@@ -39,7 +39,7 @@ class Past:
     cache: Mapping[str, Mapping[str, int]]
 
     @classmethod
-    def of(cls, record: Mapping[str, Any]) -> "Past":
+    def of(cls, record: Mapping[str, Any]) -> "JobRecord":
         """Raises an error of ``STRANGE`` for the record of something else, or of an older version."""
         usage = record.get("usage", {})
         shared = float(usage.get("shared_seconds", 0.0))
@@ -84,13 +84,13 @@ def recipe(made_of: Mapping[str, Any]) -> str:
 class History:
     """Finished jobs by what they did. Other run folders are looked into only for what this one cannot tell."""
 
-    def __init__(self, run: Run, work: Sequence[Work]) -> None:
+    def __init__(self, run: Run, work: Sequence[JobSpec]) -> None:
         self.run = run
         self._own = _by_recipe(_jobs_below(run.store.root))
         wanted = {recipe(item.made_of) for item in work} - set(self._own)
         self._others = _by_recipe(_others(run.store.root, wanted)) if wanted else {}
 
-    def like(self, item: Work) -> tuple[list[Past], str | None]:
+    def like(self, item: JobSpec) -> tuple[list[JobRecord], str | None]:
         """The finished jobs nearest to this one."""
         key = recipe(item.made_of)
         own = self._own.get(key, [])
@@ -100,7 +100,7 @@ class History:
         others = self._others.get(key, [])
         return others, OTHER_RUN if others else None
 
-    def estimate(self, item: Work, rows: int) -> Estimate:
+    def estimate(self, item: JobSpec, rows: int) -> Estimate:
         """For a job that is fitted on so many rows."""
         found, source = self.like(item)
         if not found:
@@ -114,7 +114,7 @@ class History:
             source,
         )
 
-    def shared(self, item: Work) -> tuple[float, Mapping[str, Mapping[str, int]]]:
+    def shared(self, item: JobSpec) -> tuple[float, Mapping[str, Mapping[str, int]]]:
         """Seconds that what all jobs of a learner share took when it was not there yet, and its keys in the cache."""
         key = recipe(item.made_of)
         found = self._own.get(key, []) or self._others.get(key, [])
@@ -122,7 +122,7 @@ class History:
         return seconds, next((past.cache for past in found if past.cache), {})
 
 
-def _models(found: Iterable[Past]) -> int | None:
+def _models(found: Iterable[JobRecord]) -> int | None:
     sizes = [past.models for past in found if past.models is not None]
     if sizes:
         return int(median(sizes))
@@ -130,27 +130,27 @@ def _models(found: Iterable[Past]) -> int | None:
     return BYTES_PER_PARAMETER * max(parameters) if parameters else None
 
 
-def _by_recipe(jobs: Iterable[Past]) -> dict[str, list[Past]]:
-    found: dict[str, list[Past]] = {}
+def _by_recipe(jobs: Iterable[JobRecord]) -> dict[str, list[JobRecord]]:
+    found: dict[str, list[JobRecord]] = {}
     for past in jobs:
         found.setdefault(past.recipe, []).append(past)
     return found
 
 
-def _jobs_below(folder: Path) -> Iterator[Past]:
+def _jobs_below(folder: Path) -> Iterator[JobRecord]:
     for path in folder.glob(f"base/*/*/seed-*/fold-*/{DONE}"):
         with suppress(*STRANGE):
-            yield Past.of(read_json(path))
+            yield JobRecord.of(read_json(path))
 
 
-def _others(root: Path, wanted: set[str]) -> Iterator[Past]:
+def _others(root: Path, wanted: set[str]) -> Iterator[JobRecord]:
     """Jobs of the runs beside this one with a recipe that is ``wanted``; of a learner's task the first one shows it."""
     for folder in root.parent.glob("*/base/*/*"):
         if folder.parents[2] == root or not folder.is_dir():
             continue
         jobs = folder.glob(f"seed-*/fold-*/{DONE}")
         with suppress(*STRANGE):
-            first = next((Past.of(read_json(path)) for path in jobs), None)
+            first = next((JobRecord.of(read_json(path)) for path in jobs), None)
             if first is not None and first.recipe in wanted:
                 yield first
-                yield from (Past.of(read_json(path)) for path in jobs)
+                yield from (JobRecord.of(read_json(path)) for path in jobs)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ensemble.errors import StoreError
 from ensemble.features import ENCODER
-from ensemble.jobs.job import Work
+from ensemble.jobs.job import JobSpec
 from ensemble.jobs.status import listed
 from ensemble.jobs.usage import size_of
 from ensemble.run import IMPORTED, Run
@@ -16,7 +16,7 @@ from ensemble.store import DONE, FAILED, REPORT, state
 from ensemble.system.claims import FILE as CLAIM
 from ensemble.system.claims import owner_of
 from ensemble.system.files import read_json
-from ensemble.system.stale_files import is_left
+from ensemble.system.stale_files import is_stale
 
 RECORDS = (DONE, REPORT, FAILED)
 KEPT = (".lock", CLAIM, "training", "progress.json")
@@ -42,15 +42,15 @@ class Item:
     lock: Path | None
 
 
-class Finder:
+class Inventory:
     """Looks through one run."""
 
     def __init__(self, run: Run) -> None:
         self.run = run
         self.root = run.store.root
         self.roots = sorted({self.root, run.cache.root or self.root})
-        self._jobs: dict[Path, Work] = {}
-        self._learners: dict[Path, Work] = {}
+        self._jobs: dict[Path, JobSpec] = {}
+        self._learners: dict[Path, JobSpec] = {}
         for item in listed(run, run.specs, run.data.tasks)[0]:
             self._jobs[run.store.job(item.job)] = item
             self._learners[run.store.base(item.job.learner, item.job.task)] = item
@@ -124,9 +124,14 @@ class Finder:
 
 
 def make(
-    kind: str, folder: Path, why: str, paths: tuple[Path, ...], asked: bool, again: Callable[[], list[Item]],
+    kind: str,
+    folder: Path,
+    why: str,
+    paths: tuple[Path, ...],
+    asked: bool,
+    again: Callable[[], list[Item]],
     lock: Path | None = None,
-) -> list[Item]:  # fmt: skip
+) -> list[Item]:
     """One item, or none where there is nothing that could go."""
     why = why.removeprefix(f"{folder} is ").removeprefix(f"{folder}{os.sep}").partition("; run `")[0]
     files, size = sum(count(path) for path in paths), sum(size_of(path) for path in paths)
@@ -150,7 +155,7 @@ def of_encoder(folder: Path) -> list[Item]:
 
 def temporary(root: Path, others: set[Path]) -> list[Item]:
     """Files that were being written by processes which are gone."""
-    old = [path for path in files_below(root, others) if is_left(path)]
+    old = [path for path in files_below(root, others) if is_stale(path)]
     return make("temporary", root, "left by killed processes", tuple(old), False, lambda: temporary(root, others))
 
 
@@ -210,7 +215,7 @@ def count(path: Path) -> int:
     return sum(1 for _ in files_below(path, set())) if is_folder(path) else 1
 
 
-def _is_of(training: Path, item: Work) -> bool:
+def _is_of(training: Path, item: JobSpec) -> bool:
     try:
         made_of = read_json(training / "made_of.json")
     except (OSError, StoreError):

@@ -8,7 +8,7 @@ from heapq import heappop, heappush, nlargest
 from pathlib import Path
 from typing import Any
 
-from ensemble.jobs.job import Work
+from ensemble.jobs.job import JobSpec
 from ensemble.run import Run
 from ensemble.store import DONE, state
 from ensemble.system.claims import owner_of
@@ -19,7 +19,7 @@ from ensemble.upkeep.estimates import Estimate, History
 STATES = ("done", "missing", "failed", "stale")
 
 
-def plan(run: Run, work: Sequence[Work], jobs: int = 1, waiting: Mapping[str, str] = {}) -> dict[str, Any]:
+def plan(run: Run, work: Sequence[JobSpec], jobs: int = 1, waiting: Mapping[str, str] = {}) -> dict[str, Any]:
     """Plain JSON: per learner and task the jobs in each state and what one takes; time, disk and memory of all that is
     to be done, ``jobs`` at a time. None, and the names under ``unknown``, where no finished job tells. ``waiting`` are
     those that cannot be planned yet, and why.
@@ -50,14 +50,14 @@ def plan(run: Run, work: Sequence[Work], jobs: int = 1, waiting: Mapping[str, st
     }
 
 
-def _groups(work: Sequence[Work]) -> list[list[Work]]:
-    found: dict[tuple[str, str], list[Work]] = {}
+def _groups(work: Sequence[JobSpec]) -> list[list[JobSpec]]:
+    found: dict[tuple[str, str], list[JobSpec]] = {}
     for item in work:
         found.setdefault((item.job.learner, item.job.task), []).append(item)
     return list(found.values())
 
 
-def _row(group: Sequence[Work], states: dict[Any, str], estimates: dict[Any, Estimate]) -> dict[str, Any]:
+def _row(group: Sequence[JobSpec], states: dict[Any, str], estimates: dict[Any, Estimate]) -> dict[str, Any]:
     job = group[0].job
     todo = [estimates[item.job] for item in group if states[item.job] != "done"]
     seconds = [estimate.seconds for estimate in todo if estimate.seconds is not None]
@@ -75,9 +75,13 @@ def _row(group: Sequence[Work], states: dict[Any, str], estimates: dict[Any, Est
 
 
 def _time(
-    run: Run, todo: Sequence[Work], estimates: dict[Any, Estimate], history: History, cache: Sequence[dict[str, Any]],
+    run: Run,
+    todo: Sequence[JobSpec],
+    estimates: dict[Any, Estimate],
+    history: History,
+    cache: Sequence[dict[str, Any]],
     jobs: int,
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """``shared`` is what the cache does not have yet, once per learner."""
     absent: dict[str, float] = {}
     for entry in cache:

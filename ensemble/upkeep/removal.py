@@ -13,7 +13,7 @@ from ensemble.run import Run
 from ensemble.store import DONE
 from ensemble.system.files import read_json, write_json
 from ensemble.system.locks import hold
-from ensemble.upkeep.inventory import Finder, Item, in_use
+from ensemble.upkeep.inventory import Inventory, Item, in_use
 
 KINDS = {
     "checkpoints": "of trainings that are over; named, also those that would be gone on from",
@@ -39,7 +39,7 @@ def clean(run: Run, kinds: Sequence[str] = (), match: str = "", delete: bool = F
     for kind in kinds:
         if kind not in KINDS:
             raise ConfigError(unknown("kind", kind, KINDS))
-    finder = Finder(run)
+    finder = Inventory(run)
     found = [item for item in finder.everything() if match in finder.place(item.folder)]
     going: list[Item] = []
     left: list[dict[str, str]] = []
@@ -73,7 +73,7 @@ def _sums(found: Sequence[Item], goes: Set[int]) -> dict[str, int]:
     }
 
 
-def _why_not(finder: Finder, item: Item) -> str | None:
+def _why_not(finder: Inventory, item: Item) -> str | None:
     """Why an item must stay; None where it need not."""
     if item.kind == "temporary":
         return None
@@ -82,7 +82,7 @@ def _why_not(finder: Finder, item: Item) -> str | None:
     return BUSY if busy else None
 
 
-def _remove(finder: Finder, item: Item) -> str | None:
+def _remove(finder: Inventory, item: Item) -> str | None:
     """Delete what the item has by now, while nobody can begin to work on it; why not, where it stays."""
     try:
         with nullcontext() if item.lock is None else hold(item.lock, wait=False):

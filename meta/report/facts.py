@@ -17,7 +17,7 @@ from ensemble.system.files import read_json
 from ensemble.system.progress import Track, silent
 from meta.contributions import contributions
 from meta.diversity import diversity
-from meta.label_issues import conflicts, hardest, suspects
+from meta.label_issues import conflicts, hardest, label_issues
 from meta.leaks import leak_signs
 from meta.report.families import table7
 from meta.stack import read_stack
@@ -75,7 +75,7 @@ def _of_task(
         "seeds": {name: scores for name, scores in seeds.items() if scores},
         "diversity": diversity(table),
         "leaks": leak_signs(table),
-        "suspects": {"labels": suspects(inside, oof, GALLERY), "conflicts": conflicts(inside, task)[:GALLERY]},
+        "suspects": {"labels": label_issues(inside, oof, GALLERY), "conflicts": conflicts(inside, task)[:GALLERY]},
         "hardest": hardest(inside, oof, GALLERY),
         "reliability": {name: reliability(table, values) for name, values in models.items()},
     }

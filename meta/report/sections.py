@@ -24,8 +24,8 @@ def section(facts: Mapping[str, Any], report: Mapping[str, Any], root: Path, roo
     task = report["task"]
     board = leaderboard(report)
     best = [model.name for model in board if model.kind == "learner"]
-    suspects = facts["suspects"].get(task, {"labels": [], "conflicts": []})
-    suspected = {row["id"] for row in suspects["labels"][:room]}
+    label_issues = facts["suspects"].get(task, {"labels": [], "conflicts": []})
+    suspected = {row["id"] for row in label_issues["labels"][:room]}
     hardest = [row for row in facts["hardest"].get(task, []) if row["id"] not in suspected]
     return {
         "report": report,
@@ -41,11 +41,11 @@ def section(facts: Mapping[str, Any], report: Mapping[str, Any], root: Path, roo
         "diversity": _diversity(facts["diversity"].get(task), best, task),
         "contributions": shares(facts["contributions"].get(task), report),
         "leaks": facts["leaks"].get(task, {}),
-        "suspects": {"posts": posts(suspects["labels"], root, room), "found": len(suspects["labels"])},
+        "suspects": {"posts": posts(label_issues["labels"], root, room), "found": len(label_issues["labels"])},
         "hardest": {"posts": posts(hardest, root, room), "found": len(hardest)},
         "conflicts": {
-            "rows": suspects["conflicts"][:CONFLICTS],
-            "found": facts["audit"]["conflicting_labels"].get(task, len(suspects["conflicts"])),
+            "rows": label_issues["conflicts"][:CONFLICTS],
+            "found": facts["audit"]["conflicting_labels"].get(task, len(label_issues["conflicts"])),
         },
     }
 

@@ -12,7 +12,7 @@ from ensemble.data import Dataset
 from ensemble.folds import FoldSettings, make_plan
 from ensemble.jobs.job import list_work
 from ensemble.jobs.train import train
-from ensemble.run import Run, Spec, write_record
+from ensemble.run import LearnerSpec, Run, write_record
 from ensemble.store import Store
 from meta.stack import stack_task
 from meta.table import StackSettings
@@ -46,7 +46,7 @@ def finish(
     """Train and stack every task of ``data`` in ``folder``."""
     plan = make_plan(data, np.arange(len(data)), FoldSettings(k=k))
     plan.write(Store(folder).plan)
-    specs = tuple(Spec(name, learner, params) for name, (learner, params) in learners.items())
+    specs = tuple(LearnerSpec(name, learner, params) for name, (learner, params) in learners.items())
     run = Run(Store(folder), plan.with_groups(data), plan, REGISTRY, specs, **more)
     assert train(run, list_work(run, run.specs, data.tasks, ())) == []
     for task in data.tasks:

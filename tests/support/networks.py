@@ -14,7 +14,7 @@ from torch import nn
 from base_models.neural.hyperparameters import Training
 from base_models.neural.sampling import Batch, Drawn, seed_of
 from base_models.neural.training import Problem, Trained, train
-from ensemble.learner import Workspace
+from ensemble.learner import TrainingContext
 from ensemble.system.progress import Label, Track, silent
 from support.world import SENTIMENT, toy_table
 
@@ -56,9 +56,13 @@ class Net(nn.Module):
     """
 
     def __init__(
-        self, norm: str = "batch", dropout: float = 0.0, room: int | None = None, full_at: int | None = None,
+        self,
+        norm: str = "batch",
+        dropout: float = 0.0,
+        room: int | None = None,
+        full_at: int | None = None,
         eval_room: int | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__()
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(5)
@@ -109,12 +113,17 @@ def quick(**changed: object) -> Training:
 
 
 def fit(
-    network: Net, problem: Problem, how: Training, folder: Path | None = None, track: Track = silent,
-    memory: Path | None = None, seed: int = 3,
-) -> Trained:  # fmt: skip
+    network: Net,
+    problem: Problem,
+    how: Training,
+    folder: Path | None = None,
+    track: Track = silent,
+    memory: Path | None = None,
+    seed: int = 3,
+) -> Trained:
     freeze_imports()
     with one_core():
-        return train(network, problem, how, seed, Workspace(folder, memory, "toy", track))
+        return train(network, problem, how, seed, TrainingContext(folder, memory, "toy", track))
 
 
 @contextmanager

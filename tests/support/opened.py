@@ -8,8 +8,8 @@ import numpy as np
 
 from ensemble.folds import FoldSettings, make_plan
 from ensemble.jobs.job import Outcome, list_work
-from ensemble.jobs.train import Engine, in_turn, train
-from ensemble.run import Run, Spec
+from ensemble.jobs.train import Engine, sequential, train
+from ensemble.run import LearnerSpec, Run
 from ensemble.store import Store
 from support.toys import TOYS
 from support.world import toy_table
@@ -27,11 +27,11 @@ class Open:
     def __call__(self) -> Run:
         data = toy_table(self.rows, test_rows=6)
         plan = make_plan(data, np.arange(len(data)), FoldSettings(k=3))
-        specs = tuple(Spec(name, name, dict(params)) for name, params in self.learners)
+        specs = tuple(LearnerSpec(name, name, dict(params)) for name, params in self.learners)
         return Run(Store(self.root), plan.with_groups(data), plan, TOYS, specs, self.seeds)
 
 
-def train_all(opener: Open, engine: Engine = in_turn, folds: Sequence[int] = ()) -> Sequence[Outcome]:
+def train_all(opener: Open, engine: Engine = sequential, folds: Sequence[int] = ()) -> Sequence[Outcome]:
     """Train all jobs of the run, or those of some folds."""
     run = opener()
     return train(run, list_work(run, run.specs, run.data.tasks, folds), engine=engine)

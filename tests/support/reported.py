@@ -9,13 +9,26 @@ import numpy as np
 from support.world import picture
 
 CANDIDATES = (
-    "best_single", "soft_vote", "hard_vote", "log_odds_mean", "rank_mean", "simplex", "greedy", "logistic_regression",
-    "decision_tree", "random_forest", "xgboost",
-)  # fmt: skip
+    "best_single",
+    "soft_vote",
+    "hard_vote",
+    "log_odds_mean",
+    "rank_mean",
+    "simplex",
+    "greedy",
+    "logistic_regression",
+    "decision_tree",
+    "random_forest",
+    "xgboost",
+)
 LEARNERS = {
-    "tfidf": "text", "bert_large": "text", "xlnet": "text", "polynet": "image", "senet_154_finetuned": "image",
+    "tfidf": "text",
+    "bert_large": "text",
+    "xlnet": "text",
+    "polynet": "image",
+    "senet_154_finetuned": "image",
     "clip_joint": "both",
-}  # fmt: skip
+}
 MEASURES = ("accuracy", "macro_f1", "weighted_f1", "roc_auc")
 SENTIMENT, HUMOUR, DEGREE = ("negative", "neutral", "positive"), ("0", "1"), ("0", "1", "2", "3")
 GAIN = {"value": 0.021, "low": 0.008, "high": 0.034}
@@ -264,18 +277,31 @@ def _audit(names: Sequence[tuple[str, Sequence[str]]], rows: int) -> dict[str, A
         "rows": {"train": rows, "test": 1878},
         "tasks": {name: {c: rows // len(classes) for c in classes} | {"missing": 3} for name, classes in names},
         "texts": {
-            "missing": 5, "without_words": 9, "right_to_left": 2, "control_characters": 1, "longest": 10_000,
-            "encodings": {"utf-8": rows}, "languages": {"en": rows - 12, "es": 7, "und": 5},
+            "missing": 5,
+            "without_words": 9,
+            "right_to_left": 2,
+            "control_characters": 1,
+            "longest": 10_000,
+            "encodings": {"utf-8": rows},
+            "languages": {"en": rows - 12, "es": 7, "und": 5},
         },
         "images": {
-            "missing": 1, "missing_first": ["images/gone.jpg"], "unreadable": 7, "modes": {"RGB": rows},
-            "unreadable_first": ["images/<b>.jpg: not an image that can be read"], "animated": 0,
+            "missing": 1,
+            "missing_first": ["images/gone.jpg"],
+            "unreadable": 7,
+            "modes": {"RGB": rows},
+            "unreadable_first": ["images/<b>.jpg: not an image that can be read"],
+            "animated": 0,
         },
         "duplicates": {
-            "same_image_groups": 40, "near_image_pairs": 12, "same_text_rows": 210, "groups": 90, "rows_in_groups": 240,
+            "same_image_groups": 40,
+            "near_image_pairs": 12,
+            "same_text_rows": 210,
+            "groups": 90,
+            "rows_in_groups": 240,
             "largest_group": 9,
         },
         "conflicting_labels": {name: 20 for name, _ in names},
         "train_test_overlap": 31,
         "notes": ["12 rows have no text in text_corrected; text_ocr was used."],
-    }  # fmt: skip
+    }

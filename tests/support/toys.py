@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from ensemble.data import Dataset, Task
 from ensemble.errors import LearnerError
-from ensemble.learner import Trial, Workspace
+from ensemble.learner import TrainingContext, Trial
 
 TOYS = {
     "hash": "toys:Hash",
@@ -119,7 +119,7 @@ class Pair:
         values *= np.array([self.counts_.get(image, nothing) for image in images])
         return np.asarray(values / values.sum(axis=1, keepdims=True))
 
-    def weigh_modalities(self, data: Dataset) -> npt.NDArray[np.float64]:
+    def modality_weights(self, data: Dataset) -> npt.NDArray[np.float64]:
         there = np.array([[3.0 * bool(word), 1.0 * bool(image)] for word, image in zip(*self._cues(data), strict=True)])
         with np.errstate(invalid="ignore"):
             return np.asarray(there / there.sum(axis=1, keepdims=True))
@@ -143,7 +143,7 @@ class Mortal(Hash):
         super().__init__()
         self.lives = lives
 
-    def work_in(self, workspace: Workspace) -> None:
+    def set_context(self, workspace: TrainingContext) -> None:
         self._folder = workspace.folder or Path()
 
     def fit(self, data: Dataset, task: Task, seed: int) -> None:
@@ -206,7 +206,7 @@ class MortalDial(Dial):
         super().__init__(dial, scale, broken)
         self._pause = pause
 
-    def work_in(self, workspace: Workspace) -> None:
+    def set_context(self, workspace: TrainingContext) -> None:
         self._folder = workspace.folder or Path()
 
     def fit(self, data: Dataset, task: Task, seed: int) -> None:
@@ -247,7 +247,7 @@ class Counted(Slow):
         super().__init__(seconds)
         self.file = file
 
-    def work_in(self, workspace: Workspace) -> None:
+    def set_context(self, workspace: TrainingContext) -> None:
         self._folder = workspace.folder or Path()
 
     def fit(self, data: Dataset, task: Task, seed: int) -> None:

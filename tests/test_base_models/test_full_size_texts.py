@@ -14,21 +14,38 @@ from base_models.tiny import FAMILIES
 
 NETWORKS: dict[str, tuple[dict[str, Any], float]] = {  # the published configuration, millions of parameters
     "bert": (
-        {"vocab_size": 30522, "hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16,
-         "intermediate_size": 4096, "max_position_embeddings": 512},
+        {
+            "vocab_size": 30522,
+            "hidden_size": 1024,
+            "num_hidden_layers": 24,
+            "num_attention_heads": 16,
+            "intermediate_size": 4096,
+            "max_position_embeddings": 512,
+        },
         334.1,
     ),
     "gpt2": ({"vocab_size": 50257, "n_embd": 1024, "n_layer": 24, "n_head": 16, "n_positions": 1024}, 354.8),
     "transformer_xl": (
-        {"vocab_size": 267735, "cutoffs": [20000, 40000, 200000], "div_val": 4, "d_embed": 1024, "d_model": 1024,
-         "n_layer": 18, "n_head": 16, "d_head": 64, "d_inner": 4096, "mem_len": 1600, "clamp_len": 1000},
+        {
+            "vocab_size": 267735,
+            "cutoffs": [20000, 40000, 200000],
+            "div_val": 4,
+            "d_embed": 1024,
+            "d_model": 1024,
+            "n_layer": 18,
+            "n_head": 16,
+            "d_head": 64,
+            "d_inner": 4096,
+            "mem_len": 1600,
+            "clamp_len": 1000,
+        },
         283.9,
     ),
     "xlnet": (
         {"vocab_size": 32000, "d_model": 1024, "n_layer": 24, "n_head": 16, "d_head": 64, "d_inner": 4096},
         360.3,
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ from sklearn.metrics import log_loss
 from sklearn.svm import SVC
 
 from base_models.frozen import Frozen
-from base_models.kernel_svm import SupportVectors
+from base_models.kernel_svm import KernelSVM
 from ensemble.balance import class_weights
 from ensemble.errors import LearnerError
 
@@ -21,9 +21,9 @@ def problem(rows: int, seed: int = 0, classes: int = 3) -> tuple[np.ndarray, np.
     return features.astype(np.float32), labels, truth
 
 
-def fitted(features: np.ndarray, labels: np.ndarray, classes: int = 3, **params: object) -> SupportVectors:
+def fitted(features: np.ndarray, labels: np.ndarray, classes: int = 3, **params: object) -> KernelSVM:
     groups = params.pop("groups", np.arange(len(labels)))
-    machine = SupportVectors(**{"costs": (1.0,), "balance": 0.0, **params})  # type: ignore[arg-type]
+    machine = KernelSVM(**{"costs": (1.0,), "balance": 0.0, **params})  # type: ignore[arg-type]
     return machine.fit(features, labels, classes, groups, seed=0)  # type: ignore[arg-type]
 
 

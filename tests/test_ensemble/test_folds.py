@@ -14,7 +14,7 @@ from ensemble.content.duplicates import find_duplicates
 from ensemble.content.scan import scan
 from ensemble.data import Codes, Dataset
 from ensemble.errors import FoldError, StoreError
-from ensemble.folds import OUTSIDE, FoldPlan, FoldSettings, distribute, make_plan
+from ensemble.folds import TEST_FOLD, FoldPlan, FoldSettings, make_plan, stratified_group_split
 from ensemble.run import bind_folds
 from ensemble.store import Store
 from ensemble.system.files import read_json, write_json
@@ -38,7 +38,7 @@ def test_every_training_row_is_in_one_fold_and_no_group_straddles(
     plan = plan_of(data, group, k=k, seed=seed, test_fraction=test_fraction)
     held = np.concatenate([plan.held_out_rows(fold) for fold in range(k)])
     assert sorted([*held, *plan.outside]) == list(range(len(data)))
-    assert (plan.fold[120:] == OUTSIDE).all()
+    assert (plan.fold[120:] == TEST_FOLD).all()
     for number in np.unique(group[:120]):
         assert len(set(plan.fold[:120][group[:120] == number])) == 1
     for fold in range(k):
@@ -61,12 +61,12 @@ def test_every_class_of_every_task_is_spread_evenly(seed: int, k: int) -> None:
 
 def test_a_class_with_as_many_rows_as_folds_has_one_in_each() -> None:
     labels = np.array([1] * 5 + [0] * 95)
-    part = distribute([labels], [2], np.arange(100), [0.2] * 5, seed=0)
+    part = stratified_group_split([labels], [2], np.arange(100), [0.2] * 5, seed=0)
     assert sorted(part[:5]) == [0, 1, 2, 3, 4]
 
 
 def test_unknown_labels_are_distributed_too() -> None:
-    part = distribute([np.full(50, -1)], [2], np.arange(50), [0.2] * 5, seed=0)
+    part = stratified_group_split([np.full(50, -1)], [2], np.arange(50), [0.2] * 5, seed=0)
     assert np.bincount(part).tolist() == [10] * 5
 
 

@@ -16,7 +16,7 @@ from ensemble.errors import ConfigError, DataError
 from ensemble.folds import FoldSettings
 from ensemble.jobs.job import list_work
 from ensemble.jobs.train import train
-from ensemble.run import Run, Spec, bind_folds, versions, write_record
+from ensemble.run import LearnerSpec, Run, bind_folds, versions, write_record
 from ensemble.store import Store
 from ensemble.system.files import read_json
 
@@ -70,14 +70,18 @@ def test_results_are_made_of_parameters_task_data_and_folds(run: Run) -> None:
 
 
 def test_a_default_written_out_is_the_same_parameter(run: Run) -> None:
-    assert run.made_of(Spec("b", "hash", {}), SENTIMENT) == run.made_of(Spec("b", "hash", {"salt": 0}), SENTIMENT)
-    assert run.made_of(Spec("b", "hash", {}), SENTIMENT) != run.made_of(Spec("b", "hash", {"salt": 2}), SENTIMENT)
+    assert run.made_of(LearnerSpec("b", "hash", {}), SENTIMENT) == run.made_of(
+        LearnerSpec("b", "hash", {"salt": 0}), SENTIMENT
+    )
+    assert run.made_of(LearnerSpec("b", "hash", {}), SENTIMENT) != run.made_of(
+        LearnerSpec("b", "hash", {"salt": 2}), SENTIMENT
+    )
 
 
 def test_a_changed_weight_file_makes_results_stale(run: Run, tmp_path: Path) -> None:
     weights = tmp_path / "weights"
     weights.write_bytes(b"one")
-    spec = Spec("w", "weighted", {"weights": str(weights)})
+    spec = LearnerSpec("w", "weighted", {"weights": str(weights)})
     before = run.made_of(spec, SENTIMENT)
     assert not any(key.startswith("params._") for key in before)
     weights.write_bytes(b"two")
@@ -136,13 +140,13 @@ def test_the_drawn_memes_bind_with_their_copies_together(posts: Dataset, tmp_pat
     ("sees", "expected"), [(["text"], "text"), (["image"], "image"), (["image", "text"], "both"), ([], "none")]
 )
 def test_a_learner_says_what_it_looks_at(run: Run, sees: list[str], expected: str) -> None:
-    other = replace(run, specs=(Spec("a", "hash"), Spec("s", "seeing", {"sees": sees})))
+    other = replace(run, specs=(LearnerSpec("a", "hash"), LearnerSpec("s", "seeing", {"sees": sees})))
     assert other.modality("s", SENTIMENT) == expected
     assert other.modality("a", SENTIMENT) == "unknown"
 
 
 def test_a_learner_costs_the_seconds_of_its_folds_and_the_parameters_it_recorded(run: Run) -> None:
-    other = replace(run, specs=(Spec("a", "hash"), Spec("s", "seeing", {"parameters": 70})))
+    other = replace(run, specs=(LearnerSpec("a", "hash"), LearnerSpec("s", "seeing", {"parameters": 70})))
     train(other, list_work(other, other.specs, [SENTIMENT], ()))
     seconds = {name: other.base_record(name, SENTIMENT)["seconds"] for name in ("a", "s")}
     none = {"parameters": None, "trainable_parameters": None}

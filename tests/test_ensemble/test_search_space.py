@@ -20,8 +20,10 @@ def test_dotted_names_become_tables() -> None:
 def test_found_parameters_leave_others_of_their_table_alone() -> None:
     params = {"model": "bert", "training": {"lr": 1.0, "epochs": 3}}
     assert overlay(params, {"training": {"lr": 0.1}, "layers": 2}) == {
-        "model": "bert", "training": {"lr": 0.1, "epochs": 3}, "layers": 2,
-    }  # fmt: skip
+        "model": "bert",
+        "training": {"lr": 0.1, "epochs": 3},
+        "layers": 2,
+    }
     assert params["training"] == {"lr": 1.0, "epochs": 3}
 
 

@@ -64,8 +64,11 @@ def test_a_duplicate_of_a_learner_is_redundant_and_the_original_is_not() -> None
     labels, learners = labels_and_learners(a=1.5, b=1.0, c=1.0)
     found = contributions(table_of(labels, {**learners, "copy": learners["a"].copy()}), {})["learners"]
     assert {name: entry["redundant_with"] for name, entry in found.items()} == {
-        "a": None, "b": None, "c": None, "copy": "a",
-    }  # fmt: skip
+        "a": None,
+        "b": None,
+        "c": None,
+        "copy": "a",
+    }
 
 
 def test_of_two_near_copies_the_worse_one_is_redundant() -> None:

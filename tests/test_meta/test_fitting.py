@@ -9,11 +9,11 @@ from support.world import meta_table
 from ensemble.data import Codes
 from ensemble.errors import ConfigError, StoreError
 from meta import META_ESTIMATORS
-from meta.candidates import VARIANTS, Problem
+from meta.candidates import VARIANTS, StackSpec
 from meta.fitting import Fitted, Option, fit
 from meta.nested_cv import options_of
 
-PROBLEM = Problem(learners=3, classes=3, metric="macro_f1", seed=0)
+PROBLEM = StackSpec(learners=3, classes=3, metric="macro_f1", seed=0)
 TRAINED = ("logistic_regression", "decision_tree", "random_forest", "xgboost")
 
 

@@ -9,7 +9,7 @@ from support.world import SENTIMENT, skilled
 
 from ensemble.data import Dataset
 from ensemble.predictions import Predictions
-from meta.label_issues import conflicts, hardest, suspects
+from meta.label_issues import conflicts, hardest, label_issues
 
 
 def posts(labels: list[str | None], **columns: list[object]) -> Dataset:
@@ -30,13 +30,19 @@ def test_the_most_confident_contradictions_come_first_with_post_and_probabilitie
         image=["a.png", None, None, None, None],
     )
     oof = guess(data, [[0.1, 0, 0.9], [0.3, 0, 0.7], [0.2, 0, 0.8], [0.3, 0.1, 0.6], [0, 0, 1]])
-    found = suspects(data, oof, 5)
+    found = label_issues(data, oof, 5)
     assert [row["id"] for row in found] == ["p0"]  # p3 is decided with .6, less than the .75 of rows labelled so
     assert found == json.loads(json.dumps(found))
     assert found[0] == {
-        "id": "p0", "label": "negative", "decided": "positive", "probability_of_label": 0.1,
-        "probability_of_decided": 0.9, "margin": 0.8, "text": "so good", "image": "a.png",
-    }  # fmt: skip
+        "id": "p0",
+        "label": "negative",
+        "decided": "positive",
+        "probability_of_label": 0.1,
+        "probability_of_decided": 0.9,
+        "margin": 0.8,
+        "text": "so good",
+        "image": "a.png",
+    }
 
 
 def test_suspects_are_flipped_labels_where_the_others_can_be_learned() -> None:
@@ -47,14 +53,14 @@ def test_suspects_are_flipped_labels_where_the_others_can_be_learned() -> None:
     labels = truth.copy()
     labels[flipped] = (labels[flipped] + 1) % 3
     data = posts([SENTIMENT.classes[label] for label in labels])
-    found = {row["id"] for row in suspects(data, guess(data, values.tolist()), 20)}
+    found = {row["id"] for row in label_issues(data, guess(data, values.tolist()), 20)}
     assert found <= {f"p{row}" for row in flipped} and len(found) >= 15
 
 
 def test_rows_of_a_rare_class_that_is_never_probable_are_no_suspects_for_that() -> None:
     data = posts(["negative"] * 18 + ["neutral"] * 2)
     values = [[0.8, 0.1, 0.1]] * 17 + [[0.9, 0.05, 0.05]] + [[0.7, 0.2, 0.1]] * 2
-    assert suspects(data, guess(data, values), 5) == []
+    assert label_issues(data, guess(data, values), 5) == []
 
 
 def test_the_hardest_rows_are_those_whose_label_is_least_probable() -> None:
@@ -84,4 +90,4 @@ def test_copies_with_differing_labels_are_in_conflict_and_unlabelled_ones_are_no
 def test_without_labels_nothing_is_suspicious_or_hard() -> None:
     data = posts([None, None])
     oof = guess(data, [[0.6, 0.2, 0.2], [0.3, 0.3, 0.4]])
-    assert suspects(data, oof, 3) == hardest(data, oof, 3) == conflicts(data, SENTIMENT) == []
+    assert label_issues(data, oof, 3) == hardest(data, oof, 3) == conflicts(data, SENTIMENT) == []

@@ -45,10 +45,12 @@ def networks(posts: Dataset, encoders: dict[str, str], tmp_path_factory: pytest.
         "text": ("frozen", {"text": encoders["text"]}),
         "image": ("frozen", {"image": encoders["image"], "views": 1}),
         "textual": ("textual", {"model": bert, **widths, "training": one_epoch()}),
-        "visual": ("visual", {"model": "test_resnet", "pretrained": False, "size": 64, "views": 2} | {
-            "training": {"epochs": 1, "workers": 0}
-        }),
-    }  # fmt: skip
+        "visual": (
+            "visual",
+            {"model": "test_resnet", "pretrained": False, "size": 64, "views": 2}
+            | {"training": {"epochs": 1, "workers": 0}},
+        ),
+    }
     freeze_imports()
     with one_core():
         few = replace(posts, tasks=(SENTIMENT,)).take(np.r_[:40, len(posts) - 15 : len(posts)])

@@ -4,18 +4,18 @@ import numpy as np
 import pytest
 from support.world import SENTIMENT, meta_table
 
-from meta.candidates import Problem
+from meta.candidates import StackSpec
 from meta.fitting import Option
-from meta.nested_cv import follow
+from meta.nested_cv import nested_cv
 from meta.nested_fits import nest
-from meta.selection import Rows, reality_check, select
+from meta.selection import SelectionData, reality_check, select
 from meta.table import MetaTable
 
-PROBLEM = Problem(3, 3, "macro_f1", 0)
+PROBLEM = StackSpec(3, 3, "macro_f1", 0)
 
 
-def rows_of(table: MetaTable) -> Rows:
-    return Rows(SENTIMENT, table.labels, table.fold, table.groups)
+def rows_of(table: MetaTable) -> SelectionData:
+    return SelectionData(SENTIMENT, table.labels, table.fold, table.groups)
 
 
 def nested(table: MetaTable, *names: str) -> dict[str, list[object]]:
@@ -51,7 +51,7 @@ def test_many_useless_candidates_do_not_pass_for_one_that_is_better() -> None:
     for seed in range(20):
         random = np.random.default_rng(seed)
         labels = random.integers(2, size=150)
-        rows = Rows(SENTIMENT, labels, np.arange(150) % 3, np.arange(150))
+        rows = SelectionData(SENTIMENT, labels, np.arange(150) % 3, np.arange(150))
         guesses = [np.eye(3)[random.integers(2, size=150)] for _ in range(31)]
         passed += reality_check(rows, guesses[0], guesses[1:]) < 0.05
     assert passed <= 4
@@ -61,7 +61,7 @@ def test_many_useless_candidates_do_not_pass_for_one_that_is_better() -> None:
 def test_what_is_better_on_a_few_rows_of_a_rare_class_only_is_not_better_beyond_noise(rare: int) -> None:
     """Many draws lack these rows altogether, which a centred bootstrap does not see."""
     labels = np.where(np.arange(1000) < rare, 2, np.arange(1000) % 2)
-    rows = Rows(SENTIMENT, labels, np.arange(1000) % 5, np.arange(1000))
+    rows = SelectionData(SENTIMENT, labels, np.arange(1000) % 5, np.arange(1000))
     better = np.eye(3)[labels]
     without = better.copy()
     without[:1] = [1, 0, 0]
@@ -81,7 +81,7 @@ def test_the_choice_for_a_fold_does_not_depend_on_that_fold() -> None:
     scrambled = np.where(held, (table.labels + 1) % 3, table.labels)
     other = MetaTable(*[scrambled if name == "labels" else value for name, value in vars(table).items()])
     names = ("soft_vote", "greedy", "logistic_regression", "decision_tree")
-    ours, theirs = (follow(each, nested(each, *names)) for each in (table, other))
+    ours, theirs = (nested_cv(each, nested(each, *names)) for each in (table, other))
     assert ours.by_fold[2].name == theirs.by_fold[2].name
     assert (ours.oof.values[held] == theirs.oof.values[held]).all()
     assert (ours.oof.labels()[held] == theirs.oof.labels()[held]).all()

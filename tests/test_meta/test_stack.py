@@ -18,7 +18,7 @@ from ensemble.metrics import METRICS, score
 from ensemble.run import Run
 from ensemble.store import read_predictions
 from meta import META_ESTIMATORS, SIMPLE
-from meta.decisions import hand_in
+from meta.decisions import write_submission
 from meta.stack import Stack, read_stack, stack_task
 from meta.summary import stack_tasks
 from meta.table import StackSettings, assemble
@@ -130,7 +130,7 @@ def test_a_run_of_several_tasks_ends_in_a_linted_file_and_one_headline_per_task(
     summary = stack_tasks(run, data.tasks, FEW)
     assert set(summary["subtasks"]) == {"sentiment", "sarcasm"}
     assert {"tfidf", "plain mean", "stack"} <= set(summary["subtasks"]["sarcasm"])
-    handed = hand_in(run, "csv", None, FEW)
+    handed = write_submission(run, "csv", None, FEW)
     lines = (run.store.submission / "submission.csv").read_text().splitlines()
     assert lines[0] == "id,sentiment,sarcasm" and len(lines) == 13
     assert handed["oof"]["sentiment"]["value"] == pytest.approx(summary["subtasks"]["sentiment"]["stack"]["value"])

@@ -12,7 +12,7 @@ from ensemble.metrics import METRICS
 from ensemble.predictions import Predictions
 from ensemble.scoring import difference
 from meta.nested_cv import mean_under_rule
-from meta.selection import Rows, select
+from meta.selection import SelectionData, select
 from meta.stack import make_stack
 from meta.stack_report import best_single, warnings, why
 from meta.table import MetaTable, StackSettings
@@ -60,7 +60,7 @@ def test_a_difference_is_positive_where_ours_is_better_also_for_a_loss() -> None
 
 def test_the_reason_says_what_was_chosen_and_what_it_had_to_beat() -> None:
     table = meta_table(rows=400, signal=0.5)
-    rows = Rows(table.task, table.labels, table.fold, table.groups)
+    rows = SelectionData(table.task, table.labels, table.fold, table.groups)
     mean, better = table.plain_mean.values, 0.5 * table.plain_mean.values + 0.5 * np.eye(3)[table.labels]
     metric = METRICS["macro_f1"]
     won = why(select(rows, {"soft_vote": [mean], "random_forest": [better]}), metric)

@@ -19,9 +19,20 @@ from transformers import TransfoXLConfig, TransfoXLModel, TransfoXLTokenizer
 
 HERE = Path(__file__).parent
 TINY = {
-    "vocab_size": 32, "cutoffs": [8, 16, 24], "d_model": 16, "d_embed": 16, "d_inner": 16, "n_head": 2, "d_head": 5,
-    "n_layer": 2, "mem_len": 7, "clamp_len": 1000, "div_val": 2, "dropout": 0.1, "dropatt": 0.1,
-}  # fmt: skip
+    "vocab_size": 32,
+    "cutoffs": [8, 16, 24],
+    "d_model": 16,
+    "d_embed": 16,
+    "d_inner": 16,
+    "n_head": 2,
+    "d_head": 5,
+    "n_layer": 2,
+    "mem_len": 7,
+    "clamp_len": 1000,
+    "div_val": 2,
+    "dropout": 0.1,
+    "dropatt": 0.1,
+}
 NETWORKS = {
     "as published": {
         "same_length": True,
@@ -46,15 +57,41 @@ WORDS = """<eos> <unk> the , . and 1 @,@ 000 @.@ 5 @-@ well known don 't it 's "
 com love 😂 ❤ مرحبا بالعالم & amp ; gt % $ £ 3 14 10 2020 a b c ! ? ... - ' é café naïve 日本 語 <formula> 50 U.S. Mr.
 : / = _ ~ * i you not is so cool""".split()  # noqa: SIM905
 TEXTS = [
-    "", " ", "The cats love it.", "the cats , and the cats .", "1,000 and 3.14 and 10,000,000.5", "a 1,000,b 2.5c",
-    "well-known, so-so - and --dash", "Don't! It's \"so\" cool, isn't it?", "“the” ‘cats’ … „and“ «love»",  # noqa: RUF001
-    "http://www.user.com/a?b=c&c=1 #cats @user", "😂😂❤️ love 😂", "😂", "مرحبا بالعالم",
+    "",
+    " ",
+    "The cats love it.",
+    "the cats , and the cats .",
+    "1,000 and 3.14 and 10,000,000.5",
+    "a 1,000,b 2.5c",
+    "well-known, so-so - and --dash",
+    "Don't! It's \"so\" cool, isn't it?",
+    "“the” ‘cats’ … „and“ «love»",  # noqa: RUF001
+    "http://www.user.com/a?b=c&c=1 #cats @user",
+    "😂😂❤️ love 😂",
+    "😂",
+    "مرحبا بالعالم",
     "the\0cats \x07 love\ttabs\nlines",
-    "&amp; & &gt; &lt;3 &#39;", "$5.50, £3 or 50%", "U.S. Mr. Smith e.g. the a.b.c.", "<unk> the <eos> cats <formula>",
-    "<UNK> the <Eos> cats <pad>", "café naïve cafe\u0301 日本語", "(a) [b] {c} | the", "...... the ... cats..",
-    "'tis 'the' cats' '", "THE CATS LOVE", "a/b and a\\b", "the\u200bcats\u00a0love\u2028it", "\0", "?!?! ?? !!",
-    "1.2.3 1,2,3 .5 5. ,5 5,", "www" * 40, "THISISPROTECTED000 <eos>", " <unk> ", "the<eos>cats", "<UNK>" * 3,
-]  # fmt: skip
+    "&amp; & &gt; &lt;3 &#39;",
+    "$5.50, £3 or 50%",
+    "U.S. Mr. Smith e.g. the a.b.c.",
+    "<unk> the <eos> cats <formula>",
+    "<UNK> the <Eos> cats <pad>",
+    "café naïve cafe\u0301 日本語",
+    "(a) [b] {c} | the",
+    "...... the ... cats..",
+    "'tis 'the' cats' '",
+    "THE CATS LOVE",
+    "a/b and a\\b",
+    "the\u200bcats\u00a0love\u2028it",
+    "\0",
+    "?!?! ?? !!",
+    "1.2.3 1,2,3 .5 5. ,5 5,",
+    "www" * 40,
+    "THISISPROTECTED000 <eos>",
+    " <unk> ",
+    "the<eos>cats",
+    "<UNK>" * 3,
+]
 
 
 def network(settings: dict[str, object], seed: int) -> dict[str, torch.Tensor]:

@@ -22,7 +22,7 @@ from base_models.visual.pixels import PixelSource
 from ensemble.data import Dataset, Task
 from ensemble.errors import ConfigError, LearnerError
 from ensemble.features import FeatureCache
-from ensemble.learner import Workspace, modality_of
+from ensemble.learner import TrainingContext, modality_of
 
 MODES = ("none", "head", "lora", "full")
 
@@ -246,11 +246,11 @@ def test_a_training_of_adapters_that_was_killed_ends_with_the_same_bits(
     whole = fitted(quick(model, "lora", how, **params), data).predict_proba(data)
     for steps in (2, 2, 2):
         learner = quick(model, "lora", how, **params)
-        learner.work_in(Workspace(tmp_path, None, "toy", killed_after(steps)))
+        learner.set_context(TrainingContext(tmp_path, None, "toy", killed_after(steps)))
         with pytest.raises(Killed):
             fitted(learner, data)
     learner = quick(model, "lora", how, **params)
-    learner.work_in(Workspace(tmp_path))
+    learner.set_context(TrainingContext(tmp_path))
     torch.manual_seed(99)
     assert (fitted(learner, data).predict_proba(data) == whole).all()
 
@@ -293,8 +293,11 @@ def test_a_missing_modality_may_be_a_learned_vector(model: str, posts: Dataset) 
 
 
 def test_each_mode_has_its_own_defaults_and_keeps_what_is_set(model: str) -> None:
-    found = {train: (made.training.epochs, made.training.lr, made.head_rate)
-             for train in MODES for made in [Clip(model, train)]}  # type: ignore[arg-type]  # fmt: skip
+    found = {
+        train: (made.training.epochs, made.training.lr, made.head_rate)
+        for train in MODES
+        for made in [Clip(model, train)]
+    }  # type: ignore[arg-type]
     assert found["head"] == (10, 1e-3, 1) and found["lora"] == (5, 1e-3, 1) and found["full"] == (5, 1e-5, 100)
     made = Clip(model, "full", head_rate=2, training=ClipTraining(epochs=7, checkpoint_minutes=1))
     assert (made.training.epochs, made.training.lr, made.training.checkpoint_minutes) == (7, 1e-5, 1)

@@ -25,7 +25,7 @@ from base_models.textual.reading import read_texts
 from ensemble.data import Dataset
 from ensemble.errors import LearnerError
 from ensemble.features import FeatureCache
-from ensemble.learner import Workspace
+from ensemble.learner import TrainingContext
 
 WORDS = [
     "great monday",
@@ -300,10 +300,10 @@ def test_a_training_goes_on_from_its_checkpoint(encoders: dict[str, str], shots:
     how = {"epochs": 2, "validation": 0.3, "checkpoint_minutes": 0}
     whole = fitted(small(encoders["flava"], training=how), shots)
     learner = small(encoders["flava"], training=how)
-    learner.work_in(Workspace(tmp_path))
+    learner.set_context(TrainingContext(tmp_path))
     fitted(learner, shots)
     again = small(encoders["flava"], training=how)
-    again.work_in(Workspace(tmp_path))
+    again.set_context(TrainingContext(tmp_path))
     assert (predicted(fitted(again, shots), shots) == predicted(whole, shots)).all()
 
 

@@ -20,7 +20,7 @@ from base_models.visual.network import make_classifier
 from base_models.visual.views import Preprocessing
 from ensemble.data import Dataset
 from ensemble.errors import ConfigError, EnsembleError, LearnerError, StoreError
-from ensemble.learner import Workspace, make_learner
+from ensemble.learner import TrainingContext, make_learner
 
 HOW = Preprocessing((64, 64), (0.5,) * 3, (0.5,) * 3, "bilinear", 0.875)
 NORM = torch.nn.modules.batchnorm._BatchNorm
@@ -202,7 +202,7 @@ def test_rows_with_neither_get_the_class_frequencies_and_no_weights(encoders: di
     values = learner.predict_proba(posts)
     np.testing.assert_allclose(values[5], [5 / 15] * 3)
     assert not np.allclose(values[[3, 4]], 1 / 3, atol=1e-4)
-    weights = learner.weigh_modalities(posts)
+    weights = learner.modality_weights(posts)
     assert weights is not None and np.isnan(weights[5]).all()
     np.testing.assert_allclose(np.delete(weights, 5, axis=0).sum(axis=1), 1, atol=1e-6)
     there = np.stack([[text is not None for text in posts.texts], [key is not None for key in posts.image_hashes()]])
@@ -210,9 +210,9 @@ def test_rows_with_neither_get_the_class_frequencies_and_no_weights(encoders: di
 
 
 def test_concatenation_has_no_weights_and_no_network_has_none(encoders: dict[str, str], posts: Dataset) -> None:
-    assert learner_of(encoders, combine="concatenation").weigh_modalities(posts) is None
+    assert learner_of(encoders, combine="concatenation").modality_weights(posts) is None
     nothing = fitted(learner_of(encoders), blind(posts, range(12)).with_columns(text=None))
-    weights = nothing.weigh_modalities(posts)
+    weights = nothing.modality_weights(posts)
     assert weights is not None and np.isnan(weights).all()
     assert nothing.curve() == [] and nothing.facts()["fit_posts"]["rows"] == 12
 
@@ -283,7 +283,7 @@ def long_fit(folder: Path | None, encoders: dict[str, str], data: Dataset, kill:
     params = {"scale": (0.5, 1.0), "modality_dropout": 0.4, "dropout": 0.3, "image_rate": 0.5, "missing": "learned"}
     learner = learner_of(encoders, training=how, **params)
     track = {} if kill is None else {"track": killed_after(kill)}
-    learner.work_in(Workspace(folder, None, "toy", **track))  # type: ignore[arg-type]
+    learner.set_context(TrainingContext(folder, None, "toy", **track))  # type: ignore[arg-type]
     return fitted(learner, data, seed=2)
 
 

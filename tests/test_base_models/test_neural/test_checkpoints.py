@@ -79,12 +79,12 @@ def test_best_weights_that_are_gone_are_not_replaced_by_the_last(tmp_path: Path)
 def test_what_trained_is_let_go_of_without_the_garbage_collector(monkeypatch: pytest.MonkeyPatch) -> None:
     kept: list[weakref.ref[object]] = []
 
-    class Noted(base_models.neural.loop.Loop):
+    class Noted(base_models.neural.loop.ResumableTrainer):
         def __init__(self, *arguments: object) -> None:
             super().__init__(*arguments)  # type: ignore[arg-type]
             kept.append(weakref.ref(self.optimizer))
 
-    monkeypatch.setattr(base_models.neural.loop, "Loop", Noted)
+    monkeypatch.setattr(base_models.neural.loop, "ResumableTrainer", Noted)
     gc.disable()
     try:
         fit(Net(), toy_problem(), quick())

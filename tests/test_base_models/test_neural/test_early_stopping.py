@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from support.networks import Net, column, curve, fit, quick, same_weights, toy_problem
 
 from base_models.neural.inference import predict_logits
-from base_models.neural.state import Journal
+from base_models.neural.state import TrainingState
 from base_models.neural.training import Trained
 from ensemble.metrics import METRICS, score
 
@@ -30,7 +30,7 @@ def test_training_stops_at_the_first_epoch_that_has_waited_long_enough(
     scores: list[float], patience: int | None, min_epochs: int
 ) -> None:
     how = quick(patience=patience, min_epochs=min_epochs, validation=0.1)
-    journal = Journal()
+    journal = TrainingState()
     for epoch, judged in enumerate(scores, start=1):
         journal.losses = [1.0, 2.0]
         best = int(np.argmax(scores[:epoch])) + 1  # the first of equals
@@ -41,7 +41,7 @@ def test_training_stops_at_the_first_epoch_that_has_waited_long_enough(
 
 @given(losses=st.lists(st.floats(0, 10), min_size=1, max_size=9))
 def test_a_row_of_the_curve_has_its_number_and_the_mean_loss_of_its_steps(losses: list[float]) -> None:
-    journal = Journal(losses=list(losses))
+    journal = TrainingState(losses=list(losses))
     journal.close_epoch(quick(), {"lr": 0.1}, None)
     journal.losses += [3.0]
     journal.close_epoch(quick(), {"lr": 0.2}, None)

@@ -14,8 +14,8 @@ from support.networks import Killed, Net, Vectors, curve, fit, killed_after, qui
 
 from base_models.neural.hyperparameters import Training
 from base_models.neural.sampling import Batch
-from base_models.neural.state import Journal
-from base_models.neural.training import Problem, Trained
+from base_models.neural.state import TrainingState
+from base_models.neural.training import Trained, TrainValSplit
 
 STEPS = 4  # of an epoch: 28 rows, 8 at a time
 WAYS = {
@@ -28,7 +28,7 @@ WAYS = {
 }
 
 
-def problem_of(how: Training) -> Problem:
+def problem_of(how: Training) -> TrainValSplit:
     return toy_problem(37 if how.validation else 28, how.validation)
 
 
@@ -38,12 +38,12 @@ def uninterrupted(how: Training) -> tuple[Net, Trained]:
     return network, fit(network, problem_of(how), how.model_copy(update={"checkpoint_minutes": 60.0}))
 
 
-def killed(how: Training, folder: Path, steps: int, problem: Problem | None = None) -> None:
+def killed(how: Training, folder: Path, steps: int, problem: TrainValSplit | None = None) -> None:
     with pytest.raises(Killed):
         fit(Net(dropout=0.3), problem or problem_of(how), how, folder, killed_after(steps))
 
 
-def continued(how: Training, folder: Path, problem: Problem | None = None) -> tuple[Net, Trained]:
+def continued(how: Training, folder: Path, problem: TrainValSplit | None = None) -> tuple[Net, Trained]:
     torch.manual_seed(99)  # another process, another random state
     network = Net(dropout=0.3)
     return network, fit(network, problem or problem_of(how), how, folder)
@@ -84,7 +84,12 @@ def test_a_training_killed_while_an_epoch_is_judged_ends_with_the_same_bits(tmp_
     whole = problem_of(how)
     examples = KilledWhileRead(whole.labels)
     with pytest.raises(Killed):
-        fit(Net(dropout=0.3), Problem(whole.task, examples, whole.labels, whole.fitting, whole.judging), how, tmp_path)
+        fit(
+            Net(dropout=0.3),
+            TrainValSplit(whole.task, examples, whole.labels, whole.fitting, whole.judging),
+            how,
+            tmp_path,
+        )
     assert checkpoints(tmp_path) == [f"checkpoint-{2 * STEPS - 1}"]
     assert_same(continued(how, tmp_path), uninterrupted(how))
 
@@ -105,7 +110,7 @@ def test_a_training_killed_after_it_stopped_early_trains_no_further(tmp_path: Pa
     how = quick(checkpoint_minutes=0, **WAYS["stopped early"])
     killed(how, tmp_path, 1000)
     (last,) = checkpoints(tmp_path)
-    assert Journal.read(tmp_path / last / "journal.json").stopped
+    assert TrainingState.read(tmp_path / last / "journal.json").stopped
     problem = problem_of(how)
     assert_same(continued(how, tmp_path, problem), uninterrupted(how))
     assert problem.examples.drawn == []

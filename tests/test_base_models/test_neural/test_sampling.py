@@ -9,7 +9,7 @@ from support.networks import Vectors
 from support.world import SENTIMENT, toy_table
 
 from base_models.neural.sampling import Drawn, EpochSampler, Labelled, first_of, seed_of
-from base_models.neural.training import Problem
+from base_models.neural.training import TrainValSplit
 from ensemble.errors import LearnerError
 
 seeds = st.integers(0, 2**32)
@@ -32,9 +32,12 @@ def epoch(drawing: EpochSampler, number: int) -> list[list[Drawn]]:
 
 
 @given(
-    rows=row_lists, batch=st.integers(1, 70), seed=seeds, number=st.integers(0, 100),
+    rows=row_lists,
+    batch=st.integers(1, 70),
+    seed=seeds,
+    number=st.integers(0, 100),
     lengths=st.sampled_from([None, LENGTHS]),
-)  # fmt: skip
+)
 def test_an_epoch_draws_every_row_once_in_full_batches(
     rows: list[int], batch: int, seed: int, number: int, lengths: np.ndarray | None
 ) -> None:
@@ -48,9 +51,12 @@ def test_an_epoch_draws_every_row_once_in_full_batches(
 
 
 @given(
-    rows=row_lists, seed=seeds, number=st.integers(0, 100), resample=st.sampled_from([0, 0.5, 2]),
+    rows=row_lists,
+    seed=seeds,
+    number=st.integers(0, 100),
+    resample=st.sampled_from([0, 0.5, 2]),
     lengths=st.sampled_from([None, LENGTHS]),
-)  # fmt: skip
+)
 def test_the_order_is_of_seed_and_epoch_and_of_nothing_else(
     rows: list[int], seed: int, number: int, resample: float, lengths: np.ndarray | None
 ) -> None:
@@ -69,9 +75,12 @@ def test_without_lengths_the_order_is_a_permutation_of_seed_and_epoch(
 
 
 @given(
-    rows=row_lists, each=st.integers(1, 9), size=st.integers(1, 4), number=st.integers(0, 100),
+    rows=row_lists,
+    each=st.integers(1, 9),
+    size=st.integers(1, 4),
+    number=st.integers(0, 100),
     lengths=st.sampled_from([None, LENGTHS]),
-)  # fmt: skip
+)
 def test_processes_share_every_batch_evenly(
     rows: list[int], each: int, size: int, number: int, lengths: np.ndarray | None
 ) -> None:
@@ -194,7 +203,7 @@ def test_rows_put_aside_share_no_copies_with_those_that_are_trained_on(
 ) -> None:
     assume(len(set(groups)) > 8)
     data = toy_table(40).with_columns(group=groups)
-    problem = Problem.of(SENTIMENT, Vectors(data.labels(SENTIMENT)), data, share, seed)
+    problem = TrainValSplit.of(SENTIMENT, Vectors(data.labels(SENTIMENT)), data, share, seed)
     assert sorted([*problem.fitting, *problem.judging]) == list(range(40))
     assert not {groups[row] for row in problem.fitting} & {groups[row] for row in problem.judging}
 
@@ -202,18 +211,18 @@ def test_rows_put_aside_share_no_copies_with_those_that_are_trained_on(
 def test_rows_put_aside_hold_their_share_of_every_class() -> None:
     data = toy_table(600)
     labels = data.labels(SENTIMENT)
-    problem = Problem.of(SENTIMENT, Vectors(labels), data, 0.2, seed=1)
+    problem = TrainValSplit.of(SENTIMENT, Vectors(labels), data, 0.2, seed=1)
     shares = np.bincount(labels[problem.judging]) / np.bincount(labels)
     np.testing.assert_allclose(shares, 0.2, atol=0.01)
 
 
 def test_no_row_is_put_aside_where_none_is_asked_for() -> None:
     data = toy_table(20)
-    problem = Problem.of(SENTIMENT, Vectors(data.labels(SENTIMENT)), data, 0.0, seed=1)
+    problem = TrainValSplit.of(SENTIMENT, Vectors(data.labels(SENTIMENT)), data, 0.0, seed=1)
     assert problem.fitting.tolist() == list(range(20)) and len(problem.judging) == 0
 
 
 def test_a_share_that_puts_no_row_aside_is_refused() -> None:
     data = toy_table(40).with_columns(group=0)
     with pytest.raises(LearnerError, match="leaves none aside"):
-        Problem.of(SENTIMENT, Vectors(data.labels(SENTIMENT)), data, 0.1, seed=0)
+        TrainValSplit.of(SENTIMENT, Vectors(data.labels(SENTIMENT)), data, 0.1, seed=0)

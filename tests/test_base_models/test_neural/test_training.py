@@ -27,14 +27,18 @@ from torch.nn import functional as F
 
 from base_models.neural.hyperparameters import Training
 from base_models.neural.sampling import EpochSampler
-from base_models.neural.training import Problem
+from base_models.neural.training import TrainValSplit
 from ensemble.errors import LearnerError
 
 STEPS = 4  # of an epoch: 28 rows, 8 at a time
 
 
 def train_by_hand(
-    network: Net, optimizer: torch.optim.Optimizer, factor: Callable[[float], float], problem: Problem, how: Training
+    network: Net,
+    optimizer: torch.optim.Optimizer,
+    factor: Callable[[float], float],
+    problem: TrainValSplit,
+    how: Training,
 ) -> None:
     """What ``train`` should do, without it; ``factor`` is on the learning rate after so many epochs."""
     network.train()
@@ -151,7 +155,9 @@ def test_labels_of_rows_put_aside_teach_nothing() -> None:
 def test_a_class_that_is_rare_or_absent_is_learned_with(counts: tuple[int, ...], changed: dict[str, object]) -> None:
     labels = np.repeat(np.arange(CLASSES), counts)
     everything, nothing = np.arange(100), np.arange(0)
-    trained = fit(Net(), Problem(SENTIMENT, Vectors(labels), labels, everything, nothing), quick(epochs=5, **changed))
+    trained = fit(
+        Net(), TrainValSplit(SENTIMENT, Vectors(labels), labels, everything, nothing), quick(epochs=5, **changed)
+    )
     losses = column(trained, "loss")
     assert np.isfinite(losses).all() and losses[-1] < losses[0]
 

@@ -48,9 +48,12 @@ def test_pooling_is_that_of_the_real_tokens_on_whichever_side_padding_is(
 
 @settings(max_examples=30)
 @given(
-    lengths=LENGTHS, pooling=st.sampled_from(POOLINGS), lstm=st.integers(0, 2), attention=st.sampled_from([0, 3]),
+    lengths=LENGTHS,
+    pooling=st.sampled_from(POOLINGS),
+    lstm=st.integers(0, 2),
+    attention=st.sampled_from([0, 3]),
     hidden=st.sampled_from([0, 3]),
-)  # fmt: skip
+)
 @torch.inference_mode()
 def test_a_text_has_the_same_logits_alone_and_padded_with_nonsense(
     lengths: list[int], pooling: Pooling, lstm: int, attention: int, hidden: int

@@ -37,9 +37,15 @@ def test_the_search_space_is_the_papers_and_what_it_gives_is_accepted(highest: b
     found = Textual.search_space(trial)
     widths = (256, 512, 1024)
     assert trial.asked == {
-        "lstm_layers": (1, 2), "lstm_width": widths, "attention_width": widths, "hidden_width": widths,
-        "dropout": (0.0, 0.3, False), "lr": (1e-6, 3e-4, True), "batch": (1, 2, 4, 8, 16), "warmup": (0.0, 1.0),
-    }  # fmt: skip
+        "lstm_layers": (1, 2),
+        "lstm_width": widths,
+        "attention_width": widths,
+        "hidden_width": widths,
+        "dropout": (0.0, 0.3, False),
+        "lr": (1e-6, 3e-4, True),
+        "batch": (1, 2, 4, 8, 16),
+        "warmup": (0.0, 1.0),
+    }
     learner = make_learner(LEARNERS, "textual", {"model": "bert-base-uncased", **found}, "base.text.params")
     assert isinstance(learner, Textual)
     assert learner.training.model_dump() == {**TextualTraining().model_dump(), **found["training"]}
@@ -66,7 +72,7 @@ REFUSED = {
     "value": ({"training": {"lr": 0}}, r"params\.training\.lr = 0: .*greater than 0"),
     "patience": ({"training": {"validation": 0}}, "training: patience needs rows to look at: set validation, or "),
     "warm-up": ({"training": {"epochs": 1, "warmup": 1}}, r"warmup \(1\.0 epochs\) must end before training does"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", REFUSED)

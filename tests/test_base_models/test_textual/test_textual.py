@@ -21,7 +21,7 @@ from ensemble.data import Dataset
 from ensemble.datasets.tables import strings
 from ensemble.errors import LearnerError
 from ensemble.features import FeatureCache
-from ensemble.learner import Workspace
+from ensemble.learner import TrainingContext
 
 WORDS = ["great monday", "coffee", "I hate meetings", "boss cat", "exam", "so much love for a monday"]
 POSTS = said(WORDS * 3)
@@ -151,7 +151,7 @@ def long_fit(folder: Path | None, model: str, kill: int | None = None) -> Textua
     how = {"epochs": 2, "validation": 0.3, "checkpoint_minutes": 0 if folder else 60, "lr": 1e-3, "warmup": 0.5}
     learner = small(model, lstm_layers=2, dropout=0.3, layer_decay=0.8, training=how)
     track = {} if kill is None else {"track": killed_after(kill)}
-    learner.work_in(Workspace(folder, None, "toy", **track))  # type: ignore[arg-type]
+    learner.set_context(TrainingContext(folder, None, "toy", **track))  # type: ignore[arg-type]
     return fitted(learner, POSTS, seed=2)
 
 

@@ -25,18 +25,53 @@ STORED = REFERENCE / "transformer_xl.safetensors"  # made by the .py beside it
 CLOSE = 1e-5
 LENGTHS = (8, 5, 1)
 TINY = {
-    "vocab_size": 30, "cutoffs": [8, 16], "div_val": 2, "d_embed": 16, "d_model": 16, "n_layer": 2, "n_head": 2,
-    "d_head": 8, "d_inner": 24, "mem_len": 12, "clamp_len": 6,
-}  # fmt: skip
+    "vocab_size": 30,
+    "cutoffs": [8, 16],
+    "div_val": 2,
+    "d_embed": 16,
+    "d_model": 16,
+    "n_layer": 2,
+    "n_head": 2,
+    "d_head": 8,
+    "d_inner": 24,
+    "mem_len": 12,
+    "clamp_len": 6,
+}
 PUBLISHED = {
-    "adaptive": True, "architectures": ["TransfoXLLMHeadModel"], "attn_type": 0, "clamp_len": 1000,
-    "cutoffs": [20000, 40000, 200000], "d_embed": 1024, "d_head": 64, "d_inner": 4096, "d_model": 1024, "div_val": 4,
-    "dropatt": 0.0, "dropout": 0.1, "eos_token_id": 0, "ext_len": 0, "init": "normal", "init_range": 0.01,
-    "init_std": 0.02, "layer_norm_epsilon": 1e-05, "mem_len": 1600, "model_type": "transfo-xl", "n_head": 16,
-    "n_layer": 18, "pre_lnorm": False, "proj_init_std": 0.01, "proj_share_all_but_first": True, "same_length": True,
-    "sample_softmax": -1, "task_specific_params": {"text-generation": {"do_sample": True, "max_length": 250}},
-    "tgt_len": 128, "tie_projs": [False, True, True, True], "tie_weight": True, "untie_r": True, "vocab_size": 267735,
-}  # fmt: skip
+    "adaptive": True,
+    "architectures": ["TransfoXLLMHeadModel"],
+    "attn_type": 0,
+    "clamp_len": 1000,
+    "cutoffs": [20000, 40000, 200000],
+    "d_embed": 1024,
+    "d_head": 64,
+    "d_inner": 4096,
+    "d_model": 1024,
+    "div_val": 4,
+    "dropatt": 0.0,
+    "dropout": 0.1,
+    "eos_token_id": 0,
+    "ext_len": 0,
+    "init": "normal",
+    "init_range": 0.01,
+    "init_std": 0.02,
+    "layer_norm_epsilon": 1e-05,
+    "mem_len": 1600,
+    "model_type": "transfo-xl",
+    "n_head": 16,
+    "n_layer": 18,
+    "pre_lnorm": False,
+    "proj_init_std": 0.01,
+    "proj_share_all_but_first": True,
+    "same_length": True,
+    "sample_softmax": -1,
+    "task_specific_params": {"text-generation": {"do_sample": True, "max_length": 250}},
+    "tgt_len": 128,
+    "tie_projs": [False, True, True, True],
+    "tie_weight": True,
+    "untie_r": True,
+    "vocab_size": 267735,
+}
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -179,11 +214,20 @@ def test_the_published_settings_make_the_published_size(tmp_path: Path) -> None:
     for name in ("word_emb.emb_layers.3.weight", "word_emb.emb_projs.0", "pos_emb.inv_freq"):
         assert name in names
     assert {name.removeprefix("layers.17.") for name in names if name.startswith("layers.17.")} == {
-        "dec_attn.r_r_bias", "dec_attn.r_w_bias", "dec_attn.qkv_net.weight", "dec_attn.o_net.weight",
-        "dec_attn.r_net.weight", "dec_attn.layer_norm.weight", "dec_attn.layer_norm.bias", "pos_ff.CoreNet.0.weight",
-        "pos_ff.CoreNet.0.bias", "pos_ff.CoreNet.3.weight", "pos_ff.CoreNet.3.bias", "pos_ff.layer_norm.weight",
+        "dec_attn.r_r_bias",
+        "dec_attn.r_w_bias",
+        "dec_attn.qkv_net.weight",
+        "dec_attn.o_net.weight",
+        "dec_attn.r_net.weight",
+        "dec_attn.layer_norm.weight",
+        "dec_attn.layer_norm.bias",
+        "pos_ff.CoreNet.0.weight",
+        "pos_ff.CoreNet.0.bias",
+        "pos_ff.CoreNet.3.weight",
+        "pos_ff.CoreNet.3.bias",
+        "pos_ff.layer_norm.weight",
         "pos_ff.layer_norm.bias",
-    }  # fmt: skip
+    }
 
 
 @pytest.mark.parametrize(

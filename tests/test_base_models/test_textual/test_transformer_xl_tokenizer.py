@@ -40,10 +40,17 @@ def tokenizer(folder: Path, words: list[str]) -> TransfoXLTokenizer:
 def published(words: list[str] = WORDS) -> dict[str, Any]:
     """The object in the published file."""
     return {
-        "counter": Counter(), "special": ["<eos>"], "min_freq": 0, "max_size": None, "lower_case": False,
-        "delimiter": None, "vocab_file": None, "idx2sym": words, "unk_idx": 1,
+        "counter": Counter(),
+        "special": ["<eos>"],
+        "min_freq": 0,
+        "max_size": None,
+        "lower_case": False,
+        "delimiter": None,
+        "vocab_file": None,
+        "idx2sym": words,
+        "unk_idx": 1,
         "sym2idx": OrderedDict((word, position) for position, word in enumerate(words)),
-    }  # fmt: skip
+    }
 
 
 def dumped(folder: Path, value: object, name: str = "vocab.pkl") -> Path:

@@ -93,7 +93,7 @@ REFUSED = {
     "average": ({"average": "median"}, r"params\.average = 'median': .*'log_probabilities', 'probabilities' or 'logit"),
     "key": ({"training": {"epoch": 3}}, r"Unknown base\.image\.params\.training key 'epoch'\. Did you mean 'epochs'\?"),
     "value": ({"training": {"lr": 0}}, r"base\.image\.params\.training\.lr = 0: .*greater than 0"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", REFUSED)

@@ -9,10 +9,41 @@ from hypothesis import strategies as st
 from ensemble.content.cleaning import clean
 
 PIECES = [
-    "a", "word", "RT", "@", "#", "&", "amp;", "&amp;", "&#38;", "&#64;", "#35;", "lt;", ";", ":", "/", ".", "-", "+",
-    "com", "…", "http", "https://", "ht…", "www.", "a.com", "x@y.org", " ", "\n", "\u200b", "\x00", "\ud83d", "_",
-    "\U0001f600", "日本",
-]  # fmt: skip
+    "a",
+    "word",
+    "RT",
+    "@",
+    "#",
+    "&",
+    "amp;",
+    "&amp;",
+    "&#38;",
+    "&#64;",
+    "#35;",
+    "lt;",
+    ";",
+    ":",
+    "/",
+    ".",
+    "-",
+    "+",
+    "com",
+    "…",
+    "http",
+    "https://",
+    "ht…",
+    "www.",
+    "a.com",
+    "x@y.org",
+    " ",
+    "\n",
+    "\u200b",
+    "\x00",
+    "\ud83d",
+    "_",
+    "\U0001f600",
+    "日本",
+]
 REPEATED = ["@a", "@a-", "#a", "a.", "a.com-", "a@", "&#38;#38;", "&am&#112;", "RT@a: ", "x@x@", "a.com."]
 
 

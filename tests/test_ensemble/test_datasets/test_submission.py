@@ -13,7 +13,7 @@ from support.world import SARCASM, SENTIMENT, toy_table
 from ensemble.data import Dataset, Task
 from ensemble.datasets import submission
 from ensemble.datasets.memotion import TASKS as MEMOTION_TASKS
-from ensemble.datasets.submission import Handed, make_submission
+from ensemble.datasets.submission import SubmissionRows, make_submission
 from ensemble.errors import SubmissionError
 from ensemble.predictions import Predictions
 
@@ -25,13 +25,13 @@ def table(ids: Sequence[str], tasks: tuple[Task, ...]) -> Dataset:
     return Dataset(frame.assign(**{task.name: None for task in tasks}), Path("."), tasks)
 
 
-def handed(data: Dataset, labels: Mapping[str, Sequence[str]]) -> Handed:
+def handed(data: Dataset, labels: Mapping[str, Sequence[str]]) -> SubmissionRows:
     codes = {name: np.array([data.task(name).classes.index(label) for label in row]) for name, row in labels.items()}
     sure = {
         name: Predictions(data.task(name), data.ids, np.eye(len(data.task(name).classes))[code])
         for name, code in codes.items()
     }
-    return Handed(data, codes, sure)
+    return SubmissionRows(data, codes, sure)
 
 
 MEMES = {
@@ -91,7 +91,7 @@ def test_mvsa_tags_keep_the_order_of_the_test_file() -> None:
 def test_hateful_memes_give_the_probability_of_hate() -> None:
     data = table(["7", "8"], (HATEFUL,))
     values = np.array([[0.25, 0.75], [1.0, 0.0]])
-    given = Handed(data, {"hateful": np.array([1, 0])}, {"hateful": Predictions(HATEFUL, data.ids, values)})
+    given = SubmissionRows(data, {"hateful": np.array([1, 0])}, {"hateful": Predictions(HATEFUL, data.ids, values)})
     name, text = make_submission("hateful-memes", given)
     assert name == "submission.csv"
     assert text == "id,proba,label\n7,0.750000,1\n8,0.000000,0\n"

@@ -47,8 +47,12 @@ def test_hiding_what_tells_the_label_costs_and_hiding_what_does_not_costs_nothin
     found = ablate(run, "pair", SENTIMENT)
     rows = {(row["without"], row["way"]): row for row in found["rows"]}
     assert list(rows) == [
-        (None, None), ("image", MASKED), ("text", MASKED), ("image", TRAINED), ("text", TRAINED),
-    ]  # fmt: skip
+        (None, None),
+        ("image", MASKED),
+        ("text", MASKED),
+        ("image", TRAINED),
+        ("text", TRAINED),
+    ]
     for way in (MASKED, TRAINED):
         assert rows["text", way]["against"]["high"] < 0
         assert rows["image", way]["against"]["low"] <= 0 <= rows["image", way]["against"]["high"]
@@ -95,8 +99,11 @@ def test_what_is_finished_is_not_done_again_and_what_has_changed_is(run: Run) ->
 def test_a_learner_that_cannot_be_trained_without_a_modality_still_has_the_other_rows(run: Run) -> None:
     found = ablate(run, "broken", SENTIMENT)
     assert [(row["without"], row["way"]) for row in found["rows"]] == [
-        (None, None), ("image", MASKED), ("text", MASKED), ("image", TRAINED),
-    ]  # fmt: skip
+        (None, None),
+        ("image", MASKED),
+        ("text", MASKED),
+        ("image", TRAINED),
+    ]
     assert len(found["failures"]) == 3
     job = "without text: broken / sentiment / seed 0 / fold 0"
     assert found["failures"][0] == {"job": job, "reason": "no text to learn from", "bug": False}

@@ -28,7 +28,7 @@ ENGINES = ["local", pytest.param("ray", marks=pytest.mark.skipif(find_spec("ray"
 
 
 class Killed:
-    """Work whose driver and workers are killed, and what is seen of it from outside meanwhile."""
+    """JobSpec whose driver and workers are killed, and what is seen of it from outside meanwhile."""
 
     def __init__(self, folder: Path, what: str, engine: str) -> None:
         self.root, self.log, self.what, self.engine = folder / "killed", folder / "fits.txt", what, engine

@@ -15,7 +15,7 @@ from ensemble.jobs.status import status
 from ensemble.jobs.train import combine, train
 from ensemble.learner import make_learner
 from ensemble.predictions import Predictions
-from ensemble.run import Run, Spec
+from ensemble.run import LearnerSpec, Run
 from ensemble.scoring import score_card
 from ensemble.store import Job, Store, read_predictions
 
@@ -127,7 +127,7 @@ def test_one_fold_at_a_time_ends_in_the_same_bytes(run: Run, make_run: MakeRun) 
 def test_changed_parameters_redo_that_learner_alone(run: Run) -> None:
     train_all(run)
     a, b = files(run, "base/a"), files(run, "base/b")
-    changed = replace(run, specs=(run.specs[0], Spec("b", "hash", {"salt": 9})))
+    changed = replace(run, specs=(run.specs[0], LearnerSpec("b", "hash", {"salt": 9})))
     with pytest.raises(StoreError, match=r"base/b/sentiment is stale: params\.salt was 2, is now 9"):
         changed.base_record("b", SENTIMENT)
     train_all(changed)
@@ -180,6 +180,6 @@ def test_a_failing_learner_stops_no_other_and_is_recorded(make_run: MakeRun) -> 
 def test_a_failed_job_is_tried_again(make_run: MakeRun) -> None:
     run = make_run(toy_table(30, tasks=(SARCASM,)), {"x": ("failing", {"task": "sarcasm"})}, registry=TOYS)
     assert len(train_all(run)) == 3
-    mended = replace(run, specs=(Spec("x", "failing", {"task": "other"}),))
+    mended = replace(run, specs=(LearnerSpec("x", "failing", {"task": "other"}),))
     assert train_all(mended) == []
     assert status(mended)["jobs"] == {"done": 3}

@@ -17,7 +17,7 @@ from ensemble.folds import FoldSettings, make_plan
 from ensemble.jobs.job import Outcome, list_work
 from ensemble.jobs.status import status
 from ensemble.jobs.train import train
-from ensemble.run import Run, Spec
+from ensemble.run import LearnerSpec, Run
 from ensemble.store import DONE, FAILED, Store, read_predictions
 
 MakeRun = Callable[..., Run]
@@ -123,7 +123,7 @@ def test_without_kept_models_no_model_is_written(make_run: MakeRun) -> None:
 def slow_run(root: Path) -> Run:
     data = toy_table(24, test_rows=3)
     plan = make_plan(data, np.arange(len(data)), FoldSettings(k=4))
-    specs = (Spec("slow", "slow", {"seconds": 0.1}), Spec("quick", "hash"))
+    specs = (LearnerSpec("slow", "slow", {"seconds": 0.1}), LearnerSpec("quick", "hash"))
     return Run(Store(root), plan.with_groups(data), plan, TOYS, specs)
 
 

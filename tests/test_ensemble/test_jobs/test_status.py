@@ -11,7 +11,7 @@ from support.world import SARCASM, SENTIMENT, toy_table
 from ensemble.jobs.job import list_work
 from ensemble.jobs.status import finished, status
 from ensemble.jobs.train import train
-from ensemble.run import Run, Spec
+from ensemble.run import LearnerSpec, Run
 from ensemble.store import Job
 
 LEARNERS = {"a": ("hash", {"salt": 1}), "bad": ("failing", {"task": "sarcasm"})}
@@ -40,7 +40,7 @@ def test_half_done_work_is_counted(run: Run) -> None:
 
 def test_done_failed_and_stale_jobs_are_told_apart_with_reasons(run: Run) -> None:
     train(run, list_work(run, run.specs, run.data.tasks, ()))
-    now = status(replace(run, specs=(Spec("a", "hash", {"salt": 2}), run.specs[1])))
+    now = status(replace(run, specs=(LearnerSpec("a", "hash", {"salt": 2}), run.specs[1])))
     assert now["jobs"] == {"stale": 6, "done": 3, "failed": 3}
     assert now["reasons"]["bad / sarcasm / seed 0 / fold 1"] == "failed: no luck with sarcasm"
     assert "params.salt was 1, is now 2" in now["reasons"]["a / sentiment / seed 0 / fold 0"]

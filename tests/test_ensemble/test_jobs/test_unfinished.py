@@ -12,11 +12,11 @@ from support.world import toy_table
 from ensemble.data import Dataset, Task
 from ensemble.jobs.job import list_work
 from ensemble.jobs.train import train
-from ensemble.learner import Workspace
+from ensemble.learner import TrainingContext
 from ensemble.predictions import Predictions
 from ensemble.run import Run
 from ensemble.store import Job, read_predictions
-from ensemble.system.distributed import Peers
+from ensemble.system.distributed import DistributedContext
 
 MakeRun = Callable[..., Run]
 
@@ -30,7 +30,7 @@ class Patient(Hash):
         super().__init__(salt)
         self.steps = steps
 
-    def work_in(self, workspace: Workspace) -> None:
+    def set_context(self, workspace: TrainingContext) -> None:
         self._workspace = workspace
 
     def fit(self, data: Dataset, task: Task, seed: int) -> None:
@@ -123,7 +123,7 @@ def test_a_process_that_follows_trains_and_writes_nothing(run: Run, tmp_path: Pa
     from dataclasses import replace
 
     met = []
-    follower = replace(run, peers=Peers(1, 2, lambda: met.append(True)))
+    follower = replace(run, distributed=DistributedContext(1, 2, lambda: met.append(True)))
     for job in list_work(run, run.specs, run.data.tasks, ()):
         run.store.unfinished(job.job).mkdir(parents=True)  # the leader has done this
     train_all(follower)

@@ -13,7 +13,7 @@ from ensemble.system.claims import claim
 from ensemble.system.files import temporary_for, write_atomic, writer_of
 from ensemble.system.processes import left_by_the_dead, machine, mark
 from ensemble.system.progress import Reports
-from ensemble.system.stale_files import OLD, sweep
+from ensemble.system.stale_files import OLD, remove_stale_files
 
 JOB = Path("base", "w", "sentiment", "seed-0", "fold-0")
 DIE = """
@@ -36,7 +36,7 @@ def test_what_a_killed_process_left_goes_and_its_results_stay(tmp_path: Path) ->
     write_atomic(folder / "held_out.parquet", b"result")
     subprocess.run([sys.executable, "-c", DIE, str(folder)])
     assert {"claim.json", "progress.json"} < set(os.listdir(folder)) and list(folder.glob(".*.tmp"))
-    sweep(tmp_path)
+    remove_stale_files(tmp_path)
     assert set(os.listdir(folder)) - {".lock"} == {"held_out.parquet"}
 
 
@@ -46,7 +46,7 @@ def test_what_a_process_is_at_stays(tmp_path: Path) -> None:
         assert list(reports(range(2), "steps", 2)) == [0, 1]
         temporary_for(folder / "model").write_bytes(b"half")
         before = set(os.listdir(folder))
-        sweep(tmp_path)
+        remove_stale_files(tmp_path)
         assert set(os.listdir(folder)) == before > {"claim.json", "progress.json"}
 
 
@@ -55,10 +55,10 @@ def test_what_a_process_is_at_stays(tmp_path: Path) -> None:
 )
 def test_a_file_of_another_machine_goes_when_it_is_old(tmp_path: Path, name: str) -> None:
     (tmp_path / name).touch()
-    sweep(tmp_path)
+    remove_stale_files(tmp_path)
     assert (tmp_path / name).exists()
     os.utime(tmp_path / name, (time.time() - OLD - 60,) * 2)
-    sweep(tmp_path)
+    remove_stale_files(tmp_path)
     assert not (tmp_path / name).exists()
 
 
@@ -68,10 +68,10 @@ def test_the_claim_of_another_machine_stays_while_it_renews(tmp_path: Path) -> N
     folder.mkdir(parents=True)
     (folder / "claim.json").write_text(json.dumps(other))
     (folder / "progress.json").write_text("{}")
-    sweep(tmp_path)
+    remove_stale_files(tmp_path)
     assert {"claim.json", "progress.json"} <= set(os.listdir(folder))
     os.utime(folder / "claim.json", (time.time() - OLD,) * 2)
-    sweep(tmp_path)
+    remove_stale_files(tmp_path)
     assert set(os.listdir(folder)) <= {".lock"}
 
 
@@ -82,7 +82,7 @@ THEIRS = ["notes.tmp", ".bash_history-123.tmp", ".model.1234.tmp", ".x.12345678-
 def test_files_of_other_programs_stay(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text('{"their": "own"}')
     os.utime(tmp_path / name, (1.0, 1.0))
-    sweep(tmp_path)
+    remove_stale_files(tmp_path)
     assert (tmp_path / name).exists()
 
 

@@ -17,7 +17,7 @@ from ensemble.folds import FoldSettings, make_plan
 from ensemble.jobs.job import list_work
 from ensemble.jobs.status import status
 from ensemble.jobs.train import train
-from ensemble.run import Run, Spec
+from ensemble.run import LearnerSpec, Run
 from ensemble.store import DONE, REPORT, read_predictions
 from ensemble.system.files import read_json
 from ensemble.tuned import BEST
@@ -38,7 +38,7 @@ def run(make_run: Callable[..., Run]) -> Run:
 
 def tuned(run: Run, **params: object) -> Run:
     """The same run whose learner takes what was found."""
-    return replace(run, specs=(Spec("dial", "dial", params, tuned=True),))
+    return replace(run, specs=(LearnerSpec("dial", "dial", params, tuned=True),))
 
 
 def search(run: Run, settings: TuneSettings = ONE, **others: Any) -> dict[str, Any]:
@@ -145,8 +145,13 @@ def test_training_uses_what_was_found_and_says_so(run: Run) -> None:
     record = after.base_record("dial", SENTIMENT)
     assert record["made_of"]["params.dial"] == 0.7
     assert record["tuned"] | {"study": ""} == {
-        "study": "", "trial": 2, "folds": 1, "judged": [0], "rows": len(run.plan.held_out_rows(0)), "pruned": 0,
-    }  # fmt: skip
+        "study": "",
+        "trial": 2,
+        "folds": 1,
+        "judged": [0],
+        "rows": len(run.plan.held_out_rows(0)),
+        "pruned": 0,
+    }
 
 
 def test_results_are_stale_once_tuning_has_found_something_better(run: Run) -> None:
@@ -211,8 +216,10 @@ def test_a_failing_trial_is_told_and_tried_again_by_the_next_command(make_run: C
     run = make_run(toy_table(60), {"dial": ("dial", {"broken": 0.5})}, registry=TOYS)
     found = search(run)
     assert {row["params"].get("dial"): row["state"] for row in found["trials"]} == {
-        None: "done", 0.1: "done", 0.7: "failed",
-    }  # fmt: skip
+        None: "done",
+        0.1: "done",
+        0.7: "failed",
+    }
     assert found["trials"][-1]["reason"] == "dial 0.70 is too much"
     again = search(run)
     assert [row["trial"] for row in again["trials"] if row["state"] == "failed"] == [3]

@@ -18,7 +18,7 @@ from support.world import SENTIMENT, toy_table
 from ensemble.folds import FoldSettings, make_plan
 from ensemble.jobs.local import Local
 from ensemble.learner import Trial
-from ensemble.run import Run, Spec
+from ensemble.run import LearnerSpec, Run
 from ensemble.store import Store
 from ensemble.tuning.search import TuneSettings
 from ensemble.tuning.study import Plan, Study
@@ -36,7 +36,7 @@ class Open:
     def __call__(self) -> Run:
         data = toy_table(30)
         plan = make_plan(data, np.arange(30), FoldSettings(k=3))
-        return Run(Store(self.root), plan.with_groups(data), plan, TOYS, (Spec("x", "mortal_dial"),))
+        return Run(Store(self.root), plan.with_groups(data), plan, TOYS, (LearnerSpec("x", "mortal_dial"),))
 
 
 def tune_toy(root: Path, lives: int = 0, pause: float = 0.0) -> dict[str, Any]:

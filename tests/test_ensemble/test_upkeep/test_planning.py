@@ -14,10 +14,10 @@ from support.world import SARCASM, SENTIMENT, toy_table
 from ensemble.data import Dataset, Task
 from ensemble.errors import StoreError
 from ensemble.features import FeatureCache
-from ensemble.jobs.job import Work, list_work
+from ensemble.jobs.job import JobSpec, list_work
 from ensemble.jobs.train import train
-from ensemble.learner import Workspace
-from ensemble.run import Run, Spec
+from ensemble.learner import TrainingContext
+from ensemble.run import LearnerSpec, Run
 from ensemble.store import DONE, Job
 from ensemble.system.files import read_json, write_json
 from ensemble.upkeep import disk
@@ -36,7 +36,7 @@ class Encoding(Hash):
 
         cache.fill("text-" + "0" * 32, data.text_hashes(), encode, 8, "blocks")
 
-    def work_in(self, workspace: Workspace) -> None:
+    def set_context(self, workspace: TrainingContext) -> None:
         self._folder = workspace.folder
 
     def fit(self, data: Dataset, task: Task, seed: int) -> None:
@@ -59,7 +59,7 @@ def run(make_run: MakeRun, tmp_path: Path) -> Run:
     return replace(made, cache=FeatureCache(tmp_path / "cache"))
 
 
-def all_work(run: Run) -> list[Work]:
+def all_work(run: Run) -> list[JobSpec]:
     return list_work(run, run.specs, run.data.tasks, ())
 
 
@@ -106,7 +106,7 @@ def test_a_learner_new_here_is_judged_by_the_runs_beside_this_one(run: Run, make
     found = plan(twice, all_work(twice))
     assert found["learners"][0]["judged_by"] == "other runs" and found["unknown"] == []
     assert found["learners"][0]["seconds"] == pytest.approx(3 * 20, rel=0.05), "twice as many rows"
-    changed = replace(twice, specs=(Spec("other name", "encoding", {"salt": 1}),))
+    changed = replace(twice, specs=(LearnerSpec("other name", "encoding", {"salt": 1}),))
     assert plan(changed, all_work(changed))["unknown"] == ["other name"]
 
 
@@ -237,7 +237,7 @@ def test_where_all_is_done_nothing_need_be_free(run: Run, free: Callable[[int], 
 
 def test_stale_results_make_room_for_those_that_replace_them(run: Run) -> None:
     assert train(run, all_work(run)) == []
-    changed = replace(run, specs=(run.specs[0], Spec("deep", "encoding", {"salt": 5})))
+    changed = replace(run, specs=(run.specs[0], LearnerSpec("deep", "encoding", {"salt": 5})))
     found = plan(changed, all_work(changed))
     assert found["jobs"] == {"done": 6, "stale": 6}
     assert found["disk"]["replaced"] > 6 * 10_000

@@ -20,7 +20,7 @@ from ensemble.jobs.importing import import_predictions
 from ensemble.jobs.job import list_work
 from ensemble.jobs.status import status
 from ensemble.jobs.train import train
-from ensemble.run import Run, Spec
+from ensemble.run import LearnerSpec, Run
 from ensemble.store import DONE, Job, Store
 from ensemble.system.claims import claim
 from ensemble.system.files import write_json
@@ -52,7 +52,7 @@ FIRST = Job("w", "sentiment", 0, 0)
 def run_in(folder: Path) -> Run:
     data = toy_table(30, test_rows=6, tasks=(SENTIMENT, SARCASM))
     plan = make_plan(data, np.arange(len(data)), FoldSettings(k=3))
-    specs = tuple(Spec(name, learner, params) for name, (learner, params) in LEARNERS.items())
+    specs = tuple(LearnerSpec(name, learner, params) for name, (learner, params) in LEARNERS.items())
     store, cache = Store(folder / "run"), FeatureCache(folder / "cache")
     return Run(store, plan.with_groups(data), plan, REGISTRY, specs, cache=cache)
 
@@ -158,7 +158,7 @@ def test_what_is_left_for_other_parameters_is_not_gone_on_from(run: Run) -> None
 
 
 def test_stale_results_go_and_only_they_are_done_again(run: Run) -> None:
-    changed = replace(run, specs=(Spec("a", "hash", {"salt": 1}), *run.specs[1:]))
+    changed = replace(run, specs=(LearnerSpec("a", "hash", {"salt": 1}), *run.specs[1:]))
     found = clean(changed, ["stale"], delete=True)
     assert {item["why"] for item in found["items"]} == {"stale: params.salt was 0, is now 1"}
     assert len(found["items"]) == 2 * 3 + 2, "jobs, and their joined folds"
@@ -374,7 +374,7 @@ def test_a_link_to_elsewhere_is_never_followed(
     path.symlink_to(elsewhere / target)
     before = contents(elsewhere)
     if changed:
-        run = replace(run, specs=tuple(Spec(spec.name, "hash", {"salt": 4}) for spec in run.specs[:2]))
+        run = replace(run, specs=tuple(LearnerSpec(spec.name, "hash", {"salt": 4}) for spec in run.specs[:2]))
     clean(run, list(KINDS), delete=True)
     assert contents(elsewhere) == before and path.is_symlink()
 

@@ -16,11 +16,27 @@ from meta.wording import GLOSSARY, tuned
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 MINUTES = 300_000  # for a busy machine, in milliseconds
 HEADINGS = (
-    "Signs of a leak", "Warnings", "Which modalities it takes", "The best meta-estimator of each task", "Leaderboard",
-    "Learners as papers report them", "Decision rule", "Confusion", "Reliability", "Learning curves", "Who errs alike",
-    "Who contributes", "Labels under suspicion", "Hardest posts", "Copies with conflicting labels",
-    "The labelled test part", "The data", "Provenance", "Glossary", *GLOSSARY,
-)  # fmt: skip
+    "Signs of a leak",
+    "Warnings",
+    "Which modalities it takes",
+    "The best meta-estimator of each task",
+    "Leaderboard",
+    "Learners as papers report them",
+    "Decision rule",
+    "Confusion",
+    "Reliability",
+    "Learning curves",
+    "Who errs alike",
+    "Who contributes",
+    "Labels under suspicion",
+    "Hardest posts",
+    "Copies with conflicting labels",
+    "The labelled test part",
+    "The data",
+    "Provenance",
+    "Glossary",
+    *GLOSSARY,
+)
 
 
 class Elements(HTMLParser):
