@@ -13,7 +13,7 @@ from torch import nn
 
 from base_models.neural.hyperparameters import Training
 from base_models.neural.sampling import Batch, Drawn, seed_of
-from base_models.neural.training import Problem, Trained, train
+from base_models.neural.training import Trained, TrainValSplit, train
 from ensemble.learner import TrainingContext
 from ensemble.system.progress import Label, Track, silent
 from support.world import SENTIMENT, toy_table
@@ -100,10 +100,10 @@ def killed_after(steps: int) -> Track:
     return track
 
 
-def toy_problem(rows: int = 28, share: float = 0.0, noise: float = 0.3) -> Problem:
+def toy_problem(rows: int = 28, share: float = 0.0, noise: float = 0.3) -> TrainValSplit:
     """Three unbalanced classes."""
     data = toy_table(rows)
-    return Problem.of(SENTIMENT, Vectors(data.labels(SENTIMENT), noise), data, share, seed=0)
+    return TrainValSplit.of(SENTIMENT, Vectors(data.labels(SENTIMENT), noise), data, share, seed=0)
 
 
 def quick(**changed: object) -> Training:
@@ -114,7 +114,7 @@ def quick(**changed: object) -> Training:
 
 def fit(
     network: Net,
-    problem: Problem,
+    problem: TrainValSplit,
     how: Training,
     folder: Path | None = None,
     track: Track = silent,
