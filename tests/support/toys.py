@@ -16,19 +16,19 @@ from ensemble.errors import LearnerError
 from ensemble.learner import TrainingContext, Trial
 
 TOYS = {
-    "hash": "toys:Hash",
-    "failing": "toys:Failing",
-    "slow": "toys:Slow",
-    "leaking": "toys:Leaking",
-    "pair": "toys:Pair",
-    "mortal": "toys:Mortal",
-    "full": "toys:Full",
-    "mistaken": "toys:Mistaken",
-    "environment": "toys:Environment",
-    "waiting": "toys:Waiting",
-    "counted": "toys:Counted",
-    "dial": "toys:Dial",
-    "mortal_dial": "toys:MortalDial",
+    "hash": "support.toys:Hash",
+    "failing": "support.toys:Failing",
+    "slow": "support.toys:Slow",
+    "leaking": "support.toys:Leaking",
+    "pair": "support.toys:Pair",
+    "mortal": "support.toys:Mortal",
+    "full": "support.toys:Full",
+    "mistaken": "support.toys:Mistaken",
+    "environment": "support.toys:Environment",
+    "waiting": "support.toys:Waiting",
+    "counted": "support.toys:Counted",
+    "dial": "support.toys:Dial",
+    "mortal_dial": "support.toys:MortalDial",
 }
 
 

@@ -62,7 +62,7 @@ def run(make_run: MakeRun) -> Run:
 def test_results_are_made_of_parameters_task_data_and_folds(run: Run) -> None:
     made = run.made_of(run.specs[0], SENTIMENT)
     assert made == json.loads(json.dumps(made))
-    assert made["learner"] == "toys:Hash"
+    assert made["learner"] == "support.toys:Hash"
     assert (made["task"], made["classes"]) == ("sentiment", ["negative", "neutral", "positive"])
     assert made["params.salt"] == 1
     assert made["data"] == run.identity["data"]
