@@ -100,7 +100,7 @@ class Fitted:
         else:
             estimator = _load_skops(folder / "model.skops")
         option = Option(record["name"], record["parameters"])
-        present, sharp = tuple(record["present"]), tuple(record["sharpness"])
+        present, sharp = tuple(record["present"]), tuple(record["inverse_temperature"])
         return cls(option, estimator, present, record["learners"], record["classes"], sharp)
 
 
