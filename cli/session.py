@@ -125,7 +125,7 @@ class Session:
         return self._scanned[0]
 
     @property
-    def seen(self) -> "Scan":
+    def scan(self) -> "Scan":
         return self._scanned[1]
 
     @cached_property
@@ -142,7 +142,7 @@ class Session:
         config = self.config
         specs = learner_specs(config)
         check_learners(LEARNERS, specs, self.home)
-        plan = bind_folds(self.store, self.data, self.seen, FoldSettings(**config.folds.model_dump()))
+        plan = bind_folds(self.store, self.data, self.scan, FoldSettings(**config.folds.model_dump()))
         return Run(
             self.store,
             plan.with_groups(self.data),

@@ -58,13 +58,13 @@ def write_record(run: Run, config: Mapping[str, Any]) -> None:
 
 def versions() -> dict[str, str]:
     """Installed versions, without importing anything."""
-    found = {"python": platform.python_version()}
+    installed = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
-            found[package] = version(package)
+            installed[package] = version(package)
         except PackageNotFoundError:
             continue
-    return found
+    return installed
 
 
 @dataclass(frozen=True)

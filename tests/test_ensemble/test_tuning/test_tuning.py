@@ -20,8 +20,8 @@ from ensemble.jobs.status import status
 from ensemble.jobs.train import train
 from ensemble.result_folder import DONE
 from ensemble.run import Run
+from ensemble.store import BEST
 from ensemble.system.files import read_json
-from ensemble.tuned import BEST
 from ensemble.tuning.search import TuneSettings
 from ensemble.tuning.trials import tune
 

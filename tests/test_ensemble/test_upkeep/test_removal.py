@@ -318,7 +318,7 @@ def test_imported_probabilities_the_folds_and_the_record_always_stay(run: Run, t
     found = clean(fewer, list(KINDS), delete=True)
     assert len({Path(item["folder"]) for item in found["items"] if item["kind"] == "dropped"}) == 18 + 5
     assert {path: path.read_bytes() for path in kept} == before
-    assert fewer.imported(SENTIMENT) == ["bought"]
+    assert fewer.results.imported(SENTIMENT) == ["bought"]
     left = contents(run.store.root)
     assert {name.split("/")[1] for name in left if name.startswith("base")} == {"bought"}
 
