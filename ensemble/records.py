@@ -3,6 +3,7 @@
 from typing import Any, TypedDict
 
 from ensemble.learner import Modality
+from ensemble.system.files import Json
 
 ScoreCard = dict[str, Any]  # as ensemble.scoring makes it
 
@@ -10,7 +11,7 @@ ScoreCard = dict[str, Any]  # as ensemble.scoring makes it
 class Record(TypedDict):
     """``made_of`` is the provenance; per file its hash, and its ``stamp``: size, and time of change in nanoseconds."""
 
-    made_of: dict[str, Any]
+    made_of: dict[str, Json]
     files: dict[str, str]
     stamps: dict[str, list[int]]
 
@@ -81,14 +82,14 @@ class TuningNote(TypedDict):
 class BestTrial(TuningNote, total=False):
     """best.json: ``params`` go over those that are set; what they score, over how many ``trials``."""
 
-    params: dict[str, Any]
+    params: dict[str, Json]
     score: float | None
     std: float | None
     values: list[float]
     metric: str
     trials: int
     when: str
-    made_of: dict[str, Any]
+    made_of: dict[str, Json]
 
 
 class BaseFacts(TypedDict, total=False):
@@ -116,8 +117,8 @@ class StackRecord(Record, total=False):
     metric: str
     stacked: list[str]  # the learners, in the order of their columns
     chosen: str
-    rule: dict[str, Any]
-    rules_by_fold: dict[str, Any]
+    rule: dict[str, Json]
+    rules_by_fold: dict[str, dict[str, Json]]
     stack: ScoreCard
     candidates: dict[str, ScoreCard]
     tuned: dict[str, TuningNote]
@@ -128,6 +129,6 @@ class StackRecord(Record, total=False):
 class FailureRecord(TypedDict, total=False):
     """failed.json: why a job failed; the ``traceback`` of a bug."""
 
-    made_of: dict[str, Any]
+    made_of: dict[str, Json]
     reason: str
     traceback: str

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -39,7 +38,7 @@ PACKAGES = (
 )
 
 
-def write_record(run: Run, config: Mapping[str, Any]) -> None:
+def write_record(run: Run, config: Mapping[str, object]) -> None:
     """run.json: the resolved configuration, the fingerprints, the tasks, the versions of what computed.
 
     ``home`` is where the configuration's relative paths begin, seen from the run folder: both may move together.
