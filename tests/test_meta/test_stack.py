@@ -16,7 +16,6 @@ from ensemble.jobs.job import list_work
 from ensemble.jobs.train import train
 from ensemble.metrics import METRICS, score
 from ensemble.run import Run
-from ensemble.store import read_predictions
 from meta import META_ESTIMATORS, SIMPLE
 from meta.decisions import write_submission
 from meta.stack import Stack, read_stack, stack_task
@@ -81,9 +80,9 @@ def test_labels_that_can_be_read_off_the_text_are_found(make_run: Make) -> None:
 def test_a_finished_stack_is_read_and_not_made_again(make_run: Make) -> None:
     run = trained(make_run, toy_table(120))
     stack_task(run, SENTIMENT, FEW)
-    written = (run.store.stack("sentiment") / "oof.parquet").stat().st_mtime_ns
+    written = (run.store.stack("sentiment").path / "oof.parquet").stat().st_mtime_ns
     stack_task(run, SENTIMENT, FEW)
-    assert (run.store.stack("sentiment") / "oof.parquet").stat().st_mtime_ns == written
+    assert (run.store.stack("sentiment").path / "oof.parquet").stat().st_mtime_ns == written
 
 
 def test_a_stack_is_stale_once_other_learners_or_candidates_are_wanted(make_run: Make) -> None:
@@ -109,7 +108,7 @@ def test_the_labelled_test_part_is_scored_only_in_the_stack_report(make_run: Mak
     assert report["test"]["cards"]["stack"]["rows"] == outside
     assert report["stack"]["rows"] == 200 - outside
     assert {"low", "high"} <= set(report["test"]["cards"]["stack"]["metrics"]["macro_f1"])
-    base = [run.base_record(name, SENTIMENT)["oof"]["rows"] for name in LEARNERS]
+    base = [run.results.base_record(name, SENTIMENT)["oof"]["rows"] for name in LEARNERS]
     assert base == [200 - outside] * 3
 
 
@@ -120,7 +119,7 @@ def test_the_plain_mean_is_of_the_learners_own_probabilities(make_run: Make) -> 
     oof, test, _ = read_stack(run, SENTIMENT, only)
     for part, made in (("oof", oof), ("test", test)):
         folders = [run.store.base(name, "sentiment") for name in LEARNERS]
-        expected = np.mean([read_predictions(f, part, SENTIMENT).take(made.ids).values for f in folders], axis=0)
+        expected = np.mean([f.read(part, SENTIMENT).take(made.ids).values for f in folders], axis=0)
         np.testing.assert_allclose(made.values, expected, atol=1e-6)
 
 
@@ -142,7 +141,7 @@ def test_a_loaded_stack_predicts_the_test_rows_again(make_run: Make) -> None:
     _, test, _ = read_stack(run, SENTIMENT, FEW)
     stack = Stack.load(run.store.stack("sentiment"))
     folders = [run.store.base(name, "sentiment") for name in stack.learners]
-    features = np.hstack([read_predictions(f, "test", SENTIMENT).take(test.ids).values for f in folders])
+    features = np.hstack([f.read("test", SENTIMENT).take(test.ids).values for f in folders])
     values, labels = stack.predict(features)
     np.testing.assert_allclose(values, test.values, atol=1e-12)
     assert (labels == test.labels()).all()
@@ -155,8 +154,8 @@ def test_threads_change_no_bit_of_a_stack(make_run: Make) -> None:
     for threads in (1, 3):
         stack_task(run, SENTIMENT, replace(mixed, threads=threads))
         folder = run.store.stack("sentiment")
-        written.append((folder / "oof.parquet").read_bytes())
-        (folder / "report.json").unlink()
+        written.append((folder.path / "oof.parquet").read_bytes())
+        folder.record.unlink()
     assert written[0] == written[1]
 
 
@@ -171,9 +170,7 @@ def test_related_tasks_are_further_columns_and_make_a_stack_stale(make_run: Make
     assert table.features.shape[1] == 3 * 3 + 1
     np.testing.assert_allclose(
         table.related[:, 0],
-        np.mean(
-            [read_predictions(run.store.base(n, "sarcasm"), "oof", SARCASM).values[:, 1] for n in LEARNERS], axis=0
-        ),
+        np.mean([run.store.base(n, "sarcasm").read("oof", SARCASM).values[:, 1] for n in LEARNERS], axis=0),
     )
     assert "sarcasm/tfidf" in records
     assert stack_task(run, SENTIMENT, related)["stack"]["rows"] == 150

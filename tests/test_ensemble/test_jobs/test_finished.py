@@ -11,11 +11,12 @@ from support.world import SENTIMENT, toy_table
 
 from ensemble.data import Dataset
 from ensemble.errors import StoreError
-from ensemble.jobs.finished import Record, base_probabilities, find_models
+from ensemble.jobs.finished import base_probabilities, find_models
 from ensemble.jobs.job import list_work
+from ensemble.jobs.run_record import RunRecord
 from ensemble.jobs.train import train
-from ensemble.run import IMPORTED, Run
-from ensemble.store import REPORT
+from ensemble.provenance import IMPORTED
+from ensemble.run import Run
 from ensemble.system.files import read_json, write_json
 
 
@@ -46,7 +47,7 @@ def run(tmp_path: Path, data: Dataset) -> Run:
 
 
 def opened(run: Run) -> Run:
-    return Record.read(run.store.root).open(KNOWN)
+    return RunRecord.read(run.store.root).open(KNOWN)
 
 
 def refused(run: Run, learner: str, words: str, others: tuple[str, ...] = ("b",)) -> None:
@@ -55,7 +56,7 @@ def refused(run: Run, learner: str, words: str, others: tuple[str, ...] = ("b",)
 
 
 def test_the_record_knows_tasks_threads_columns_and_where_paths_begin(run: Run, tmp_path: Path) -> None:
-    found = Record.read(run.store.root)
+    found = RunRecord.read(run.store.root)
     assert found.tasks == (SENTIMENT,)
     assert found.threads == 1
     assert found.home == Path.cwd()
@@ -71,7 +72,7 @@ def test_models_are_those_of_every_seed_and_fold(run: Run, data: Dataset) -> Non
 
 def test_what_is_no_run_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=r"nowhere is not a run folder: it has no run\.json; --run names one"):
-        Record.read(tmp_path / "nowhere")
+        RunRecord.read(tmp_path / "nowhere")
 
 
 def test_a_run_of_an_older_version_is_refused_with_what_helps(run: Run) -> None:
@@ -79,14 +80,14 @@ def test_a_run_of_an_older_version_is_refused_with_what_helps(run: Run) -> None:
     del facts["tasks"]
     write_json(run.store.record, facts)
     with pytest.raises(StoreError, match="older version and names no tasks; run `ensemble train-base` again"):
-        Record.read(run.store.root)
+        RunRecord.read(run.store.root)
 
 
 @pytest.mark.parametrize("damage", [{"config": {}}, {"tasks": [{"name": "x"}]}, {"tasks": [3]}, {"home": 7}])
 def test_a_damaged_record_is_refused(run: Run, damage: dict[str, object]) -> None:
     write_json(run.store.record, read_json(run.store.record) | damage)
     with pytest.raises(StoreError, match=r"run\.json is damaged"):
-        Record.read(run.store.root)
+        RunRecord.read(run.store.root)
 
 
 def test_a_run_folder_without_its_fold_plan_is_refused(run: Run) -> None:
@@ -104,7 +105,7 @@ def test_models_that_were_not_kept_are_named_with_what_helps(tmp_path: Path, dat
     with pytest.raises(StoreError) as caught:
         find_models(opened(run), "a", SENTIMENT, ["b"])
     assert "stack without it" not in str(caught.value), "b has no models either"
-    (run.store.base("b", "sentiment") / "seed-0" / "fold-0" / "model").mkdir()
+    (run.store.base("b", "sentiment").path / "seed-0" / "fold-0" / "model").mkdir()
     refused(run, "a", re.escape("or stack without it: `ensemble stack --set 'stack.learners=[\"b\"]'`"))
     again = replace(run, keep_models="best")
     assert train(again, list_work(again, run.specs, data.tasks, ())) == []
@@ -112,7 +113,7 @@ def test_models_that_were_not_kept_are_named_with_what_helps(tmp_path: Path, dat
 
 
 def test_an_imported_learner_is_refused_with_what_helps(run: Run) -> None:
-    report = run.store.base("b", "sentiment") / REPORT
+    report = run.store.base("b", "sentiment").record
     facts = read_json(report)
     write_json(report, facts | {"made_of": {**run.identity, "learner": IMPORTED, "task": "sentiment"}})
     refused(run, "b", "'b' was imported: .* no model to predict new ones; stack without it", others=("a",))
