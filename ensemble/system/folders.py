@@ -56,7 +56,7 @@ def size_of(path: Path) -> int:
     return size
 
 
-def delete(path: Path) -> None:
+def delete_path(path: Path) -> None:
     """Delete a file, a link (not what it leads to) or a folder with all that is in it; what is gone is gone.
 
     Raises OSError where it cannot go.

@@ -27,7 +27,7 @@ def silent(items: Iterable[Item], label: Label, total: int) -> Generator[Item, N
 
 
 class Report(TypedDict):
-    """How far a job is: ``done`` of ``total`` steps of what the ``label`` names, since ``began`` (seconds of the epoch)."""
+    """How far a job is: ``done`` of ``total`` steps of what the ``label`` names; ``began`` in seconds of the epoch."""
 
     label: str
     done: int

@@ -9,7 +9,7 @@ from ensemble.errors import StoreError
 from ensemble.system.claims import FILE as CLAIM
 from ensemble.system.claims import owner_of, remove_void_claim
 from ensemble.system.files import read_json, writer_of
-from ensemble.system.folders import delete, files_below
+from ensemble.system.folders import delete_path, files_below
 from ensemble.system.processes import is_dead
 from ensemble.system.progress import FILE as PROGRESS
 
@@ -24,7 +24,7 @@ def remove_stale_files(root: Path, clock: Callable[[], float] = time.time) -> No
     for path in files_below(root):
         with suppress(OSError, StoreError):  # somebody else was faster, or the folder is read only
             if is_stale(path, clock):
-                delete(path)
+                delete_path(path)
             elif path.name == CLAIM and "token" in read_json(path):
                 remove_void_claim(path.parent)
 

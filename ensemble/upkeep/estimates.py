@@ -1,4 +1,4 @@
-"""What a job will take, judged by finished ones: of this run, or of others beside it with the same learner."""
+"""What a job will take, estimated from finished ones: of this run, or of others beside it with the same learner."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -10,12 +10,13 @@ from typing import Any
 
 from ensemble.errors import StoreError
 from ensemble.jobs.job import JobSpec
+from ensemble.jobs.usage import CacheUse
 from ensemble.run import Run
 from ensemble.store import DONE
 from ensemble.system.files import read_json
 
-STRANGE = (StoreError, OSError, KeyError, TypeError, ValueError, AttributeError)
-SETTLED = ("task", "classes", "seed", "fold", "data", "folds")  # what a learner is asked, not what it is
+UNREADABLE = (StoreError, OSError, KeyError, TypeError, ValueError, AttributeError)
+QUESTION = ("task", "classes", "seed", "fold", "data", "folds")  # what a learner is asked, not what it is
 BYTES_PER_PARAMETER = 4
 THIS_TASK, THIS_RUN, OTHER_RUN = "this task", "other tasks", "other runs"
 
@@ -36,11 +37,11 @@ class JobRecord:
     checkpoints: int
     peak: int | None
     parameters: int | None
-    cache: Mapping[str, Mapping[str, int]]
+    cache: Mapping[str, CacheUse]
 
     @classmethod
     def of(cls, record: Mapping[str, Any]) -> "JobRecord":
-        """Raises an error of ``STRANGE`` for the record of something else, or of an older version."""
+        """Raises an error of ``UNREADABLE`` for the record of something else, or of an older version."""
         usage = record.get("usage", {})
         shared = float(usage.get("shared_seconds", 0.0))
         trained = float(record.get("training_seconds", 0.0))  # also before it was killed
@@ -66,7 +67,7 @@ class JobRecord:
 
 @dataclass(frozen=True)
 class Estimate:
-    """Of one job; None where nothing is known. ``source`` says what it is judged by."""
+    """Of one job; None where nothing is known. ``source`` says which jobs tell."""
 
     seconds: float | None = None
     cores: int = 1
@@ -76,9 +77,9 @@ class Estimate:
     source: str | None = None
 
 
-def recipe(made_of: Mapping[str, Any]) -> str:
+def recipe(made_of: Mapping[str, object]) -> str:
     """Equal for jobs of the same learner with the same parameters and weights, whatever they learn."""
-    return json.dumps({key: value for key, value in made_of.items() if key not in SETTLED}, sort_keys=True)
+    return json.dumps({key: value for key, value in made_of.items() if key not in QUESTION}, sort_keys=True)
 
 
 class History:
@@ -90,56 +91,56 @@ class History:
         wanted = {recipe(item.made_of) for item in work} - set(self._own)
         self._others = _by_recipe(_others(run.store.root, wanted)) if wanted else {}
 
-    def like(self, item: JobSpec) -> tuple[list[JobRecord], str | None]:
-        """The finished jobs nearest to this one."""
+    def nearest(self, item: JobSpec) -> tuple[list[JobRecord], str | None]:
+        """The finished jobs nearest to this one, and where they are."""
         key = recipe(item.made_of)
         own = self._own.get(key, [])
-        same = [past for past in own if past.task == item.job.task]
+        same_task = [record for record in own if record.task == item.job.task]
         if own:
-            return same or own, THIS_TASK if same else THIS_RUN
+            return same_task or own, THIS_TASK if same_task else THIS_RUN
         others = self._others.get(key, [])
         return others, OTHER_RUN if others else None
 
     def estimate(self, item: JobSpec, rows: int) -> Estimate:
         """For a job that is fitted on so many rows."""
-        found, source = self.like(item)
-        if not found:
+        records, source = self.nearest(item)
+        if not records:
             return Estimate()
         return Estimate(
-            median(past.scaled(rows) for past in found),
-            1 if any(past.on_gpu for past in found) else max(past.threads for past in found),
-            0 if self.run.keep_models == "none" else _models(found),
-            max(past.checkpoints for past in found),
-            max((past.peak for past in found if past.peak is not None), default=None),
+            median(record.scaled(rows) for record in records),
+            1 if any(record.on_gpu for record in records) else max(record.threads for record in records),
+            0 if self.run.keep_models == "none" else _models(records),
+            max(record.checkpoints for record in records),
+            max((record.peak for record in records if record.peak is not None), default=None),
             source,
         )
 
-    def shared(self, item: JobSpec) -> tuple[float, Mapping[str, Mapping[str, int]]]:
+    def shared(self, item: JobSpec) -> tuple[float, Mapping[str, CacheUse]]:
         """Seconds that what all jobs of a learner share took when it was not there yet, and its keys in the cache."""
         key = recipe(item.made_of)
-        found = self._own.get(key, []) or self._others.get(key, [])
-        seconds = max((past.shared for past in found), default=0.0)
-        return seconds, next((past.cache for past in found if past.cache), {})
+        records = self._own.get(key, []) or self._others.get(key, [])
+        seconds = max((record.shared for record in records), default=0.0)
+        return seconds, next((record.cache for record in records if record.cache), {})
 
 
-def _models(found: Iterable[JobRecord]) -> int | None:
-    sizes = [past.models for past in found if past.models is not None]
+def _models(records: Iterable[JobRecord]) -> int | None:
+    sizes = [record.models for record in records if record.models is not None]
     if sizes:
         return int(median(sizes))
-    parameters = [past.parameters for past in found if past.parameters is not None]
+    parameters = [record.parameters for record in records if record.parameters is not None]
     return BYTES_PER_PARAMETER * max(parameters) if parameters else None
 
 
-def _by_recipe(jobs: Iterable[JobRecord]) -> dict[str, list[JobRecord]]:
-    found: dict[str, list[JobRecord]] = {}
-    for past in jobs:
-        found.setdefault(past.recipe, []).append(past)
-    return found
+def _by_recipe(records: Iterable[JobRecord]) -> dict[str, list[JobRecord]]:
+    groups: dict[str, list[JobRecord]] = {}
+    for record in records:
+        groups.setdefault(record.recipe, []).append(record)
+    return groups
 
 
 def _jobs_below(folder: Path) -> Iterator[JobRecord]:
     for path in folder.glob(f"base/*/*/seed-*/fold-*/{DONE}"):
-        with suppress(*STRANGE):
+        with suppress(*UNREADABLE):
             yield JobRecord.of(read_json(path))
 
 
@@ -149,7 +150,7 @@ def _others(root: Path, wanted: set[str]) -> Iterator[JobRecord]:
         if folder.parents[2] == root or not folder.is_dir():
             continue
         jobs = folder.glob(f"seed-*/fold-*/{DONE}")
-        with suppress(*STRANGE):
+        with suppress(*UNREADABLE):
             first = next((JobRecord.of(read_json(path)) for path in jobs), None)
             if first is not None and first.recipe in wanted:
                 yield first

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ensemble.system.folders import delete, files_below, size_of, subfolders
+from ensemble.system.folders import delete_path, files_below, size_of, subfolders
 
 
 @pytest.fixture
@@ -37,6 +37,6 @@ def test_a_link_counts_as_itself_and_what_is_gone_as_nothing(root: Path) -> None
 
 def test_files_links_and_folders_go_and_what_a_link_leads_to_stays(root: Path) -> None:
     for name in ("file", "folder", "a", "c/3", "gone"):
-        delete(root / name)
+        delete_path(root / name)
     assert list(files_below(root)) == []
     assert sorted(path.name for path in files_below(root.parent / "theirs")) == ["4", "5"]
