@@ -63,7 +63,7 @@ class Outcome:
         """Of a failure."""
         return {"job": str(self.job), "reason": self.reason, "bug": self.bug}
 
-    def said(self) -> str:
+    def describe(self) -> str:
         """``fusion / sentiment / seed 0 / fold 2: done in 34 s``"""
         if self.elsewhere:
             return f"{self.job}: another process is at it"
