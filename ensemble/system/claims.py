@@ -42,7 +42,7 @@ class Claim:
         self.token = uuid4().hex
         self._over = threading.Event()
 
-    def take(self) -> bool:
+    def acquire(self) -> bool:
         """Whether the folder is ours now."""
         with hold(self.path.parent):
             owner = _read(self.path)
@@ -78,7 +78,7 @@ def claim(folder: Path, wait: bool = False, beat: float = BEAT) -> Iterator[Clai
     """Own a folder; None where another process does and we do not ``wait`` for it."""
     mine = Claim(folder, beat)
     try:
-        while not mine.take():
+        while not mine.acquire():
             if not wait:
                 yield None
                 return

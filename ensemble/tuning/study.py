@@ -31,7 +31,7 @@ Params = Mapping[str, object]  # of a trial, as JSON holds them
 
 @dataclass(frozen=True)
 class TrialPlan:
-    """What to try: ``first`` one by one (parameters in the words of the space), then, unless ``only`` these, what the
+    """What to try: ``first`` one by one (parameters by their names in the space), then, unless ``only`` these, what the
     sampler proposes, until ``trials`` are finished."""
 
     space: Space
@@ -93,7 +93,7 @@ class Study:
     def _ask(self, space: Space) -> RunningTrial:
         trial = self._study.ask()
         claim = Claim(self._claims / str(trial.number))
-        if not claim.take():
+        if not claim.acquire():
             raise StoreError(f"{claim.path} is in the way: numbers of trials are given once; remove it.")
         try:
             params = {} if attributes(trial).get(FIXED_PARAMS) == {} else space(trial)
@@ -127,7 +127,7 @@ class Study:
             self._study.tell(begun.trial, value, TrialState[state])
 
     def leave(self, begun: RunningTrial) -> None:
-        """Give a trial out of hand; one that has not finished is anybody's again."""
+        """Release the claim of a trial; one that has not finished is anybody's again."""
         begun.claim.release()
         trials = self._study.get_trials(deepcopy=False)
         if trials[begun.trial.number].state.is_finished():

@@ -22,7 +22,7 @@ THIS_TASK, THIS_RUN, OTHER_RUN = "this task", "other tasks", "other runs"
 
 
 @dataclass(frozen=True)
-class JobRecord:
+class FinishedJob:
     """A finished job; None and empty where its record does not say. ``shared`` seconds went into what all jobs of a
     learner share, such as encoding."""
 
@@ -40,7 +40,7 @@ class JobRecord:
     cache: Mapping[str, CacheUse]
 
     @classmethod
-    def of(cls, record: Mapping[str, Any]) -> "JobRecord":
+    def of(cls, record: Mapping[str, Any]) -> "FinishedJob":
         """Raises an error of ``UNREADABLE`` for the record of something else, or of an older version."""
         usage = record.get("usage", {})
         shared = float(usage.get("shared_seconds", 0.0))
@@ -91,7 +91,7 @@ class History:
         wanted = {recipe(item.made_of) for item in work} - set(self._own)
         self._others = _by_recipe(_others(run.store.root, wanted)) if wanted else {}
 
-    def nearest(self, item: JobSpec) -> tuple[list[JobRecord], str | None]:
+    def nearest(self, item: JobSpec) -> tuple[list[FinishedJob], str | None]:
         """The finished jobs nearest to this one, and where they are."""
         key = recipe(item.made_of)
         own = self._own.get(key, [])
@@ -123,7 +123,7 @@ class History:
         return seconds, next((record.cache for record in records if record.cache), {})
 
 
-def _models(records: Iterable[JobRecord]) -> int | None:
+def _models(records: Iterable[FinishedJob]) -> int | None:
     sizes = [record.models for record in records if record.models is not None]
     if sizes:
         return int(median(sizes))
@@ -131,27 +131,27 @@ def _models(records: Iterable[JobRecord]) -> int | None:
     return BYTES_PER_PARAMETER * max(parameters) if parameters else None
 
 
-def _by_recipe(records: Iterable[JobRecord]) -> dict[str, list[JobRecord]]:
-    groups: dict[str, list[JobRecord]] = {}
+def _by_recipe(records: Iterable[FinishedJob]) -> dict[str, list[FinishedJob]]:
+    groups: dict[str, list[FinishedJob]] = {}
     for record in records:
         groups.setdefault(record.recipe, []).append(record)
     return groups
 
 
-def _jobs_below(folder: Path) -> Iterator[JobRecord]:
+def _jobs_below(folder: Path) -> Iterator[FinishedJob]:
     for path in folder.glob(f"base/*/*/seed-*/fold-*/{DONE}"):
         with suppress(*UNREADABLE):
-            yield JobRecord.of(read_json(path))
+            yield FinishedJob.of(read_json(path))
 
 
-def _others(root: Path, wanted: set[str]) -> Iterator[JobRecord]:
+def _others(root: Path, wanted: set[str]) -> Iterator[FinishedJob]:
     """Jobs of the runs beside this one with a recipe that is ``wanted``; of a learner's task the first one shows it."""
     for folder in root.parent.glob("*/base/*/*"):
         if folder.parents[2] == root or not folder.is_dir():
             continue
         jobs = folder.glob(f"seed-*/fold-*/{DONE}")
         with suppress(*UNREADABLE):
-            first = next((JobRecord.of(read_json(path)) for path in jobs), None)
+            first = next((FinishedJob.of(read_json(path)) for path in jobs), None)
             if first is not None and first.recipe in wanted:
                 yield first
-                yield from (JobRecord.of(read_json(path)) for path in jobs)
+                yield from (FinishedJob.of(read_json(path)) for path in jobs)

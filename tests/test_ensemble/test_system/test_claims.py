@@ -156,7 +156,7 @@ def test_a_damaged_claim_is_none(tmp_path: Path) -> None:
 def test_of_many_that_ask_at_once_one_gets_it(tmp_path: Path) -> None:
     foreign(tmp_path, seconds_ago=claims.EXPIRES + 20)
     asked = [Claim(tmp_path) for _ in range(20)]
-    assert sum(one.take() for one in asked) == 1
+    assert sum(one.acquire() for one in asked) == 1
     for one in asked:
         one.release()
     assert list(tmp_path.glob(".*.tmp")) == []

@@ -23,7 +23,7 @@ from ensemble.system import files
 from ensemble.system.claims import Claim
 from ensemble.system.progress import Reports
 folder = Path(sys.argv[1])
-assert Claim(folder).take()
+assert Claim(folder).acquire()
 reports = Reports(folder / "progress.json")
 list(reports(range(2), "steps", 2))
 files.temporary_for(folder / "model.safetensors").write_bytes(b"half")
