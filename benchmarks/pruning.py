@@ -22,7 +22,7 @@ from cli.session import Session
 from ensemble.predictions import Predictions, concatenate
 from ensemble.store import Job
 from ensemble.tuning.search import Search, TuneSettings, open_search
-from ensemble.tuning.study import FOUND
+from ensemble.tuning.study import PARAMS, attributes
 from ensemble.tuning.trial import fold_score, is_worse
 
 
@@ -78,7 +78,7 @@ def finished(search: Search) -> list[Trial]:
     """The trials of an unpruned search, in their order."""
     found = []
     for trial in sorted(search.study.trials(), key=lambda one: one.number):
-        alone = search.tried(trial.user_attrs[FOUND])(search.run)
+        alone = search.tried(attributes(trial)[PARAMS])(search.run)
         jobs = [Job(search.spec.name, search.task.name, 0, fold) for fold in search.split.trained(search.run)]
         folders = [alone.store.job(job) for job in jobs]
         said = [folder.read("held_out", search.task) for folder in folders]

@@ -1,12 +1,14 @@
 """The `ensemble` application, and the options its subcommands share."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 
+Result = TypeVar("Result")
 app = typer.Typer(
     name="ensemble",
     help="Stacked ensembles that read the feeling of image + text posts.\n\n\b\n"
@@ -39,9 +41,10 @@ Address = Annotated[str, typer.Option(help="A Ray cluster's address, or auto. De
 DEFAULT = Path("ensemble.toml")
 
 
-def show(result: Mapping[str, object], table: Any, as_json: bool) -> None:
+def show(result: Result, table: Callable[[Result], None], as_json: bool) -> None:
+    """A command's result, dataclasses or plain values, as a table or as JSON."""
     if as_json:
-        print(json.dumps(result, indent=1, ensure_ascii=False, allow_nan=False))
+        print(json.dumps(result, indent=1, ensure_ascii=False, allow_nan=False, default=asdict))
     else:
         table(result)
 

@@ -9,12 +9,14 @@ from typing import NoReturn
 from cli.commands import app
 from ensemble.errors import EnsembleError
 from ensemble.system.interruption import listen
+from ensemble.system.threads import waiting
 
 USER, INTERRUPTED = 2, 130
 
 
 def main() -> NoReturn:
     """Exit with 0 done, 2 a user's mistake in one line, 130 interrupted. Anything else is our bug and shows itself."""
+    os.environ.update(waiting())  # numeric libraries read it when they are loaded, which is later
     warnings.filterwarnings("ignore", module="PIL")  # what is wrong with an image, the audit says
     listen()
     if len(sys.argv) == 1:

@@ -21,19 +21,19 @@ from rich.progress import (
 from ensemble.system.progress import EVERY, Label
 
 Item = TypeVar("Item")
-Watch = Callable[[], Mapping[str, tuple[str, int, int]]]
+OtherJobs = Callable[[], Mapping[str, tuple[str, int, int]]]
 
 
 class Bars:
     """Nested bars on a terminal; elsewhere one plain line at the end of each stretch of work, and of each job.
 
-    ``watch`` says how far work in other processes is, by name: what it does, how much is done, of how much.
+    ``others`` says how far jobs in other processes are, by name: what it does, how much is done, of how much.
     """
 
-    def __init__(self, watch: Watch | None = None) -> None:
+    def __init__(self, others: OtherJobs | None = None) -> None:
         self._console = Console(stderr=True)
         self._progress: Progress | None = None
-        self._watch = watch
+        self._others = others
 
     def __call__(self, items: Iterable[Item], label: Label, total: int) -> Generator[Item, None, None]:
         shown = self._bar if total and self._console.is_terminal else self._line
@@ -56,7 +56,7 @@ class Bars:
             columns = (BarColumn(24), MofNCompleteColumn(), TextColumn("{task.description}"))
             self._progress = Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=self._console)
             self._progress.start()
-            self._follow_others(self._progress)
+            self._show_others(self._progress)
         progress = self._progress
         bar = progress.add_task(_text(label), total=total)
         try:
@@ -70,16 +70,16 @@ class Bars:
             else:
                 progress.remove_task(bar)
 
-    def _follow_others(self, progress: Progress) -> None:
+    def _show_others(self, progress: Progress) -> None:
         """A bar for each job in another process, as long as ``progress`` is shown."""
-        if self._watch is not None:
-            threading.Thread(target=_follow, args=(progress, self._watch), daemon=True).start()
+        if self._others is not None:
+            threading.Thread(target=_refresh, args=(progress, self._others), daemon=True).start()
 
 
-def _follow(progress: Progress, watch: Watch) -> None:
+def _refresh(progress: Progress, others: OtherJobs) -> None:
     shown: dict[str, TaskID] = {}
     while progress.live.is_started:
-        now = watch()
+        now = others()
         for name in shown.keys() - now.keys():
             progress.remove_task(shown.pop(name))
         for name, (label, done, total) in now.items():

@@ -39,7 +39,7 @@ def use_threads(count: int) -> None:
     """Exactly this many threads for every library, loaded already or from here on; bits depend on the number."""
     from threadpoolctl import threadpool_limits
 
-    from ensemble.jobs.worker import threads_of
+    from ensemble.system.threads import threads_of
 
     os.environ.update(threads_of(count))
     threadpool_limits(count)

@@ -3,7 +3,7 @@
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -24,6 +24,9 @@ from cli.app import (
     stop_where_failed,
 )
 from cli.parallel import HERE, Parallel
+
+if TYPE_CHECKING:
+    from ensemble.jobs.job import Outcome
 
 
 @app.command()
@@ -83,7 +86,7 @@ def train_base(
 
 
 def _again(
-    config: Path, overrides: Sequence[str], failures: Sequence[Any], where: Mapping[str, str | int | None]
+    config: Path, overrides: Sequence[str], failures: "Sequence[Outcome]", where: Mapping[str, str | int | None]
 ) -> str | None:
     """The command that tries these jobs again, and no others of the same learners but those that are not done."""
     if not failures:
@@ -96,9 +99,8 @@ def _again(
         "--fold": sorted({str(failure.job.fold) for failure in failures}),
         **{name: [str(value)] for name, value in where.items() if value not in (None, "")},
     }
-    return shlex.join(
-        ["ensemble", "train-base", *(word for name, each in named.items() for one in each for word in (name, one))]
-    )
+    options = [word for name, values in named.items() for value in values for word in (name, value)]
+    return shlex.join(["ensemble", "train-base", *options])
 
 
 @app.command("import")
@@ -165,9 +167,9 @@ def ablate(
     session = Session(config, set, quiet, Parallel.of(jobs, gpus, jobs_per_gpu, engine, address))
     run, track = session.run, session.track
     with session.working() as ready:
-        found = [hide_and_score(run, name, chosen, ways, track, ready) for chosen in run.some_tasks(task)]
-    show({"tasks": found}, print_ablations, as_json)
-    stop_where_failed([failure for entry in found for failure in entry["failures"]])
+        ablations = [hide_and_score(run, name, chosen, ways, track, ready) for chosen in run.some_tasks(task)]
+    show({"tasks": ablations}, print_ablations, as_json)
+    stop_where_failed([failure for ablation in ablations for failure in ablation["failures"]])
 
 
 @app.command()

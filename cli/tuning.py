@@ -1,8 +1,8 @@
 """The subcommand that finds a base learner's parameters: tune. Heavy modules are imported inside."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -22,6 +22,9 @@ from cli.app import (
     show,
 )
 from cli.parallel import HERE, Parallel
+
+if TYPE_CHECKING:
+    from ensemble.tuning.outcome import StudySummary, TrialRow
 
 SHOWN = 10
 
@@ -64,7 +67,7 @@ def tune(
     from cli.session import Session
     from ensemble.config import Tune
     from ensemble.tuning.search import TuneSettings
-    from ensemble.tuning.trials import tune as find
+    from ensemble.tuning.trials import tune as run_study
 
     parallel = Parallel.of(jobs, gpus, jobs_per_gpu, engine, address)
     session = Session(config, set, quiet, parallel)
@@ -75,53 +78,56 @@ def tune(
     settings = TuneSettings(storage=section.storage, **section.model_dump())
     settings = settings if trials is None else replace(settings, trials=trials)
     with session.working() as ready:
-        found = [
-            find(run, learner, one, settings, session.track, ready, parallel.processes, keep_trials)
-            for one in run.some_tasks(task)
+        summaries = [
+            run_study(run, learner, chosen, settings, session.track, ready, parallel.processes, keep_trials)
+            for chosen in run.some_tasks(task)
         ]
-    show({"tasks": found}, print_tuned, as_json)
+    show({"tasks": summaries}, print_tuned, as_json)
 
 
-def print_tuned(result: Mapping[str, Any]) -> None:
-    for entry in result["tasks"]:
-        _print_study(entry)
+def print_tuned(result: "Mapping[str, Sequence[StudySummary]]") -> None:
+    for summary in result["tasks"]:
+        _print_study(summary)
 
 
-def _print_study(entry: Mapping[str, Any]) -> None:
+def _print_study(summary: "StudySummary") -> None:
     from cli.tables import line, table
-    from meta.wording import short
 
-    rows = []
-    for row in entry["trials"][:SHOWN]:
-        score = "" if row["score"] is None else short(row["score"])
-        spread = "" if row["std"] is None else f" ±{short(row['std'])}"
-        params = ", ".join(f"{name} = {_brief(value)}" for name, value in row["params"].items()) or "as configured"
-        rows.append([params, row["trial"], row["state"], score + spread, row["folds"], f"{row['seconds']:.1f}"])
-    title = f"{entry['learner']}, {entry['task']}: {entry['metric']} of {len(entry['trials'])} trials"
-    table(title, ["parameters", "trial", "", "score", "folds", "seconds"], rows)
-    if len(entry["trials"]) > SHOWN:
-        line(f"... and {len(entry['trials']) - SHOWN} more; --json names all")
-    for row in entry["trials"]:
-        if row["reason"]:
-            line(f"failed: trial {row['trial']}: {row['reason']}")
-    line(_judged(entry))
-    if count := entry["pruned"]:
-        line(f"{count} trial{'s' * (count > 1)} pruned, which saved about {entry['saved']:,.0f} seconds.")
-    if entry["kept"]:
-        line(f"For the stack: {', '.join(entry['kept'])}, marked as from tuning. They have no models for new posts.")
-    if entry["best"]:
-        line(f"The best is in {entry['best']}; `tuned = true` under [base.{entry['learner']}] makes train-base use it.")
+    trials = summary.trials
+    title = f"{summary.learner}, {summary.task}: {summary.metric} of {len(trials)} trials"
+    table(title, ["parameters", "trial", "", "score", "folds", "seconds"], [_row(trial) for trial in trials[:SHOWN]])
+    if len(trials) > SHOWN:
+        line(f"... and {len(trials) - SHOWN} more; --json names all")
+    for trial in trials:
+        if trial.reason:
+            line(f"failed: trial {trial.trial}: {trial.reason}")
+    line(_evaluated_on(summary))
+    if count := summary.pruned:
+        line(f"{count} trial{'s' * (count > 1)} pruned, which saved about {summary.saved:,.0f} seconds.")
+    if summary.kept:
+        line(f"For the stack: {', '.join(summary.kept)}, marked as from tuning. They have no models for new posts.")
+    if summary.best:
+        line(f"The best is in {summary.best}; `tuned = true` under [base.{summary.learner}] makes train-base use it.")
     line("")
 
 
-def _judged(entry: Mapping[str, Any]) -> str:
-    """On what the trials were judged, and what that leaves unseen."""
-    rows, folds = f"{entry['rows']:,} rows", entry["folds"]
-    if entry["split"] == "nested":
+def _row(trial: "TrialRow") -> list[object]:
+    from meta.wording import short
+
+    params = ", ".join(f"{name} = {_brief(value)}" for name, value in trial.params.items()) or "as configured"
+    score = "" if trial.score is None else short(trial.score)
+    spread = "" if trial.std is None else f" ±{short(trial.std)}"
+    return [params, trial.trial, trial.state, score + spread, trial.folds, f"{trial.seconds:.1f}"]
+
+
+def _evaluated_on(summary: "StudySummary") -> str:
+    """On what the trials were evaluated, and what that leaves unseen."""
+    rows, folds = f"{summary.rows:,} rows", summary.folds
+    if summary.split == "nested":
         return (
             f"Judged on {rows} in {folds} folds of their own; fold 0 of the run was not looked at: its score is honest."
         )
-    if entry["unseen"]:
+    if summary.unseen:
         return f"Judged on {rows}, the first {folds} folds of the run: out-of-fold scores there are optimistic."
     return f"Judged on {rows}, all {folds} folds of the run: out-of-fold scores of the tuned learner are optimistic."
 

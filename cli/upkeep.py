@@ -20,8 +20,8 @@ def plan(
 ) -> None:
     """What is done and to do, and what it will take: time, disk, memory. Trains nothing.
 
-    Judged by finished jobs of this run, else of runs beside it with the same learner and parameters. Where there are
-    none, one fold (its result is kept) tells the rest.
+    Estimated from finished jobs of this run, else of runs beside it with the same learner and parameters. Where there
+    are none, one fold (its result is kept) tells the rest.
 
     \b
     ensemble plan
@@ -31,24 +31,24 @@ def plan(
     from cli.session import Session
     from cli.upkeep_tables import print_plan
     from ensemble.jobs.status import listed
-    from ensemble.upkeep.planning import plan as make_plan
+    from ensemble.upkeep.planning import plan_jobs
 
     run = Session(config, set, quiet).run
     work, waiting = listed(run, run.learners.some(learner), run.some_tasks(task), fold)
-    show(make_plan(run, work, jobs, waiting), print_plan, as_json)
+    show(plan_jobs(run, work, jobs, waiting), print_plan, as_json)
 
 
 @app.command()
 def clean(
     kind: Annotated[list[str], typer.Option("-k", "--kind", help="Only this kind; repeatable.")] = [],
     match: Annotated[str, typer.Option(help="Only what has this in its path in run folder or cache.")] = "",
-    yes: Annotated[bool, typer.Option("--yes", help="Delete; otherwise it is only said what would go.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Delete; otherwise only list what would go.")] = False,
     config: ConfigPath = DEFAULT,
     set: Overrides = [],
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
-    """Make room: checkpoints, stale results, caches, models. Without --yes nothing is deleted.
+    """Free disk space: checkpoints, stale results, caches, models. Without --yes nothing is deleted.
 
     Without --kind go checkpoints of trainings that are over, stale results, what failed and killed jobs left. The
     cache, fold models, trials, ablations, and results of learners that are gone from the configuration go when they
@@ -63,6 +63,6 @@ def clean(
     """
     from cli.session import Session
     from cli.upkeep_tables import print_cleaned
-    from ensemble.upkeep.removal import clean as make_room
+    from ensemble.upkeep.removal import clean as clean_run
 
-    show(make_room(Session(config, set, quiet).run, kind, match, yes), print_cleaned, as_json)
+    show(clean_run(Session(config, set, quiet).run, kind, match, yes), print_cleaned, as_json)

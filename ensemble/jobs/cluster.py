@@ -18,12 +18,13 @@ from typing import Any
 
 from ensemble.errors import ConfigError, EnsembleError, StoreError, first_line
 from ensemble.jobs.job import JobSpec, Outcome, record_failure
-from ensemble.jobs.worker import ENDED, PATIENCE, Change, Changed, Opener, run_named_job, threads_of
+from ensemble.jobs.worker import ENDED, PATIENCE, Change, Changed, Opener, run_named_job
 from ensemble.run import Run
 from ensemble.store import Job
 from ensemble.system.claims import owner_of
 from ensemble.system.interruption import asked, deferred, listen
 from ensemble.system.progress import Track
+from ensemble.system.threads import threads_of
 
 STORE = 80 * 2**20  # bytes of Ray's own memory: it carries nothing of ours but names of jobs
 SETTINGS = {

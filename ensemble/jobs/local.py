@@ -20,7 +20,7 @@ from ensemble.jobs.worker import ENDED, PATIENCE, Change, Changed, Gpus, Opener,
 from ensemble.run import Run
 from ensemble.store import Job
 from ensemble.system.claims import ASK, owner_of, was_left
-from ensemble.system.interruption import asked, deferred, follow
+from ensemble.system.interruption import asked, deferred, listen_as_worker
 from ensemble.system.processes import machine, parent_of
 from ensemble.system.progress import Track
 
@@ -85,7 +85,7 @@ class Local:
 def begin_below(driver: int) -> None:
     """What a process does before its first job, which it may never get: it is not to outlive its driver."""
     end_with(driver)
-    follow()
+    listen_as_worker()
 
 
 @lru_cache(maxsize=1)

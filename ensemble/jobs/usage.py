@@ -2,45 +2,65 @@
 
 import os
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from ensemble.features import FeatureCache
+from ensemble.system.folders import size_of
+
+
+class CacheUse(TypedDict):
+    """How many contents were asked for of an encoder's features, and the bytes its blocks take on the disk."""
+
+    contents: int
+    bytes: int
+
+
+class Usage(TypedDict):
+    """What a job took, as its record has it; None where it is not known. ``shared_seconds`` went into what folds and
+    tasks share; ``rows`` it was fitted on; ``cache`` is by encoder."""
+
+    rows: int
+    shared_seconds: float
+    threads: int | None
+    peak_bytes: int | None
+    model_bytes: int | None
+    checkpoint_bytes: int
+    cache: dict[str, CacheUse]
 
 
 class Meter:
     """Begins with the job. ``ready()`` ends what folds and tasks share, such as encoding."""
 
-    def __init__(self, cache: FeatureCache) -> None:
+    def __init__(self, cache: FeatureCache, clock: Callable[[], float] = time.monotonic) -> None:
         self.cache = cache
         cache.asked = {}
-        self._began = time.monotonic()
+        self._clock = clock
+        self._began = clock()
         self._shared = 0.0
         forget_peak()
 
     def ready(self) -> None:
-        self._shared = time.monotonic() - self._began
+        self._shared = self._clock() - self._began
 
-    def read(self, rows: int, model: Path, unfinished: Path) -> dict[str, Any]:
-        """Plain JSON. ``rows`` it was fitted on; ``model`` and ``unfinished``, its checkpoints, are folders.
-
-        ``cache`` says per encoder how many contents were asked for and how many bytes its blocks take on the disk.
-        """
+    def read(self, rows: int, model: Path, unfinished: Path) -> Usage:
+        """``model`` and ``unfinished``, its checkpoints, are folders."""
         threads = os.environ.get("OMP_NUM_THREADS", "")
-        return {
-            "rows": rows,
-            "shared_seconds": round(self._shared, 3),
-            "threads": int(threads) if threads.isdigit() else None,
-            "peak_bytes": peak_bytes(),
-            "model_bytes": size_of(model) if model.is_dir() else None,
-            "checkpoint_bytes": size_of(unfinished),
-            "cache": {
-                encoder: {"contents": contents, "bytes": self.cache.used(encoder)}
+        return Usage(
+            rows=rows,
+            shared_seconds=round(self._shared, 3),
+            threads=int(threads) if threads.isdigit() else None,
+            peak_bytes=peak_bytes(),
+            model_bytes=size_of(model) if model.is_dir() else None,
+            checkpoint_bytes=size_of(unfinished),
+            cache={
+                encoder: CacheUse(contents=contents, bytes=self.cache.used(encoder))
                 for encoder, contents in sorted(self.cache.asked.items())
                 if self.cache.root is not None
             },
-        }
+        )
 
 
 def forget_peak() -> None:
@@ -61,13 +81,3 @@ def peak_bytes() -> int | None:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return peak if sys.platform == "darwin" else 1024 * peak
     return None
-
-
-def size_of(path: Path) -> int:
-    """Bytes of a file, or of all files below a folder; a link counts as itself, what is not there as nothing."""
-    try:
-        if path.is_dir() and not path.is_symlink():
-            return sum(size_of(Path(entry)) for entry in os.scandir(path))
-        return path.lstat().st_size
-    except FileNotFoundError:
-        return 0

@@ -24,7 +24,6 @@ Change = Callable[[Run], Run]  # the same
 LOOK = 0.5  # seconds between two looks whether the driver is still there
 PATIENCE = 10  # ends of processes in a row, without a job done between
 ENDED = LearnerError("its process was ended from outside, again and again: most likely memory does not hold it")
-LIBRARIES = ("OMP", "OPENBLAS", "MKL", "BLIS", "VECLIB_MAXIMUM", "NUMBA", "NUMEXPR")  # each reads <name>_NUM_THREADS
 
 
 @dataclass(frozen=True)
@@ -44,11 +43,6 @@ class Gpus:
 
     names: tuple[str, ...]
     places: Path
-
-
-def threads_of(count: int) -> dict[str, str]:
-    """What libraries read when they are loaded."""
-    return {f"{library}_NUM_THREADS": str(count) for library in LIBRARIES}
 
 
 def run_named_job(opener: Opener, job: Job, gpus: Gpus | None = None) -> Outcome:

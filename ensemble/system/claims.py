@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TypedDict, cast
 from uuid import uuid4
 
 from ensemble.system.files import unwritable, write_atomic
@@ -24,22 +24,33 @@ FILE = "claim.json"
 BEAT, EXPIRES, ASK = 5.0, 60.0, 0.2  # seconds
 
 
-class Claim:
-    """One attempt to own a folder."""
+class Owner(TypedDict):
+    """What a claim says of the process that owns the folder; ``token`` is another one for each attempt."""
 
-    def __init__(self, folder: Path) -> None:
+    token: str
+    machine: str
+    process: int
+    began: str | None
+
+
+class Claim:
+    """One attempt to own a folder, renewed every ``beat`` seconds."""
+
+    def __init__(self, folder: Path, beat: float = BEAT) -> None:
         self.path = folder / FILE
+        self.beat = beat
         self.token = uuid4().hex
         self._over = threading.Event()
 
-    def take(self) -> bool:
+    def acquire(self) -> bool:
         """Whether the folder is ours now."""
         with hold(self.path.parent):
             owner = _read(self.path)
             if owner is not None and not _is_void(owner, self.path):
                 return False
-            me = {"token": self.token, "machine": machine(), "process": os.getpid(), "began": began(os.getpid())}
-            write_atomic(self.path, json.dumps(me).encode())
+            process = os.getpid()
+            us = Owner(token=self.token, machine=machine(), process=process, began=began(process))
+            write_atomic(self.path, json.dumps(us).encode())
         threading.Thread(target=self._renew, daemon=True).start()
         return True
 
@@ -55,7 +66,7 @@ class Claim:
                 self.path.unlink(missing_ok=True)
 
     def _renew(self) -> None:
-        while not self._over.wait(BEAT):
+        while not self._over.wait(self.beat):
             with suppress(OSError):  # unreachable: the next beat may be luckier
                 if not self.held():
                     return
@@ -63,11 +74,11 @@ class Claim:
 
 
 @contextmanager
-def claim(folder: Path, wait: bool = False) -> Iterator[Claim | None]:
+def claim(folder: Path, wait: bool = False, beat: float = BEAT) -> Iterator[Claim | None]:
     """Own a folder; None where another process does and we do not ``wait`` for it."""
-    mine = Claim(folder)
+    mine = Claim(folder, beat)
     try:
-        while not mine.take():
+        while not mine.acquire():
             if not wait:
                 yield None
                 return
@@ -78,8 +89,8 @@ def claim(folder: Path, wait: bool = False) -> Iterator[Claim | None]:
             mine.release()
 
 
-def owner_of(folder: Path) -> dict[str, Any] | None:
-    """Who works in a folder now: ``machine``, ``process``; None where nobody does."""
+def owner_of(folder: Path) -> Owner | None:
+    """Who works in a folder now; None where nobody does."""
     owner = _read(folder / FILE)
     return None if owner is None or _is_void(owner, folder / FILE) else owner
 
@@ -90,7 +101,7 @@ def was_left(folder: Path) -> bool:
     return owner is not None and _is_void(owner, folder / FILE)
 
 
-def tidy(folder: Path) -> None:
+def remove_void_claim(folder: Path) -> None:
     """Remove a claim whose owner is gone."""
     if was_left(folder):
         with hold(folder):
@@ -98,25 +109,25 @@ def tidy(folder: Path) -> None:
                 (folder / FILE).unlink()
 
 
-def _read(path: Path) -> dict[str, Any] | None:
+def _read(path: Path) -> Owner | None:
     """A damaged claim is none: its owner will see that it is not theirs."""
     try:
         owner = json.loads(path.read_bytes())
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
-    return owner if isinstance(owner, dict) else None
+    return cast(Owner, owner) if isinstance(owner, dict) else None
 
 
-def _is_void(owner: dict[str, Any], path: Path) -> bool:
+def _is_void(owner: Owner, path: Path) -> bool:
     if owner.get("machine") == machine():
         return began(int(owner.get("process", 0))) != owner.get("began")
     try:
-        return _clock(path.parent) - path.stat().st_mtime > EXPIRES
+        return _now(path.parent) - path.stat().st_mtime > EXPIRES
     except FileNotFoundError:
         return True
 
 
-def _clock(folder: Path) -> float:
+def _now(folder: Path) -> float:
     """The time by the disk's clock, which machines share."""
     probe = folder / LOCK  # is there anyhow
     try:

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import tempfile
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
@@ -49,8 +50,8 @@ def temporary_for(path: Path) -> Path:
 
 def writer_of(path: Path) -> str | None:
     """The mark of the process that got this name by ``temporary_for``; None for a file of anybody else."""
-    found = TEMPORARY.fullmatch(path.name)
-    return found and found[1]
+    match = TEMPORARY.fullmatch(path.name)
+    return match and match[1]
 
 
 def to_disk(path: Path) -> None:
@@ -79,7 +80,7 @@ def unwritable(path: Path, error: OSError, size: int | None = None) -> StoreErro
     return StoreError(f"Cannot write {path}: {error.strerror}.")
 
 
-def write_json(path: Path, value: dict[str, Any]) -> None:
+def write_json(path: Path, value: Mapping[str, object]) -> None:
     """Readable JSON, written atomically."""
     write_atomic(path, (json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode())
 

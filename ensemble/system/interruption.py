@@ -19,8 +19,8 @@ def listen(*numbers: int) -> None:
         signal.signal(number, _heard)
 
 
-def follow() -> None:
-    """The same for a process that works for another one: a terminal's Ctrl-C is that one's to pass on, and SIGTERM may
+def listen_as_worker() -> None:
+    """`listen` in a process that works for another one: a terminal's Ctrl-C is that one's to pass on, and SIGTERM may
     come from a cluster and from that one, too, so that twice is no hurry."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _told)

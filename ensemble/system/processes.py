@@ -60,7 +60,7 @@ def _mark(process: int) -> str:
     return f"{_short(machine())}-{process}-{began(process)}"
 
 
-def left_by_the_dead(mark: str) -> bool | None:
+def is_dead(mark: str) -> bool | None:
     """Whether the process of a mark is gone; None where it is of another machine, or no mark at all."""
     where, _, process = mark.partition("-")
     number, _, since = process.partition("-")

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Generator, Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypedDict, TypeVar
 
 from ensemble.system.files import temporary_for
 
@@ -24,6 +24,15 @@ class Track(Protocol):
 def silent(items: Iterable[Item], label: Label, total: int) -> Generator[Item, None, None]:
     """Shows nothing."""
     yield from items
+
+
+class Report(TypedDict):
+    """How far a job is: ``done`` of ``total`` steps of what the ``label`` names; ``began`` in seconds of the epoch."""
+
+    label: str
+    done: int
+    total: int
+    began: float
 
 
 class Reports:
@@ -45,10 +54,10 @@ class Reports:
         for done, item in enumerate(items):
             if time.monotonic() - self._last >= EVERY:
                 text = label if isinstance(label, str) else label()
-                self._write({"label": text, "done": done, "total": total, "began": began})
+                self._write(Report(label=text, done=done, total=total, began=began))
             yield item
 
-    def _write(self, report: dict[str, Any]) -> None:
+    def _write(self, report: Report) -> None:
         """Not to the disk's last certainty: it is out of date in a second. A report that cannot be written is none."""
         self._last = time.monotonic()
         beside = temporary_for(self.path)

@@ -1,11 +1,11 @@
 """What a study found: the best trial for training, the best few for the stack, all of them as a table."""
 
 import re
-import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 
@@ -18,19 +18,68 @@ from ensemble.provenance import Provenance
 from ensemble.records import BestTrial
 from ensemble.run import Run
 from ensemble.system.files import write_json
+from ensemble.system.folders import delete_path
 from ensemble.system.locks import hold
 from ensemble.system.progress import Track
 from ensemble.tuned import tuning_note
 from ensemble.tuning.search import Search
-from ensemble.tuning.study import FOUND, REASON, SECONDS, TRAINED
+from ensemble.tuning.study import PARAMS, REASON, SECONDS, TRAINED, Params, attributes
 from ensemble.tuning.trial import train_folds
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 
+class FoldScores(TypedDict):
+    """Mean and deviation of a trial's ``values``, one for each fold that has one; None where there are too few."""
+
+    score: float | None
+    std: float | None
+    values: list[float]
+
+
+@dataclass(frozen=True)
+class TrialRow:
+    """A trial: "done", "pruned", or "failed" for a ``reason``; ``params`` are those that are not as configured."""
+
+    trial: int
+    state: str
+    score: float | None
+    std: float | None
+    values: list[float]
+    folds: int
+    seconds: float
+    params: Params
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class StudySummary:
+    """``trials`` from best to worst, how many were ``pruned`` and the seconds that saved.
+
+    The scores are of ``rows`` rows, in so many ``folds`` of a trial, from the folds ``judged`` of the run; nothing of
+    the ``unseen`` ones was looked at. ``best`` is where the best trial is written down; ``kept`` are the base learners
+    made of the best few.
+    """
+
+    learner: str
+    task: str
+    metric: str
+    study: str
+    split: str | int
+    folds: int
+    judged: list[int]
+    unseen: list[int]
+    rows: int
+    trials: list[TrialRow]
+    pruned: int
+    saved: float
+    best: str | None
+    kept: list[str]
+
+
 def write_best(search: Search) -> None:
-    """The best trial so far: its parameters, its score, and on what it was judged."""
+    """The best trial so far: its parameters, its score, and on what it was evaluated."""
     with hold(search.study.folder):
         best = search.study.best()
         if best is not None:
@@ -43,10 +92,10 @@ def _best_trial(search: Search) -> Path:
 
 def _record(search: Search, trial: "FrozenTrial") -> BestTrial:
     run = search.run
-    judged, scores = search.split.judged(run), _scores(trial)
-    states = [one.state.name for one in search.study.trials()]
+    judged, scores = search.split.validation_folds(run), _scores(trial)
+    states = [trial.state.name for trial in search.study.trials()]
     return {
-        "params": trial.user_attrs[FOUND],
+        "params": attributes(trial)[PARAMS],
         "study": search.study.name,
         "trial": trial.number,
         "score": scores["score"],
@@ -63,50 +112,48 @@ def _record(search: Search, trial: "FrozenTrial") -> BestTrial:
     }
 
 
-def _scores(trial: "FrozenTrial") -> dict[str, Any]:
-    """Mean, deviation and values over the folds that have a score."""
+def _scores(trial: "FrozenTrial") -> FoldScores:
     values = [value for _, value in sorted(trial.intermediate_values.items())]
     deviation = float(np.std(values, ddof=1)) if len(values) > 1 else None
     return {"score": float(np.mean(values)) if values else None, "std": deviation, "values": values}
 
 
-def account(search: Search) -> dict[str, Any]:
-    """Every finished trial from best to worst, what was pruned and what that saved, as plain JSON."""
+def study_summary(search: Search, kept: Sequence[str] = ()) -> StudySummary:
+    """Every finished trial; ``kept`` are names of base learners made of the best."""
     run, folds = search.run, len(search.split.trained(search.run))
-    trials = search.study.trials()
-    rows = [_row(search, trial) for trial in trials]
-    pruned = [row for row in rows if row["state"] == "pruned"]
-    judged = search.split.judged(run)
-    return {
-        "learner": search.spec.name,
-        "task": search.task.name,
-        "metric": search.task.metric,
-        "study": search.study.name,
-        "split": search.split.folds,
-        "folds": folds,
-        "judged": judged,
-        "unseen": [fold for fold in range(run.plan.settings.k) if fold not in judged],
-        "rows": int(np.isin(run.plan.fold, judged).sum()),
-        "trials": rows,
-        "pruned": len(pruned),
-        "saved": round(
-            sum(row["seconds"] / row["folds"] * (folds - row["folds"]) for row in pruned if row["folds"]), 3
-        ),
-        "best": str(_best_trial(search)) if search.study.best() else None,
-    }
+    rows = [_row(search, trial) for trial in search.study.trials()]
+    pruned = [row for row in rows if row.state == "pruned"]
+    judged = search.split.validation_folds(run)
+    return StudySummary(
+        learner=search.spec.name,
+        task=search.task.name,
+        metric=search.task.metric,
+        study=search.study.name,
+        split=search.split.folds,
+        folds=folds,
+        judged=judged,
+        unseen=[fold for fold in range(run.plan.settings.k) if fold not in judged],
+        rows=int(np.isin(run.plan.fold, judged).sum()),
+        trials=rows,
+        pruned=len(pruned),
+        saved=round(sum(row.seconds / row.folds * (folds - row.folds) for row in pruned if row.folds), 3),
+        best=str(_best_trial(search)) if search.study.best() else None,
+        kept=list(kept),
+    )
 
 
-def _row(search: Search, trial: "FrozenTrial") -> dict[str, Any]:
-    params = flatten(trial.user_attrs.get(FOUND, {}))
-    return {
-        "trial": trial.number,
-        "state": {"COMPLETE": "done", "PRUNED": "pruned"}.get(trial.state.name, "failed"),
+def _row(search: Search, trial: "FrozenTrial") -> TrialRow:
+    known = attributes(trial)
+    params = flatten(known.get(PARAMS, {}))
+    return TrialRow(
+        trial=trial.number,
+        state={"COMPLETE": "done", "PRUNED": "pruned"}.get(trial.state.name, "failed"),
         **_scores(trial),
-        "folds": trial.user_attrs.get(TRAINED, 0),
-        "seconds": trial.user_attrs.get(SECONDS, 0.0),
-        "params": {path: value for path, value in params.items() if value != search.params.get(path)},
-        "reason": trial.user_attrs.get(REASON),
-    }
+        folds=known.get(TRAINED, 0),
+        seconds=known.get(SECONDS, 0.0),
+        params={path: value for path, value in params.items() if value != search.params.get(path)},
+        reason=known.get(REASON),
+    )
 
 
 def keep(search: Search, count: int, track: Track, engine: Engine) -> list[str]:
@@ -118,14 +165,14 @@ def keep(search: Search, count: int, track: Track, engine: Engine) -> list[str]:
     """
     run, task, learner = search.run, search.task, search.spec.name
     done = [trial for trial in search.study.trials() if trial.state.name == "COMPLETE"]
-    distinct = {search.tried(trial.user_attrs[FOUND]): trial for trial in reversed(done)}
+    distinct = {search.tried(attributes(trial)[PARAMS]): trial for trial in reversed(done)}
     ranked = [trial for trial in done if trial in distinct.values()]
     own = run.learners.pinned(run.learners.spec(learner), task)
     ranked = [trial for trial in ranked if not _is(search, trial, own)]
     names = {f"{learner}.trial{trial.number}": trial for trial in ranked[:count]}
     _forget_kept(run, learner, task, names)
     for name, trial in names.items():
-        tried = search.tried(trial.user_attrs[FOUND])
+        tried = search.tried(attributes(trial)[PARAMS])
         train_folds(run, tried, (), track, engine)
         alone = tried(run)
         record = alone.results.base_record(learner, task)
@@ -147,7 +194,7 @@ def keep(search: Search, count: int, track: Track, engine: Engine) -> list[str]:
 
 def _is(search: Search, trial: "FrozenTrial", own: LearnerSpec) -> bool:
     """Whether a trial has the parameters that the learner itself is trained with."""
-    alone = search.tried(trial.user_attrs[FOUND])(search.run)
+    alone = search.tried(attributes(trial)[PARAMS])(search.run)
     return alone.learners.settings(alone.specs[0], search.task) == alone.learners.settings(own, search.task)
 
 
@@ -158,6 +205,6 @@ def _forget_kept(run: Run, learner: str, task: Task, names: Collection[str]) -> 
             folder = run.store.base(name, task.name)
             kept = re.fullmatch(re.escape(learner) + r"\.trial\d+", name) and "tuned" in folder.read_record()
             if kept:
-                shutil.rmtree(folder.path)
+                delete_path(folder.path)
             elif name in names:
                 raise ConfigError(f"{name!r} was imported; a trial of {learner!r} would be kept under this name.")

@@ -1,9 +1,8 @@
 """One search: a learner, a task, what is tried and on what, all of it checked before the first trial."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from ensemble.bound_learners import LearnerSpec
 from ensemble.data import Task
@@ -13,7 +12,7 @@ from ensemble.metrics import metric_named
 from ensemble.run import Run
 from ensemble.search_space import Space, as_set, grid, outline, space_of
 from ensemble.tuned import overlay
-from ensemble.tuning.study import Plan, Study
+from ensemble.tuning.study import Params, Study, TrialPlan
 from ensemble.tuning.trial import Split, TrialRun
 
 
@@ -26,7 +25,7 @@ class TuneSettings:
     folds: str | int = "nested"
     prune: bool = True
     storage: str = ""
-    space: Mapping[str, Any] = field(default_factory=dict)
+    space: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -36,14 +35,14 @@ class Search:
     run: Run
     spec: LearnerSpec
     task: Task
-    params: Mapping[str, Any]
+    params: Params
     split: Split
-    plan: Plan
+    plan: TrialPlan
     study: Study
     prune: bool
 
-    def tried(self, found: Mapping[str, Any]) -> TrialRun:
-        return TrialRun(self.spec.name, self.task.name, json.dumps(found), self.split)
+    def tried(self, params: Params) -> TrialRun:
+        return TrialRun(self.spec.name, self.task.name, json.dumps(params), self.split)
 
 
 def open_search(run: Run, name: str, task: Task, settings: TuneSettings) -> Search:
@@ -65,15 +64,16 @@ def open_search(run: Run, name: str, task: Task, settings: TuneSettings) -> Sear
     title = f"{name}/{task.name}/{study_of[:8]}"
     better = metric_named(task.metric).greater_is_better
     study = Study(run.store.tune(name, task.name), title, better, settings.seed, settings.storage)
-    plan = plan_of(space, as_set(seen.asked, params), grid(seen.asked, settings.trials), settings.trials)
+    plan = trial_plan(space, as_set(seen.asked, params), grid(seen.asked, settings.trials), settings.trials)
     return Search(run, spec, task, params, split, plan, study, settings.prune)
 
 
-def plan_of(space: Space, usual: dict[str, Any], whole: list[dict[str, Any]], trials: int) -> Plan:
-    """A space of no more values than trials is tried ``whole``; first come those as set (``usual``), also where they
-    are none of the space's."""
-    if whole and not usual:
-        return Plan(space, len(whole) + 1, [usual, *whole], only=True)
-    if whole:
-        return Plan(space, len(whole), sorted(whole, key=lambda one: one != usual), only=True)
-    return Plan(space, trials, [usual])
+def trial_plan(space: Space, configured: Params, combinations: Sequence[Params], trials: int) -> TrialPlan:
+    """A space of no more ``combinations`` than trials is tried whole; first come the parameters as ``configured``, also
+    where they are none of the space's (empty)."""
+    if combinations and not configured:
+        return TrialPlan(space, len(combinations) + 1, [configured, *combinations], only=True)
+    if combinations:
+        configured_first = sorted(combinations, key=lambda params: params != configured)
+        return TrialPlan(space, len(combinations), configured_first, only=True)
+    return TrialPlan(space, trials, [configured])

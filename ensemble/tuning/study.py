@@ -5,9 +5,9 @@ Optuna's journal has no heartbeat, so a trial whose process is gone is known by 
 
 import math
 import os
-import shutil
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,33 +15,38 @@ from typing import TYPE_CHECKING, Any
 from ensemble.errors import StoreError
 from ensemble.search_space import Space
 from ensemble.system.claims import Claim, owner_of
+from ensemble.system.folders import delete_path
 from ensemble.system.locks import hold
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial, Trial
 
-# What a study knows of a trial besides its parameters and scores.
-GIVEN, FOUND, AGAIN, REASON, SECONDS, TRAINED = "given", "found", "again", "reason", "seconds", "trained"
+# What a study knows of a trial besides the sampler's parameters and scores: those that it was to have, those that go
+# over the learner's, the trial that it repeats; how it ended.
+FIXED_PARAMS, PARAMS, RETRY_OF = "fixed_params", "params", "retry_of"
+REASON, SECONDS, TRAINED = "reason", "seconds", "trained"
+OLD_NAMES = {"given": FIXED_PARAMS, "found": PARAMS, "again": RETRY_OF}  # in studies that are continued
+Params = Mapping[str, object]  # of a trial, as JSON holds them
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What to try: ``first`` one by one (parameters in the words of the space), then, unless ``only`` these, what the
+class TrialPlan:
+    """What to try: ``first`` one by one (parameters by their names in the space), then, unless ``only`` these, what the
     sampler proposes, until ``trials`` are finished."""
 
     space: Space
     trials: int
-    first: Sequence[dict[str, Any]] = ()
+    first: Sequence[Params] = ()
     only: bool = False
 
 
 @dataclass(frozen=True)
 class RunningTrial:
-    """A trial of ours: ``found`` goes over the learner's parameters."""
+    """A trial of ours: ``params`` go over the learner's parameters."""
 
     trial: "Trial"
     claim: Claim
-    found: dict[str, Any]
+    params: Params
 
 
 class Study:
@@ -66,20 +71,20 @@ class Study:
                 load_if_exists=True,
             )
 
-    def begin(self, plan: Plan) -> RunningTrial | None:
+    def begin(self, plan: TrialPlan) -> RunningTrial | None:
         """The next trial, claimed; None where there is none to begin now."""
         with hold(self.folder):
             self.retry(self._is_dead)
-            self._tidy()
+            self._remove_void_claims()
             trials = self._study.get_trials(deepcopy=False)
             begun = len(self.finished(trials)) + sum(map(self._has_claim, self._running(trials)))
             if not plan.only and begun >= plan.trials:
                 return None
             if not any(trial.state.name == "WAITING" for trial in trials):
-                tried = [trial.user_attrs.get(GIVEN) for trial in trials]
-                fresh = next((given for given in plan.first if given not in tried), None)
-                if fresh is not None:
-                    self._study.enqueue_trial(fresh, {GIVEN: fresh})
+                tried = [attributes(trial).get(FIXED_PARAMS) for trial in trials]
+                untried = next((dict(params) for params in plan.first if params not in tried), None)
+                if untried is not None:
+                    self._study.enqueue_trial(untried, {FIXED_PARAMS: untried})
                 elif plan.only:
                     return None
             self._study.sampler = self._sampler(begun)
@@ -88,15 +93,15 @@ class Study:
     def _ask(self, space: Space) -> RunningTrial:
         trial = self._study.ask()
         claim = Claim(self._claims / str(trial.number))
-        if not claim.take():
+        if not claim.acquire():
             raise StoreError(f"{claim.path} is in the way: numbers of trials are given once; remove it.")
         try:
-            found = {} if trial.user_attrs.get(GIVEN) == {} else space(trial)
-            trial.set_user_attr(FOUND, found)
+            params = {} if attributes(trial).get(FIXED_PARAMS) == {} else space(trial)
+            trial.set_user_attr(PARAMS, params)
         except BaseException:
             claim.release()
             raise
-        return RunningTrial(trial, claim, found)
+        return RunningTrial(trial, claim, params)
 
     def _sampler(self, begun: int) -> Any:
         """Of a seed of its own for each trial: processes that share a study would else propose the same, and a study
@@ -112,41 +117,45 @@ class Study:
         if math.isfinite(value):
             begun.trial.report(value, step)
 
-    def finish(self, begun: RunningTrial, state: str, value: float | None = None, **facts: Any) -> None:
-        """COMPLETE with a ``value``, PRUNED, or FAIL with a ``reason`` among the ``facts``."""
+    def finish(self, begun: RunningTrial, state: str, value: float | None = None, **attributes: object) -> None:
+        """COMPLETE with a ``value``, PRUNED, or FAIL with a ``reason`` among the ``attributes``."""
         from optuna.trial import TrialState
 
         with hold(self.folder):  # whoever looks for dead ones has seen it under way, and claimed, or finished
-            for name, fact in facts.items():
-                begun.trial.set_user_attr(name, fact)
+            for name, attribute in attributes.items():
+                begun.trial.set_user_attr(name, attribute)
             self._study.tell(begun.trial, value, TrialState[state])
 
     def leave(self, begun: RunningTrial) -> None:
-        """Give a trial out of hand; one that has not finished is anybody's again."""
+        """Release the claim of a trial; one that has not finished is anybody's again."""
         begun.claim.release()
         trials = self._study.get_trials(deepcopy=False)
         if trials[begun.trial.number].state.is_finished():
-            shutil.rmtree(begun.claim.path.parent, ignore_errors=True)
+            self._delete_claim(begun.claim.path.parent)
 
     def retry(self, which: "Callable[[FrozenTrial], bool]") -> None:
         """Queue trials again, with the parameters they had; one that had not all of them is proposed anew anyway."""
         from optuna.trial import TrialState
 
         trials = self._study.get_trials(deepcopy=False)
-        again = {trial.user_attrs.get(AGAIN) for trial in trials}
+        retried = {attributes(trial).get(RETRY_OF) for trial in trials}
         for trial in filter(which, trials):
-            facts = trial.user_attrs
-            given = {**facts.get(GIVEN, {}), **(trial.params if FOUND in facts else {})}
-            if {GIVEN, FOUND} & set(facts) and trial.number not in again:
-                self._study.enqueue_trial(given, {GIVEN: given, AGAIN: trial.number})
+            known = attributes(trial)
+            params = {**known.get(FIXED_PARAMS, {}), **(trial.params if PARAMS in known else {})}
+            if {FIXED_PARAMS, PARAMS} & set(known) and trial.number not in retried:
+                self._study.enqueue_trial(params, {FIXED_PARAMS: params, RETRY_OF: trial.number})
             if trial.state == TrialState.RUNNING:
                 self._study.tell(trial.number, state=TrialState.FAIL)
 
-    def _tidy(self) -> None:
+    def _remove_void_claims(self) -> None:
         """Claims of killed processes go, those of trials that had just finished among them."""
         for folder in self._claims.glob("*"):
             if owner_of(folder) is None:
-                shutil.rmtree(folder, ignore_errors=True)
+                self._delete_claim(folder)
+
+    def _delete_claim(self, folder: Path) -> None:
+        with suppress(OSError):  # the next process may be luckier
+            delete_path(folder)
 
     def retry_failed(self) -> None:
         """Failed trials are tried once more by every command."""
@@ -159,17 +168,17 @@ class Study:
 
     def trials(self) -> "list[FrozenTrial]":
         """What is finished, best first, then what was ended, then what failed."""
-        found = self.finished(self._study.get_trials(deepcopy=False))
+        finished = self.finished(self._study.get_trials(deepcopy=False))
         order = ("COMPLETE", "PRUNED", "FAIL")
-        return sorted(found, key=lambda t: (order.index(t.state.name), -self.sign * _value(t), t.number))
+        return sorted(finished, key=lambda t: (order.index(t.state.name), -self.sign * _value(t), t.number))
 
     def best(self) -> "FrozenTrial | None":
         return next((trial for trial in self.trials() if trial.state.name == "COMPLETE"), None)
 
     def finished(self, trials: "Sequence[FrozenTrial]") -> "list[FrozenTrial]":
         """A trial that was killed is not, nor is a failed one that is tried again."""
-        again = {trial.user_attrs.get(AGAIN) for trial in trials}
-        failed = [t for t in trials if t.state.name == "FAIL" and not _was_killed(t) and t.number not in again]
+        retried = {attributes(trial).get(RETRY_OF) for trial in trials}
+        failed = [t for t in trials if t.state.name == "FAIL" and not _was_killed(t) and t.number not in retried]
         return [t for t in trials if t.state.name in ("COMPLETE", "PRUNED")] + failed
 
     def _running(self, trials: "Sequence[FrozenTrial]") -> "list[FrozenTrial]":
@@ -185,6 +194,11 @@ class Study:
         return (self._claims / str(trial.number)).exists()
 
 
+def attributes(trial: "Trial | FrozenTrial") -> dict[str, Any]:
+    """What a study knows of a trial by the names above, also where an earlier version wrote it."""
+    return {OLD_NAMES.get(name, name): value for name, value in trial.user_attrs.items()}
+
+
 def _was_killed(trial: "FrozenTrial") -> bool:
     return trial.state.name == "FAIL" and REASON not in trial.user_attrs
 
@@ -194,7 +208,7 @@ def _value(trial: "FrozenTrial") -> float:
 
 
 def _open(folder: Path, url: str) -> Any:
-    """The journal, or a database; its password stays unsaid."""
+    """The journal, or a database, whose password no message shows."""
     from optuna.storages import JournalStorage, RDBStorage
 
     if not url:

@@ -1,4 +1,4 @@
-"""One trial: the learner with other parameters, judged fold by fold, and ended where it is hopeless."""
+"""One trial: the learner with other parameters, evaluated fold by fold, and ended where it is hopeless."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -21,8 +21,8 @@ KEPT_OUT = 0  # the fold that nested folds see nothing of
 
 @dataclass(frozen=True)
 class Split:
-    """On what trials are judged: "nested" folds within all folds but the first; the first so many of the run's folds;
-    "all" of them."""
+    """On what trials are evaluated: "nested" folds within all folds but the first; the first so many of the run's
+    folds; "all" of them."""
 
     folds: str | int = "nested"
     seed: int = 0
@@ -34,8 +34,8 @@ class Split:
             raise ConfigError(f"tune: folds = {self.folds}, and the run has {k}.")
         return range(self.folds if isinstance(self.folds, int) else k)
 
-    def judged(self, run: Run) -> list[int]:
-        """The folds of the run whose rows judge."""
+    def validation_folds(self, run: Run) -> list[int]:
+        """The folds of the run whose rows the scores are of."""
         return [fold for fold in self.trained(run) if self.folds != "nested" or fold != KEPT_OUT]
 
     def covers(self, run: Run) -> bool:
@@ -45,24 +45,24 @@ class Split:
 
 @dataclass(frozen=True)
 class TrialRun:
-    """Changes a run to one of a single learner with ``found`` (JSON) over its parameters. Its results are kept under
+    """Changes a run to one of a single learner with ``params`` (JSON) over its parameters. Its results are kept under
     what they are made of, so equal parameters are trained once, whichever trials have them."""
 
     learner: str
     task: str
-    found: str
+    params: str
     split: Split
 
     def __call__(self, run: Run) -> Run:
         spec = run.learners.spec(self.learner)
-        spec = replace(spec, params=overlay(spec.params, json.loads(self.found)), tuned=False)
+        spec = replace(spec, params=overlay(spec.params, json.loads(self.params)), tuned=False)
         plan = run.plan.nested(run.data, KEPT_OUT, self.split.seed) if self.split.folds == "nested" else run.plan
         tried = replace(run, plan=plan, specs=(spec,), seeds=run.seeds[:1], keep_models="none")
         name = tried.learners.settings(spec, run.data.task(self.task)).fingerprint(seed=tried.seeds[0])[:16]
         return replace(tried, store=run.store.trial(self.learner, self.task, name))
 
 
-def judge(
+def evaluate_trial(
     run: Run, tried: TrialRun, best: TrialRun | None, track: Track, engine: Engine, at_once: int = 1
 ) -> Iterator[tuple[list[float], bool]]:
     """Train a trial fold by fold (``at_once`` at a time): the new scores, and whether it is hopeless by now beside the
@@ -71,19 +71,20 @@ def judge(
     rival = None if best is None else best(run)
     task = alone.data.task(tried.task)
     folds = list(tried.split.trained(run))
-    said: dict[str, list[Predictions]] = {"ours": [], "theirs": []}
+    ours: list[Predictions] = []
+    theirs: list[Predictions] = []  # the best trial's, of the same folds
     for start in range(0, len(folds), at_once):
         new = folds[start : start + at_once]
         train_folds(run, tried, new, track, engine)
-        said["ours"] += [_held_out(alone, task, fold) for fold in new]
+        ours += [_held_out(alone, task, fold) for fold in new]
         hopeless = False
         if rival is not None and start + at_once < len(folds):
             try:
-                said["theirs"] += [_held_out(rival, task, fold) for fold in new]
-                hopeless = is_worse(alone.data, *map(concatenate, said.values()))
+                theirs += [_held_out(rival, task, fold) for fold in new]
+                hopeless = is_worse(alone.data, concatenate(ours), concatenate(theirs))
             except StoreError:  # the best one was done elsewhere, or is cleaned away
                 rival = None
-        yield [fold_score(alone.data, one) for one in said["ours"][start:]], hopeless
+        yield [fold_score(alone.data, predictions) for predictions in ours[start:]], hopeless
 
 
 def train_folds(run: Run, tried: TrialRun, folds: Sequence[int], track: Track, engine: Engine) -> None:
@@ -91,7 +92,7 @@ def train_folds(run: Run, tried: TrialRun, folds: Sequence[int], track: Track, e
     alone = tried(run)
     work = list_work(alone, alone.specs, [alone.data.task(tried.task)], folds)
     there = over(engine, tried)
-    # Folds of trials are not told one by one; how far a training is, is.
+    # The folds of a trial are not shown one by one; how far a training is, is.
     failures = train(alone, work, engine=lambda changed, jobs, _: there(changed, jobs, track))
     if failures:
         raise LearnerError(failures[0].reason or "failed")
@@ -112,8 +113,8 @@ def is_worse(data: Dataset, ours: Predictions, theirs: Predictions) -> bool:
     """
     task, rows = ours.task, _rows(data, ours)
     pair = ours.take(rows.ids), theirs.take(rows.ids)
-    found = difference(metric_named(task.metric), rows.labels(task), rows.groups, *pair)
-    return found["high"] is not None and found["high"] < 0
+    interval = difference(metric_named(task.metric), rows.labels(task), rows.groups, *pair)
+    return interval["high"] is not None and interval["high"] < 0
 
 
 def _rows(data: Dataset, predictions: Predictions) -> Dataset:

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -13,10 +12,10 @@ from ensemble.jobs.train import Engine, sequential
 from ensemble.run import Run
 from ensemble.system.progress import Track, silent
 from ensemble.system.stale_files import remove_stale_files
-from ensemble.tuning.outcome import account, keep, write_best
+from ensemble.tuning.outcome import StudySummary, keep, study_summary, write_best
 from ensemble.tuning.search import Search, TuneSettings, open_search
-from ensemble.tuning.study import FOUND, GIVEN, RunningTrial
-from ensemble.tuning.trial import judge, seconds_of
+from ensemble.tuning.study import FIXED_PARAMS, PARAMS, RunningTrial, attributes
+from ensemble.tuning.trial import evaluate_trial, seconds_of
 
 ASK = 1.0  # seconds between two looks at what other processes are doing
 
@@ -30,9 +29,9 @@ def tune(
     engine: Engine = sequential,
     at_once: int = 1,
     kept: int | None = None,
-) -> dict[str, Any]:
-    """Try parameters until ``settings.trials`` trials are finished, by whatever process and whenever; the account of
-    all of them. The best so far is written down after each, for `train-base`.
+) -> StudySummary:
+    """Try parameters until ``settings.trials`` trials are finished, by whatever process and whenever; a summary of all
+    of them. The best so far is written down after each, for `train-base`.
 
     ``engine`` trains ``at_once`` folds of a trial at a time (in processes all, where none is pruned). The ``kept`` best
     trials become base learners for the stack. Raises ConfigError for a space or settings that cannot be, LearnerError
@@ -41,7 +40,7 @@ def tune(
     search = open_search(run, name, task, settings)
     if kept and not search.split.covers(run):
         raise ConfigError(
-            f"--keep-trials stacks what trials said on the run's folds, and those of {name!r} see others "
+            f"--keep-trials stacks what trials predict on the run's folds, and those of {name!r} see others "
             f"(tune.{name}.folds = {settings.folds!r}); with tune.{name}.folds = 'all' they do."
         )
     remove_stale_files(search.study.folder)
@@ -53,8 +52,7 @@ def tune(
         write_best(search)
     write_best(search)  # one that was killed may have finished the last trial
     remove_stale_files(search.study.folder)
-    names = [] if kept is None else keep(search, kept, track, engine)
-    return {**account(search), "kept": names}
+    return study_summary(search, () if kept is None else keep(search, kept, track, engine))
 
 
 @dataclass(frozen=True)
@@ -80,7 +78,7 @@ def _trials(search: Search, track: Track, engine: Engine, at_once: int) -> Itera
         begun = search.study.begin(search.plan)
         if begun is not None:
             try:
-                _follow(search, begun, track, engine, at_once)
+                _run_trial(search, begun, track, engine, at_once)
             finally:
                 search.study.leave(begun)
             yield FinishedTrial(search, begun.trial.number)
@@ -90,26 +88,26 @@ def _trials(search: Search, track: Track, engine: Engine, at_once: int) -> Itera
             return
 
 
-def _follow(search: Search, begun: RunningTrial, track: Track, engine: Engine, at_once: int) -> None:
-    """Do a trial and say how it ended."""
-    study, tried = search.study, search.tried(begun.found)
+def _run_trial(search: Search, begun: RunningTrial, track: Track, engine: Engine, at_once: int) -> None:
+    """Evaluate a trial and record how it ended."""
+    study, tried = search.study, search.tried(begun.params)
     folds = list(search.split.trained(search.run))
     best = study.best() if search.prune else None
-    rival = None if best is None else search.tried(best.user_attrs[FOUND])
+    rival = None if best is None else search.tried(attributes(best)[PARAMS])
     values: list[float] = []
     hopeless = False
     try:
-        for more, hopeless in judge(search.run, tried, rival, track, engine, at_once):
-            for value in more:
+        for new_values, hopeless in evaluate_trial(search.run, tried, rival, track, engine, at_once):
+            for value in new_values:
                 study.report(begun, len(values), value)
                 values.append(value)
             if hopeless:
                 break
         if not np.isfinite(values).any():
-            raise LearnerError(f"no row it was judged on has a label of {search.task.name}")
+            raise LearnerError(f"no row it was evaluated on has a label of {search.task.name}")
     except (LearnerError, ConfigError) as error:
         study.finish(begun, "FAIL", reason=str(error))
-        if begun.trial.user_attrs.get(GIVEN) in search.plan.first and not search.plan.only:
+        if attributes(begun.trial).get(FIXED_PARAMS) in search.plan.first and not search.plan.only:
             raise LearnerError(f"{search.spec.name}, as it is configured: {error}") from error
         return
     took = seconds_of(tried(search.run), search.task, folds[: len(values)])

@@ -1,25 +1,44 @@
-"""Whether the disk holds what jobs will write: said before the first one starts, not in the middle of the night."""
+"""Whether the disk holds what jobs will write: known before the first one starts, not in the middle of the night."""
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from heapq import nlargest
-from typing import Any
+from pathlib import Path
 
 from ensemble.errors import StoreError
 from ensemble.features import BULKY
 from ensemble.jobs.job import JobSpec
-from ensemble.jobs.usage import size_of
+from ensemble.jobs.usage import CacheUse
 from ensemble.run import Run
+from ensemble.system.folders import size_of
 from ensemble.upkeep.estimates import Estimate, History
 
 FLOOR = 20_000_000  # bytes that stay free, also where nothing is known of the jobs
 PER_ROW, PER_CLASS = 32, 9  # bytes of a row's predictions: its id, and each class
 
 
+PARTS = ("models", "predictions", "checkpoints", "features", "replaced")
+
+
 @dataclass(frozen=True)
-class Needs:
-    """Bytes; ``replaced`` ones go before their job begins anew. Of ``unknown`` learners nobody has seen the models."""
+class DiskSpace:
+    """What grows on a disk by ``needs`` bytes, of which it has ``free`` ones: the run folder, or also the cache."""
+
+    folder: str
+    needs: int
+    free: int
+
+    @property
+    def missing(self) -> int:
+        """Bytes, below 0 where there are more than enough; some are to stay free."""
+        return self.needs + FLOOR - self.free
+
+
+@dataclass(frozen=True)
+class DiskNeeds:
+    """Bytes; ``replaced`` ones go before their job begins anew. Of ``unknown`` learners nobody has seen the models.
+    ``places`` has an entry per disk."""
 
     models: int
     predictions: int
@@ -27,14 +46,24 @@ class Needs:
     features: int
     replaced: int
     unknown: tuple[str, ...]
-
-    @property
-    def results(self) -> int:
-        """What the run folder grows by, at the worst moment."""
-        return max(0, self.models + self.predictions + self.checkpoints - self.replaced)
+    places: tuple[DiskSpace, ...]
 
     def parts(self) -> dict[str, int]:
-        return {name: getattr(self, name) for name in ("models", "predictions", "checkpoints", "features", "replaced")}
+        """By name, those that are not nothing."""
+        return {name: getattr(self, name) for name in PARTS if getattr(self, name)}
+
+
+@dataclass(frozen=True)
+class CachedEncoder:
+    """Of how many contents that ``learners`` want of an encoder the cache has features (``there``); bytes of these, and
+    of those that are missing."""
+
+    encoder: str
+    learners: tuple[str, ...]
+    there: int
+    wanted: int
+    bytes: int
+    missing_bytes: int
 
 
 def check_disk(run: Run, work: Sequence[JobSpec], jobs: int = 1) -> None:
@@ -42,74 +71,72 @@ def check_disk(run: Run, work: Sequence[JobSpec], jobs: int = 1) -> None:
     todo = [item for item in work if not run.store.job(item.job).is_done(item.provenance)]
     if not todo:
         return
-    needs = needs_of(run, todo, History(run, work), jobs)
-    for place in places(run, needs):
-        if place["needs"] + FLOOR > place["free"]:
+    needs = disk_needs(run, todo, History(run, work), jobs)
+    for place in needs.places:
+        if place.missing > 0:
             raise StoreError(_shortage(place, needs))
 
 
-def _shortage(place: Mapping[str, Any], needs: Needs) -> str:
-    sizes = {**needs.parts(), "a rest that stays free": FLOOR}
-    parts = ", ".join(f"{name} {readable(size)}" for name, size in sizes.items() if size)
-    wanted = place["needs"] + FLOOR
+def _shortage(place: DiskSpace, needs: DiskNeeds) -> str:
+    parts = {**needs.parts(), "a rest that stays free": FLOOR}
+    listed = ", ".join(f"{name} {readable(size)}" for name, size in parts.items())
     saved = f', run.keep_models = "none" saves {readable(needs.models)}' if needs.models else ""
     return (
-        f"The disk cannot hold the result: about {readable(wanted)} are needed in {place['folder']} "
-        f"({parts}), {readable(place['free'])} are free: {readable(wanted - place['free'])} are "
+        f"The disk cannot hold the result: about {readable(place.needs + FLOOR)} are needed in {place.folder} "
+        f"({listed}), {readable(place.free)} are free: {readable(place.missing)} are "
         f"missing. `ensemble clean` lists what can go{saved}."
     )
 
 
-def needs_of(run: Run, todo: Sequence[JobSpec], history: History, jobs: int) -> Needs:
+def disk_needs(run: Run, todo: Sequence[JobSpec], history: History, jobs: int) -> DiskNeeds:
     """Of the jobs that are to be done, ``jobs`` at a time; a checkpoint goes when the next one is complete."""
     estimates = {item.job: history.estimate(item, len(run.plan.fit_rows(item.job.fold))) for item in todo}
     models = sum(estimate.models or 0 for estimate in estimates.values())
-    missing = [entry["missing_bytes"] for entry in cached(run, todo, history)]
-    return Needs(
-        models,
-        sum(_predictions(run, item) for item in todo),
-        sum(nlargest(jobs, (_checkpoints(run, item, estimates[item.job]) for item in todo))),
-        sum(missing),
-        sum(_replaced(run, item) for item in todo),
-        tuple(dict.fromkeys(item.job.learner for item in todo if _is_unknown(run, estimates[item.job]))),
-    )
+    predictions = sum(_predictions(run, item) for item in todo)
+    checkpoints = sum(nlargest(jobs, (_checkpoints(run, item, estimates[item.job]) for item in todo)))
+    features = sum(entry.missing_bytes for entry in cached_features(run, todo, history))
+    replaced = sum(_replaced(run, item) for item in todo)
+    growth = max(0, models + predictions + checkpoints - replaced)  # of the run folder, at the worst moment
+    unknown = dict.fromkeys(item.job.learner for item in todo if _is_unknown(run, estimates[item.job]))
+    places = _by_disk(run, growth, features)
+    return DiskNeeds(models, predictions, checkpoints, features, replaced, tuple(unknown), places)
 
 
-def cached(run: Run, work: Sequence[JobSpec], history: History) -> list[dict[str, Any]]:
-    """Per encoder of these jobs' learners how many contents of the run the cache has, of how many, and bytes."""
+def cached_features(run: Run, work: Sequence[JobSpec], history: History) -> list[CachedEncoder]:
+    """Per encoder of these jobs' learners what the cache has of the run's contents."""
     if run.cache.root is None:
         return []
     users: dict[str, list[str]] = {}
-    asked: dict[str, Mapping[str, int]] = {}
+    uses: dict[str, CacheUse] = {}
     for item in {item.job.learner: item for item in work}.values():
-        for encoder, numbers in history.shared(item)[1].items():
+        for encoder, use in history.shared(item)[1].items():
             users.setdefault(encoder, []).append(item.job.learner)
-            asked[encoder] = numbers
-    contents = {key for key in (*run.data.image_hashes(), *run.data.text_hashes()) if key} if asked else set()
-    found, room = [], max(0, run.cache.room())
-    for encoder, numbers in asked.items():
-        there, wanted = run.cache.count(encoder, contents), numbers["contents"]
-        missing = max(0, wanted - there) * numbers["bytes"] // max(1, wanted)
-        if encoder.startswith(BULKY):  # they share the room
-            missing = min(missing, room)
-            room -= missing
-        entry = {"encoder": encoder, "learners": users[encoder], "there": there, "wanted": wanted}
-        found.append({**entry, "bytes": run.cache.used(encoder), "missing_bytes": missing})
-    return found
+            uses[encoder] = use
+    contents = {key for key in (*run.data.image_hashes(), *run.data.text_hashes()) if key} if uses else set()
+    entries, bulky_bytes = [], max(0, run.cache.room())
+    for encoder, use in uses.items():
+        there, wanted = run.cache.count(encoder, contents), use["contents"]
+        missing = max(0, wanted - there) * use["bytes"] // max(1, wanted)
+        if encoder.startswith(BULKY):  # they share what bulky ones may take
+            missing = min(missing, bulky_bytes)
+            bulky_bytes -= missing
+        learners = tuple(users[encoder])
+        entries.append(CachedEncoder(encoder, learners, there, wanted, run.cache.used(encoder), missing))
+    return entries
 
 
-def places(run: Run, needs: Needs) -> list[dict[str, Any]]:
-    """Per disk the folder that grows, by how much, and what is free; one entry where results and cache share a disk."""
-    grows = [(run.store.root, needs.results)]
-    if run.cache.root is not None and needs.features:
-        grows.append((run.cache.root, needs.features))
-    found: dict[int, dict[str, Any]] = {}
-    for folder, size in grows:
+def _by_disk(run: Run, results: int, features: int) -> tuple[DiskSpace, ...]:
+    """One entry where results and cache share a disk."""
+    growing: list[tuple[Path, int]] = [(run.store.root, results)]
+    if run.cache.root is not None and features:
+        growing.append((run.cache.root, features))
+    disks: dict[int, DiskSpace] = {}
+    for folder, size in growing:
         there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
-        entry = found.setdefault(there.stat().st_dev, {"folder": str(folder), "needs": 0})
-        entry["needs"] += size
-        entry["free"] = shutil.disk_usage(there).free
-    return list(found.values())
+        disk, free = there.stat().st_dev, shutil.disk_usage(there).free
+        known = disks.get(disk, DiskSpace(str(folder), 0, free))
+        disks[disk] = DiskSpace(known.folder, known.needs + size, free)
+    return tuple(disks.values())
 
 
 def readable(size: float) -> str:

@@ -1,4 +1,4 @@
-"""What a job will take, judged by finished ones: of this run, or of others beside it with the same learner."""
+"""What a job will take, estimated from finished ones: of this run, or of others beside it with the same learner."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -8,17 +8,18 @@ from typing import Any
 
 from ensemble.errors import StoreError
 from ensemble.jobs.job import JobSpec
+from ensemble.jobs.usage import CacheUse
 from ensemble.provenance import Provenance
 from ensemble.run import Run
 from ensemble.store import LearnerFolder, Store
 
-STRANGE = (StoreError, OSError, KeyError, TypeError, ValueError, AttributeError)
+UNREADABLE = (StoreError, OSError, KeyError, TypeError, ValueError, AttributeError)
 BYTES_PER_PARAMETER = 4
 THIS_TASK, THIS_RUN, OTHER_RUN = "this task", "other tasks", "other runs"
 
 
 @dataclass(frozen=True)
-class JobRecord:
+class FinishedJob:
     """A finished job; None and empty where its record does not say. ``shared`` seconds went into what all jobs of a
     learner share, such as encoding."""
 
@@ -33,11 +34,11 @@ class JobRecord:
     checkpoints: int
     peak: int | None
     parameters: int | None
-    cache: Mapping[str, Mapping[str, int]]
+    cache: Mapping[str, CacheUse]
 
     @classmethod
-    def of(cls, record: Mapping[str, Any]) -> "JobRecord":
-        """Raises an error of ``STRANGE`` for the record of something else, or of an older version."""
+    def of(cls, record: Mapping[str, Any]) -> "FinishedJob":
+        """Raises an error of ``UNREADABLE`` for the record of something else, or of an older version."""
         usage, provenance = record.get("usage", {}), Provenance.of_record(record)
         shared = float(usage.get("shared_seconds", 0.0))
         trained = float(record.get("training_seconds", 0.0))  # also before it was killed
@@ -63,7 +64,7 @@ class JobRecord:
 
 @dataclass(frozen=True)
 class Estimate:
-    """Of one job; None where nothing is known. ``source`` says what it is judged by."""
+    """Of one job; None where nothing is known. ``source`` says which jobs tell."""
 
     seconds: float | None = None
     cores: int = 1
@@ -82,60 +83,60 @@ class History:
         wanted = {item.provenance.recipe for item in work} - set(self._own)
         self._others = _by_recipe(_others(run.store, wanted)) if wanted else {}
 
-    def like(self, item: JobSpec) -> tuple[list[JobRecord], str | None]:
-        """The finished jobs nearest to this one."""
+    def nearest(self, item: JobSpec) -> tuple[list[FinishedJob], str | None]:
+        """The finished jobs nearest to this one, and where they are."""
         key = item.provenance.recipe
         own = self._own.get(key, [])
-        same = [past for past in own if past.task == item.job.task]
+        same_task = [record for record in own if record.task == item.job.task]
         if own:
-            return same or own, THIS_TASK if same else THIS_RUN
+            return same_task or own, THIS_TASK if same_task else THIS_RUN
         others = self._others.get(key, [])
         return others, OTHER_RUN if others else None
 
     def estimate(self, item: JobSpec, rows: int) -> Estimate:
         """For a job that is fitted on so many rows."""
-        found, source = self.like(item)
-        if not found:
+        records, source = self.nearest(item)
+        if not records:
             return Estimate()
         return Estimate(
-            median(past.scaled(rows) for past in found),
-            1 if any(past.on_gpu for past in found) else max(past.threads for past in found),
-            0 if self.run.keep_models == "none" else _models(found),
-            max(past.checkpoints for past in found),
-            max((past.peak for past in found if past.peak is not None), default=None),
+            median(record.scaled(rows) for record in records),
+            1 if any(record.on_gpu for record in records) else max(record.threads for record in records),
+            0 if self.run.keep_models == "none" else _models(records),
+            max(record.checkpoints for record in records),
+            max((record.peak for record in records if record.peak is not None), default=None),
             source,
         )
 
-    def shared(self, item: JobSpec) -> tuple[float, Mapping[str, Mapping[str, int]]]:
+    def shared(self, item: JobSpec) -> tuple[float, Mapping[str, CacheUse]]:
         """Seconds that what all jobs of a learner share took when it was not there yet, and its keys in the cache."""
         key = item.provenance.recipe
-        found = self._own.get(key, []) or self._others.get(key, [])
-        seconds = max((past.shared for past in found), default=0.0)
-        return seconds, next((past.cache for past in found if past.cache), {})
+        records = self._own.get(key, []) or self._others.get(key, [])
+        seconds = max((record.shared for record in records), default=0.0)
+        return seconds, next((record.cache for record in records if record.cache), {})
 
 
-def _models(found: Iterable[JobRecord]) -> int | None:
-    sizes = [past.models for past in found if past.models is not None]
+def _models(records: Iterable[FinishedJob]) -> int | None:
+    sizes = [record.models for record in records if record.models is not None]
     if sizes:
         return int(median(sizes))
-    parameters = [past.parameters for past in found if past.parameters is not None]
+    parameters = [record.parameters for record in records if record.parameters is not None]
     return BYTES_PER_PARAMETER * max(parameters) if parameters else None
 
 
-def _by_recipe(jobs: Iterable[JobRecord]) -> dict[str, list[JobRecord]]:
-    found: dict[str, list[JobRecord]] = {}
-    for past in jobs:
-        found.setdefault(past.recipe, []).append(past)
-    return found
+def _by_recipe(records: Iterable[FinishedJob]) -> dict[str, list[FinishedJob]]:
+    groups: dict[str, list[FinishedJob]] = {}
+    for record in records:
+        groups.setdefault(record.recipe, []).append(record)
+    return groups
 
 
-def _jobs_of(folders: Iterable[LearnerFolder]) -> Iterator[JobRecord]:
+def _jobs_of(folders: Iterable[LearnerFolder]) -> Iterator[FinishedJob]:
     for folder in (job for learner in folders for job in learner.finished_jobs()):
-        with suppress(*STRANGE):
-            yield JobRecord.of(folder.read_record())
+        with suppress(*UNREADABLE):
+            yield FinishedJob.of(folder.read_record())
 
 
-def _others(store: Store, wanted: set[str]) -> Iterator[JobRecord]:
+def _others(store: Store, wanted: set[str]) -> Iterator[FinishedJob]:
     """Jobs of the runs beside this one with a recipe that is ``wanted``; of a learner's task the first one shows it."""
     for learner in (folder for beside in store.others_beside() for folder in beside.learner_folders()):
         first = next(_jobs_of([learner]), None)

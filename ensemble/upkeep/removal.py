@@ -1,10 +1,9 @@
-"""Making room: what may go from a run folder and its cache goes, unless somebody is using it."""
+"""Freeing disk space: what may go from a run folder and its cache goes, unless somebody is using it."""
 
-import shutil
 from collections.abc import Sequence, Set
 from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from filelock import Timeout
 
@@ -12,8 +11,9 @@ from ensemble.errors import ConfigError, StoreError, unknown
 from ensemble.run import Run
 from ensemble.store import JobFolder
 from ensemble.system.files import read_json, write_json
+from ensemble.system.folders import delete_path
 from ensemble.system.locks import hold
-from ensemble.upkeep.inventory import Inventory, Item, in_use
+from ensemble.upkeep.inventory import Inventory, Removable, in_use
 
 KINDS = {
     "checkpoints": "of trainings that are over; named, also those that would be gone on from",
@@ -29,8 +29,49 @@ KINDS = {
 BUSY, CHANGED = "in use", "it has changed meanwhile"
 
 
-def clean(run: Run, kinds: Sequence[str] = (), match: str = "", delete: bool = False) -> dict[str, Any]:
-    """What may go, as plain JSON; with ``delete`` it is gone. What takes hours to make goes only where it is named.
+@dataclass(frozen=True)
+class KindTotals:
+    """Of a kind all that there is, and the bytes of what goes."""
+
+    places: int
+    files: int
+    bytes: int
+    going_bytes: int
+
+
+@dataclass(frozen=True)
+class Removal:
+    """What goes from a folder, and why."""
+
+    kind: str
+    folder: str
+    why: str
+    files: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A folder from which something was to go and stays, and why."""
+
+    kind: str
+    folder: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Cleanup:
+    """Totals of each kind; the ``items`` that go, or have gone where it was ``deleted``, and those ``left``."""
+
+    kinds: dict[str, KindTotals]
+    items: tuple[Removal, ...]
+    left: tuple[Refusal, ...]
+    bytes: int
+    deleted: bool
+
+
+def clean(run: Run, kinds: Sequence[str] = (), match: str = "", delete: bool = False) -> Cleanup:
+    """What may go; with ``delete`` it is gone. What takes hours to make goes only where it is named.
 
     ``match`` is a part of the folder's path in the run folder or the cache. Never touched: what lies outside these or
     behind a link, what a process is at, imported probabilities, the fold plan, the run's record, results of learners
@@ -39,57 +80,55 @@ def clean(run: Run, kinds: Sequence[str] = (), match: str = "", delete: bool = F
     for kind in kinds:
         if kind not in KINDS:
             raise ConfigError(unknown("kind", kind, KINDS))
-    finder = Inventory(run)
-    found = [item for item in finder.everything() if match in finder.place(item.folder)]
-    going: list[Item] = []
-    left: list[dict[str, str]] = []
-    for item in found:
-        if item.kind not in kinds if kinds else item.asked:
+    inventory = Inventory(run)
+    items = [item for item in inventory.everything() if match in inventory.place(item.folder)]
+    going: list[Removable] = []
+    refused: list[Refusal] = []
+    for item in items:
+        if item.kind not in kinds if kinds else item.only_if_named:
             continue
-        reason = _why_not(finder, item) or (_remove(finder, item) if delete else None)
+        reason = _why_not(inventory, item) or (_remove(inventory, item) if delete else None)
         if reason is None:
             going.append(item)
         else:
-            left.append({"kind": item.kind, "folder": str(item.folder), "why": reason})
+            refused.append(Refusal(item.kind, str(item.folder), reason))
     goes = {id(item) for item in going}
-    return {
-        "kinds": {kind: _sums([item for item in found if item.kind == kind], goes) for kind in KINDS},
-        "items": [
-            {"kind": item.kind, "folder": str(item.folder), "why": item.why, "files": item.files, "bytes": item.bytes}
-            for item in going
-        ],
-        "left": left,
-        "bytes": sum(item.bytes for item in going),
-        "deleted": delete,
-    }
+    return Cleanup(
+        {kind: _totals([item for item in items if item.kind == kind], goes) for kind in KINDS},
+        tuple(Removal(item.kind, str(item.folder), item.why, item.files, item.bytes) for item in going),
+        tuple(refused),
+        sum(item.bytes for item in going),
+        delete,
+    )
 
 
-def _sums(found: Sequence[Item], goes: Set[int]) -> dict[str, int]:
-    return {
-        "places": len(found),
-        "files": sum(item.files for item in found),
-        "bytes": sum(item.bytes for item in found),
-        "going_bytes": sum(item.bytes for item in found if id(item) in goes),
-    }
+def _totals(items: Sequence[Removable], goes: Set[int]) -> KindTotals:
+    return KindTotals(
+        len(items),
+        sum(item.files for item in items),
+        sum(item.bytes for item in items),
+        sum(item.bytes for item in items if id(item) in goes),
+    )
 
 
-def _why_not(finder: Inventory, item: Item) -> str | None:
+def _why_not(inventory: Inventory, item: Removable) -> str | None:
     """Why an item must stay; None where it need not."""
     if item.kind == "temporary":
         return None
     folder = item.folder.parent if item.kind == "trials" else item.folder  # a trial is claimed beside its results
-    busy = finder.is_busy() if item.kind == "cache" else in_use(finder.root, folder)
+    busy = inventory.is_busy() if item.kind == "cache" else in_use(inventory.root, folder)
     return BUSY if busy else None
 
 
-def _remove(finder: Inventory, item: Item) -> str | None:
+def _remove(inventory: Inventory, item: Removable) -> str | None:
     """Delete what the item has by now, while nobody can begin to work on it; why not, where it stays."""
     try:
         with nullcontext() if item.lock is None else hold(item.lock, wait=False):
-            now = [one for one in item.again() if (one.kind, one.asked) == (item.kind, item.asked)]
+            key = (item.kind, item.only_if_named)
+            now = [other for other in item.find_again() if (other.kind, other.only_if_named) == key]
             if not now:
                 return CHANGED
-            reason = _why_not(finder, item)
+            reason = _why_not(inventory, item)
             if reason is None:
                 _delete(now[0])
             return reason
@@ -99,11 +138,11 @@ def _remove(finder: Inventory, item: Item) -> str | None:
         return str(error.strerror or error)
 
 
-def _delete(item: Item) -> None:
+def _delete(item: Removable) -> None:
     if item.kind == "models":
         try:
             _forget_model(item.folder)
-        except StoreError:  # the disk is too full for a shorter record: make room first
+        except StoreError:  # the disk is too full for a shorter record: delete first
             _delete_paths(item.paths)
             _forget_model(item.folder)
     _delete_paths(item.paths)
@@ -111,10 +150,7 @@ def _delete(item: Item) -> None:
 
 def _delete_paths(paths: Sequence[Path]) -> None:
     for path in paths:
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
+        delete_path(path)
 
 
 def _forget_model(path: Path) -> None:

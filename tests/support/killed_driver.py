@@ -3,12 +3,12 @@
 import sys
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
 
 from ensemble.jobs.cluster import Cluster
 from ensemble.jobs.local import Local
 from ensemble.jobs.train import Engine, sequential
 from ensemble.system.interruption import listen
+from ensemble.tuning.outcome import StudySummary
 from ensemble.tuning.search import TuneSettings
 from ensemble.tuning.trials import tune
 from support.opened import Open, train_all
@@ -27,7 +27,7 @@ def opener_of(what: str, root: Path, log: str = "", pause: float = 0.1) -> Open:
     return Open(root, (("mortal_dial", (("pause", pause),)),), rows=150)
 
 
-def tune_all(opener: Open, name: str, engine: Engine = sequential) -> dict[str, Any]:
+def tune_all(opener: Open, name: str, engine: Engine = sequential) -> StudySummary:
     return tune(opener(), "mortal_dial", SENTIMENT, SETTINGS[name], engine=engine, at_once=2)
 
 

@@ -21,6 +21,9 @@ def test_a_plan_before_and_after(ensemble: Ensemble, config: Path, tmp_path: Pat
     assert max(map(len, half.out.splitlines())) <= 100
     found = json.loads(ensemble("plan", *ONLY, "--json").out)
     assert found["jobs"] == {"done": 4, "missing": 12} and found["unknown"] == []
+    assert set(found["learners"][0]) > {"learner", "task", "done", "seconds", "model_bytes", "peak_bytes", "judged_by"}
+    assert set(found["disk"]) > {"models", "unknown", "places"} and set(found["disk"]["places"][0]) > {"folder", "free"}
+    assert found["time"]["jobs"] == 1 and found["memory"]["bytes"] > 0 and found["cache"] == []
     ensemble("train-base", *ONLY)
     assert "All jobs are done." in ensemble("plan", *ONLY).out
 
@@ -33,7 +36,8 @@ def test_cleaning_says_what_would_go_and_takes_it_when_told(ensemble: Ensemble, 
     assert "params.balance was 0.5, is now 0.25" in " ".join(told.out.split())
     assert max(map(len, told.out.splitlines())) <= 100
     found = json.loads(ensemble("clean", *changed, "--json").out)
-    assert found["kinds"]["stale"]["places"] == 10 and found["deleted"] is False
+    assert found["kinds"]["stale"]["places"] == 10 and found["deleted"] is False and found["left"] == []
+    assert set(found["items"][0]) == {"kind", "folder", "why", "files", "bytes"}
     done = json.loads(ensemble("clean", *changed, "--yes", "--json").out)
     assert done["bytes"] == found["bytes"] > 0 and done["deleted"] is True
     jobs = json.loads(ensemble("status", *changed, "--json").out)["learners"]
@@ -49,9 +53,9 @@ def test_a_learner_that_is_to_be_tuned_first_hinders_neither_plan_nor_cleaning(
     ensemble("train-base", *ONLY)
     tuned = ("--set", "base.prior.tuned=true")
     planned = ensemble("plan", *ONLY, *tuned)
-    said = " ".join(planned.out.split())
-    assert planned.code == 0 and "not counted: prior / sentiment: base.prior is to be tuned and has no" in said
-    assert "All jobs are done." not in said
+    words = " ".join(planned.out.split())
+    assert planned.code == 0 and "not counted: prior / sentiment: base.prior is to be tuned and has no" in words
+    assert "All jobs are done." not in words
     found = json.loads(ensemble("plan", *ONLY, *tuned, "--json").out)
     assert found["jobs"] == {"done": 8} and list(found["waiting"]) == ["prior / sentiment", "prior / sarcasm"]
     assert ensemble("plan", "-l", "prior", *tuned).code == 0
@@ -77,8 +81,8 @@ def test_a_kind_there_is_not_is_one_line(ensemble: Ensemble, config: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"),
+    ("seconds", "text"),
     [(0.4, "0 s"), (59.4, "59 s"), (60, "1 min"), (3599, "1 h 00 min"), (7500, "2 h 05 min"), (500_000, "5.8 days")],
 )
-def test_durations_are_readable(seconds: float, said: str) -> None:
-    assert duration(seconds) == said
+def test_durations_are_readable(seconds: float, text: str) -> None:
+    assert duration(seconds) == text

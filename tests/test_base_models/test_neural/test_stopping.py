@@ -88,7 +88,7 @@ def test_work_in_work_is_ended_at_the_outermost() -> None:
 
 
 def test_who_works_for_another_is_told_twice_and_still_saves(monkeypatch: pytest.MonkeyPatch) -> None:
-    interruption.follow()
+    interruption.listen_as_worker()
     told: list[str] = []
     with pytest.raises(KeyboardInterrupt), interruption.deferred():
         signal.raise_signal(signal.SIGTERM)  # as a cluster sends it to all processes

@@ -17,8 +17,9 @@ from support.opened import Open, files, train_all
 
 from ensemble.errors import ConfigError, EnsembleError, StoreError
 from ensemble.jobs import cluster
-from ensemble.jobs.cluster import Cluster, own_code, run_job_there, threads_of
+from ensemble.jobs.cluster import Cluster, own_code, run_job_there
 from ensemble.store import Job
+from ensemble.system.threads import threads_of
 
 INSTALLED = find_spec("ray") is not None  # importing it here would be too early for the engine's settings of it
 needs_ray = pytest.mark.skipif(not INSTALLED, reason="no ray")

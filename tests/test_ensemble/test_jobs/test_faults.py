@@ -19,6 +19,7 @@ from support.killed_driver import SEEDS, SETTINGS, opener_of, tune_all
 from support.opened import Open, files, train_all
 
 from ensemble.system.processes import began
+from ensemble.tuning.outcome import StudySummary
 
 KILLS = {"local": 4, "ray": 2}  # starting Ray again takes seconds
 JOBS = 3 * len(SEEDS)
@@ -129,15 +130,15 @@ def kill_tuning(folder: Path, engine: str, kills: int) -> None:
     assert files(run.root, "*.parquet") == files(whole.root, "*.parquet") != {}
     found = tune_all(opener_of("tune", run.root), engine)
     assert trials_of(found) == trials_of(undisturbed)
-    assert len(found["trials"]) == SETTINGS[engine].trials and found["pruned"] == undisturbed["pruned"]
-    assert bool(found["pruned"]) == SETTINGS[engine].prune
+    assert len(found.trials) == SETTINGS[engine].trials and found.pruned == undisturbed.pruned
+    assert bool(found.pruned) == SETTINGS[engine].prune
     assert best_of(run.root) == best_of(whole.root)
 
 
-def trials_of(found: dict[str, Any]) -> list[list[Any]]:
+def trials_of(found: StudySummary) -> list[list[Any]]:
     """In the order they were begun; their numbers have gaps where one was killed."""
-    rows = sorted(found["trials"], key=lambda row: row["trial"])
-    return [[row[key] for key in ("state", "values", "params", "reason")] for row in rows]
+    rows = sorted(found.trials, key=lambda row: row.trial)
+    return [[row.state, row.values, row.params, row.reason] for row in rows]
 
 
 def best_of(root: Path) -> dict[str, Any]:

@@ -44,7 +44,7 @@ def foreign(folder: Path, seconds_ago: float) -> None:
 def test_a_claimed_folder_is_refused_until_it_is_released(tmp_path: Path) -> None:
     with claim(tmp_path) as mine, claim(tmp_path) as theirs:
         assert mine and mine.held() and theirs is None
-        assert (owner_of(tmp_path) or {})["process"] == os.getpid()
+        assert (owner := owner_of(tmp_path)) and owner["process"] == os.getpid()
     assert owner_of(tmp_path) is None and not (tmp_path / FILE).exists()
     with claim(tmp_path) as again:
         assert again
@@ -53,7 +53,6 @@ def test_a_claimed_folder_is_refused_until_it_is_released(tmp_path: Path) -> Non
 def test_a_disk_that_does_not_answer_for_a_moment_ends_no_claim(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(claims, "BEAT", 0.02)
     answers = iter([OSError("stale file handle"), OSError("stale file handle")])
     real, asked = claims._read, threading.Event()
 
@@ -63,7 +62,7 @@ def test_a_disk_that_does_not_answer_for_a_moment_ends_no_claim(
         asked.set()
         return real(path)
 
-    with claim(tmp_path) as mine:
+    with claim(tmp_path, beat=0.02) as mine:
         assert mine
         monkeypatch.setattr(claims, "_read", read)
         os.utime(tmp_path / FILE, (0, 0))
@@ -131,9 +130,8 @@ def test_another_machine_is_believed_as_long_as_it_renews(tmp_path: Path) -> Non
         assert mine
 
 
-def test_an_owner_renews_its_claim(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(claims, "BEAT", 0.02)
-    with claim(tmp_path):
+def test_an_owner_renews_its_claim(tmp_path: Path) -> None:
+    with claim(tmp_path, beat=0.02):
         os.utime(tmp_path / FILE, (1.0, 1.0))
         until = time.monotonic() + 10
         while (tmp_path / FILE).stat().st_mtime < 2 and time.monotonic() < until:
@@ -146,7 +144,7 @@ def test_an_owner_that_was_taken_for_dead_knows_and_leaves_the_other_alone(tmp_p
         assert mine
         foreign(tmp_path, seconds_ago=0)
         assert not mine.held()
-    assert (owner_of(tmp_path) or {})["token"] == "theirs"
+    assert (owner := owner_of(tmp_path)) and owner["token"] == "theirs"
 
 
 def test_a_damaged_claim_is_none(tmp_path: Path) -> None:
@@ -158,7 +156,7 @@ def test_a_damaged_claim_is_none(tmp_path: Path) -> None:
 def test_of_many_that_ask_at_once_one_gets_it(tmp_path: Path) -> None:
     foreign(tmp_path, seconds_ago=claims.EXPIRES + 20)
     asked = [Claim(tmp_path) for _ in range(20)]
-    assert sum(one.take() for one in asked) == 1
+    assert sum(one.acquire() for one in asked) == 1
     for one in asked:
         one.release()
     assert list(tmp_path.glob(".*.tmp")) == []

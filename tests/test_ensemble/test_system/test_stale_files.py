@@ -11,7 +11,7 @@ import pytest
 
 from ensemble.system.claims import claim
 from ensemble.system.files import temporary_for, write_atomic, writer_of
-from ensemble.system.processes import left_by_the_dead, machine, mark
+from ensemble.system.processes import is_dead, machine, mark
 from ensemble.system.progress import Reports
 from ensemble.system.stale_files import OLD, remove_stale_files
 
@@ -23,7 +23,7 @@ from ensemble.system import files
 from ensemble.system.claims import Claim
 from ensemble.system.progress import Reports
 folder = Path(sys.argv[1])
-assert Claim(folder).take()
+assert Claim(folder).acquire()
 reports = Reports(folder / "progress.json")
 list(reports(range(2), "steps", 2))
 files.temporary_for(folder / "model.safetensors").write_bytes(b"half")
@@ -57,8 +57,7 @@ def test_a_file_of_another_machine_goes_when_it_is_old(tmp_path: Path, name: str
     (tmp_path / name).touch()
     remove_stale_files(tmp_path)
     assert (tmp_path / name).exists()
-    os.utime(tmp_path / name, (time.time() - OLD - 60,) * 2)
-    remove_stale_files(tmp_path)
+    remove_stale_files(tmp_path, clock=lambda: time.time() + OLD + 60)
     assert not (tmp_path / name).exists()
 
 
@@ -91,9 +90,9 @@ def test_a_file_is_known_by_the_name_it_was_given() -> None:
 
 
 def test_a_process_knows_its_own_mark() -> None:
-    assert left_by_the_dead(mark()) is False
-    assert left_by_the_dead(mark().rpartition("-")[0] + "-0") is True  # the number of one that is gone
-    assert left_by_the_dead("12345678-1-1") is None and " " not in mark() and machine()
+    assert is_dead(mark()) is False
+    assert is_dead(mark().rpartition("-")[0] + "-0") is True  # the number of one that is gone
+    assert is_dead("12345678-1-1") is None and " " not in mark() and machine()
 
 
 def test_a_report_that_another_process_writes_is_not_removed(tmp_path: Path) -> None:

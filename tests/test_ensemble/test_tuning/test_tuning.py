@@ -22,6 +22,7 @@ from ensemble.result_folder import DONE
 from ensemble.run import Run
 from ensemble.store import BEST
 from ensemble.system.files import read_json
+from ensemble.tuning.outcome import StudySummary
 from ensemble.tuning.search import TuneSettings
 from ensemble.tuning.trials import tune
 
@@ -42,7 +43,7 @@ def tuned(run: Run, **params: object) -> Run:
     return replace(run, specs=(LearnerSpec("dial", "dial", params, tuned=True),))
 
 
-def search(run: Run, settings: TuneSettings = ONE, **others: Any) -> dict[str, Any]:
+def search(run: Run, settings: TuneSettings = ONE, **others: Any) -> StudySummary:
     return tune(run, "dial", SENTIMENT, settings, **others)
 
 
@@ -53,18 +54,18 @@ def best_of(run: Run) -> dict[str, Any]:
 
 def test_what_is_found_is_better_than_what_is_set(run: Run) -> None:
     found = search(run, TuneSettings(trials=14))
-    first = next(row for row in found["trials"] if row["trial"] == 0)
-    assert first["params"] == {} and len(found["trials"]) == 14
+    first = next(row for row in found.trials if row.trial == 0)
+    assert first.params == {} and len(found.trials) == 14
     best = best_of(run)
-    assert abs(best["params"]["dial"] - 0.7) < 0.15 and best["score"] > first["score"] + 0.05
-    assert best["trial"] == found["trials"][0]["trial"] and best["values"] == found["trials"][0]["values"]
+    assert abs(best["params"]["dial"] - 0.7) < 0.15 and best["score"] > first.score + 0.05
+    assert best["trial"] == found.trials[0].trial and best["values"] == found.trials[0].values
 
 
 def test_rows_of_the_first_fold_reach_no_learner_and_no_score(run: Run) -> None:
     found = search(run, TuneSettings(trials=4))
     rows = set(run.data.take(run.plan.fit_rows(0)).ids)
     assert Dial.seen == rows
-    assert (found["judged"], found["unseen"], found["rows"], found["folds"]) == ([1, 2], [0], len(rows), 3)
+    assert (found.judged, found.unseen, found.rows, found.folds) == ([1, 2], [0], len(rows), 3)
 
 
 def test_copies_of_a_post_stay_together_in_nested_folds() -> None:
@@ -79,7 +80,7 @@ def test_the_same_command_continues_and_finished_folds_are_not_trained_again(run
     few, fits = search(run, three), list(Dial.fits)
     assert search(run, three) == few and Dial.fits == fits
     more = search(run, replace(three, trials=5))
-    assert len(more["trials"]) == 5 and len(Dial.fits) == 10 and more["study"] == few["study"]
+    assert len(more.trials) == 5 and len(Dial.fits) == 10 and more.study == few.study
 
 
 def test_a_continued_study_proposes_what_an_undisturbed_one_does(run: Run, make_run: Callable[..., Run]) -> None:
@@ -88,12 +89,12 @@ def test_a_continued_study_proposes_what_an_undisturbed_one_does(run: Run, make_
     other = make_run(run.data, {"dial": ("dial", {})}, registry=TOYS, folder="other")
     whole = search(other, TuneSettings(trials=4, folds=1))
     again = search(run, TuneSettings(trials=4, folds=1))
-    assert [row["params"] for row in again["trials"]] == [row["params"] for row in whole["trials"]]
+    assert [row.params for row in again.trials] == [row.params for row in whole.trials]
 
 
 def test_a_space_of_few_values_is_tried_whole_and_once_as_set_first(run: Run) -> None:
     found = search(run)
-    assert sorted(row["trial"] for row in found["trials"]) == [0, 1, 2]
+    assert sorted(row.trial for row in found.trials) == [0, 1, 2]
     assert Dial.fits == [0.3, 0.1, 0.7] and best_of(run)["params"] == {"dial": 0.7}
 
 
@@ -106,7 +107,7 @@ def test_a_best_that_a_killed_command_did_not_write_down_is_written_by_the_next(
 
 def test_a_space_without_the_value_that_is_set_is_tried_whole_after_it(run: Run) -> None:
     found = search(run, TuneSettings(space={"dial": [0.1, 0.7]}, folds=1))
-    assert Dial.fits == [0.3, 0.1, 0.7] and {} in [row["params"] for row in found["trials"]]
+    assert Dial.fits == [0.3, 0.1, 0.7] and {} in [row.params for row in found.trials]
 
 
 def test_the_best_is_always_that_of_the_study_that_was_asked_for(run: Run) -> None:
@@ -130,13 +131,13 @@ def test_a_result_is_made_of_what_was_found_when_its_jobs_were_listed(run: Run) 
 def test_hopeless_trials_end_early_and_the_best_never_does(run: Run) -> None:
     space = {"dial": [0.7, 0.0, 0.69, 0.3]}
     found = search(run, TuneSettings(space=space, folds="all"))
-    rows = {row["params"].get("dial", 0.3): row for row in found["trials"]}
-    assert rows[0.0]["state"] == "pruned" and rows[0.0]["folds"] < 3
-    assert {rows[dial]["state"] for dial in (0.7, 0.69, 0.3)} == {"done"}
-    assert found["pruned"] == 1 and found["saved"] > 0
+    rows = {row.params.get("dial", 0.3): row for row in found.trials}
+    assert rows[0.0].state == "pruned" and rows[0.0].folds < 3
+    assert {rows[dial].state for dial in (0.7, 0.69, 0.3)} == {"done"}
+    assert found.pruned == 1 and found.saved > 0
     patient = search(run, TuneSettings(space=space, folds="all", prune=False))
-    assert [row["state"] for row in patient["trials"]] == ["done"] * 4
-    assert patient["trials"][0]["params"] == found["trials"][0]["params"]
+    assert [row.state for row in patient.trials] == ["done"] * 4
+    assert patient.trials[0].params == found.trials[0].params
 
 
 def test_training_uses_what_was_found_and_says_so(run: Run) -> None:
@@ -181,8 +182,7 @@ def test_what_was_found_for_another_learner_is_refused(run: Run) -> None:
 
 def test_the_best_trials_are_stacked_as_learners_of_their_own(run: Run) -> None:
     found = search(run, TuneSettings(space=GRID, folds="all", prune=False), kept=2)
-    kept = ["dial.trial2", "dial.trial1"]  # the first is as set
-    assert found["kept"] == kept == run.results.imported(SENTIMENT)[::-1]
+    assert found.kept == ["dial.trial2", "dial.trial1"] == run.results.imported(SENTIMENT)[::-1]  # the first is as set
     record = run.results.base_record("dial.trial2", SENTIMENT)
     assert record["folds"] == "run" and record["tuned"]["trial"] == 2 and record["tuned"]["judged"] == [0, 1, 2]
     folder = run.store.base("dial.trial2", "sentiment")
@@ -211,21 +211,21 @@ def test_folds_of_kept_trials_that_are_gone_are_trained_again(run: Run) -> None:
     settings = TuneSettings(space=GRID, folds="all", prune=False)
     search(run, settings)
     shutil.rmtree(run.store.tune("dial", "sentiment") / "trials")
-    assert search(run, settings, kept=1)["kept"] == ["dial.trial2"]
+    assert search(run, settings, kept=1).kept == ["dial.trial2"]
 
 
 def test_a_failing_trial_is_told_and_tried_again_by_the_next_command(make_run: Callable[..., Run]) -> None:
     run = make_run(toy_table(60), {"dial": ("dial", {"broken": 0.5})}, registry=TOYS)
     found = search(run)
-    assert {row["params"].get("dial"): row["state"] for row in found["trials"]} == {
+    assert {row.params.get("dial"): row.state for row in found.trials} == {
         None: "done",
         0.1: "done",
         0.7: "failed",
     }
-    assert found["trials"][-1]["reason"] == "dial 0.70 is too much"
+    assert found.trials[-1].reason == "dial 0.70 is too much"
     again = search(run)
-    assert [row["trial"] for row in again["trials"] if row["state"] == "failed"] == [3]
-    assert len(again["trials"]) == 3
+    assert [row.trial for row in again.trials if row.state == "failed"] == [3]
+    assert len(again.trials) == 3
 
 
 def test_a_learner_that_fails_as_it_is_set_ends_the_tuning(make_run: Callable[..., Run]) -> None:
@@ -257,9 +257,31 @@ def test_a_database_holds_a_study_as_the_journal_does(
 ) -> None:
     monkeypatch.setenv("STUDIES", f"sqlite:///{tmp_path}/studies.db")
     settings = TuneSettings(space=GRID, folds=1, storage="$STUDIES")
-    assert [row["params"] for row in search(run, settings)["trials"]] == [{"dial": 0.7}, {}, {"dial": 0.1}]
+    assert [row.params for row in search(run, settings).trials] == [{"dial": 0.7}, {}, {"dial": 0.1}]
     assert (tmp_path / "studies.db").exists() and not list(tmp_path.rglob("journal.log"))
-    assert len(search(run, settings)["trials"]) == 3 and len(Dial.fits) == 3
+    assert len(search(run, settings).trials) == 3 and len(Dial.fits) == 3
+
+
+def test_a_study_of_an_earlier_version_is_continued(make_run: Callable[..., Run]) -> None:
+    run = make_run(toy_table(60), {"dial": ("dial", {"broken": 0.5})}, registry=TOYS)
+    search(run)
+    before = search(run)  # the trial that failed is tried again, and would be once more
+    journal = run.store.tune("dial", "sentiment") / "journal.log"
+    old = {"fixed_params": "given", "params": "found", "retry_of": "again"}
+    written, renamed = journal.read_text().splitlines(), set()
+    for number, line in enumerate(written):
+        log = json.loads(line)
+        for part in ("user_attr", "user_attrs"):
+            renamed |= old.keys() & log.get(part, {}).keys()
+            log |= {part: {old.get(name, name): value for name, value in log[part].items()}} if part in log else {}
+        written[number] = json.dumps(log, separators=(",", ":"))
+    journal.write_text("".join(f"{line}\n" for line in written))
+    assert renamed == old.keys()
+    fits = list(Dial.fits)
+    again = search(run)
+    assert [row.params for row in again.trials] == [row.params for row in before.trials]
+    assert again.trials[:2] == before.trials[:2] and Dial.fits == fits
+    assert again.trials[2].trial == before.trials[2].trial + 1, "the one that failed is tried once more"
 
 
 def test_equal_parameters_of_two_studies_are_trained_once(run: Run) -> None:

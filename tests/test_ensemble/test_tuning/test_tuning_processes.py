@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support import TESTS
 from support.toys import TOYS, MortalDial
 from support.world import SENTIMENT, toy_table
 
@@ -21,8 +22,9 @@ from ensemble.jobs.local import Local
 from ensemble.learner import Trial
 from ensemble.run import Run
 from ensemble.store import Store
+from ensemble.tuning.outcome import StudySummary
 from ensemble.tuning.search import TuneSettings
-from ensemble.tuning.study import Plan, Study
+from ensemble.tuning.study import Study, TrialPlan
 from ensemble.tuning.trials import tune
 
 SETTINGS = TuneSettings(trials=3, folds="all", prune=False)
@@ -40,14 +42,14 @@ class Open:
         return Run(Store(self.root), plan.with_groups(data), plan, TOYS, (LearnerSpec("x", "mortal_dial"),))
 
 
-def tune_toy(root: Path, lives: int = 0, pause: float = 0.0) -> dict[str, Any]:
+def tune_toy(root: Path, lives: int = 0, pause: float = 0.0) -> StudySummary:
     MortalDial.lives, MortalDial.pause = lives, pause
     return tune(Open(root)(), "x", SENTIMENT, SETTINGS)
 
 
 def start(root: Path, lives: int = 0, pause: float = 0.0) -> "subprocess.Popen[bytes]":
     folder = Path(__file__).parent
-    program = f"import sys; sys.path[:0] = [{str(folder)!r}, {str(folder.parent)!r}]; from pathlib import Path\n"
+    program = f"import sys; sys.path[:0] = [{str(folder)!r}, {str(TESTS)!r}]; from pathlib import Path\n"
     program += f"from test_tuning_processes import tune_toy; tune_toy(Path({str(root)!r}), {lives}, {pause})"
     return subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.PIPE)
 
@@ -61,8 +63,8 @@ def left_over(root: Path) -> list[Path]:
     return [*root.rglob("claim.json"), *root.rglob(".*.tmp"), *root.rglob("progress.json")]
 
 
-def scores(found: dict[str, Any]) -> list[tuple[float, str]]:
-    return [(row["score"], str(row["params"])) for row in found["trials"]]
+def scores(found: StudySummary) -> list[tuple[float | None, str]]:
+    return [(row.score, str(row.params)) for row in found.trials]
 
 
 def test_killed_trials_are_done_once_and_all_are_those_of_an_undisturbed_tuning(tmp_path: Path) -> None:
@@ -75,7 +77,7 @@ def test_killed_trials_are_done_once_and_all_are_those_of_an_undisturbed_tuning(
     begun = [Counter(line.split()[0] for line in lines) for lines in fits(killed)]
     twice, once = Counter({"fold-0": 1, "fold-1": 2, "fold-2": 1}), Counter({"fold-0": 1, "fold-1": 1, "fold-2": 1})
     assert sorted(begun, key=str) == sorted([twice, twice, once], key=str)
-    assert [row["state"] for row in found["trials"]] == ["done"] * 3 and not left_over(killed)
+    assert [row.state for row in found.trials] == ["done"] * 3 and not left_over(killed)
     assert scores(found) == scores(tune_toy(alone))
 
 
@@ -99,8 +101,8 @@ def test_a_trial_of_somebody_who_dies_is_taken_over_by_who_is_still_there(tmp_pa
     found = tune_toy(tmp_path)
     other.communicate()
     assert other.returncode == -signal.SIGKILL
-    assert [row["state"] for row in found["trials"]] == ["done"] * 3 and not left_over(tmp_path)
-    assert {row["trial"] for row in found["trials"]} == {1, 2, 3}  # the first was begun anew
+    assert [row.state for row in found.trials] == ["done"] * 3 and not left_over(tmp_path)
+    assert {row.trial for row in found.trials} == {1, 2, 3}  # the first was begun anew
 
 
 def test_folds_of_a_trial_may_be_trained_in_processes(tmp_path: Path) -> None:
@@ -120,9 +122,9 @@ def test_a_trial_that_was_killed_while_it_was_proposed_is_proposed_again(tmp_pat
 
     killed, alone = (Study(tmp_path / name, "x/y/1", greater_is_better=True) for name in ("killed", "alone"))
     with pytest.raises(KeyboardInterrupt):
-        killed.begin(Plan(half, 1))
-    begun, undisturbed = (study.begin(Plan(whole, 1)) for study in (killed, alone))
-    assert begun is not None and undisturbed is not None and begun.found == undisturbed.found
+        killed.begin(TrialPlan(half, 1))
+    begun, undisturbed = (study.begin(TrialPlan(whole, 1)) for study in (killed, alone))
+    assert begun is not None and undisturbed is not None and begun.params == undisturbed.params
     assert len(list((tmp_path / "killed").rglob("claim.json"))) == 1
 
 

@@ -1,6 +1,5 @@
 """What `clean` may take, and what it never does."""
 
-import json
 import os
 import shutil
 from collections.abc import Callable, Sequence
@@ -84,11 +83,6 @@ def bytes_below(*roots: Path) -> int:
     return sum(path.lstat().st_size for root in roots for path in root.rglob("*") if not path.is_dir())
 
 
-def taken(found: dict[str, object], kind: str) -> dict[str, int]:
-    kinds: dict[str, dict[str, int]] = found["kinds"]  # type: ignore[assignment]
-    return kinds[kind]
-
-
 def contents(root: Path) -> dict[str, bytes]:
     return {
         str(path.relative_to(root)): path.read_bytes()
@@ -116,14 +110,14 @@ def undo(run: Run, job: Job) -> None:
 def test_by_default_nothing_is_deleted_and_what_would_be_is_said(run: Run) -> None:
     before = contents(run.store.root.parent)
     found = clean(run)
-    assert found["deleted"] is False and {item["kind"] for item in found["items"]} == {"failed"}
+    assert found.deleted is False and {item.kind for item in found.items} == {"failed"}
     assert contents(run.store.root.parent) == before
-    assert json.loads(json.dumps(found)) == found and set(found["kinds"]) == set(KINDS)
+    assert set(found.kinds) == set(KINDS)
 
 
 def test_without_kinds_nothing_goes_that_takes_hours_to_make(run: Run) -> None:
     found = clean(run, delete=True)
-    assert found["bytes"] == sum(item["bytes"] for item in found["items"]) > 0
+    assert found.bytes == sum(item.bytes for item in found.items) > 0
     assert len(list(run.store.root.rglob("weights"))) == 6 and list(run.cache.root.rglob("*.npy"))  # type: ignore
     assert status(run)["jobs"] == {"done": 15, "missing": 3}
     assert train_all(run) == 3
@@ -136,8 +130,8 @@ def test_bytes_are_those_that_the_disk_gets_back(run: Run) -> None:
     for kind in ("failed", "checkpoints", "cache"):
         before = bytes_below(*roots)
         found = clean(run, [kind], delete=True)
-        assert found["bytes"] == before - bytes_below(*roots) == taken(found, kind)["going_bytes"] > 0
-        assert taken(clean(run, [kind]), kind)["bytes"] == 0
+        assert found.bytes == before - bytes_below(*roots) == found.kinds[kind].going_bytes > 0
+        assert clean(run, [kind]).kinds[kind].bytes == 0
 
 
 def test_checkpoints_that_would_be_gone_on_from_go_only_when_they_are_named(run: Run) -> None:
@@ -146,7 +140,7 @@ def test_checkpoints_that_would_be_gone_on_from_go_only_when_they_are_named(run:
     alive = unfinished(run, Job("w", "sentiment", 0, 2))
     found = clean(run, delete=True)
     assert [path.exists() for path in (over, other, alive)] == [False, False, True]
-    assert taken(found, "checkpoints")["places"] == 3
+    assert found.kinds["checkpoints"].places == 3
     clean(run, ["checkpoints"], delete=True)
     assert not alive.exists()
 
@@ -161,8 +155,8 @@ def test_what_is_left_for_other_parameters_is_not_gone_on_from(run: Run) -> None
 def test_stale_results_go_and_only_they_are_done_again(run: Run) -> None:
     changed = replace(run, specs=(LearnerSpec("a", "hash", {"salt": 1}), *run.specs[1:]))
     found = clean(changed, ["stale"], delete=True)
-    assert {item["why"] for item in found["items"]} == {"stale: params.salt was 0, is now 1"}
-    assert len(found["items"]) == 2 * 3 + 2, "jobs, and their joined folds"
+    assert {item.why for item in found.items} == {"stale: params.salt was 0, is now 1"}
+    assert len(found.items) == 2 * 3 + 2, "jobs, and their joined folds"
     assert status(changed)["jobs"] == {"missing": 6, "done": 9, "failed": 3}
     kept = {path: path.stat().st_mtime_ns for path in (run.store.root / "base" / "w").rglob("*.parquet")}
     train_all(changed)
@@ -172,7 +166,7 @@ def test_stale_results_go_and_only_they_are_done_again(run: Run) -> None:
 
 def test_without_its_models_a_job_is_still_done(run: Run) -> None:
     found = clean(run, ["models"], "base/w/sentiment", delete=True)
-    assert found["bytes"] > 3 * 1_000 and len(found["items"]) == 3
+    assert found.bytes > 3 * 1_000 and len(found.items) == 3
     assert not list(run.store.base("w", "sentiment").path.rglob("model"))
     assert len(list(run.store.base("w", "sarcasm").path.rglob("model"))) == 3
     assert status(run)["jobs"] == {"done": 15, "failed": 3}
@@ -188,8 +182,8 @@ def test_the_cache_goes_by_encoder_and_is_filled_again(run: Run) -> None:
     theirs = run.cache.root / "my pictures"
     theirs.mkdir()
     (theirs / "0.npy").write_bytes(b"mine")
-    assert clean(run, ["cache"], "pixels-1")["bytes"] == 0
-    assert clean(run, ["cache"], "pixels-", delete=True)["bytes"] > 0
+    assert clean(run, ["cache"], "pixels-1").bytes == 0
+    assert clean(run, ["cache"], "pixels-", delete=True).bytes > 0
     assert not list((run.cache.root / KEY).glob("*.npy")) and (theirs / "0.npy").exists()
     again = FeatureCache(run.cache.root)
     assert again.get(KEY, ["key1"], lambda rows: np.full((1, 2), 7.0), 16, "blocks").tolist() == [[7.0, 7.0]]
@@ -202,13 +196,13 @@ def test_what_a_process_is_at_is_left(run: Run) -> None:
     with run.store.claim(FIRST, wait=False):
         found = clean(run, ["checkpoints", "cache", "stale", "temporary"], delete=True)
     assert folder.exists() and list(assured.rglob("*.npy"))
-    assert {(entry["kind"], entry["why"]) for entry in found["left"]} == {
+    assert {(entry.kind, entry.why) for entry in found.left} == {
         ("checkpoints", "in use"),
         ("cache", "in use"),
     }
-    assert found["bytes"] == 0
+    assert found.bytes == 0
     with hold(assured / KEY):
-        assert clean(run, ["cache"], delete=True)["left"][0]["why"] == "in use"
+        assert clean(run, ["cache"], delete=True).left[0].why == "in use"
     clean(run, ["checkpoints", "cache"], delete=True)
     assert not folder.exists() and not list(assured.rglob("*.npy"))
 
@@ -223,7 +217,7 @@ def test_what_killed_processes_left_goes_once_it_is_old(run: Run) -> None:
     undo(run, FIRST)
     (run.store.job(FIRST).path / "held_out.parquet").write_bytes(bytes(20))
     found = clean(run, ["temporary"], delete=True)
-    assert found["bytes"] == 30 and new.exists() and not old.exists() and all(path.exists() for path in theirs)
+    assert found.bytes == 30 and new.exists() and not old.exists() and all(path.exists() for path in theirs)
     assert status(run)["learners"]["w"]["sentiment"] == {"done": 2, "missing": 1}
 
 
@@ -239,7 +233,7 @@ def test_trials_and_ablations_go_when_they_are_named(run: Run) -> None:
     inside = replace(run, store=run.store.without("text"))
     with inside.store.claim(FIRST, wait=False):
         found = clean(run, ["trials", "ablation"], delete=True)
-    assert [entry["folder"] for entry in found["left"]] == [str(variant)] and found["bytes"] == 100
+    assert [entry.folder for entry in found.left] == [str(variant)] and found.bytes == 100
     assert not (trials / "3").exists() and (trials.parent / "best.toml").exists() and (variant / "base").exists()
     clean(run, ["ablation"], delete=True)
     assert not (variant / "base").exists()
@@ -257,8 +251,8 @@ def test_trials_and_ablations_go_when_they_are_named(run: Run) -> None:
 def test_the_cache_stays_while_anything_is_under_way_that_may_use_it(run: Run, tmp_path: Path, where: str) -> None:
     run.plan.write(tmp_path / "beside" / "folds.parquet")
     with claim(tmp_path / where):
-        assert [entry["why"] for entry in clean(run, ["cache"], delete=True)["left"]] == ["in use"]
-    assert clean(run, ["cache"], delete=True)["bytes"] > 0
+        assert [entry.why for entry in clean(run, ["cache"], delete=True).left] == ["in use"]
+    assert clean(run, ["cache"], delete=True).bytes > 0
 
 
 def test_trials_stay_while_one_is_under_way_also_between_two_folds(run: Run) -> None:
@@ -266,9 +260,9 @@ def test_trials_stay_while_one_is_under_way_also_between_two_folds(run: Run) -> 
     done = tuned / "trials" / "0a" / "base" / "w" / "sentiment" / "seed-0" / "fold-0" / "done.json"
     write_json(done, {})
     with claim(tuned / "claims" / "1234abcd" / "7"):
-        assert clean(run, ["trials"], delete=True)["left"][0]["why"] == "in use"
+        assert clean(run, ["trials"], delete=True).left[0].why == "in use"
     with hold(tuned):  # one is about to begin
-        assert clean(run, ["trials"], delete=True)["left"][0]["why"] == "in use"
+        assert clean(run, ["trials"], delete=True).left[0].why == "in use"
     assert done.exists()
     clean(run, ["trials"], delete=True)
     assert not done.exists()
@@ -278,14 +272,14 @@ def test_what_is_to_be_tuned_first_hinders_no_cleaning_and_its_results_stay(run:
     before = {name: raw for name, raw in contents(run.store.root).items() if "/w/" in name}
     tuned = replace(run, specs=tuple(replace(spec, tuned=spec.name == "w") for spec in run.specs))
     found = clean(tuned, list(KINDS), delete=True)
-    assert taken(found, "dropped")["places"] == 0 and taken(found, "failed")["going_bytes"] > 0
+    assert found.kinds["dropped"].places == 0 and found.kinds["failed"].going_bytes > 0
     assert {name: raw for name, raw in contents(run.store.root).items() if "/w/" in name} == before
 
 
 @pytest.mark.parametrize("what", ["image", "text", "tokens", "pixels", "states", "clip-images", "translations"])
 def test_whatever_was_encoded_goes_with_the_cache(run: Run, what: str) -> None:
     run.cache.fill(f"{what}-{'1' * 32}", ["key"], lambda rows: np.ones((len(rows), 2)), 16, "blocks")
-    assert clean(run, ["cache"], what, delete=True)["bytes"] > 0
+    assert clean(run, ["cache"], what, delete=True).bytes > 0
     assert not list((run.cache.root / f"{what}-{'1' * 32}").glob("*.npy"))  # type: ignore[operator]
 
 
@@ -293,8 +287,8 @@ def test_a_match_is_looked_for_in_the_run_folder_and_the_cache_only(trained: Pat
     shutil.copytree(trained, tmp_path / "home-sarcasm-pixels")
     run = run_in(tmp_path / "home-sarcasm-pixels")
     found = clean(run, ["models", "cache"], "sarcasm")
-    assert len(found["items"]) == 6 and {Path(item["folder"]).parents[1].name for item in found["items"]} == {"sarcasm"}
-    assert [Path(item["folder"]).name for item in clean(run, ["models", "cache"], "pixels")["items"]] == [KEY]
+    assert len(found.items) == 6 and {Path(item.folder).parents[1].name for item in found.items} == {"sarcasm"}
+    assert [Path(item.folder).name for item in clean(run, ["models", "cache"], "pixels").items] == [KEY]
 
 
 def test_what_lies_in_run_folder_and_cache_at_once_is_counted_once(run: Run) -> None:
@@ -303,7 +297,7 @@ def test_what_lies_in_run_folder_and_cache_at_once_is_counted_once(run: Run) -> 
     left.parent.mkdir()
     left.write_bytes(bytes(10))
     os.utime(left, (1, 1))
-    assert taken(clean(inside), "temporary")["bytes"] == 10
+    assert clean(inside).kinds["temporary"].bytes == 10
 
 
 def test_imported_probabilities_the_folds_and_the_record_always_stay(run: Run, tmp_path: Path) -> None:
@@ -316,7 +310,7 @@ def test_imported_probabilities_the_folds_and_the_record_always_stay(run: Run, t
     kept = [path for path in kept if path.exists()]
     before = {path: path.read_bytes() for path in kept}
     found = clean(fewer, list(KINDS), delete=True)
-    assert len({Path(item["folder"]) for item in found["items"] if item["kind"] == "dropped"}) == 18 + 5
+    assert len({Path(item.folder) for item in found.items if item.kind == "dropped"}) == 18 + 5
     assert {path: path.read_bytes() for path in kept} == before
     assert fewer.results.imported(SENTIMENT) == ["bought"]
     left = contents(run.store.root)
@@ -327,7 +321,7 @@ def test_results_of_learners_that_are_not_configured_stay_unless_they_are_named(
     fewer = replace(run, specs=run.specs[:1])
     before = contents(run.store.root)
     found = clean(fewer, delete=True)
-    assert found["bytes"] == 0 and taken(found, "dropped")["places"] > 0
+    assert found.bytes == 0 and found.kinds["dropped"].places > 0
     assert contents(run.store.root) == before
 
 
@@ -386,13 +380,13 @@ def test_a_link_inside_what_goes_is_cut_and_not_followed(run: Run, elsewhere: Pa
     before = contents(elsewhere)
     found = clean(run, ["checkpoints"], delete=True)
     assert not folder.exists() and contents(elsewhere) == before
-    assert found["bytes"] < 3_000
+    assert found.bytes < 3_000
 
 
 def test_a_run_folder_that_is_itself_a_link_is_cleaned(run: Run, tmp_path: Path) -> None:
     run.store.root.rename(tmp_path / "big disk")
     run.store.root.symlink_to(tmp_path / "big disk")
-    assert clean(run, delete=True)["bytes"] > 0
+    assert clean(run, delete=True).bytes > 0
 
 
 def test_a_kind_there_is_not_is_refused(run: Run) -> None:
@@ -402,7 +396,7 @@ def test_a_kind_there_is_not_is_refused(run: Run) -> None:
 
 def test_a_run_that_never_began_has_nothing_to_clean(make_run: MakeRun) -> None:
     run = make_run(toy_table(9), {"a": ("hash", {})}, registry=TOYS, folder="new")
-    assert clean(run, list(KINDS), delete=True)["bytes"] == 0
+    assert clean(run, list(KINDS), delete=True).bytes == 0
     assert not run.store.root.exists()
 
 
