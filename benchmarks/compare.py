@@ -5,8 +5,8 @@
 Both run the same commands, one after the other and on one thread, on slices of MVSA and Memotion: every base learner
 (tiny networks with random weights, made once by BEFORE; the frozen encoders of ``--weights`` where they are), the
 stack, the competition file, the report, new posts, ablation, tuning. They are known by their command line only, so
-modules may move. Then every table of probabilities is compared by id, every written label byte by byte; any difference is exit code
-1. Records (JSON) are compared, too: other keys, or other numbers under the same key, are told and are no difference.
+modules may move. Then every table of probabilities is compared by id, every written label byte by byte; any difference
+is exit code 1. Of records (JSON) other keys, and other numbers under one key, are told and are no difference.
 
 What BEFORE left below ``--keep`` is used again where the slice, the networks and BEFORE's commit are the same.
 """
@@ -206,8 +206,8 @@ def run_all(checkout: Checkout, base: Learners) -> None:
     few = {name: base[name] for name in (*quick, "bert", "visual", "fusion_attention", "clip_lora", "flava")}
     checkout.configure("mvsa", "mvsa", base)
     checkout("mvsa", "train-base", "--quiet")
-    checkout("mvsa", "tune", "tfidf", "--trials", "10", "--keep-trials", "2", "--quiet")
-    checkout("mvsa", "tune", "bert", "--trials", "3", "--set", "tune.bert.folds=2", "--quiet")
+    checkout("mvsa", "tune", "tfidf", "--trials", "10", "--quiet")
+    checkout("mvsa", "tune", "bert", "--trials", "3", "--set", "tune.bert.folds=all", "--keep-trials", "2", "--quiet")
     checkout("mvsa", "ablate", "fusion_attention", "--quiet")
     checkout(
         "mvsa", "train-base", "-l", "tfidf", "--set", "base.tfidf.tuned=true", "--set", "run.folder=tuned", "--quiet"
