@@ -93,6 +93,7 @@ def learners(networks: Path, families: Sequence[str], weights: Path | None) -> L
     return {
         "prior": ("prior", ""),
         "tfidf": ("tfidf", ""),
+        "tuned": ("tfidf", ""),
         "text": ("frozen", f'text = "{text}"'),
         "image": ("frozen", f'image = "{image}", views = 1'),
         "both": ("frozen", f'text = "{text}", image = "{image}", views = 1'),
@@ -181,6 +182,7 @@ class Checkout:
         text = CONFIG.format(preset=preset, root=self.keep / preset, folds=folds, stack=stack)
         for name, (learner, params) in base.items():
             text += f'[base.{name}]\nlearner = "{learner}"\nparams = {{ {params} }}\n'
+            text += "tuned = true\n" if name == "tuned" else ""
         (self.folder / run / "ensemble.toml").write_text(text)
 
     def __call__(self, run: str, *arguments: str) -> None:
@@ -205,13 +207,10 @@ def run_all(checkout: Checkout, base: Learners) -> None:
     quick = {name: base[name] for name in ("prior", "tfidf", "text", "both")}
     few = {name: base[name] for name in (*quick, "bert", "visual", "fusion_attention", "clip_lora", "flava")}
     checkout.configure("mvsa", "mvsa", base)
+    checkout("mvsa", "tune", "tuned", "--trials", "10", "--quiet")
     checkout("mvsa", "train-base", "--quiet")
-    checkout("mvsa", "tune", "tfidf", "--trials", "10", "--quiet")
-    checkout("mvsa", "tune", "bert", "--trials", "3", "--set", "tune.bert.folds=all", "--keep-trials", "2", "--quiet")
+    checkout("mvsa", "tune", "bert", "--trials", "3", "--set", "tune.bert.folds=2", "--quiet")
     checkout("mvsa", "ablate", "fusion_attention", "--quiet")
-    checkout(
-        "mvsa", "train-base", "-l", "tfidf", "--set", "base.tfidf.tuned=true", "--set", "run.folder=tuned", "--quiet"
-    )
     checkout.configure("memotion", "memotion", quick, stack="calibrate = true\nrelated = true")
     checkout("memotion", "train-base", "--quiet")
     some = 'metrics = { sentiment = "accuracy" }'
@@ -225,6 +224,9 @@ def run_all(checkout: Checkout, base: Learners) -> None:
             checkout(run, "submit", "--quiet")
         checkout(run, "report", *seeds, "--quiet")
         checkout(run, "predict", str(new), "--run", "run", "--out", "new.csv", "--quiet")
+    every = ("--set", "tune.tfidf.folds=all", "--trials", "4", "--keep-trials", "2")
+    checkout("memotion", "tune", "tfidf", "-t", "sentiment", *every, "--quiet")
+    checkout("memotion", "stack", "-t", "sentiment", "--quiet")
 
 
 def tables(folder: Path) -> list[str]:
