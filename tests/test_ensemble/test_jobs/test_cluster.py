@@ -20,10 +20,9 @@ from ensemble.jobs import cluster
 from ensemble.jobs.cluster import Cluster, attempt_there, own_code, threads_of
 from ensemble.store import Job
 
-pytestmark = pytest.mark.xdist_group("processes")  # one after another: they count on cores for their own
-
 INSTALLED = find_spec("ray") is not None  # importing it here would be too early for the engine's settings of it
 needs_ray = pytest.mark.skipif(not INSTALLED, reason="no ray")
+pytestmark = pytest.mark.xdist_group("processes")  # one after another: they count on cores for their own
 
 
 @pytest.fixture(scope="module")
