@@ -12,6 +12,7 @@ What BEFORE left below ``--keep`` is used again where the slice, the networks an
 """
 
 import argparse
+import inspect
 import json
 import os
 import shutil
@@ -231,11 +232,21 @@ def run_all(checkout: Checkout, base: Learners) -> None:
     checkout("memotion", "stack", "-t", "sentiment", "--quiet")
 
 
-def tables(folder: Path) -> list[str]:
-    """What must be equal: probabilities, folds, predictions and competition files, by their path below ``folder``."""
-    found = [path for path in folder.rglob("*") if path.suffix in (".parquet", ".csv", ".txt", ".zip")]
-    names = [path.relative_to(folder) for path in found if path.is_file() and path.name not in ("log.txt", "curve.csv")]
-    return sorted(str(name) for name in names if not {"cache", "model", "encoders"} & set(name.parts))
+def results(folder: Path, *suffixes: str) -> dict[str, Path]:
+    """What a checkout left, by names that both give: trials, whose folders are called by a hash, by their place."""
+    found = [path for path in folder.rglob("*") if path.suffix in suffixes and path.is_file()]
+    aside = {"cache", "model", "log.txt", "curve.csv"}
+    found = [path for path in found if not aside & set(path.relative_to(folder).parts)]
+    begun: dict[Path, float] = {}
+    for path in found:
+        for trial in (parent for parent in path.parents if parent.parent.name == "trials"):
+            begun[trial] = min(begun.get(trial, path.stat().st_mtime), path.stat().st_mtime)
+    order = {trial: sum(a.parent == trial.parent and begun[a] < begun[trial] for a in begun) for trial in begun}
+    names = {path: str(path.relative_to(folder)) for path in found}
+    for trial, place in order.items():
+        inside = [path for path in found if trial in path.parents]
+        names |= {path: names[path].replace(trial.name, f"{place}") for path in inside}
+    return {names[path]: path for path in sorted(found)}
 
 
 def first_difference(before: Path, after: Path) -> tuple[int, str]:
@@ -282,36 +293,36 @@ def without_places(path: str) -> str:
 
 def compare_records(before: Path, after: Path) -> None:
     """Print which keys and which numbers of the JSON records differ."""
-    names = [{str(path.relative_to(folder)) for path in folder.rglob("*.json")} for folder in (before, after)]
-    names = [{name for name in some if not {"cache", "model"} & set(Path(name).parts)} for some in names]
+    records = [results(folder, ".json") for folder in (before, after)]
     told: dict[str, set[str]] = {"only before": set(), "only after": set(), "another number": set()}
-    for name in sorted(names[0] & names[1]):
-        one, other = (dict(leaves(json.loads((folder / name).read_text("utf-8")))) for folder in (before, after))
+    for name in sorted(records[0].keys() & records[1].keys()):
+        one, other = (dict(leaves(json.loads(named[name].read_text("utf-8")))) for named in records)
         kind = Path(name).name
         told["only before"] |= {f"{kind}: {without_places(key)}" for key in one.keys() - other.keys()}
         told["only after"] |= {f"{kind}: {without_places(key)}" for key in other.keys() - one.keys()}
         for key in one.keys() & other.keys():
             if isinstance(one[key], int | float) and one[key] != other[key] and not any(w in key for w in VOLATILE):
                 told["another number"].add(f"{kind}: {without_places(key)}: {one[key]} / {other[key]} in {name}")
-    print(f"\nRecords: {len(names[0])} / {len(names[1])} JSON files, {len(names[0] & names[1])} of one name")
-    told["only before"] |= {f"the file {name}" for name in names[0] - names[1]}
-    told["only after"] |= {f"the file {name}" for name in names[1] - names[0]}
+    print(f"\nRecords: {len(records[0])} / {len(records[1])} JSON files")
+    told["only before"] |= {f"the file {name}" for name in records[0].keys() - records[1].keys()}
+    told["only after"] |= {f"the file {name}" for name in records[1].keys() - records[0].keys()}
     for what, lines in told.items():
         print(f"{what}: {len(lines)}", *(f"  {line[:200]}" for line in sorted(lines)[:60]), sep="\n")
 
 
 def compare(before: Path, after: Path) -> int:
     """Print the table of what was compared; the number of differences."""
-    names = [set(tables(folder)) for folder in (before, after)]
+    one, other = (results(folder, ".parquet", ".csv", ".txt", ".zip") for folder in (before, after))
     counts: dict[str, list[int]] = {}
     differences = []
-    for name in sorted(names[0] | names[1]):
-        what = " ".join(Path(name).parts[:3] if "/base/" in name or "/tune/" in name else Path(name).parts[:2])
+    for name in sorted(one.keys() | other.keys()):
+        parts = [part for part in Path(name).parts if part != "run"]
+        what = " ".join(parts[: 3 if parts[1] in ("base", "tune") else 2])
         count = counts.setdefault(what, [0, 0, 0])
-        if name not in names[0] or name not in names[1]:
-            rows, difference = 0, f"only {'before' if name in names[0] else 'after'}"
+        if name in one and name in other:
+            rows, difference = first_difference(one[name], other[name])
         else:
-            rows, difference = first_difference(before / name, after / name)
+            rows, difference = 0, f"only {'before' if name in one else 'after'}"
         count[0] += 1
         count[1] += rows
         count[2] += bool(difference)
@@ -347,7 +358,7 @@ def main() -> None:
         keep.mkdir(parents=True, exist_ok=True)
         families = prepare(before, keep, options.data.resolve())
         base = learners(keep / "networks", families, weights)
-        state = json.dumps([commit(before), base])
+        state = json.dumps([commit(before), base, inspect.getsource(run_all)])
         kept = keep / "before.done"
         if not kept.exists() or kept.read_text() != state:
             kept.unlink(missing_ok=True)
