@@ -8,10 +8,11 @@ stack, the competition file, the report, new posts, ablation, tuning. They are k
 modules may move. Then every table of probabilities is compared by id, every written label byte by byte; any difference
 is exit code 1. Of records (JSON) other keys, and other numbers under one key, are told and are no difference.
 
-What BEFORE left below ``--keep`` is used again where the slice, the networks and BEFORE's commit are the same.
+What either left below ``--keep`` is used again, and a killed comparison goes on, where its source files are the same.
 """
 
 import argparse
+import hashlib
 import inspect
 import json
 import os
@@ -19,7 +20,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -181,7 +181,7 @@ class Checkout:
     keep: Path
 
     def configure(self, run: str, preset: str, base: Learners, folds: str = "", stack: str = "") -> None:
-        (self.folder / run).mkdir(parents=True)
+        (self.folder / run).mkdir(parents=True, exist_ok=True)
         text = CONFIG.format(preset=preset, root=self.keep / preset, folds=folds, stack=stack)
         for name, (learner, params) in base.items():
             text += f'[base.{name}]\nlearner = "{learner}"\nparams = {{ {params} }}\n'
@@ -189,20 +189,23 @@ class Checkout:
         (self.folder / run / "ensemble.toml").write_text(text)
 
     def __call__(self, run: str, *arguments: str) -> None:
-        """One command, in the folder of a run; raises SystemExit with its last lines where it fails."""
-        began = time.monotonic()
-        command = [sys.executable, "-m", "cli.main", *arguments]
-        log = self.folder / run / "log.txt"
-        with log.open("a", encoding="utf-8") as file:
-            file.write(f"\n$ ensemble {' '.join(arguments)}\n")
-            file.flush()
-            code = subprocess.run(
-                command, env=environment(self.code), cwd=self.folder / run, stdout=file, stderr=subprocess.STDOUT
-            ).returncode
-        print(f"  {time.monotonic() - began:6.1f} s  {run}: ensemble {' '.join(arguments)}", flush=True)
+        """One command, in the folder of a run, once; raises SystemExit with its last lines where it fails."""
+        said = f"{run}: ensemble {' '.join(arguments)}"
+        done, log = self.folder / "done.txt", self.folder / run / "log.txt"
+        if done.exists() and said in done.read_text().splitlines():
+            return
+        command, env, before = [sys.executable, "-m", "cli.main", *arguments], environment(self.code), os.times()
+        with log.open("a", encoding="utf-8") as out:
+            print(f"\n$ {said}", file=out, flush=True)
+            code = subprocess.run(command, env=env, cwd=log.parent, stdout=out, stderr=subprocess.STDOUT).returncode
+        after = os.times()
+        cpu = after.children_user + after.children_system - before.children_user - before.children_system
+        print(f"{after.elapsed - before.elapsed:8.0f}{cpu:8.0f}  {said}", flush=True)
         if code:
             lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
             raise SystemExit("\n".join([*lines[-25:], f"{self.code}: exit code {code}; all of it: {log}"]))
+        with done.open("a") as file:
+            print(said, file=file)
 
 
 def run_all(checkout: Checkout, base: Learners) -> None:
@@ -225,8 +228,8 @@ def run_all(checkout: Checkout, base: Learners) -> None:
         checkout(run, "stack", *tasks, *seeds, "--quiet")
         if not tasks:
             checkout(run, "submit", "--quiet")
-        checkout(run, "report", *seeds, "--quiet")
-        checkout(run, "predict", str(new), "--run", "run", "--out", "new.csv", "--quiet")
+            checkout(run, "report", "--quiet")
+        checkout(run, "predict", str(new), "--run", "run", "--out", "new.csv", *tasks, "--quiet")
     every = ("--set", "tune.tfidf.folds=all", "--trials", "4", "--keep-trials", "2")
     checkout("memotion", "tune", "tfidf", "-t", "sentiment", *every, "--quiet")
     checkout("memotion", "stack", "-t", "sentiment", "--quiet")
@@ -235,7 +238,7 @@ def run_all(checkout: Checkout, base: Learners) -> None:
 def results(folder: Path, *suffixes: str) -> dict[str, Path]:
     """What a checkout left, by names that both give: trials, whose folders are called by a hash, by their place."""
     found = [path for path in folder.rglob("*") if path.suffix in suffixes and path.is_file()]
-    aside = {"cache", "model", "log.txt", "curve.csv"}
+    aside = {"cache", "model", "log.txt", "curve.csv", "done.txt", "state.txt"}
     found = [path for path in found if not aside & set(path.relative_to(folder).parts)]
     begun: dict[Path, float] = {}
     for path in found:
@@ -335,12 +338,22 @@ def compare(before: Path, after: Path) -> int:
     return len(differences)
 
 
-def commit(checkout: Path) -> str:
-    """The commit and what is not committed of the packages, so that kept results are never taken for another's."""
-    git = ["git", "-C", str(checkout)]
-    packages = ["base_models", "cli", "ensemble", "meta"]
-    head = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout
-    return head + subprocess.run([*git, "diff", "HEAD", "--", *packages], capture_output=True, text=True).stdout
+def fingerprint(checkout: Path) -> str:
+    """Of all source files of the four packages."""
+    found = (path for package in ("base_models", "cli", "ensemble", "meta") for path in (checkout / package).rglob("*"))
+    files = sorted(path for path in found if path.is_file() and path.suffix != ".pyc")
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
+
+
+def run_checkout(code: Path, folder: Path, keep: Path, base: Learners) -> None:
+    """All commands that are not done yet; from the first on where anything is another than it was."""
+    print(f"{'s':>8}{'CPU, s':>8}  {code}", flush=True)
+    state = json.dumps([fingerprint(code), base, inspect.getsource(run_all)])
+    if not (folder / "state.txt").exists() or (folder / "state.txt").read_text() != state:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        (folder / "state.txt").write_text(state)
+    run_all(Checkout(code, folder, keep), base)
 
 
 def main() -> None:
@@ -358,24 +371,11 @@ def main() -> None:
         keep.mkdir(parents=True, exist_ok=True)
         families = prepare(before, keep, options.data.resolve())
         base = learners(keep / "networks", families, weights)
-        state = json.dumps([commit(before), base, inspect.getsource(run_all)])
-        kept = keep / "before.done"
-        if not kept.exists() or kept.read_text() != state:
-            kept.unlink(missing_ok=True)
-            run_checkout("before", before, keep, base)
-            kept.write_text(state)
-        run_checkout("after", after, keep, base)
+        run_checkout(before, keep / "before", keep, base)
+        run_checkout(after, keep / "after", keep, base)
         differences = compare(keep / "before", keep / "after")
         compare_records(keep / "before", keep / "after")
     sys.exit(1 if differences else 0)
-
-
-def run_checkout(name: str, code: Path, keep: Path, base: Learners) -> None:
-    print(f"{name}: {code}", flush=True)
-    shutil.rmtree(keep / name, ignore_errors=True)
-    began = time.monotonic()
-    run_all(Checkout(code, keep / name, keep), base)
-    print(f"  {(time.monotonic() - began) / 60:.1f} minutes", flush=True)
 
 
 if __name__ == "__main__":
