@@ -85,7 +85,7 @@ validation = 0
 def run_demo(folder: Path, posts: int) -> None:
     """Raises ConfigError where the folder holds something already."""
     from base_models.tiny import FAMILIES, make_image_encoder, make_text_encoder
-    from cli.commands import app
+    from cli.app import app
 
     folder = folder.resolve()
     if folder.exists() and any(folder.iterdir()):

@@ -4,6 +4,9 @@ import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+# Several processes of tests share the cores: threads that wait must not spin. Before torch, which reads it once.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 import hypothesis
 import numpy as np
 import pandas as pd

@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -15,18 +16,51 @@ LAYERS = {
 }
 FORBIDDEN = {"ensemble": {"torch", "timm", "transformers", "typer", "rich"}, "meta": {"torch", "timm", "transformers"}}
 PLAIN_PICKLE = "base_models/textual/vocabulary.py"  # an unpickler that makes nothing but words and numbers
+ROOMS = (
+    "errors",
+    "system",
+    "contracts",
+    "content",
+    "datasets",
+    "jobs",
+    "tuning",
+    "upkeep",
+)  # each knows those before it
 SOURCES = sorted(path for package in LAYERS for path in (ROOT / package).rglob("*.py"))
 
 
-def imports(path: Path) -> set[str]:
-    """Top-level names of everything a file imports, at its head or inside functions."""
+def module(path: Path) -> str:
+    """The dotted name under which a file is imported."""
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+MODULES = {module(path) for path in SOURCES}
+
+
+@cache
+def imported(path: Path) -> frozenset[str]:
+    """Dotted names of everything a file imports: at its head, inside functions, and for type checking alone."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            found |= {alias.name.split(".")[0] for alias in node.names}
+            found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found.add(node.module.split(".")[0])
-    return found
+            inner = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= (inner & MODULES) or {node.module}
+            if inner - MODULES:
+                found.add(node.module)
+    return frozenset(found)
+
+
+def imports(path: Path) -> set[str]:
+    """Top-level names of everything a file imports."""
+    return {found.split(".")[0] for found in imported(path)}
+
+
+def room(module: str) -> int:
+    """The place in ROOMS of a module of `ensemble`; files of its first level are the contracts, but for errors."""
+    name = module.split(".")[1]
+    return ROOMS.index(name if name in ROOMS else "contracts")
 
 
 def name(path: Path) -> str:
@@ -38,6 +72,30 @@ def test_a_layer_imports_no_layer_above_it(path: Path) -> None:
     package = path.relative_to(ROOT).parts[0]
     assert not (imports(path) & set(LAYERS)) - LAYERS[package]
     assert not imports(path) & FORBIDDEN.get(package, set())
+
+
+def test_no_room_of_ensemble_imports_one_above_it() -> None:
+    up = [
+        f"{module(path)} imports {found}"
+        for path in sorted((ROOT / "ensemble").rglob("*.py"))
+        for found in sorted(imported(path) & MODULES)
+        if found.startswith("ensemble.") and module(path) != "ensemble" and room(found) > room(module(path))
+    ]
+    assert up == []
+
+
+def test_no_two_files_import_each_other_not_even_by_a_detour() -> None:
+    """What no file imports any more is taken away, again and again; what is left stands in a circle, or leads there."""
+    left = {module(path): imported(path) & MODULES - {module(path)} for path in SOURCES}
+    while done := {name for name, found in left.items() if not found}:
+        left = {name: found - done for name, found in left.items() if name not in done}
+    while alone := left.keys() - set().union(*left.values()):  # leads to a circle and is in none
+        left = {name: found for name, found in left.items() if name not in alone}
+    assert [f"{name} imports {', '.join(sorted(found & left.keys()))}" for name, found in sorted(left.items())] == []
+
+
+def test_the_first_level_of_ensemble_stays_a_short_list() -> None:
+    assert len([path for path in (ROOT / "ensemble").glob("*.py") if path.name != "__init__.py"]) <= 24
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=name)
@@ -84,7 +142,7 @@ def test_the_readme_names_every_source_file_and_no_other() -> None:
     files |= {path.name for path in (ROOT / "cli" / "recipes").glob("*.toml")}
     files |= {path.name for path in (ROOT / "benchmarks").glob("*.py")}
     assert files - named == set()
-    assert named - files - {"world.py", "toys.py", "pyproject.toml"} == set()
+    assert named - files == {"pyproject.toml"}
 
 
 def test_the_readme_shows_the_commands_that_are_tested() -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.xdist_group("processes")  # one after another: they count on cores for their own
+
 KILLS = 5
 
 

@@ -14,6 +14,8 @@ from support.shell import Ensemble
 
 from ensemble.system.claims import FILE
 
+pytestmark = pytest.mark.xdist_group("processes")  # one after another: they count on cores for their own
+
 
 def results(run: Path) -> dict[str, bytes]:
     return {str(path.relative_to(run)): path.read_bytes() for path in run.glob("base/**/*.parquet")}

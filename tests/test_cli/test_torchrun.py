@@ -8,6 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
+
+pytestmark = pytest.mark.xdist_group("processes")  # one after another: they count on cores for their own
 
 CONFIG = """
 [data]

@@ -17,6 +17,8 @@ from ensemble.run import Run
 from ensemble.store import Job, Store
 from ensemble.system.locks import hold
 
+pytestmark = pytest.mark.xdist_group("processes")  # one after another: they count on cores for their own
+
 
 def test_two_processes_leave_the_bytes_that_one_leaves(tmp_path: Path) -> None:
     alone, shared = Open(tmp_path / "alone"), Open(tmp_path / "shared")

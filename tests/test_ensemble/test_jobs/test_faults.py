@@ -21,6 +21,8 @@ from support.opened import Open, files, train_all
 from ensemble.system.processes import began
 from ensemble.tuning.outcome import StudySummary
 
+pytestmark = pytest.mark.xdist_group("processes")  # one after another: they count on cores for their own
+
 KILLS = {"local": 4, "ray": 2}  # starting Ray again takes seconds
 JOBS = 3 * len(SEEDS)
 PLACES = os.pathsep.join([str(ROOT), str(TESTS)])
