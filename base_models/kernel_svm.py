@@ -10,7 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.svm import SVC
 
-from ensemble.balance import class_weights
+from base_models.class_weights import class_weights
 from ensemble.data import Codes
 from ensemble.folds import stratified_group_split
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from scipy.linalg import eigh
 from scipy.special import log_softmax, softmax
 
-from ensemble.balance import class_weights
+from base_models.class_weights import class_weights
 from ensemble.data import Codes
 from ensemble.folds import stratified_group_split
 

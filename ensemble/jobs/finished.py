@@ -14,7 +14,7 @@ from ensemble.errors import ConfigError, LearnerError, StoreError
 from ensemble.features import FeatureCache
 from ensemble.folds import FoldPlan
 from ensemble.jobs.job import JobSpec, predict
-from ensemble.learner import BaseLearner, TrainingContext, source_files
+from ensemble.learner import BaseLearner, Prepares, TrainingContext, TrainsLong, source_files
 from ensemble.predictions import Predictions, mean
 from ensemble.registry import validate
 from ensemble.run import IMPORTED, LearnerSpec, Run
@@ -160,9 +160,9 @@ def load_model(run: Run, item: JobSpec, posts: Dataset, track: Track) -> BaseLea
     """The model of a finished job, ready for ``posts``."""
     learner = run.make(item.spec, item.task)
     learner.load(run.store.job(item.job) / "model")
-    if hasattr(learner, "prepare"):
+    if isinstance(learner, Prepares):
         learner.prepare(posts, run.cache)
-    if hasattr(learner, "set_context"):
+    if isinstance(learner, TrainsLong):
         memory = None if run.cache.root is None else run.cache.root / "batch-sizes.json"
         learner.set_context(TrainingContext(None, memory, str(item.job), track))
     return learner

@@ -17,7 +17,15 @@ from ensemble.data import Dataset, Task
 from ensemble.errors import EnsembleError, FoldError, LearnerError, StoreError
 from ensemble.jobs.modality_weights import weigh, write_weights
 from ensemble.jobs.usage import Meter
-from ensemble.learner import BaseLearner, TrainingContext
+from ensemble.learner import (
+    BaseLearner,
+    HasCurve,
+    PredictsSpread,
+    Prepares,
+    ReportsTraining,
+    TrainingContext,
+    TrainsLong,
+)
 from ensemble.predictions import Predictions
 from ensemble.run import LearnerSpec, Run
 from ensemble.store import (
@@ -150,11 +158,11 @@ def run_job(run: Run, item: JobSpec, claim: Claim, track: Track = silent) -> boo
         learner.save(folder / "model")
     if not claim.held():
         return False
-    facts = learner.facts() if hasattr(learner, "facts") else {}
-    if hasattr(learner, "curve") and learner.curve():
+    info = learner.training_info() if isinstance(learner, ReportsTraining) else {}
+    if isinstance(learner, HasCurve) and learner.curve():
         write_atomic(folder / CURVE, pd.DataFrame(learner.curve()).to_csv(index=False).encode())
     usage = meter.read(len(fit_rows), folder / "model", run.store.unfinished(item.job))
-    seal(folder, DONE, item.made_of, seconds=round(time.monotonic() - started, 3), usage=usage, **facts)
+    seal(folder, DONE, item.made_of, seconds=round(time.monotonic() - started, 3), usage=usage, **info)
     shutil.rmtree(run.store.unfinished(item.job), ignore_errors=True)
     return True
 
@@ -162,9 +170,9 @@ def run_job(run: Run, item: JobSpec, claim: Claim, track: Track = silent) -> boo
 def ready(run: Run, item: JobSpec, track: Track) -> BaseLearner:
     """A learner with what the optional methods of the protocol offer it."""
     learner = run.make(item.spec, item.task)
-    if hasattr(learner, "prepare"):
+    if isinstance(learner, Prepares):
         learner.prepare(run.data.without_labels(), run.cache)
-    if hasattr(learner, "set_context"):
+    if isinstance(learner, TrainsLong):
         unfinished = run.store.unfinished(item.job)
         if not run.distributed.is_worker:
             reserve(unfinished, {**item.made_of, "processes": run.distributed.size})
@@ -181,7 +189,7 @@ def predict(learner: BaseLearner, item: JobSpec, data: Dataset) -> Predictions:
     spread = None
     if not len(data):
         values = np.zeros(shape)
-    elif hasattr(learner, "predict_with_spread"):
+    elif isinstance(learner, PredictsSpread):
         values, spread = learner.predict_with_spread(data)
     else:
         values = learner.predict_proba(data)

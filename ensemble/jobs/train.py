@@ -10,6 +10,7 @@ from ensemble.data import Task
 from ensemble.errors import LearnerError
 from ensemble.jobs.job import JobSpec, Outcome, attempt, list_work, ready
 from ensemble.jobs.modality_weights import join_weights, read_weighted, write_weights
+from ensemble.learner import TrainsLong
 from ensemble.predictions import concatenate, mean
 from ensemble.run import LearnerSpec, Run
 from ensemble.scoring import per_seed, score_card
@@ -86,7 +87,7 @@ def _once_free(run: Run, left: Sequence[JobSpec], track: Track, engine: Engine) 
 def _follow(run: Run, open_work: Sequence[JobSpec]) -> list[Outcome]:
     """Take part in the trainings that processes share, and in nothing else."""
     for item in open_work:
-        if not hasattr(run.make(item.spec, item.task), "set_context"):
+        if not isinstance(run.make(item.spec, item.task), TrainsLong):
             continue
         with suppress(LearnerError):  # the leader has the same error, and reports it
             learner = ready(run, item, silent)

@@ -6,9 +6,9 @@ from scipy.special import softmax
 from sklearn.metrics import log_loss
 from sklearn.svm import SVC
 
+from base_models.class_weights import class_weights
 from base_models.frozen import Frozen
 from base_models.kernel_svm import KernelSVM
-from ensemble.balance import class_weights
 from ensemble.errors import LearnerError
 
 

@@ -57,7 +57,7 @@ class Watched(Flava):
         self.shown: Counter[str] = Counter()
 
     def _make(self, classes: int, pretrained: bool, seed: int) -> FlavaNetwork:
-        network = super()._make(classes, pretrained, seed)
+        network = super()._network(classes, pretrained, seed)
         network.encoders.register_forward_pre_hook(self._count, with_kwargs=True)
         return network
 
@@ -90,14 +90,14 @@ def predicted(learner: Any, data: Dataset) -> np.ndarray:
 
 
 def batch_of(learner: Flava, data: Dataset, rows: Sequence[int] | None = None) -> Batch:
-    pairs = learner._pairs(data, learner.views)
+    pairs = learner._source().examples(data, learner.views, training=False)
     return pairs.batch(list(range(len(data)) if rows is None else rows))
 
 
 def published_states(model: str, learner: Flava, data: Dataset) -> torch.Tensor:
     """What transformers' own FlavaModel makes of posts that have both."""
     batch = batch_of(learner, data)
-    how = learner._how()
+    how = image_preprocessing(learner.model)
     pixels = batch["pixels"][:, 0].permute(0, 3, 1, 2) / 255
     pixels = (pixels - torch.tensor(how.mean).view(3, 1, 1)) / torch.tensor(how.std).view(3, 1, 1)
     theirs = FlavaModel.from_pretrained(model).eval()
@@ -110,7 +110,7 @@ def published_states(model: str, learner: Flava, data: Dataset) -> torch.Tensor:
 def test_the_tokens_are_those_of_the_published_model(encoders: dict[str, str], shots: Dataset, frozen: bool) -> None:
     learner = small(encoders["flava"], frozen=frozen, head="linear")
     both = shots.take([0, 1, 2, 4, 5])
-    network = learner._make(3, True, 0).eval()
+    network = learner._network(3, True, 0).eval()
     with torch.inference_mode():
         ours = network(**batch_of(learner, both))
         theirs = network.head(published_states(encoders["flava"], learner, both), None)
@@ -120,7 +120,7 @@ def test_the_tokens_are_those_of_the_published_model(encoders: dict[str, str], s
 @pytest.mark.parametrize("missing", ["text", "image"])
 def test_a_missing_modality_is_tokens_of_zeros(encoders: dict[str, str], shots: Dataset, missing: str) -> None:
     learner = small(encoders["flava"], head="linear")
-    network = learner._make(3, True, 0).eval()
+    network = learner._network(3, True, 0).eval()
     post = shots.take([2])
     columns = {"text": None} if missing == "text" else {"image": None, "image_hash": None}
     batch = batch_of(learner, post.with_columns(**columns))
@@ -140,7 +140,7 @@ def test_a_missing_modality_is_tokens_of_zeros(encoders: dict[str, str], shots: 
 @pytest.mark.parametrize("missing", ["zeros", "learned"])
 def test_what_training_hides_is_seen_as_what_is_missing(encoders: dict[str, str], shots: Dataset, missing: str) -> None:
     learner = small(encoders["flava"], missing=missing)
-    network = learner._make(3, True, 0).eval()
+    network = learner._network(3, True, 0).eval()
     if network.absent is not None:
         nn.init.normal_(network.absent)
     rows = [0, 2, 4]
@@ -177,7 +177,7 @@ def test_only_what_should_train_has_gradients_and_all_of_it_has(
     encoders: dict[str, str], shots: Dataset, frozen: bool, missing: str, head: str
 ) -> None:
     learner = small(encoders["flava"], frozen=frozen, missing=missing, head=head)
-    network = learner._make(3, True, 0).train()
+    network = learner._network(3, True, 0).train()
     batch = batch_of(learner, shots)
     assert network.encoders.training != frozen and network.mix.training
     assert network.encoders(pixels=batch["pixels"]).requires_grad != frozen  # no graph is built
@@ -192,13 +192,16 @@ def test_only_what_should_train_has_gradients_and_all_of_it_has(
 
 def test_training_leaves_frozen_encoders_as_they_were(encoders: dict[str, str], shots: Dataset) -> None:
     learner = small(encoders["flava"], training={"lr": 0.01})
-    before = learner._make(3, True, 0).state_dict()
+    before = learner._network(3, True, 0).state_dict()
     after = fitted(learner, shots).network_.state_dict()
     changed = {name for name in before if not torch.equal(before[name], after[name])}
     assert changed and not any(name.startswith("encoders.") for name in changed)
-    facts = learner.facts()
+    facts = learner.training_info()
     assert 0 < facts["trainable_parameters"] < facts["parameters"]
-    assert fitted(small(encoders["flava"], frozen=False), shots).facts()["trainable_parameters"] == facts["parameters"]
+    assert (
+        fitted(small(encoders["flava"], frozen=False), shots).training_info()["trainable_parameters"]
+        == facts["parameters"]
+    )
 
 
 @pytest.mark.parametrize("views", [1, 2, 10])
@@ -239,17 +242,20 @@ def test_whatever_room_there_is_changes_no_probability(
 
 
 def test_states_are_of_the_weights_the_tokens_and_the_views(encoders: dict[str, str], tmp_path: Path) -> None:
-    one = small(encoders["flava"])._states()
-    same = small(encoders["flava"], head="linear", missing="learned", dropout=0.0)._states()
+    one = small(encoders["flava"])._source().encoded
+    same = small(encoders["flava"], head="linear", missing="learned", dropout=0.0)._source().encoded
     assert (one.text_key, one.image_key) == (same.text_key, same.image_key)
-    longer, wider = small(encoders["flava"], max_length=20)._states(), small(encoders["flava"], views=2)._states()
+    longer, wider = (
+        small(encoders["flava"], max_length=20)._source().encoded,
+        small(encoders["flava"], views=2)._source().encoded,
+    )
     assert one.text_key != longer.text_key and one.image_key == longer.image_key
     assert one.text_key == wider.text_key and one.image_key != wider.image_key
     other = shutil.copytree(encoders["flava"], tmp_path / "other")
     state = FlavaModel.from_pretrained(other)
     nn.init.normal_(state.image_model.embeddings.cls_token)
     state.save_pretrained(other)
-    assert small(str(other))._states().image_key != one.image_key
+    assert small(str(other))._source().encoded.image_key != one.image_key
 
 
 @pytest.mark.parametrize("encoded_once", [True, False])

@@ -189,7 +189,7 @@ def test_the_job_record_says_what_was_missing_and_how_large_the_network_is(
 ) -> None:
     learner = fitted(learner_of(encoders), posts)
     learner.predict_proba(posts.take([3, 4, 5]))
-    facts = learner.facts()
+    facts = learner.training_info()
     assert facts["fit_posts"] == {"rows": 12, "without_text": 2, "without_image": 2}
     assert facts["predicted_posts"] == {"rows": 3, "without_text": 2, "without_image": 2}
     assert facts["fit_rows"] == 11, "a post with neither teaches nothing"
@@ -214,7 +214,7 @@ def test_concatenation_has_no_weights_and_no_network_has_none(encoders: dict[str
     nothing = fitted(learner_of(encoders), blind(posts, range(12)).with_columns(text=None))
     weights = nothing.modality_weights(posts)
     assert weights is not None and np.isnan(weights).all()
-    assert nothing.curve() == [] and nothing.facts()["fit_posts"]["rows"] == 12
+    assert nothing.curve() == [] and nothing.training_info()["fit_posts"]["rows"] == 12
 
 
 @pytest.mark.parametrize("combine", COMBINATIONS)
@@ -246,7 +246,7 @@ def test_a_loss_that_only_rises_ends_the_training_after_three_epochs(encoders: d
     how = {"epochs": 9, "patience": 1, "optimizer": "sgd", "lr": 1e-12, "momentum": 0}
     learner = fitted(learner_of(encoders, dropout=0.9, training=how), posts)
     losses = [row["loss"] for row in learner.curve()]
-    best, stopped = learner.facts()["best_epoch"], len(losses)
+    best, stopped = learner.training_info()["best_epoch"], len(losses)
     assert 3 <= stopped < 9, "nothing is learned: sooner or later an epoch is not better"
     assert best == 1 + int(np.argmin(losses)) and (stopped == 3 or stopped - best == 1)
 
@@ -254,7 +254,7 @@ def test_a_loss_that_only_rises_ends_the_training_after_three_epochs(encoders: d
 def test_rows_put_aside_say_which_epoch_is_best(encoders: dict[str, str], posts: Dataset) -> None:
     how = {"epochs": 3, "validation": 0.3, "stop_on": "loss", "patience": 2}
     learner = fitted(learner_of(encoders, training=how), posts)
-    facts, rows = learner.facts(), learner.curve()
+    facts, rows = learner.training_info(), learner.curve()
     assert facts["judging_rows"] > 0 and facts["fit_rows"] + facts["judging_rows"] == 11
     assert facts["best_epoch"] == 1 + int(np.argmin([row["validation_loss"] for row in rows]))
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from support.networks import CLASSES, quick
 from torch.nn import functional as F
 
+from base_models.class_weights import weight_per_class
 from base_models.neural.hyperparameters import Training
 from base_models.neural.optimization import learning_rate, make_loss, make_optimizer, make_schedule
-from ensemble.balance import weight_per_class
 
 CPU = torch.device("cpu")
 EVEN = np.ones(CLASSES)
@@ -31,7 +31,7 @@ def schedules(draw: st.DrawFn) -> Training:
     )
 
 
-def rates(how: Training, steps: int) -> list[float]:
+def rates(training: Training, steps: int) -> list[float]:
     """The learning rate of every step of a training."""
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=how.lr)
     schedule = make_schedule(optimizer, how, steps)
@@ -67,7 +67,7 @@ def test_linear_and_cosine_start_whole_and_end_at_zero(schedule: str, warmup: fl
 
 
 @given(how=schedules(), done=st.floats(0, 1))
-def test_the_factor_is_a_share_that_never_rises_after_the_warm_up(how: Training, done: float) -> None:
+def test_the_factor_is_a_share_that_never_rises_after_the_warm_up(training: Training, done: float) -> None:
     epoch = done * how.epochs
     assert 0 <= learning_rate(how, epoch) <= 1
     if epoch >= how.warmup:
@@ -77,13 +77,13 @@ def test_the_factor_is_a_share_that_never_rises_after_the_warm_up(how: Training,
 
 
 @given(how=schedules(), steps=st.integers(1, 9))
-def test_no_step_of_a_training_is_wasted_on_a_rate_of_zero(how: Training, steps: int) -> None:
+def test_no_step_of_a_training_is_wasted_on_a_rate_of_zero(training: Training, steps: int) -> None:
     assert all(0 < rate <= how.lr for rate in rates(how, steps))
 
 
 @given(how=schedules(), steps=st.integers(1, 9), done=st.floats(0, 1))
 def test_a_schedule_that_goes_on_after_a_kill_gives_the_rates_it_would_have_given(
-    how: Training, steps: int, done: float
+    training: Training, steps: int, done: float
 ) -> None:
     before = int(done * how.epochs * steps)
     assume(before < how.epochs * steps)

@@ -15,7 +15,8 @@ from support.networks import Killed, Net, Vectors, curve, fit, killed_after, qui
 from base_models.neural.hyperparameters import Training
 from base_models.neural.sampling import Batch
 from base_models.neural.state import TrainingState
-from base_models.neural.training import Trained, TrainValSplit
+from base_models.neural.train_val_split import TrainValSplit
+from base_models.neural.training import Trained
 
 STEPS = 4  # of an epoch: 28 rows, 8 at a time
 WAYS = {
@@ -28,22 +29,22 @@ WAYS = {
 }
 
 
-def problem_of(how: Training) -> TrainValSplit:
+def problem_of(training: Training) -> TrainValSplit:
     return toy_problem(37 if how.validation else 28, how.validation)
 
 
-def uninterrupted(how: Training) -> tuple[Net, Trained]:
+def uninterrupted(training: Training) -> tuple[Net, Trained]:
     """In memory: that checkpoints are written must not matter."""
     network = Net(dropout=0.3)
     return network, fit(network, problem_of(how), how.model_copy(update={"checkpoint_minutes": 60.0}))
 
 
-def killed(how: Training, folder: Path, steps: int, problem: TrainValSplit | None = None) -> None:
+def killed(training: Training, folder: Path, steps: int, problem: TrainValSplit | None = None) -> None:
     with pytest.raises(Killed):
         fit(Net(dropout=0.3), problem or problem_of(how), how, folder, killed_after(steps))
 
 
-def continued(how: Training, folder: Path, problem: TrainValSplit | None = None) -> tuple[Net, Trained]:
+def continued(training: Training, folder: Path, problem: TrainValSplit | None = None) -> tuple[Net, Trained]:
     torch.manual_seed(99)  # another process, another random state
     network = Net(dropout=0.3)
     return network, fit(network, problem or problem_of(how), how, folder)
@@ -53,7 +54,7 @@ def assert_same(one: tuple[Net, Trained], other: tuple[Net, Trained]) -> None:
     assert curve(one[1]) == curve(other[1])
     assert same_weights(one[0], other[0])
     clocks = {"training_seconds": 0}
-    assert {**one[1].facts, **clocks} == {**other[1].facts, **clocks}
+    assert {**one[1].info, **clocks} == {**other[1].info, **clocks}
 
 
 def checkpoints(folder: Path) -> list[str]:
@@ -64,7 +65,7 @@ def checkpoints(folder: Path) -> list[str]:
 def test_a_training_killed_at_every_second_step_ends_with_the_same_bits(way: str, tmp_path: Path) -> None:
     how = quick(checkpoint_minutes=0, **WAYS[way])
     whole = uninterrupted(how)
-    steps = STEPS * len(whole[1].journal.curve)
+    steps = STEPS * len(whole[1].state.curve)
     for step in range(1, steps + 1):  # one more step is saved each time, so that each is gone on from once
         with suppress(Killed):  # nothing is left to kill once training was stopped
             fit(Net(dropout=0.3), problem_of(how), how, tmp_path, killed_after(2))
@@ -86,7 +87,7 @@ def test_a_training_killed_while_an_epoch_is_judged_ends_with_the_same_bits(tmp_
     with pytest.raises(Killed):
         fit(
             Net(dropout=0.3),
-            TrainValSplit(whole.task, examples, whole.labels, whole.fitting, whole.judging),
+            TrainValSplit(whole.task, examples, whole.labels, whole.training, whole.validation),
             how,
             tmp_path,
         )
@@ -145,8 +146,8 @@ def test_nothing_is_saved_before_it_is_due(tmp_path: Path) -> None:
 def test_beside_one_checkpoint_only_the_weights_of_the_best_epoch_are_kept(tmp_path: Path) -> None:
     how = quick(checkpoint_minutes=0, **WAYS["stopped early"])
     _, trained = continued(how, tmp_path)
-    assert 1 < trained.journal.best_epoch < len(trained.journal.curve)
-    kept = {f"best-{trained.journal.best_epoch}.safetensors", f"checkpoint-{STEPS * len(trained.journal.curve)}"}
+    assert 1 < trained.state.best_epoch < len(trained.state.curve)
+    kept = {f"best-{trained.state.best_epoch}.safetensors", f"checkpoint-{STEPS * len(trained.state.curve)}"}
     assert {path.name for path in tmp_path.iterdir()} == kept
 
 

@@ -27,7 +27,7 @@ from torch.nn import functional as F
 
 from base_models.neural.hyperparameters import Training
 from base_models.neural.sampling import EpochSampler
-from base_models.neural.training import TrainValSplit
+from base_models.neural.train_val_split import TrainValSplit
 from ensemble.errors import LearnerError
 
 STEPS = 4  # of an epoch: 28 rows, 8 at a time
@@ -38,15 +38,15 @@ def train_by_hand(
     optimizer: torch.optim.Optimizer,
     factor: Callable[[float], float],
     problem: TrainValSplit,
-    how: Training,
+    training: Training,
 ) -> None:
     """What ``train`` should do, without it; ``factor`` is on the learning rate after so many epochs."""
     network.train()
     labels = torch.from_numpy(problem.labels)
-    counts = np.bincount(problem.labels[problem.fitting], minlength=CLASSES)
+    counts = np.bincount(problem.labels[problem.training], minlength=CLASSES)
     raw = counts**-how.balance
     weights = torch.tensor(raw * counts.sum() / (raw * counts).sum())
-    order = EpochSampler(problem.fitting, problem.labels[problem.fitting], how.batch, seed=3)
+    order = EpochSampler(problem.training, problem.labels[problem.training], how.batch, seed=3)
     for step in range(how.epochs * STEPS):
         order.epoch = step // STEPS
         drawn = list(order)[step % STEPS]
@@ -120,13 +120,13 @@ def test_the_focal_loss_and_smoothed_labels_change_what_is_learned() -> None:
 
 
 @pytest.mark.parametrize("micro_batch", [1, 3, 8])
-def test_pieces_asked_for_learn_what_the_whole_batch_does(micro_batch: int) -> None:
-    whole, pieces = Net("layer"), Net("layer")
+def test_micro_batches_asked_for_learn_what_the_whole_batch_does(micro_batch: int) -> None:
+    whole, parts = Net("layer"), Net("layer")
     expected = fit(whole, toy_problem(), quick(optimizer="sgd"))
-    trained = fit(pieces, toy_problem(), quick(optimizer="sgd", micro_batch=micro_batch))
+    trained = fit(parts, toy_problem(), quick(optimizer="sgd", micro_batch=micro_batch))
     np.testing.assert_allclose(column(trained, "loss"), column(expected, "loss"), rtol=1e-5)
-    assert_close_weights(pieces, whole)
-    assert pieces.passes == 3 * (3 * -(-8 // micro_batch) + -(-4 // micro_batch))
+    assert_close_weights(parts, whole)
+    assert parts.passes == 3 * (3 * -(-8 // micro_batch) + -(-4 // micro_batch))
 
 
 def test_every_epoch_trains_on_each_fitting_row_once_and_on_no_row_put_aside() -> None:
@@ -136,14 +136,14 @@ def test_every_epoch_trains_on_each_fitting_row_once_and_on_no_row_put_aside() -
     assert network.passes == 3 * STEPS, "having judged, a network is trained as before"
     for epoch in range(3):
         drawn = [row for seed, number, row in problem.examples.drawn if (seed, number) == (3, epoch)]
-        assert sorted(drawn) == problem.fitting.tolist()
-    assert len(problem.examples.drawn) == 3 * len(problem.fitting) < 3 * 37
+        assert sorted(drawn) == problem.training.tolist()
+    assert len(problem.examples.drawn) == 3 * len(problem.training) < 3 * 37
 
 
 def test_labels_of_rows_put_aside_teach_nothing() -> None:
     problem = toy_problem(37, 0.25)
     labels = problem.labels.copy()
-    labels[problem.judging] = (labels[problem.judging] + 1) % CLASSES
+    labels[problem.validation] = (labels[problem.validation] + 1) % CLASSES
     networks = Net(), Net()
     for network, shown in zip(networks, (problem, replace(problem, labels=labels)), strict=True):
         fit(network, shown, quick(validation=0.25, stop_on="training_loss"))  # keeps the last epoch's weights

@@ -13,7 +13,7 @@ from support.world import SENTIMENT
 from base_models import LEARNERS
 from base_models.tiny import make_image_encoder
 from base_models.visual import network
-from base_models.visual.network import ImageClassifier, make_classifier, preprocessing
+from base_models.visual.network import ImageClassifier, make_classifier, preprocessing_of
 from base_models.visual.views import Preprocessing
 from ensemble.data import Dataset
 from ensemble.errors import EnsembleError, LearnerError
@@ -60,13 +60,13 @@ def test_preprocessing_is_the_models_own_where_it_is_not_set(tmp_path: Path) -> 
     how = Preprocessing((96, 80), (0.1, 0.2, 0.3), (0.4, 0.5, 0.6), "lanczos", 0.7)
     given = (48, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), "nearest", 0.9)
     expected = ((48, 48), *given[1:])
-    assert preprocessing(str(folder), None, None, None, None, None) == how
+    assert preprocessing_of(str(folder), None, None, None, None, None) == how
     for place, name in enumerate(list(vars(how))[: len(given)]):
         asked = [value if place == position else None for position, value in enumerate(given)]
         wanted = Preprocessing(**{**vars(how), name: expected[place]})
-        assert preprocessing(str(folder), *asked) == wanted  # type: ignore[arg-type]
-    assert preprocessing("test_vit", None, None, None, None, None).size == (160, 160)
-    assert preprocessing("polynet", 100, None, None, None, None) == Preprocessing((100, 100), *IMAGENET)
+        assert preprocessing_of(str(folder), *asked) == wanted  # type: ignore[arg-type]
+    assert preprocessing_of("test_vit", None, None, None, None, None).size == (160, 160)
+    assert preprocessing_of("polynet", 100, None, None, None, None) == Preprocessing((100, 100), *IMAGENET)
 
 
 def test_results_depend_on_the_local_files(tmp_path: Path) -> None:
