@@ -11,8 +11,6 @@ from pydantic_core import PydanticUndefined
 
 from ensemble.registry import arguments_of, resolve
 
-BOUNDS = {"gt": "above {}", "ge": "at least {}", "lt": "below {}", "le": "at most {}"}
-
 
 @dataclass(frozen=True)
 class ParameterDescription:
@@ -68,5 +66,12 @@ def _choices(kind: Any) -> list[Any]:
 
 
 def _bounds(field: FieldInfo) -> str:
-    limits = {key: getattr(one, key) for one in field.metadata for key in BOUNDS if hasattr(one, key)}
-    return ", ".join(BOUNDS[key].format(limits[key]) for key in BOUNDS if key in limits)
+    """``at least 1``, ``above 0``, ``0 to 1``, ``0 to below 1``; nothing where there are none."""
+    limits = {
+        key: getattr(rule, key) for rule in field.metadata for key in ("gt", "ge", "lt", "le") if hasattr(rule, key)
+    }
+    low = f"above {limits['gt']}" if "gt" in limits else str(limits.get("ge", ""))
+    high = f"below {limits['lt']}" if "lt" in limits else str(limits.get("le", ""))
+    if low and high:
+        return f"{low} to {high}"
+    return low if "gt" in limits else f"at least {low}" if low else high

@@ -124,7 +124,7 @@ def fit(
 ) -> Trained:
     freeze_imports()
     with one_core():
-        return train(network, problem, how, seed, TrainingContext(folder, memory, "toy", track))
+        return train(network, problem, training, seed, TrainingContext(folder, memory, "toy", track))
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from support.networks import Killed, freeze_imports, killed_after, one_core
 from support.world import SENTIMENT
 
+from base_models import LEARNERS
 from base_models.multimodal.clip import Clip, ClipTraining
 from base_models.multimodal.clip_network import make_clip, make_dual_encoder
 from base_models.multimodal.embeddings import Embeddings, load_encoder
@@ -22,7 +23,7 @@ from base_models.visual.pixels import PixelSource
 from ensemble.data import Dataset, Task
 from ensemble.errors import ConfigError, LearnerError
 from ensemble.features import FeatureCache
-from ensemble.learner import TrainingContext, modality_of
+from ensemble.learner import TrainingContext, make_learner, modality_of
 
 MODES = ("none", "head", "lora", "full")
 
@@ -309,19 +310,19 @@ def test_each_mode_has_its_own_defaults_and_keeps_what_is_set(model: str) -> Non
 @pytest.mark.parametrize(
     ("message", "params"),
     [
-        (r"template must have one \{\} for the class, got 'a post'", {"template": "a post"}),
-        ("train = 'none' asks published weights", {"train": "none", "pretrained": False}),
-        ("rank must be at least 1, got 0", {"rank": 0}),
-        ("alpha must be at least 1, got 0", {"alpha": 0}),
-        (r"lora_dropout must be in \[0, 1\), got 1", {"lora_dropout": 1}),
-        ("head_rate must be above 0, got -1", {"head_rate": -1}),
-        (r"views must be one of \[1, 2, 5, 10\], got 3", {"views": 3}),
-        (r"scale must be two shares of the area, the smaller first, got \(1, 0.5\)", {"scale": (1, 0.5)}),
+        (r"clip: template must have one \{\} for the class, got 'a post'", {"template": "a post"}),
+        ("clip: train = 'none' asks published weights", {"train": "none", "pretrained": False}),
+        (r"c\.rank = 0: input should be greater than or equal to 1", {"rank": 0}),
+        (r"c\.alpha = 0: input should be greater than or equal to 1", {"alpha": 0}),
+        (r"c\.lora_dropout = 1: input should be less than 1", {"lora_dropout": 1}),
+        (r"c\.head_rate = -1: input should be greater than 0", {"head_rate": -1}),
+        (r"c\.views = 3: input should be 1, 2, 5 or 10", {"views": 3}),
+        (r"c\.scale: must be two shares of the area, the smaller first, got \(1.0, 0.5\)", {"scale": (1, 0.5)}),
     ],
 )
 def test_parameters_are_checked(message: str, params: dict[str, object]) -> None:
-    with pytest.raises(LearnerError, match=f"^clip: {message}"):
-        Clip("somewhere", **params)  # type: ignore[arg-type]
+    with pytest.raises((ConfigError, LearnerError), match=f"^{message}"):
+        make_learner(LEARNERS, "clip", {"model": "somewhere", **params}, "c")
 
 
 @pytest.mark.parametrize("targets", [[], ["q_proj", "query"]])

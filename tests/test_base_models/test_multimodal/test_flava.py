@@ -17,15 +17,17 @@ from support.world import SARCASM, SENTIMENT
 from torch import nn
 from transformers import FlavaModel
 
+from base_models import LEARNERS
 from base_models.multimodal.flava import Flava, FlavaTraining
 from base_models.multimodal.flava_network import FlavaNetwork
 from base_models.multimodal.heads import AttentionHead, make_head
+from base_models.multimodal.preprocessing import image_preprocessing
 from base_models.neural.sampling import Batch
 from base_models.textual.reading import read_texts
 from ensemble.data import Dataset
-from ensemble.errors import LearnerError
+from ensemble.errors import ConfigError, LearnerError
 from ensemble.features import FeatureCache
-from ensemble.learner import TrainingContext
+from ensemble.learner import TrainingContext, make_learner
 
 WORDS = [
     "great monday",
@@ -338,9 +340,13 @@ def refused(message: str, data: Dataset, model: str, **params: Any) -> None:
 
 def test_what_cannot_be_is_refused_in_one_line(encoders: dict[str, str], shots: Dataset, tmp_path: Path) -> None:
     flava = encoders["flava"]
-    refused("^flava: dropout must be in", shots, flava, dropout=1.0)
-    refused("^flava: max_length must be at least 4", shots, flava, max_length=3)
-    refused("^flava: views must be one of", shots, flava, views=3)
+    for params, message in (
+        ({"dropout": 1.0}, r"flava\.dropout = 1\.0: input should be less than 1"),
+        ({"max_length": 3}, r"flava\.max_length = 3: input should be greater than or equal to 4"),
+        ({"views": 3}, r"flava\.views = 3: input should be 1, 2, 5 or 10"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            make_learner(LEARNERS, "flava", {"model": flava, **params}, "flava")
     refused("^flava: .*reads 64 tokens at most; max_length = 65", shots, flava, max_length=65)
     bert = shutil.copytree(encoders["bert"], tmp_path / "bert")
     shutil.copy(f"{flava}/preprocessor_config.json", bert)

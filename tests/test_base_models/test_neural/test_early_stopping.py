@@ -16,9 +16,9 @@ LONG = {"epochs": 25, "lr": 0.2, "optimizer": "sgd"}
 
 
 def trained(**changed: object) -> tuple[Net, Trained]:
-    how = quick(**{**LONG, "validation": 0.25, **changed})
+    training = quick(**{**LONG, "validation": 0.25, **changed})
     network = Net(dropout=0.3)
-    return network, fit(network, toy_problem(37, how.validation, noise=1.0), how)
+    return network, fit(network, toy_problem(37, training.validation, noise=1.0), training)
 
 
 @given(
@@ -29,12 +29,12 @@ def trained(**changed: object) -> tuple[Net, Trained]:
 def test_training_stops_at_the_first_epoch_that_has_waited_long_enough(
     scores: list[float], patience: int | None, min_epochs: int
 ) -> None:
-    how = quick(patience=patience, min_epochs=min_epochs, validation=0.1)
+    training = quick(patience=patience, min_epochs=min_epochs, validation=0.1)
     state = TrainingState()
     for epoch, judged in enumerate(scores, start=1):
         state.losses = [1.0, 2.0]
         best = int(np.argmax(scores[:epoch])) + 1  # the first of equals
-        assert state.close_epoch(how, {}, judged) == (best == epoch)
+        assert state.close_epoch(training, {}, judged) == (best == epoch)
         assert (state.best_epoch, state.best_score) == (best, max(scores[:epoch]))
         assert state.stopped == (patience is not None and epoch - best >= patience and epoch >= min_epochs)
 

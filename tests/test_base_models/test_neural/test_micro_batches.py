@@ -143,22 +143,22 @@ def test_a_training_that_had_room_writes_nothing_about_the_machine(tmp_path: Pat
 
 @pytest.mark.parametrize("steps", [3, 1000])
 def test_a_killed_training_goes_on_with_the_size_it_had_found(steps: int, tmp_path: Path) -> None:
-    how = quick(batch=16, validation=0.25, epochs=20, patience=1, checkpoint_minutes=0)
+    training = quick(batch=16, validation=0.25, epochs=20, patience=1, checkpoint_minutes=0)
     networks = [Net(dropout=0.2, room=4) for _ in range(3)]
-    expected = fit(networks[0], toy_problem(37, 0.25), how)
+    expected = fit(networks[0], toy_problem(37, 0.25), training)
     with pytest.raises(Killed):
-        fit(networks[1], toy_problem(37, 0.25), how, tmp_path, killed_after(steps))
-    trained = fit(networks[2], toy_problem(37, 0.25), how, tmp_path)
+        fit(networks[1], toy_problem(37, 0.25), training, tmp_path, killed_after(steps))
+    trained = fit(networks[2], toy_problem(37, 0.25), training, tmp_path)
     assert [network.refused for network in networks] == [2, 2, 0]
     assert curve(trained) == curve(expected) and same_weights(networks[2], networks[0])
     assert trained.info["batch_norm"] == expected.info["batch_norm"]
 
 
 def test_what_is_said_of_memory_counts_what_came_before_a_kill(tmp_path: Path) -> None:
-    how = quick(batch=16, checkpoint_minutes=0)
+    training = quick(batch=16, checkpoint_minutes=0)
     with pytest.raises(Killed):
-        fit(Net(room=4), toy_problem(), how, tmp_path, killed_after(3))
-    assert fit(Net(room=4), toy_problem(), how, tmp_path).info["steps_repeated"] == 2
+        fit(Net(room=4), toy_problem(), training, tmp_path, killed_after(3))
+    assert fit(Net(room=4), toy_problem(), training, tmp_path).info["steps_repeated"] == 2
 
 
 def test_a_single_row_that_does_not_fit_is_one_line_about_it() -> None:

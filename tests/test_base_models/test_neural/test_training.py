@@ -44,18 +44,18 @@ def train_by_hand(
     network.train()
     labels = torch.from_numpy(problem.labels)
     counts = np.bincount(problem.labels[problem.training], minlength=CLASSES)
-    raw = counts**-how.balance
+    raw = counts**-training.balance
     weights = torch.tensor(raw * counts.sum() / (raw * counts).sum())
-    order = EpochSampler(problem.training, problem.labels[problem.training], how.batch, seed=3)
-    for step in range(how.epochs * STEPS):
+    order = EpochSampler(problem.training, problem.labels[problem.training], training.batch, seed=3)
+    for step in range(training.epochs * STEPS):
         order.epoch = step // STEPS
         drawn = list(order)[step % STEPS]
-        optimizer.param_groups[0]["lr"] = how.lr * factor(step / STEPS)
+        optimizer.param_groups[0]["lr"] = training.lr * factor(step / STEPS)
         rows = labels[[row for _, _, row in drawn]]
         losses = F.cross_entropy(network(**problem.examples.augmented(drawn)), rows, reduction="none")
         optimizer.zero_grad()
         (losses * weights[rows]).mean().backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), how.clip or math.inf)
+        torch.nn.utils.clip_grad_norm_(network.parameters(), training.clip or math.inf)
         optimizer.step()
 
 
@@ -91,11 +91,11 @@ BARE = {
 def test_weights_are_those_of_a_bare_loop(way: str) -> None:
     changed, make, factor = BARE[way]
     norm = "batch" if changed.get("optimizer") == "sgd" else "layer"  # Adam blows up the rounding of a gradient of zero
-    network, by_hand, how = Net(norm), Net(norm), quick(**changed)
-    trained = fit(network, toy_problem(), how)
-    train_by_hand(by_hand, make(by_hand.parameters()), factor, toy_problem(), how)
+    network, by_hand, training = Net(norm), Net(norm), quick(**changed)
+    trained = fit(network, toy_problem(), training)
+    train_by_hand(by_hand, make(by_hand.parameters()), factor, toy_problem(), training)
     assert_close_weights(network, by_hand, rtol=1e-4, atol=1e-5)
-    last_steps = [how.lr * factor(epoch - 1 / STEPS) for epoch in (1, 2, 3)]
+    last_steps = [training.lr * factor(epoch - 1 / STEPS) for epoch in (1, 2, 3)]
     np.testing.assert_allclose(column(trained, "lr"), last_steps)
 
 
@@ -221,16 +221,16 @@ def test_patience_with_something_to_look_at_is_accepted(changed: dict[str, objec
 
 @pytest.mark.parametrize("minutes", [60.0, 0.0])
 def test_a_loss_that_is_no_number_is_one_line_that_names_lr(minutes: float) -> None:
-    how = quick(optimizer="sgd", lr=1e30, checkpoint_minutes=minutes)
+    training = quick(optimizer="sgd", lr=1e30, checkpoint_minutes=minutes)
     line = r"^toy: the loss [^\n]* epoch 1; lower training\.lr \(now 1e\+30\)[^\n]*$"
     with pytest.raises(LearnerError, match=line):
-        fit(Net("layer"), toy_problem(), how)
+        fit(Net("layer"), toy_problem(), training)
 
 
 def test_a_network_that_no_longer_gives_numbers_after_its_last_step_is_refused() -> None:
-    how = quick(epochs=1, batch=64, optimizer="sgd", lr=1e30, validation=0.25)
+    training = quick(epochs=1, batch=64, optimizer="sgd", lr=1e30, validation=0.25)
     with pytest.raises(LearnerError, match=r"lower training\.lr"):
-        fit(Net("layer"), toy_problem(37, 0.25), how)
+        fit(Net("layer"), toy_problem(37, 0.25), training)
 
 
 @pytest.mark.parametrize("tracker", ["tensorboard", "mlflow"])
