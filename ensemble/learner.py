@@ -187,7 +187,7 @@ def make_learner(registry: Mapping[str, str], learner: str, params: Mapping[str,
 
 
 @lru_cache(maxsize=256)
-def _wrong_methods(made: type) -> tuple[str, ...]:
+def _wrong_methods(made: Any) -> tuple[str, ...]:
     """What is wrong with the public methods of a learner's class: one of the protocols' misspelt, missing, or with
     other parameters."""
     own = {name for name in dir(made) if not name.startswith("_") and callable(getattr(made, name))}
@@ -207,7 +207,7 @@ def _wrong_methods(made: type) -> tuple[str, ...]:
     return tuple(wrong)
 
 
-def _takes(made: type, name: str, count: int) -> bool:
+def _takes(made: Any, name: str, count: int) -> bool:
     """Whether a method takes so many arguments beside ``self``."""
     bound = isinstance(inspect.getattr_static(made, name), staticmethod | classmethod)
     arguments = [None] * (count if bound or name == "search_space" else count + 1)

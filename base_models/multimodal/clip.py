@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from base_models.multimodal.joint import JointLearner
 from base_models.neural.hyperparameters import Balance, Epochs, LearningRate, Training
@@ -39,6 +39,25 @@ SETTINGS: dict[Mode, dict[str, float]] = {"lora": {"epochs": 5}, "full": {"epoch
 HEAD_RATES: dict[Mode, float] = {"full": 100.0}  # a new head on vectors of length 1 learns nothing at 1e-5
 
 
+def _one_place(template: str) -> str:
+    if template.count("{}") != 1:
+        raise ValueError(f"must have one {{}} for the class, got {template!r}")
+    return template
+
+
+Template = Annotated[
+    str, AfterValidator(_one_place), meaning("train = none: the sentence of a class, whose words take the place of {}")
+]
+Prompts = Annotated[Mapping[str, str] | None, meaning("train = none: words for classes, by class or task.class")]
+LoraDropout = Annotated[
+    float, Field(ge=0, lt=1, description="share of the adapters' inputs that a training step leaves out")
+]
+ClipHeadRate = Annotated[
+    float | None,
+    Field(gt=0, description="head's learning rate, a multiple of training.lr; not set: 100 in full, else 1"),
+]
+
+
 class ClipTraining(Training):
     """What is not set depends on ``train``: "lora" has 5 epochs, "full" 5 at a rate of 1e-5."""
 
@@ -63,25 +82,16 @@ class Clip(JointLearner):
         model: Annotated[str, meaning("CLIP by hub name or local folder")],
         train: Annotated[Mode, meaning("what is trained: nothing, a head, adapters too, everything")] = "head",
         pretrained: Pretrained = True,
-        template: Annotated[
-            str, meaning("train = none: sentence of a class, its words for {}")
-        ] = "a photo of a {} post",
-        prompts: Annotated[
-            Mapping[str, str] | None, meaning("train = none: words for classes, by class or task.class")
-        ] = None,
+        template: Template = "a photo of a {} post",
+        prompts: Prompts = None,
         scored: Annotated[Scored, meaning("train = none: what of a post is compared with the sentences")] = "image",
         rank: Annotated[int, Field(ge=1, description="of the adapters")] = 1,
         alpha: Annotated[int, Field(ge=1, description="adapters are scaled by alpha / rank")] = 1,
-        lora_dropout: Annotated[
-            float, Field(ge=0, lt=1, description="share of the adapters' inputs that a training step leaves out")
-        ] = 0.05,
+        lora_dropout: LoraDropout = 0.05,
         targets: Annotated[Sequence[str], meaning("layers with adapters, in both encoders")] = ("q_proj", "v_proj"),
         missing: Missing = "zeros",
         modality_dropout: ModalityDropout = 0.0,
-        head_rate: Annotated[
-            float | None,
-            Field(gt=0, description="head's learning rate, a multiple of training.lr; not set: 100 in full, else 1"),
-        ] = None,
+        head_rate: ClipHeadRate = None,
         max_length: MaxLength = 77,
         views: Views = 1,
         average: ViewAverage = "log_probabilities",
@@ -91,13 +101,9 @@ class Clip(JointLearner):
         training: ClipTraining | None = None,
     ) -> None:
         super().__init__()
-        if template.count("{}") != 1:
-            raise LearnerError(f"clip: template must have one {{}} for the class, got {template!r}.")
         if train == "none" and not pretrained:
             raise LearnerError("clip: train = 'none' asks published weights; pretrained must be true.")
-        self.model = model
-        self.train = train
-        self.pretrained = pretrained
+        self.model, self.train, self.pretrained = model, train, pretrained
         self.template = template
         self.prompts = dict(prompts or {})
         self.scored = scored
@@ -149,14 +155,16 @@ class Clip(JointLearner):
         from base_models.multimodal.embeddings import Embeddings
         from base_models.multimodal.zero_shot import ZeroShot, sentences_of
 
-        source, _ = self._begin(data, task)
+        self._begin(data, task)
         sentences = sentences_of(task, data, self.template, self.prompts)
-        assert isinstance(source.encoded, Embeddings)
-        self.network_ = ZeroShot(torch.from_numpy(source.encoded.prompts(sentences)), self.modalities())
+        embeddings = self._source().encoded
+        assert isinstance(embeddings, Embeddings)
+        self.network_ = ZeroShot(torch.from_numpy(embeddings.prompts(sentences)), self.modalities())
         parameters = count_parameters(self.model)
         self._info = {"parameters": parameters, "trainable_parameters": 0, "prompts": sentences}
 
     def _source(self) -> "PairSource":
+        from base_models.multimodal.clip_network import check_clip
         from base_models.multimodal.embeddings import Embeddings
         from base_models.multimodal.pairs import PairSource
         from base_models.multimodal.preprocessing import image_preprocessing
@@ -165,6 +173,7 @@ class Clip(JointLearner):
         from base_models.visual.augmentation import Augmentation
         from base_models.visual.pixels import ImageSource, PixelSource
 
+        check_clip(self.model)
         preprocessing = image_preprocessing(self.model)
         tokens = TokenSource(self.model, False, self.max_length, self._cache)
         pixels = PixelSource(preprocessing, self.views, self._cache)

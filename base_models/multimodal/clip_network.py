@@ -105,7 +105,7 @@ def make_clip(model: str, pretrained: bool, seed: int) -> Any:
     from transformers import AutoModel
 
     with seeded_init(seed):
-        config = _config(model)
+        config = check_clip(model)
         if pretrained:
             return load_body(model)
         return AutoModel.from_config(config, dtype=torch.float32)  # type: ignore[no-untyped-call]
@@ -124,7 +124,7 @@ def make_dual_encoder(model: str, pretrained: bool, seed: int, max_length: int) 
 
 def width_of(model: str) -> int:
     """How long an embedding is."""
-    return int(_config(model).projection_dim)
+    return int(check_clip(model).projection_dim)
 
 
 def count_parameters(model: str) -> int:
@@ -133,7 +133,8 @@ def count_parameters(model: str) -> int:
         return sum(parameter.numel() for parameter in make_clip(model, False, 0).parameters())
 
 
-def _config(model: str) -> Any:
+def check_clip(model: str) -> Any:
+    """A CLIP's configuration; raises LearnerError where ``model`` is none."""
     config = load_config(model)
     if config.model_type != "clip":
         raise LearnerError(f"clip: {model} is a {config.model_type} network; give a CLIP.")

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from base_models.neural.sampling import Examples
     from base_models.visual.views import Preprocessing
 
+ImageRate = Annotated[float, Field(gt=0, description="the image network's learning rate, as a multiple of training.lr")]
+
 
 class FusionTraining(Training):
     """Stopping as published: on the training loss, after at least three epochs."""
@@ -64,9 +66,7 @@ class Fusion(JointLearner):
         image: Annotated[str, meaning("image network: timm name, hub name or local folder")],
         text: Annotated[str, meaning("text network by hub name or local folder")],
         pretrained: Pretrained = True,
-        combine: Annotated[
-            Combine, meaning("how the token of the text and that of the image become one")
-        ] = "attention",
+        combine: Annotated[Combine, meaning("how the tokens of text and image become one")] = "attention",
         width: Annotated[int, Field(ge=1, description="of both tokens, a multiple of heads")] = 128,
         heads: Annotated[int, Field(ge=1, description="of the attention")] = 4,
         dropout: Dropout = 0.1,
@@ -81,21 +81,15 @@ class Fusion(JointLearner):
         scale: CropScale = None,
         ratio: CropRatio = (3 / 4, 4 / 3),
         degrees: Degrees = 0.0,
-        image_rate: Annotated[
-            float, Field(gt=0, description="the image network's learning rate, as a multiple of training.lr")
-        ] = 1.0,
+        image_rate: ImageRate = 1.0,
         head_rate: HeadRate = 1.0,
         training: FusionTraining | None = None,
     ) -> None:
         super().__init__()
         if width % heads:
             raise LearnerError(f"fusion: width must be a multiple of heads = {heads}, got {width}.")
-        self.image = image
-        self.text = text
-        self.pretrained = pretrained
-        self.combine = combine
-        self.width = width
-        self.heads = heads
+        self.image, self.text, self.pretrained = image, text, pretrained
+        self.combine, self.width, self.heads = combine, width, heads
         self.dropout = dropout
         self.missing = missing
         self.modality_dropout = modality_dropout

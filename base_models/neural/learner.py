@@ -67,6 +67,11 @@ class NeuralLearner(ABC):
     trained_: "Trained | None" = None
     _name: ClassVar[str]
     _counted: ClassVar[str] = ""
+    _fitted: Counter[str]
+    _predicted: Counter[str]
+    _info: TrainingInfo
+    _folder: Path | None  # that the learner was loaded from
+    _record: dict[str, Any]  # what is written there
 
     def __init__(self) -> None:
         self._cache = FeatureCache()
@@ -187,8 +192,6 @@ class NeuralLearner(ABC):
         return predict_trained(network, examples, self.training, self._context, source.views)
 
     def _forget(self) -> None:
-        self._fitted: Counter[str] = Counter()
-        self._predicted: Counter[str] = Counter()
-        self._info: TrainingInfo = {}
-        self._folder: Path | None = None  # that the learner was loaded from, and what was written there
-        self._record: dict[str, Any] = {}
+        self._fitted, self._predicted = Counter(), Counter()
+        self._info = {}
+        self._folder, self._record = None, {}

@@ -10,13 +10,14 @@ from contextlib import contextmanager
 import torch
 
 from base_models.visual.pixels import ImageExamples
+from ensemble.learner import TrainingInfo
 
 CALIBRATION_PIXELS = 256 * 128 * 128  # what a forward pass holds without trouble, and more than statistics need
 Layer = torch.nn.modules.batchnorm._BatchNorm
 TOLERANCE = 1e-3
 
 
-def restore_folded(network: torch.nn.Module, examples: ImageExamples) -> dict[str, str]:
+def restore_folded(network: torch.nn.Module, examples: ImageExamples) -> TrainingInfo:
     """Restore the statistics of a network of images where they are folded away; what the job's record says of it."""
     if not is_folded(network):
         return {}

@@ -310,7 +310,7 @@ def test_each_mode_has_its_own_defaults_and_keeps_what_is_set(model: str) -> Non
 @pytest.mark.parametrize(
     ("message", "params"),
     [
-        (r"clip: template must have one \{\} for the class, got 'a post'", {"template": "a post"}),
+        (r"c\.template: must have one \{\} for the class, got 'a post'", {"template": "a post"}),
         ("clip: train = 'none' asks published weights", {"train": "none", "pretrained": False}),
         (r"c\.rank = 0: input should be greater than or equal to 1", {"rank": 0}),
         (r"c\.alpha = 0: input should be greater than or equal to 1", {"alpha": 0}),

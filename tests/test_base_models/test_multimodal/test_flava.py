@@ -58,7 +58,7 @@ class Watched(Flava):
         super().__init__(*arguments, **params)
         self.shown: Counter[str] = Counter()
 
-    def _make(self, classes: int, pretrained: bool, seed: int) -> FlavaNetwork:
+    def _network(self, classes: int, pretrained: bool, seed: int) -> FlavaNetwork:
         network = super()._network(classes, pretrained, seed)
         network.encoders.register_forward_pre_hook(self._count, with_kwargs=True)
         return network
@@ -92,7 +92,8 @@ def predicted(learner: Any, data: Dataset) -> np.ndarray:
 
 
 def batch_of(learner: Flava, data: Dataset, rows: Sequence[int] | None = None) -> Batch:
-    pairs = learner._source().examples(data, learner.views, training=False)
+    source = learner._source()
+    pairs = source.examples(source.read(data), learner.views, training=False)
     return pairs.batch(list(range(len(data)) if rows is None else rows))
 
 
