@@ -79,12 +79,12 @@ def cut(pixels: npt.NDArray[Any], size: tuple[int, int], count: int) -> npt.NDAr
     down, right = pixels.shape[0] - height, pixels.shape[1] - width
     centre = (round(down / 2), round(right / 2))
     corners = [(0, 0), (0, right), (down, 0), (down, right)]
-    places = [centre] if count <= 2 else [*corners, centre]
-    plain = [pixels[top : top + height, left : left + width] for top, left in places]
+    positions = [centre] if count <= 2 else [*corners, centre]
+    plain = [pixels[top : top + height, left : left + width] for top, left in positions]
     if count in (1, 5):
         return np.stack(plain)
     mirrored = pixels[:, ::-1]
-    return np.stack([*plain, *(mirrored[top : top + height, left : left + width] for top, left in places)])
+    return np.stack([*plain, *(mirrored[top : top + height, left : left + width] for top, left in positions)])
 
 
 def make_views(image: Image.Image, preprocessing: Preprocessing, count: int) -> Views:
