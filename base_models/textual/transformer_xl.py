@@ -139,8 +139,8 @@ class TransformerXL(PreTrainedModel):  # type: ignore[no-untyped-call]
         distance = torch.arange(farthest + 1, device=device)
         counts = None
         if empty:
-            # A query sees the empty positions at these distances. In a softmax n equal keys weigh n e^s = e^(s + log n):
-            # the logarithm of their number, added to the score of one, stands for all at a distance.
+            # A query sees the empty positions at these distances. In a softmax, n equal keys weigh n e^s, which is
+            # e^(s + log n): the logarithm of their number, added to the score of one, stands for all at a distance.
             seen = (distance > query) & (distance <= query + empty) & (distance < reach)
             counts = torch.cat([seen[:, :last], seen[:, last:].sum(dim=1, keepdim=True)], dim=1)
             counts = counts.float().log().clamp(min=LOWEST).type_as(states)

@@ -65,8 +65,8 @@ class Attention(nn.Module):
         Where there are ``keys.empty``, the first place in memory stands for all of them.
         """
         # The score of query i and key j (Dai et al. 2019, section 3.3) is (q_i + u) k_j + (q_i + v) W_r R_(i-j):
-        # content with the bias u = r_w_bias, which the fused attention computes, and distance with the bias v = r_r_bias, which
-        # it is given as a mask. Distances are few and shared, so these products are made once per distance.
+        # content with the bias u = r_w_bias, which the fused attention computes, and distance with the bias
+        # v = r_r_bias, which it is given as a mask. Distances are few and shared: one product for each.
         length = states.shape[1]
         context = torch.cat([memory, states], dim=1)
         projected = self.qkv_net(self.layer_norm(context) if self.pre_lnorm else context)

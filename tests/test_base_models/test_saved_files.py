@@ -14,6 +14,7 @@ from ensemble.data import Dataset
 from ensemble.learner import make_learner
 from ensemble.system.files import read_json, write_json
 
+JOINT = {"frequencies", "whole"}
 ONE_EPOCH = {"epochs": 1, "validation": 0, "patience": 0, "min_epochs": 0}
 TEXTUAL = {"max_length": 16, "lstm_width": 4, "attention_width": 4, "hidden_width": 4}
 CASES: dict[str, tuple[str, dict[str, Any], str, set[str], str]] = {
@@ -23,21 +24,21 @@ CASES: dict[str, tuple[str, dict[str, Any], str, set[str], str]] = {
         "fusion",
         {"image": "image", "text": "bert", "width": 4, "heads": 2, "max_length": 16, "missing": "learned"},
         "joint",
-        {"frequencies", "whole"},
+        JOINT,
         "absent.token",
     ),
     "flava": (
         "flava",
         {"model": "flava", "max_length": 16, "missing": "learned"},
         "joint",
-        {"frequencies", "whole"},
+        JOINT,
         "absent",
     ),
     "clip": (
         "clip",
         {"model": "clip", "train": "lora", "max_length": 32},
         "joint",
-        {"frequencies", "whole"},
+        JOINT,
         "head.classify.weight",
     ),
 }
