@@ -3,20 +3,19 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 from safetensors.numpy import load_file, save
 
 from base_models.kernel_svm import KernelSVM
+from base_models.parameters import ClassBalance, Grid, Views, meaning
 from base_models.probe import LogisticProbe
 from base_models.textual.encoder import TextEncoder
 from base_models.textual.pooling import Pooling
 from base_models.visual.encoder import ImageEncoder
-from base_models.visual.views import COUNTS
 from base_models.weights import local_files
-from ensemble.balance import check_grid
 from ensemble.blocks import Features
 from ensemble.data import Dataset, Task
 from ensemble.errors import LearnerError
@@ -32,30 +31,33 @@ class Frozen:
     """``image`` and ``text`` name encoders (hub names or local folders); with both, their features stand side by side.
 
     Each block of features is centred and scaled on the fit rows to a mean squared norm of one; a missing modality is
-    its mean. ``views`` 1, 2, 5 or 10 crops of each image are averaged. ``probe`` "logistic" has the best of
-    ``penalties``, "svm" (radial kernel, calibrated) the best of ``costs``; ``balance`` weighs classes in both.
+    its mean. ``probe`` "logistic" has the best of ``penalties``, "svm" (radial kernel, calibrated) the best of
+    ``costs``.
     """
 
     def __init__(
         self,
-        image: str | None = None,
-        text: str | None = None,
-        views: int = 10,
-        image_layer: int | None = None,
-        text_layer: int | None = None,
-        pooling: Pooling = "mean",
-        max_length: int = 128,
-        penalties: Sequence[float] = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0),
-        balance: float = 0.5,
-        probe: Literal["logistic", "svm"] = "logistic",
-        costs: Sequence[float] = (0.3, 1.0, 3.0, 10.0),
+        image: Annotated[str | None, meaning("image encoder: timm name, hub name or local folder")] = None,
+        text: Annotated[str | None, meaning("text encoder by hub name or local folder")] = None,
+        views: Views = 10,
+        image_layer: Annotated[int | None, meaning("of the image encoder, by index; not set: the pooled last")] = None,
+        text_layer: Annotated[int | None, meaning("of the text encoder, 0 the embeddings; not set: the last")] = None,
+        pooling: Annotated[Pooling, meaning("token vectors to one vector of a text")] = "mean",
+        max_length: Annotated[int, meaning("tokens that a text is cut to")] = 128,
+        penalties: Annotated[Grid, meaning("of the logistic probe; the best is taken")] = (
+            0.3,
+            1.0,
+            3.0,
+            10.0,
+            30.0,
+            100.0,
+        ),
+        balance: ClassBalance = 0.5,
+        probe: Annotated[Literal["logistic", "svm"], meaning("what stands on the features")] = "logistic",
+        costs: Annotated[Grid, meaning("of the support vector machine; the best is taken")] = (0.3, 1.0, 3.0, 10.0),
     ) -> None:
         if image is None and text is None:
             raise LearnerError("frozen needs an image encoder, a text encoder, or both; neither is set.")
-        if views not in COUNTS:
-            raise LearnerError(f"frozen: views must be one of {list(COUNTS)}, got {views}.")
-        check_grid("frozen", "penalties", penalties, balance)
-        check_grid("frozen", "costs", costs, balance)
         self.image = image
         self.text = text
         self.views = views

@@ -10,17 +10,17 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.svm import SVC
 
-from ensemble.balance import class_weights
+from base_models.class_weights import class_weights
+from ensemble.blocks import Features
 from ensemble.data import Codes
 from ensemble.folds import stratified_group_split
 
-Floats = npt.NDArray[np.float32]
-Doubles = npt.NDArray[np.float64]
-Machines = tuple[Doubles, Doubles]  # (rows, pairs) dual coefficients and (pairs,) offsets
+Floats = npt.NDArray[np.float64]
+Machines = tuple[Floats, Floats]  # (rows, pairs) dual coefficients and (pairs,) offsets
 
 INNER_FOLDS = 3
 ROWS_AT_ONCE = 1024
-ABSENT = -20.0
+ABSENT = -20.0  # the level of a class without rows: exp(-20) is 2e-9 of a probability
 
 
 class KernelSVM:
@@ -36,7 +36,7 @@ class KernelSVM:
         self.costs = costs
         self.balance = balance
 
-    def fit(self, features: Floats, labels: Codes, classes: int, groups: Codes, seed: int) -> "KernelSVM":
+    def fit(self, features: Features, labels: Codes, classes: int, groups: Codes, seed: int) -> "KernelSVM":
         """``features`` (rows, width) should be centred, ``labels`` are (rows,) in 0..classes-1."""
         self.spread_ = np.array([max(float(np.square(features).sum(axis=1).mean()), 1e-12)])
         kernel = self._kernel(features, features)
@@ -44,6 +44,8 @@ class KernelSVM:
         inner = stratified_group_split([labels], [classes], groups, [1 / INNER_FOLDS] * INNER_FOLDS, seed)
         losses, calibrations = [], []
         for cost in self.costs:
+            # Decisions on rows that a machine was fitted on are pushed to its margins and would make the calibration
+            # too sure (Platt 1999, section 2.2): it is fitted on decisions out of fold.
             unseen = np.zeros((len(labels), _pairs(classes)))
             for fold in np.unique(inner):
                 held = inner == fold
@@ -61,7 +63,7 @@ class KernelSVM:
         self.support_, self.coefficients_ = features[support], coefficients[support]
         return self
 
-    def predict_proba(self, features: Floats) -> Doubles:
+    def predict_proba(self, features: Features) -> Floats:
         """(rows, classes)."""
         parts = [features[start : start + ROWS_AT_ONCE] for start in range(0, len(features), ROWS_AT_ONCE)]
         decisions = [self._kernel(part, self.support_) @ self.coefficients_ + self.offset_ for part in parts]
@@ -84,8 +86,9 @@ class KernelSVM:
         for name in ("support", "coefficients", "offset", "slopes", "levels", "spread"):
             setattr(self, f"{name}_", tensors[name])
 
-    def _kernel(self, ours: Floats, theirs: Floats) -> Doubles:
+    def _kernel(self, ours: Features, theirs: Features) -> Floats:
         """(our rows, their rows)."""
+        # |x - y|^2 = |x|^2 + |y|^2 - 2 xy, which rounding may bring below zero.
         distance = np.square(ours).sum(axis=1)[:, None] + np.square(theirs).sum(axis=1) - 2 * ours @ theirs.T
         return np.asarray(np.exp(-np.maximum(distance, 0).astype(np.float64) / self.spread_))
 
@@ -94,12 +97,13 @@ def _pairs(classes: int) -> int:
     return classes * (classes - 1) // 2
 
 
-def _train(kernel: Doubles, labels: Codes, classes: int, weights: Doubles, cost: float) -> Machines:
+def _train(kernel: Floats, labels: Codes, classes: int, weights: Floats, cost: float) -> Machines:
     """On the rows with a weight. A pair of which one class has no such row decides nothing: all zeros."""
     coefficients, offset = np.zeros((len(labels), _pairs(classes))), np.zeros(_pairs(classes))
-    for pair, (one, other) in enumerate(combinations(range(classes), 2)):
-        rows = np.flatnonzero(np.isin(labels, (one, other)) & (weights > 0))
+    for pair, both in enumerate(combinations(range(classes), 2)):
+        rows = np.flatnonzero(np.isin(labels, both) & (weights > 0))
         if len(np.unique(labels[rows])) == 2:
+            # A row's weight multiplies its cost, the bound of its dual coefficient.
             machine = SVC(C=cost, kernel="precomputed", cache_size=500)
             machine.fit(kernel[np.ix_(rows, rows)], labels[rows], sample_weight=weights[rows])
             coefficients[rows[machine.support_], pair] = machine.dual_coef_[0]
@@ -107,12 +111,13 @@ def _train(kernel: Doubles, labels: Codes, classes: int, weights: Doubles, cost:
     return coefficients, offset
 
 
-def _calibrate(decisions: Doubles, labels: Codes, classes: int, weights: Doubles) -> tuple[Doubles, Doubles]:
+def _calibrate(decisions: Floats, labels: Codes, classes: int, weights: Floats) -> tuple[Floats, Floats]:
     """(pairs, classes) slopes and (classes,) levels of the softmax; a class without rows is far below all others."""
     present = np.unique(labels)
     slopes, levels = np.zeros((decisions.shape[1], classes)), np.full(classes, ABSENT)
     levels[present] = 0.0
     if len(present) > 1:
+        # Platt's sigmoid for several classes: a softmax whose scores are linear in the decisions of all pairs.
         model = LogisticRegression(solver="newton-cg", tol=1e-6, max_iter=300)
         model.fit(decisions, labels, sample_weight=weights)
         used = present[1:] if len(present) == 2 else present  # of two classes there is one row of coefficients

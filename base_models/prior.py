@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ensemble.balance import smoothed_frequencies
+from base_models.class_weights import smoothed_frequencies
 from ensemble.data import Dataset, Task
 from ensemble.system.files import read_json, write_json
 

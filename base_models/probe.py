@@ -14,16 +14,16 @@ import numpy.typing as npt
 from scipy.linalg import eigh
 from scipy.special import log_softmax, softmax
 
-from ensemble.balance import class_weights
+from base_models.class_weights import class_weights
+from ensemble.blocks import Features
 from ensemble.data import Codes
 from ensemble.folds import stratified_group_split
-
-Floats = npt.NDArray[np.float32]
 
 INNER_FOLDS = 3
 STEPS = 300
 TOLERANCE = 2e-4
-REMEMBERED = 12
+REMEMBERED = 12  # decompositions: of so many folds
+SMALLEST = 1e-6  # of the largest eigenvalue: directions below it are rounding noise in float32
 
 
 class LogisticProbe:
@@ -38,7 +38,7 @@ class LogisticProbe:
         self.penalties = penalties
         self.balance = balance
 
-    def fit(self, features: Floats, labels: Codes, classes: int, groups: Codes, seed: int) -> "LogisticProbe":
+    def fit(self, features: Features, labels: Codes, classes: int, groups: Codes, seed: int) -> "LogisticProbe":
         basis = decompose(features)
         inner = stratified_group_split([labels], [classes], groups, [1 / INNER_FOLDS] * INNER_FOLDS, seed)
         weights = class_weights(labels, classes, self.balance)
@@ -57,11 +57,12 @@ class LogisticProbe:
         best = int(np.argmin(losses))
         chosen = INNER_FOLDS * grid + best
         self.penalty_ = float(self.penalties[best])
+        # From the basis back: features - mean = left * scale @ right, so scores are features @ right' / scale @ c.
         self.coefficients_ = basis.right.T @ (coefficients[:, chosen] / basis.scale[:, None])
         self.intercept_ = intercepts[chosen] - basis.mean @ self.coefficients_
         return self
 
-    def predict_proba(self, features: Floats) -> npt.NDArray[np.float64]:
+    def predict_proba(self, features: Features) -> npt.NDArray[np.float64]:
         scores = features @ self.coefficients_ + self.intercept_
         return np.asarray(softmax(scores.astype(np.float64), axis=1))
 
@@ -78,13 +79,13 @@ class LogisticProbe:
 class Basis:
     """Centred features as ``left * scale @ right``: ``left`` (rows, rank) orthonormal, ``right`` (rank, width)."""
 
-    mean: Floats
-    left: Floats
-    scale: Floats
-    right: Floats
+    mean: Features
+    left: Features
+    scale: Features
+    right: Features
 
 
-def decompose(features: Floats) -> Basis:
+def decompose(features: Features) -> Basis:
     """The eigendecomposition of the centred features, remembered for the next task on the same rows."""
     key = f"{features.shape} {hashlib.blake2b(np.ascontiguousarray(features).data).hexdigest()}"
     if key in _bases:
@@ -92,9 +93,10 @@ def decompose(features: Floats) -> Basis:
         return _bases[key]
     mean = features.mean(axis=0)
     centred = features - mean
+    # The singular value decomposition, by the smaller of the two Gram matrices: X'X = V S^2 V' and XX' = U S^2 U'.
     tall = len(centred) >= centred.shape[1]
     values, vectors = eigh(centred.T @ centred if tall else centred @ centred.T)
-    kept = values > values[-1] * 1e-6
+    kept = values > values[-1] * SMALLEST
     scale = np.sqrt(values[kept]).astype(np.float32)
     vectors = vectors[:, kept].astype(np.float32)
     if tall:
@@ -110,7 +112,9 @@ def decompose(features: Floats) -> Basis:
 _bases: "OrderedDict[str, Basis]" = OrderedDict()
 
 
-def solve(left: Floats, scale: Floats, targets: Floats, weights: Floats, penalties: Floats) -> tuple[Floats, Floats]:
+def solve(
+    left: Features, scale: Features, targets: Features, weights: Features, penalties: Features
+) -> tuple[Features, Features]:
     """Minimise, for each problem p, sum_i weights[i, p] * cross_entropy_i + penalties[p] / 2 * |coefficients_p|^2.
 
     ``left`` (rows, rank) has orthonormal columns, ``targets`` is (rows, classes) one-hot, ``weights`` (rows, problems).
@@ -121,6 +125,9 @@ def solve(left: Floats, scale: Floats, targets: Floats, weights: Floats, penalti
     """
     rows, classes = targets.shape
     problems = weights.shape[1]
+    # In the coordinates of the orthonormal ``left`` a coefficient is ``scale`` times that of the features, so the same
+    # penalty weighs it 1 / scale^2. The Hessian of the loss is at most max(weights) / 2 (Boehning 1992: that of the
+    # softmax is at most 1/2, and left'left = 1), of the intercepts sum(weights) / 2; one over it is a safe step.
     shrink = (penalties[None, :] / scale[:, None] ** 2)[:, :, None]
     step = 1.0 / (weights.max(axis=0)[None, :, None] / 2 + shrink)
     level_step = (2.0 / weights.sum(axis=0))[:, None]
@@ -135,7 +142,9 @@ def solve(left: Floats, scale: Floats, targets: Floats, weights: Floats, penalti
         level_slope = residual.sum(axis=0)
         new, new_level = ahead - step * slope, level_ahead - level_step * level_slope
         moved, level_moved = new - here, new_level - level
+        # Restart by gradient (O'Donoghue and Candes 2015, eq. 13): where the move went uphill, momentum begins anew.
         uphill = (np.einsum("rpc,rpc->p", slope, moved) + (level_slope * level_moved).sum(axis=1) > 0)[:, None]
+        # Nesterov's sequence: t' = (1 + sqrt(1 + 4 t^2)) / 2, the next look-ahead is (t - 1) / t' times the move.
         grown = np.where(uphill, 1.0, (1 + np.sqrt(1 + 4 * momentum**2)) / 2).astype(np.float32)
         speed = np.where(uphill, 0.0, (momentum - 1) / grown).astype(np.float32)
         ahead, level_ahead = new + speed * moved, new_level + speed * level_moved

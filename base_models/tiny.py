@@ -131,14 +131,8 @@ def _bert(folder: Path, texts: Sequence[str]) -> Any:
     (folder / "vocab.txt").write_text("\n".join(vocabulary) + "\n", encoding="utf-8")
     kind = {"tokenizer_class": "BertTokenizer", "do_lower_case": True}
     (folder / "tokenizer_config.json").write_text(json.dumps(kind))
-    return BertConfig(
-        vocab_size=len(vocabulary),
-        hidden_size=64,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=128,
-        max_position_embeddings=64,
-    )
+    layers: Any = {"hidden_size": 64, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 128}
+    return BertConfig(vocab_size=len(vocabulary), max_position_embeddings=64, **layers)
 
 
 def _gpt2(folder: Path, texts: Sequence[str]) -> Any:
@@ -151,15 +145,8 @@ def _gpt2(folder: Path, texts: Sequence[str]) -> Any:
     tokenizer = untrained.train_new_from_iterator(texts, 500, show_progress=False)
     tokenizer.save_pretrained(folder)
     ending = tokenizer.convert_tokens_to_ids(end)
-    return GPT2Config(
-        vocab_size=len(tokenizer),
-        n_embd=64,
-        n_layer=1,
-        n_head=2,
-        n_positions=64,
-        bos_token_id=ending,
-        eos_token_id=ending,
-    )
+    marks = {"bos_token_id": ending, "eos_token_id": ending}
+    return GPT2Config(vocab_size=len(tokenizer), n_embd=64, n_layer=1, n_head=2, n_positions=64, **marks)
 
 
 def _xlnet(folder: Path, texts: Sequence[str]) -> Any:

@@ -81,7 +81,7 @@ def measure_full_size(case: Case, name: str) -> str:
         predict(range(min(at_once, len(case.lengths))), at_once)  # warms up
         seconds, predicting = taken(partial(predict, range(len(case.lengths)), at_once)), peak_memory()
         steps = Steps(len(case.batches()))
-        facts = train(network, case.problem, case.how, 0, TrainingContext(track=steps)).facts
+        facts = train(network, case.problem, case.how, 0, TrainingContext(track=steps)).info
     except LearnerError as error:
         return f"{name:20} {error}"
     tokens = sum(int(case.lengths[rows].sum()) for rows in case.batches()[1:])  # the first step is not counted

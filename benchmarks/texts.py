@@ -10,7 +10,7 @@ import pandas as pd
 
 from base_models.neural.inference import device
 from base_models.neural.sampling import Batch, Drawn, EpochSampler, Examples
-from base_models.neural.training import TrainValSplit
+from base_models.neural.train_val_split import TrainValSplit
 from base_models.textual.finetuned import TextualTraining
 from base_models.textual.head import HeadShape
 from base_models.textual.network import TextClassifier, make_body
@@ -58,7 +58,7 @@ class Case:
 
     def batches(self, by_length: bool = True) -> list[list[int]]:
         """The rows of each step of a first epoch."""
-        rows, lengths = self.problem.fitting, self.lengths if by_length else None
+        rows, lengths = self.problem.training, self.lengths if by_length else None
         sampler = EpochSampler(rows, self.problem.labels[rows], self.how.batch, 0, lengths=lengths)
         return [[row for _, _, row in drawn] for drawn in sampler]
 

@@ -30,7 +30,8 @@ from turns import Steps, in_turns, print_speeds, quartiles, taken
 from base_models.neural.inference import autocast, device, predict_logits, rows_at_once
 from base_models.neural.optimization import make_optimizer
 from base_models.neural.sampling import Batch, Examples
-from base_models.neural.training import TrainValSplit, train
+from base_models.neural.train_val_split import TrainValSplit
+from base_models.neural.training import train
 from base_models.textual.finetuned import TextualTraining
 from base_models.textual.loading import load_tokenizer
 from base_models.textual.network import TextClassifier

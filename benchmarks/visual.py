@@ -28,10 +28,11 @@ from turns import Steps, in_turns, print_speeds, taken
 from base_models.neural.hyperparameters import Training
 from base_models.neural.inference import autocast, device, rows_at_once
 from base_models.neural.optimization import make_optimizer
-from base_models.neural.training import TrainValSplit, train
+from base_models.neural.train_val_split import TrainValSplit
+from base_models.neural.training import train
 from base_models.visual.augmentation import Augmentation
 from base_models.visual.finetuned import Visual, VisualTraining
-from base_models.visual.network import ImageClassifier, make_classifier, preprocessing
+from base_models.visual.network import ImageClassifier, make_classifier, preprocessing_of
 from base_models.visual.pixels import ImageExamples, PixelSource
 from base_models.visual.views import Preprocessing, covered, cut
 from ensemble.data import Dataset, Task
@@ -182,7 +183,7 @@ def main() -> None:
     torch.set_num_threads(ask.threads)
     training = VisualTraining(epochs=1, batch=ask.batch, clip=1.0, precision=ask.precision)
     learner = Visual(str(ask.weights or "mobilenetv2_100"), ask.weights is not None, size=ask.size, training=training)
-    how = preprocessing(learner.model, ask.size, None, None, None, None)
+    how = preprocessing_of(learner.model, ask.size, None, None, None, None)
     print(f"{learner.model} on {device()}, {ask.threads} threads, {ask.precision} precision")
     with tempfile.TemporaryDirectory() as folder:
         draw_pictures(drawn := Path(folder), max(ask.batch * ask.steps, ask.posts, ask.rows))

@@ -72,14 +72,18 @@ def learners(
     names: Annotated[list[str] | None, typer.Argument(help="Only these, with all that is said of them.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """The base learners, their parameters, defaults and choices.
+    """The base learners; of those that are named, each parameter with its default, its bounds and its meaning.
 
     \b
     ensemble learners
     ensemble learners fusion
     """
-    from base_models import LEARNERS
-    from cli.tables import print_learners
-    from ensemble.learner import describe_learners
+    from dataclasses import asdict
 
-    show(describe_learners(LEARNERS, names or ()), print_learners, as_json)
+    from base_models import LEARNERS
+    from cli.learner_tables import print_learners
+    from ensemble.learner_description import describe_learners
+
+    described = describe_learners(LEARNERS, names or ())
+    plain = {name: asdict(learner) for name, learner in described.items()}
+    show(plain, lambda _: print_learners(described, bool(names)), as_json)

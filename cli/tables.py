@@ -138,11 +138,3 @@ def print_status(result: Mapping[str, Any]) -> None:
         line(f"{job}: {reason}")
     if result["jobs"].get("done", 0) < sum(result["jobs"].values()):
         line("`ensemble train-base` does what is not done.")
-
-
-def print_learners(result: Mapping[str, Any]) -> None:
-    for name, entry in result.items():
-        line(f"{name}: {entry['about']}")
-        choices = entry["choices"]
-        rows = [[key, value, ", ".join(map(str, choices.get(key, ())))] for key, value in entry["parameters"].items()]
-        table("", ["parameter", "default", "one of"], rows)

@@ -3,14 +3,17 @@
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, Protocol, get_args, get_origin
+from typing import Any, Literal, Protocol, TypedDict, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel
 
 from ensemble.data import Dataset, Task
+from ensemble.errors import ConfigError
+from ensemble.features import FeatureCache
 from ensemble.registry import bind, resolve
 from ensemble.system.progress import Track, silent
 
@@ -32,6 +35,31 @@ class TrainingContext:
     track: Track = silent
 
 
+class TrainingInfo(TypedDict, total=False):
+    """What a job's record says of a training; every key may be absent, and is then not known."""
+
+    parameters: int  # of the network
+    trainable_parameters: int  # of these, those that were trained
+    fit_rows: int  # that were trained on
+    judging_rows: int  # put aside to say which epoch is best
+    device: str  # as torch names it
+    precision: str  # "float32" or "bfloat16"
+    processes: int  # that trained together
+    epochs: int  # that were run
+    best_epoch: int  # whose weights are kept, from 1
+    training_seconds: float  # of all epochs
+    micro_batch: int  # rows at a time, where memory did not hold the batch
+    steps_repeated: int  # because memory ran out
+    batch_norm: str  # what its statistics are of, where not of the batch
+    batch_norm_restored: str  # where it was folded into published weights
+    pooling: str  # of the token vectors of a text
+    prompts: list[str]  # the sentence of each class that CLIP was asked about
+    fit_texts: dict[str, int]  # counts of rows, missing, blank, cut and translated texts
+    predicted_texts: dict[str, int]
+    fit_posts: dict[str, int]  # counts of rows, and of rows without a text or an image
+    predicted_posts: dict[str, int]
+
+
 class Trial(Protocol):
     """What a search space asks for values: an Optuna trial, or anything with these methods."""
 
@@ -49,17 +77,7 @@ class BaseLearner(Protocol):
     itself it carves from them, ``data.groups`` whole. The same seed gives the same probabilities. A class absent from
     the fit rows still has its column. Missing texts and images are predicted for, too.
 
-    Other methods are optional. ``prepare(data, cache)`` is called with every row, without labels, before ``fit``, and
-    with new posts after ``load``: what all folds and tasks share is computed there, once. ``sources()`` names the files
-    besides the parameters that results depend on (local weights); a change in them makes results stale.
-    ``set_context(workspace)`` is called before ``fit`` of a learner that trains for long; ``facts()`` after it, for the
-    job's record (plain JSON), and ``curve()`` for the job's learning curve, a row per epoch.
-    ``predict_with_spread(data)`` gives the probabilities and, of the same shape, their standard deviation over views of
-    a row; it is called instead of ``predict_proba``.
-    ``modality_weights(data)`` gives (rows, modalities) how much each decided, for analysis; None where the learner as
-    configured has no such weights, NaN in rows without any.
-    ``search_space(trial)``, callable on the class, gives parameters to try, to be laid over those that are set.
-    ``modalities()`` names what of a post the learner looks at, out of MODALITIES.
+    What else a learner may offer are the protocols below; ``make_learner`` checks that a method is one of them.
     """
 
     def fit(self, data: Dataset, task: Task, seed: int) -> None: ...
@@ -73,61 +91,148 @@ class BaseLearner(Protocol):
     def load(self, folder: Path) -> None: ...
 
 
+@runtime_checkable
+class LooksAtModalities(Protocol):
+    def modalities(self) -> tuple[str, ...]:
+        """What of a post the learner looks at, out of MODALITIES."""
+        ...
+
+
+@runtime_checkable
+class DependsOnFiles(Protocol):
+    def sources(self) -> list[Path]:
+        """The files besides the parameters that results depend on (local weights); a change makes results stale."""
+        ...
+
+
+@runtime_checkable
+class Prepares(Protocol):
+    def prepare(self, data: Dataset, cache: FeatureCache) -> None:
+        """Called with every row, without labels, before ``fit``, and with new posts after ``load``: what all folds and
+        tasks share is computed here, once."""
+        ...
+
+
+@runtime_checkable
+class TrainsLong(Protocol):
+    def set_context(self, context: TrainingContext) -> None:
+        """Called before ``fit``, and before predicting after ``load``."""
+        ...
+
+
+@runtime_checkable
+class ReportsTraining(Protocol):
+    def training_info(self) -> TrainingInfo:
+        """Called after ``fit``, for the job's record."""
+        ...
+
+
+@runtime_checkable
+class HasCurve(Protocol):
+    def curve(self) -> list[dict[str, float]]:
+        """The job's learning curve, a row per epoch."""
+        ...
+
+
+@runtime_checkable
+class PredictsSpread(Protocol):
+    def predict_with_spread(self, data: Dataset) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """The probabilities and, of the same shape, their standard deviation over views of a row; called instead of
+        ``predict_proba``."""
+        ...
+
+
+@runtime_checkable
+class WeighsModalities(LooksAtModalities, Protocol):
+    def modality_weights(self, data: Dataset) -> npt.NDArray[np.float64] | None:
+        """(rows, modalities) how much each decided, for analysis; None where the learner as configured has no such
+        weights, NaN in rows without any."""
+        ...
+
+
+@runtime_checkable
+class Searchable(Protocol):
+    @staticmethod
+    def search_space(trial: Trial) -> dict[str, Any]:
+        """Parameters to try, to be laid over those that are set; callable on the class."""
+        ...
+
+
+OPTIONAL: tuple[type, ...] = (
+    LooksAtModalities,
+    DependsOnFiles,
+    Prepares,
+    TrainsLong,
+    ReportsTraining,
+    HasCurve,
+    PredictsSpread,
+    WeighsModalities,
+    Searchable,
+)
+METHODS: dict[str, Callable[..., Any]] = {
+    name: method
+    for protocol in (BaseLearner, *OPTIONAL)
+    for name, method in vars(protocol).items()
+    if not name.startswith("_")
+}
+
+
 def learner_factory(
     registry: Mapping[str, str], learner: str, params: Mapping[str, Any], where: str
 ) -> Callable[[], BaseLearner]:
-    """Makes unfitted learners; raises ConfigError for a name or parameter the learner does not have."""
-    return bind(resolve(registry, "learner", learner), params, where)
+    """Makes unfitted learners; raises ConfigError for a name or parameter the learner does not have, and for a class
+    whose methods are not those of the protocols."""
+    made: Any = resolve(registry, "learner", learner)
+    for reason in _wrong_methods(made) if inspect.isclass(made) else ():
+        raise ConfigError(f"{where.removesuffix('.params')}: {reason}")
+    return bind(made, params, where)
 
 
 def make_learner(registry: Mapping[str, str], learner: str, params: Mapping[str, Any], where: str) -> BaseLearner:
-    """An unfitted learner; raises ConfigError for a name or parameter it does not have."""
+    """An unfitted learner; raises ConfigError as ``learner_factory`` does."""
     return learner_factory(registry, learner, params, where)()
+
+
+@lru_cache(maxsize=256)
+def _wrong_methods(made: Any) -> tuple[str, ...]:
+    """What is wrong with the public methods of a learner's class: one of the protocols' misspelt, missing, or with
+    other parameters."""
+    own = {name for name in dir(made) if not name.startswith("_") and callable(getattr(made, name))}
+    wrong = []
+    for name in sorted(own - set(METHODS)):
+        meant = get_close_matches(name, set(METHODS) - own, n=1, cutoff=0.75)
+        wrong += [f"class {made.__name__} has a method {name!r}; did you mean {meant[0]!r}?"] if meant else []
+    required = {name for name in vars(BaseLearner) if not name.startswith("_")}
+    wrong += [
+        f"class {made.__name__} has no method {name!r}; every learner has one." for name in sorted(required - own)
+    ]
+    for name in sorted(own & set(METHODS)):
+        names = [one for one in inspect.signature(METHODS[name]).parameters if one != "self"]
+        if not _takes(made, name, len(names)):
+            expected = f"{name}({', '.join(names)})" + ("" if name != "search_space" else " on the class itself")
+            wrong.append(f"class {made.__name__}: {name!r} must be callable as {expected}.")
+    return tuple(wrong)
+
+
+def _takes(made: Any, name: str, count: int) -> bool:
+    """Whether a method takes so many arguments beside ``self``."""
+    bound = isinstance(inspect.getattr_static(made, name), staticmethod | classmethod)
+    arguments = [None] * (count if bound or name == "search_space" else count + 1)
+    try:
+        inspect.signature(getattr(made, name)).bind(*arguments)
+    except TypeError:
+        return False
+    return True
 
 
 def modality_of(learner: BaseLearner) -> Modality:
     """What a learner looks at: "none" where it says nothing of a post, "unknown" where it does not say."""
-    modalities = getattr(learner, "modalities", None)
-    if modalities is None:
+    if not isinstance(learner, LooksAtModalities):
         return "unknown"
-    seen = [name for name in MODALITIES if name in modalities()]
+    seen = [name for name in MODALITIES if name in learner.modalities()]
     return "both" if len(seen) == len(MODALITIES) else next(iter(seen), "none")
-
-
-def describe_learners(registry: Mapping[str, str], names: Sequence[str] = ()) -> dict[str, Any]:
-    """Per learner (those named, or all) what it is (the first paragraph of its docstring; of named ones all of it), its
-    parameters with defaults, and the values of those that have but a few. Raises ConfigError for an unknown name."""
-    found = {}
-    for name in names or registry:
-        learner = resolve(registry, "learner", name)
-        paragraphs = inspect.cleandoc(learner.__doc__ or "").split("\n\n")
-        described = [one for parameter in inspect.signature(learner).parameters.values() for one in _parts(parameter)]
-        found[name] = {
-            "about": " ".join(part.replace("\n", " ") for part in paragraphs[: None if names else 1]),
-            "parameters": {path: default for path, default, _ in described},
-            "choices": {path: some for path, _, kind in described if (some := _choices(kind))},
-        }
-    return found
-
-
-def _parts(parameter: inspect.Parameter) -> list[tuple[str, Any, Any]]:
-    """Name, default and type of a parameter; of a table of parameters, one by one under dotted names."""
-    for kind in (parameter.annotation, *get_args(parameter.annotation)):
-        if inspect.isclass(kind) and issubclass(kind, BaseModel):
-            fields = kind.model_fields.items()
-            return [(f"{parameter.name}.{name}", field.default, field.annotation) for name, field in fields]
-    default = None if parameter.default is parameter.empty else parameter.default
-    return [(parameter.name, default, parameter.annotation)]
-
-
-def _choices(kind: Any) -> list[Any]:
-    """The values a type spells out; none of other types."""
-    if get_origin(kind) is Literal:
-        return list(get_args(kind))
-    return [choice for part in get_args(kind) if get_origin(part) is Literal for choice in get_args(part)]
 
 
 def source_files(learner: BaseLearner) -> list[Path]:
     """The files a learner's results depend on besides its parameters, sorted."""
-    sources = getattr(learner, "sources", None)
-    return sorted(sources()) if sources else []
+    return sorted(learner.sources()) if isinstance(learner, DependsOnFiles) else []

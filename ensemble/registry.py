@@ -21,24 +21,26 @@ def resolve(registry: Mapping[str, str], kind: str, name: str) -> Callable[..., 
 
 
 def bind(function: Callable[..., Any], arguments: Mapping[str, Any], where: str) -> Callable[..., Any]:
-    """The call with these keyword arguments, checked against the signature's names and types.
+    """The call with these keyword arguments, checked against the signature's names, types and declared bounds.
 
     ``where`` is the place in the configuration, for the message. Arguments the signature calls ``root`` are the
-    caller's to add. Raises ConfigError for an unknown, missing or ill-typed argument.
+    caller's to add. Raises ConfigError for an unknown, missing, ill-typed or out-of-bounds argument.
     """
-    checked = validate(_arguments(function), arguments, where)
+    checked = validate(arguments_of(function), arguments, where)
     return partial(function, **{name: getattr(checked, name) for name in arguments})
 
 
 @lru_cache(maxsize=256)
-def _arguments(function: Callable[..., Any]) -> type[BaseModel]:
-    """Of every learner's every task the same, and slow to make."""
+def arguments_of(function: Callable[..., Any]) -> type[BaseModel]:
+    """The model that checks a call's arguments: their types, and what ``Annotated[type, Field(...)]`` says of bounds
+    and meaning. Of every learner's every task the same, and slow to make."""
     fields: dict[str, Any] = {
         name: (parameter.annotation, ... if parameter.default is parameter.empty else parameter.default)
         for name, parameter in inspect.signature(function).parameters.items()
         if name != "root"
     }
-    return create_model("Arguments", __config__=ConfigDict(extra="forbid", strict=False), **fields)
+    rules = ConfigDict(extra="forbid", strict=False, allow_inf_nan=False)
+    return create_model("Arguments", __config__=rules, **fields)
 
 
 def validate(model: type[BaseModel], value: object, where: str) -> Any:

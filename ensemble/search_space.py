@@ -8,7 +8,7 @@ from itertools import product
 from typing import Any
 
 from ensemble.errors import ConfigError
-from ensemble.learner import Trial, make_learner
+from ensemble.learner import Searchable, Trial, make_learner
 from ensemble.registry import resolve
 
 Space = Callable[[Trial], dict[str, Any]]
@@ -56,7 +56,8 @@ def space_of(registry: Mapping[str, str], learner: str, name: str, own: Mapping[
     """The configuration's ``own`` space, or that of the learner's class; raises ConfigError where there is neither."""
     if own:
         return partial(suggest, own)
-    declared: Space | None = getattr(resolve(registry, "learner", learner), "search_space", None)
+    made = resolve(registry, "learner", learner)
+    declared: Space | None = made.search_space if isinstance(made, Searchable) else None
     if declared is None and not vars(make_learner(registry, learner, {}, name)):
         raise ConfigError(f"base.{name}: the learner {learner!r} has no parameters to tune.")
     if declared is None:

@@ -21,6 +21,6 @@ def add_adapters(
         raise LearnerError(f"{learner}: targets names no layer of the network by {absent}; it has {sorted(known)}.")
     from peft import LoraConfig, inject_adapter_in_model  # takes seconds to import
 
-    how = LoraConfig(r=rank, lora_alpha=alpha, lora_dropout=dropout, target_modules=list(targets))
+    config = LoraConfig(r=rank, lora_alpha=alpha, lora_dropout=dropout, target_modules=list(targets))
     with seeded_init(seed):
-        inject_adapter_in_model(how, network)
+        inject_adapter_in_model(config, network)

@@ -23,13 +23,13 @@ class DualEncoder(nn.Module):
     whichever token the configuration calls the end.
     """
 
-    def __init__(self, clip: Any, how: Preprocessing) -> None:
+    def __init__(self, clip: Any, preprocessing: Preprocessing) -> None:
         super().__init__()
         self.clip = clip
         self.mean: torch.Tensor
         self.std: torch.Tensor
-        self.register_buffer("mean", 255 * torch.tensor(how.mean).view(3, 1, 1), persistent=False)
-        self.register_buffer("std", 255 * torch.tensor(how.std).view(3, 1, 1), persistent=False)
+        self.register_buffer("mean", 255 * torch.tensor(preprocessing.mean).view(3, 1, 1), persistent=False)
+        self.register_buffer("std", 255 * torch.tensor(preprocessing.std).view(3, 1, 1), persistent=False)
 
     def forward(self, **inputs: torch.Tensor) -> torch.Tensor:
         """Of ``pixels``, or of ``input_ids`` and ``attention_mask``."""
@@ -70,12 +70,12 @@ class ClipNetwork(nn.Module):
 
     sparse = True  # a batch without an image leaves the image encoder out
 
-    def __init__(self, towers: DualEncoder, head: ClipHead, head_rate: float) -> None:
+    def __init__(self, encoder: DualEncoder, head: ClipHead, head_rate: float) -> None:
         super().__init__()
-        self.towers = towers
+        self.towers = encoder  # by this name in saved models
         self.head = head
         self.head_rate = head_rate
-        del towers.clip.logit_scale  # of comparing, which no head does: it would count as trained
+        del encoder.clip.logit_scale  # of comparing, which no head does: it would count as trained
 
     def forward(
         self,
@@ -92,9 +92,9 @@ class ClipNetwork(nn.Module):
 
     def parameter_groups(self, lr: float) -> list[dict[str, Any]]:
         """What the optimizer trains: encoders or their adapters, head."""
-        towers = [parameter for parameter in self.towers.parameters() if parameter.requires_grad]
+        encoder = [parameter for parameter in self.towers.parameters() if parameter.requires_grad]
         head = {"params": list(self.head.parameters()), "lr": lr * self.head_rate}
-        return [{"params": towers, "lr": lr}, head] if towers else [head]
+        return [{"params": encoder, "lr": lr}, head] if encoder else [head]
 
 
 def make_clip(model: str, pretrained: bool, seed: int) -> Any:
@@ -105,26 +105,26 @@ def make_clip(model: str, pretrained: bool, seed: int) -> Any:
     from transformers import AutoModel
 
     with seeded_init(seed):
-        config = _config(model)
+        config = check_clip(model)
         if pretrained:
             return load_body(model)
         return AutoModel.from_config(config, dtype=torch.float32)  # type: ignore[no-untyped-call]
 
 
-def make_towers(model: str, pretrained: bool, seed: int, max_length: int) -> DualEncoder:
+def make_dual_encoder(model: str, pretrained: bool, seed: int, max_length: int) -> DualEncoder:
     """The same, checked against its tokenizer and what is said of its images."""
     clip = make_clip(model, pretrained, seed)
     check_tokens(clip.text_model, model, max_length, "clip")
-    how, side = image_preprocessing(model), clip.config.vision_config.image_size
-    if how.size != (side, side):
-        cut = f"its preprocessor_config.json cuts {how.size[0]} x {how.size[1]}"
+    preprocessing, side = image_preprocessing(model), clip.config.vision_config.image_size
+    if preprocessing.size != (side, side):
+        cut = f"its preprocessor_config.json cuts {preprocessing.size[0]} x {preprocessing.size[1]}"
         raise LearnerError(f"clip: {model} sees images of {side} x {side} pixels, but {cut}.")
-    return DualEncoder(clip, how)
+    return DualEncoder(clip, preprocessing)
 
 
 def width_of(model: str) -> int:
     """How long an embedding is."""
-    return int(_config(model).projection_dim)
+    return int(check_clip(model).projection_dim)
 
 
 def count_parameters(model: str) -> int:
@@ -133,7 +133,8 @@ def count_parameters(model: str) -> int:
         return sum(parameter.numel() for parameter in make_clip(model, False, 0).parameters())
 
 
-def _config(model: str) -> Any:
+def check_clip(model: str) -> Any:
+    """A CLIP's configuration; raises LearnerError where ``model`` is none."""
     config = load_config(model)
     if config.model_type != "clip":
         raise LearnerError(f"clip: {model} is a {config.model_type} network; give a CLIP.")

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 import torch
 
-from base_models.multimodal.clip_network import DualEncoder, make_towers, width_of
+from base_models.multimodal.clip_network import DualEncoder, make_dual_encoder, width_of
 from base_models.neural.inference import device, predict_logits, rows_at_once
 from base_models.neural.sampling import Batch, Drawn
 from base_models.textual.tokens import TokenSource
@@ -40,22 +40,29 @@ class Embeddings:
         self.looked_at = looked_at
         self.cache = cache
 
+    def fill(self, data: Dataset) -> bool:
+        """They find room everywhere."""
+        self.texts(data)
+        self.images(data, self.pixels.views)
+        return True
+
     def texts(self, data: Dataset) -> "TextVectors":
         keys = data.text_hashes() if "text" in self.looked_at else [None] * len(data)
         return TextVectors(self._get("texts", self.tokens.key, keys, partial(self._encode_texts, data), TEXT_BLOCK))
 
-    def images(self, data: Dataset) -> "ImageVectors":
+    def images(self, data: Dataset, views: int) -> "ImageVectors":
+        """Of however many ``views`` the mean, made once."""
         keys = data.image_hashes() if "image" in self.looked_at else [None] * len(data)
-        how, views = self.pixels.how, self.pixels.views
-        read = fingerprint([self.pixels.key, views, how.size, how.mean, how.std])
+        size, mean, std = self.pixels.preprocessing.size, self.pixels.preprocessing.mean, self.pixels.preprocessing.std
+        read = fingerprint([self.pixels.key, self.pixels.views, size, mean, std])
         return ImageVectors(self._get("images", read, keys, partial(self._encode_images, data), IMAGE_BLOCK))
 
     def prompts(self, sentences: Sequence[str]) -> Features:
         """(sentences, width) embeddings times the temperature by which CLIP compares."""
         frame = pd.DataFrame({"id": [str(number) for number in range(len(sentences))], "text": list(sentences)})
-        said = Dataset(frame.assign(image=None, part="train"), Path("."), ())
-        encode = partial(self._encode_prompts, said)
-        return self._get("prompts", self.tokens.key, said.text_hashes(), encode, TEXT_BLOCK)
+        posts = Dataset(frame.assign(image=None, part="train"), Path("."), ())
+        encode = partial(self._encode_prompts, posts)
+        return self._get("prompts", self.tokens.key, posts.text_hashes(), encode, TEXT_BLOCK)
 
     def _get(
         self, what: str, read: str, keys: Sequence[str | None], encode: Callable[[Sequence[int]], Features], block: int
@@ -64,31 +71,31 @@ class Embeddings:
         if not any(keys):
             return np.zeros((len(keys), width_of(self.model)), dtype=np.float32)
         name = f"clip-{what}-" + fingerprint([EMBEDDED, identity(self.model), read])
-        found = self.cache.get(name, keys, encode, block, f"blocks of {block} {what} embedded")
-        found[[key is None for key in keys]] = 0
-        return found
+        vectors = self.cache.get(name, keys, encode, block, f"blocks of {block} {what} embedded")
+        vectors[[key is None for key in keys]] = 0
+        return vectors
 
     def _encode_texts(self, data: Dataset, rows: Sequence[int]) -> Features:
         examples = self.tokens.of(data.take(rows))
-        return predict_logits(self._towers(), examples, range(len(rows)), rows_at_once(None))
+        return predict_logits(self._encoder(), examples, range(len(rows)), rows_at_once(None))
 
-    def _encode_prompts(self, said: Dataset, rows: Sequence[int]) -> Features:
-        return self._encode_texts(said, rows) * float(self._towers().clip.logit_scale.exp())
+    def _encode_prompts(self, posts: Dataset, rows: Sequence[int]) -> Features:
+        return self._encode_texts(posts, rows) * float(self._encoder().clip.logit_scale.exp())
 
     def _encode_images(self, data: Dataset, rows: Sequence[int]) -> Features:
-        examples = ImageExamples(self.pixels.of(data.take(rows)), self.pixels.how.size, self.pixels.views)
+        examples = ImageExamples(self.pixels.of(data.take(rows)), self.pixels.preprocessing.size, self.pixels.views)
         at_once = max(1, rows_at_once(None) // self.pixels.views)
-        mean = predict_logits(self._towers(), examples, range(len(rows)), at_once).mean(axis=1)
+        mean = predict_logits(self._encoder(), examples, range(len(rows)), at_once).mean(axis=1)
         return np.asarray(mean / np.linalg.norm(mean, axis=1, keepdims=True))
 
-    def _towers(self) -> DualEncoder:
-        return load_towers(self.model, fingerprint(identity(self.model)), self.tokens.max_length)
+    def _encoder(self) -> DualEncoder:
+        return load_encoder(self.model, fingerprint(identity(self.model)), self.tokens.max_length)
 
 
 @lru_cache(maxsize=1)
-def load_towers(model: str, weights: str, max_length: int) -> DualEncoder:
+def load_encoder(model: str, weights: str, max_length: int) -> DualEncoder:
     """Once per process and ``weights`` (their fingerprint)."""
-    return make_towers(model, True, 0, max_length).eval().requires_grad_(False).to(device())
+    return make_dual_encoder(model, True, 0, max_length).eval().requires_grad_(False).to(device())
 
 
 class TextVectors:

@@ -46,14 +46,14 @@ class FlavaEncoders(nn.Module):
     kept: what is kept and what is not is the same.
     """
 
-    def __init__(self, body: Any, how: Preprocessing, frozen: bool) -> None:
+    def __init__(self, body: Any, preprocessing: Preprocessing, frozen: bool) -> None:
         super().__init__()
         self.frozen = frozen
         for encoder in (body.text_model, body.image_model):
             encoder.layernorm, encoder.pooler = nn.Identity(), None
         body.image_model.embeddings.mask_token = None
         self.texts = body.text_model
-        self.images = ImageClassifier(_Patches(body.image_model), how)
+        self.images = ImageClassifier(_Patches(body.image_model), preprocessing)
         self.image_width: int = body.image_model.config.hidden_size
         self.requires_grad_(not frozen)
 
@@ -103,10 +103,12 @@ class FlavaNetwork(nn.Module):
     from ``seed``.
     """
 
-    def __init__(self, body: Any, model: str, how: Preprocessing, classes: int, shape: FlavaShape, seed: int) -> None:
+    def __init__(
+        self, body: Any, model: str, preprocessing: Preprocessing, classes: int, shape: FlavaShape, seed: int
+    ) -> None:
         super().__init__()
-        self.encoders = FlavaEncoders(body, how, shape.frozen)
-        self.image_tokens = check_size(self.encoders.images, model, how) // self.encoders.image_width
+        self.encoders = FlavaEncoders(body, preprocessing, shape.frozen)
+        self.image_tokens = check_size(self.encoders.images, model, preprocessing) // self.encoders.image_width
         self.sparse = not shape.frozen  # a batch without an image leaves the image encoder out
         self.project_texts = body.text_to_mm_projection
         self.project_images = body.image_to_mm_projection
@@ -133,8 +135,8 @@ class FlavaNetwork(nn.Module):
             assert pixels is not None
             every = encode_seen(self._encode_images, pixels, has_image, self.image_tokens * self.encoders.image_width)
             image_states = every.view(*every.shape[:-1], self.image_tokens, -1)
-        text = self._or_absent(self.project_texts(text_states.float()), has_text, 0)
-        image = self._or_absent(self.project_images(image_states.float()), has_image, 1)
+        text = self._or_missing(self.project_texts(text_states.float()), has_text, 0)
+        image = self._or_missing(self.project_images(image_states.float()), has_image, 1)
         mask = self._mask(attention_mask, has_text)
         if image.dim() == 4:
             views = image.shape[1]
@@ -149,7 +151,7 @@ class FlavaNetwork(nn.Module):
         states: torch.Tensor = self.encoders(pixels=pixels)
         return states.flatten(-2)
 
-    def _or_absent(self, tokens: torch.Tensor, present: torch.Tensor, modality: int) -> torch.Tensor:
+    def _or_missing(self, tokens: torch.Tensor, present: torch.Tensor, modality: int) -> torch.Tensor:
         stands_in = tokens.new_zeros(()) if self.absent is None else self.absent[modality].to(tokens.dtype)
         return torch.where(present.view(-1, *[1] * (tokens.dim() - 1)), tokens, stands_in)
 

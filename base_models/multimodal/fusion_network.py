@@ -94,7 +94,7 @@ class FusionNetwork(nn.Module):
             if parameter.requires_grad:
                 groups[part if part in groups else "head"].append(parameter)
         rates = {**self.rates, "head": self.head_rate}
-        return [{"params": found, "lr": lr * rates[part]} for part, found in groups.items() if found]
+        return [{"params": params, "lr": lr * rates[part]} for part, params in groups.items() if params]
 
 
 class Weights(nn.Module):

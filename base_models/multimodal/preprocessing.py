@@ -35,28 +35,28 @@ def _file(name: str, **options: Any) -> dict[str, Any]:
 
     if Path(name).is_dir() and not (Path(name) / FILE).is_file():
         raise LearnerError(f"there is no {FILE} in that folder, which says how it takes images.")
-    found: dict[str, Any] = ImageProcessingMixin.get_image_processor_dict(name)[0]
-    return found
+    config: dict[str, Any] = ImageProcessingMixin.get_image_processor_dict(name)[0]
+    return config
 
 
-def _read(found: dict[str, Any]) -> Preprocessing:
-    kind = str(found.get("image_processor_type") or found.get("feature_extractor_type") or "")
-    size = found.get("size") or {}
+def _read(config: dict[str, Any]) -> Preprocessing:
+    kind = str(config.get("image_processor_type") or config.get("feature_extractor_type") or "")
+    size = config.get("size") or {}
     if isinstance(size, int):  # as written before it could be one or the other
         size = {"height": size, "width": size} if kind.lower().startswith("flava") else {"shortest_edge": size}
     edge = size.get("shortest_edge")
     resized = (size.get("height", 0), size.get("width", 0)) if edge is None else (edge, edge)
     if min(resized) < 1:
-        raise ValueError(f"its size is {found.get('size')}")
-    crop = found.get("crop_size") if found.get("do_center_crop", True) else None
+        raise ValueError(f"its size is {config.get('size')}")
+    crop = config.get("crop_size") if config.get("do_center_crop", True) else None
     if isinstance(crop, int):
         crop = {"height": crop, "width": crop}
     cut = resized if crop is None else (crop["height"], crop["width"])
     share = max(part / whole for part, whole in zip(cut, resized, strict=True))
     if min(cut) < 1 or share > 1:
         raise ValueError(f"an image of {resized} pixels has no crop of {cut}")
-    mean, std = tuple(found.get("image_mean") or MEAN), tuple(found.get("image_std") or STD)
+    mean, std = tuple(config.get("image_mean") or MEAN), tuple(config.get("image_std") or STD)
     if not len(mean) == len(std) == 3 or min(std) <= 0:
         raise ValueError(f"image_mean and image_std are not three numbers each: {list(mean)}, {list(std)}")
-    interpolation = FILTERS.get(found.get("resample", 3), "bicubic")
+    interpolation = FILTERS.get(config.get("resample", 3), "bicubic")
     return Preprocessing(cut, mean, std, interpolation, share, squashed=edge is None)

@@ -48,9 +48,9 @@ class StateSource:
 
     @cached_property
     def image_key(self) -> str:
-        how = self.pixels.how
+        size, mean, std = self.pixels.preprocessing.size, self.pixels.preprocessing.mean, self.pixels.preprocessing.std
         return "states-" + fingerprint(
-            [ENCODED, identity(self.model), self.pixels.key, self.pixels.views, how.size, how.mean, how.std]
+            [ENCODED, identity(self.model), self.pixels.key, self.pixels.views, size, mean, std]
         )
 
     def fill(self, data: Dataset) -> bool:
@@ -62,25 +62,31 @@ class StateSource:
         ):
             label = f"blocks of {BLOCK} {what} encoded"
             self.cache.fill(key, keys, encode, BLOCK, label, self.cache.room)
-        return not self._left(self.text_key, data.text_hashes()) + self._left(self.image_key, data.image_hashes())
+        absent = self._absent(self.text_key, data.text_hashes()) + self._absent(self.image_key, data.image_hashes())
+        if absent:
+            log.warning(
+                "The image cache is full (run.image_bytes = %s): FLAVA's encoders run anew in every epoch.",
+                f"{self.cache.image_bytes:,}",
+            )
+        return not absent
 
     def texts(self, data: Dataset) -> "TextStates | None":
         """The texts of these rows; None where some are not kept, or none is there."""
-        found = self._found(self.text_key, data.text_hashes())
-        return None if found is None else TextStates(found)
+        states = self._kept(self.text_key, data.text_hashes())
+        return None if states is None else TextStates(states)
 
     def images(self, data: Dataset, views: int) -> "ImageStates | None":
         """The images of these rows, which all have one; None where some are not kept, or none is there."""
-        found = self._found(self.image_key, data.image_hashes())
-        return None if found is None else ImageStates([one for one in found if one is not None], views)
+        states = self._kept(self.image_key, data.image_hashes())
+        return None if states is None else ImageStates([state for state in states if state is not None], views)
 
-    def _found(self, key: str, keys: Sequence[str | None]) -> list[Array | None] | None:
-        found = self.cache.find(key, keys)
-        whole = any(name is not None for name in keys) and not self._left(key, keys)
-        return found if whole else None
+    def _kept(self, key: str, keys: Sequence[str | None]) -> list[Array | None] | None:
+        whole = any(name is not None for name in keys) and not self._absent(key, keys)
+        return self.cache.find(key, keys) if whole else None
 
-    def _left(self, key: str, keys: Sequence[str | None]) -> int:
-        return sum(found is None for found in self.cache.find(key, keys)) - list(keys).count(None)
+    def _absent(self, key: str, keys: Sequence[str | None]) -> int:
+        """How many contents have no states yet."""
+        return sum(state is None for state in self.cache.find(key, keys)) - list(keys).count(None)
 
     @cached_property
     def _encoders(self) -> nn.Module:
@@ -91,12 +97,12 @@ class StateSource:
         lengths = texts.lengths[np.asarray(rows)]
         even = _Even(self._encoders, int(lengths.max()))
         states = predict_logits(even, texts, rows, rows_at_once(None)).astype(np.float16)
-        return Ragged.of([one[:length] for one, length in zip(states, lengths, strict=True)])
+        return Ragged.of([state[:length] for state, length in zip(states, lengths, strict=True)])
 
     def _encode_images(self, images: Images, rows: Sequence[int]) -> Ragged:
         """(views, patches + 1, width) each."""
         views = self.pixels.views
-        examples = ImageExamples(images, self.pixels.how.size, views)
+        examples = ImageExamples(images, self.pixels.preprocessing.size, views)
         states = predict_logits(self._encoders, examples, rows, max(1, rows_at_once(None) // views))
         return Ragged.of(list(states.astype(np.float16)))
 
@@ -118,11 +124,11 @@ class TextStates:
     """What stands for texts; a missing one is one token of zeros."""
 
     def __init__(self, states: Sequence[Array | None]) -> None:
-        width = next(one.shape[1] for one in states if one is not None)
+        width = next(state.shape[1] for state in states if state is not None)
         nothing = np.zeros((1, width), np.float16)
-        self.states = [nothing if one is None else one for one in states]
+        self.states = [nothing if state is None else state for state in states]
         self.width = width
-        self.lengths: npt.NDArray[np.int64] = np.array([len(one) for one in self.states], dtype=np.int64)
+        self.lengths: npt.NDArray[np.int64] = np.array([len(state) for state in self.states], dtype=np.int64)
 
     def __len__(self) -> int:
         return len(self.states)

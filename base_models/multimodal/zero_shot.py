@@ -42,11 +42,11 @@ def sentences_of(task: Task, data: Dataset, template: str, prompts: Mapping[str,
     Keys are classes, or ``task.class`` where tasks share their classes' names. Raises LearnerError for a key that is
     neither.
     """
-    tasks = {one.name: one for one in (*data.tasks, task)}.values()
-    known = {key for one in tasks for name in one.classes for key in (name, f"{one.name}.{name}")}
+    tasks = {known.name: known for known in (*data.tasks, task)}.values()
+    known = {key for other in tasks for name in other.classes for key in (name, f"{other.name}.{name}")}
     for key in prompts:
         if key not in known:
             raise LearnerError(f"clip: {unknown('class in prompts', key, known)}")
     plain = {name: name.replace("_", " ") for name in task.classes}
     words = [prompts.get(f"{task.name}.{name}", prompts.get(name, plain[name])) for name in task.classes]
-    return [template.replace("{}", said) for said in words]
+    return [template.replace("{}", name) for name in words]

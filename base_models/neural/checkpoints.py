@@ -15,43 +15,43 @@ from ensemble.errors import StoreError
 from ensemble.system.files import write_atomic
 
 Tensors = dict[str, torch.Tensor]
-JOURNAL = "journal.json"
+STATE = "journal.json"
 
 
 class Checkpoints:
-    """Below ``folder``: ``checkpoint-<step>/`` of the Trainer, complete once our journal is in it, and
+    """Below ``folder``: ``checkpoint-<step>/`` of the Trainer, complete once our state is in it, and
     ``best-<epoch>.safetensors``. A new one is complete before the old one goes."""
 
     def __init__(self, folder: Path, minutes: float) -> None:
         self.folder = folder
         self.seconds = 60 * minutes
         self._saved = time.monotonic()
-        self._anchor = 0  # the best epoch of the journal on disk, whose weights must stay
+        self._anchor = 0  # the best epoch of the state on disk, whose weights must stay
 
     def last(self) -> tuple[str | None, TrainingState]:
-        """The newest complete checkpoint, None for none, and the journal to go on with."""
-        complete = sorted(self.folder.glob(f"checkpoint-*/{JOURNAL}"), key=lambda path: _step(path.parent))
+        """The newest complete checkpoint, None for none, and the state to go on with."""
+        complete = sorted(self.folder.glob(f"checkpoint-*/{STATE}"), key=lambda path: _step(path.parent))
         if complete:
             with suppress(StoreError, TypeError):  # damaged, or of another version of this program
-                journal = TrainingState.read(complete[-1])
-                self._anchor = journal.best_epoch
-                return str(complete[-1].parent), journal
+                state = TrainingState.read(complete[-1])
+                self._anchor = state.best_epoch
+                return str(complete[-1].parent), state
         return None, TrainingState()
 
     def due(self) -> bool:
         """Whether as much work is unsaved as one is ready to lose."""
         return time.monotonic() - self._saved >= self.seconds
 
-    def seal(self, step: int, journal: TrainingState) -> None:
+    def commit(self, step: int, state: TrainingState) -> None:
         """Complete the checkpoint of a step, on the disk and not only on its way there; the ones before it go."""
         for path in (self.folder / f"checkpoint-{step}").iterdir():
             with path.open("rb") as file:
                 os.fsync(file.fileno())
-        journal.write(self.folder / f"checkpoint-{step}" / JOURNAL)
+        state.write(self.folder / f"checkpoint-{step}" / STATE)
         for path in self.folder.glob("checkpoint-*"):
             if _step(path) != step:
                 shutil.rmtree(path)
-        self._anchor = journal.best_epoch
+        self._anchor = state.best_epoch
         self._drop_all_but(self._anchor)
         self._saved = time.monotonic()
 
@@ -65,12 +65,12 @@ class Checkpoints:
         write_weights(self._best(epoch), network, frozen_names(network))
         self._drop_all_but(epoch, self._anchor)
 
-    def restore_best(self, network: torch.nn.Module, journal: TrainingState) -> None:
+    def restore_best(self, network: torch.nn.Module, state: TrainingState) -> None:
         """Give the network the weights of its best epoch; those of the last are in it already."""
-        path = self._best(journal.best_epoch)
+        path = self._best(state.best_epoch)
         if path.exists():
             load_trained(network, path)
-        elif journal.best_epoch < len(journal.curve):
+        elif state.best_epoch < len(state.curve):
             raise StoreError(f"{path}, the weights of the best epoch, is gone; delete {self.folder} and train again.")
 
     def discard(self) -> None:

@@ -1,53 +1,83 @@
 """How a network is trained: what every neural learner takes as its ``training`` table."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+# The fields for which learners have defaults of their own.
+Epochs = Annotated[int, Field(ge=1, description="passes over the training rows, at most")]
+BatchSize = Annotated[int, Field(ge=1, description="rows of one step of the optimizer")]
+Optimizer = Annotated[Literal["sgd", "adam", "adamw"], Field(description="what turns gradients into steps")]
+LearningRate = Annotated[float, Field(gt=0, description="the highest learning rate")]
+Momentum = Annotated[float, Field(ge=0, lt=1, description="of sgd")]
+Schedule = Annotated[
+    Literal["constant", "steps", "linear", "cosine"],
+    Field(description="how lr falls: steps by decay at the milestones, linear and cosine to zero"),
+]
+Clip = Annotated[float | None, Field(ge=0, description="largest norm of the gradients; 0: they are not clipped")]
+Balance = Annotated[float, Field(ge=0, le=1, description="power of the inverse class frequency that weighs the loss")]
+Resample = Annotated[
+    float, Field(ge=0, description="draw classes evenly, so many times the rows an epoch; 0: every row once")
+]
+Validation = Annotated[
+    float, Field(ge=0, lt=1, description="share of the fit rows, copies whole, that say which epoch is best")
+]
+Patience = Annotated[
+    int | None, Field(ge=0, description="stop after so many epochs without a better one; 0: never early")
+]
+MinEpochs = Annotated[int, Field(ge=0, description="epochs before which training does not stop")]
+StopOn = Annotated[
+    Literal["metric", "loss", "training_loss"],
+    Field(description="what epochs are compared by; training_loss needs no validation rows"),
+]
+# These change no result but by rounding: excluded from what is recorded, so that a change makes no result stale.
+Workers = Annotated[
+    int | None, Field(ge=0, exclude=True, description="processes that prepare batches; not set: some on a GPU")
+]
+
 
 class Training(BaseModel):
-    """Learners subclass it to give their paper's defaults.
-
-    ``lr`` falls by ``schedule``: "steps" multiplies it by ``decay`` at the epochs in ``milestones``, "linear" and
-    "cosine" end at zero; it rises over the first ``warmup`` epochs. Classes are weighted by frequency to the power of
-    minus ``balance`` (1: inverse frequency), or drawn evenly where ``resample`` is above 0: an epoch then has
-    ``resample`` times the rows. With ``validation`` above 0 that share of the fit rows, copies whole, is put aside: the
-    best weights by ``stop_on`` are kept, and training stops after ``patience`` epochs without a better one, not
-    before ``min_epochs``. ``stop_on = "training_loss"`` needs no rows. ``micro_batch`` rows are on the device at once,
-    their gradients summed to the step of the whole ``batch``. 0 switches ``clip`` and ``patience`` off.
-    ``eval_batch`` rows (views, of images) are predicted at once; not set, as many as the device is fastest with.
-    """
+    """Learners subclass it to give their paper's defaults."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    epochs: int = Field(default=30, ge=1)
-    batch: int = Field(default=16, ge=1)
-    optimizer: Literal["sgd", "adam", "adamw"] = "adamw"
-    lr: float = Field(default=1e-4, gt=0)
-    momentum: float = Field(default=0.9, ge=0, lt=1)
-    weight_decay: float = Field(default=0.0, ge=0)
-    schedule: Literal["constant", "steps", "linear", "cosine"] = "constant"
-    milestones: tuple[float, ...] = (40, 60)
-    decay: float = Field(default=0.1, gt=0, le=1)
-    warmup: float = Field(default=0.0, ge=0)
-    clip: float | None = Field(default=None, ge=0)
-    loss: Literal["cross_entropy", "focal"] = "cross_entropy"
-    gamma: float = Field(default=2.0, ge=0)
-    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
-    balance: float = Field(default=1.0, ge=0, le=1)
-    resample: float = Field(default=0.0, ge=0)
-    validation: float = Field(default=0.0, ge=0, lt=1)
-    patience: int | None = Field(default=None, ge=0)
-    min_epochs: int = Field(default=0, ge=0)
-    stop_on: Literal["metric", "loss", "training_loss"] = "metric"
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    micro_batch: int | None = Field(default=None, ge=1)
+    epochs: Epochs = 30
+    batch: BatchSize = 16
+    optimizer: Optimizer = "adamw"
+    lr: LearningRate = 1e-4
+    momentum: Momentum = 0.9
+    weight_decay: float = Field(default=0.0, ge=0, description="how much each step shrinks the weights")
+    schedule: Schedule = "constant"
+    milestones: tuple[float, ...] = Field(default=(40, 60), description="epochs at which schedule = steps lowers lr")
+    decay: float = Field(default=0.1, gt=0, le=1, description="factor on lr at each milestone")
+    warmup: float = Field(default=0.0, ge=0, description="epochs over which lr rises from zero; parts count")
+    clip: Clip = None
+    loss: Literal["cross_entropy", "focal"] = Field(default="cross_entropy", description="what is minimised")
+    gamma: float = Field(default=2.0, ge=0, description="how much the focal loss neglects what is known well")
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1, description="share of a label spread over all classes")
+    balance: Balance = 1.0
+    resample: Resample = 0.0
+    validation: Validation = 0.0
+    patience: Patience = None
+    min_epochs: MinEpochs = 0
+    stop_on: StopOn = "metric"
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        default="auto", description="of the computation; auto: bfloat16 on a GPU made for it"
+    )
+    micro_batch: int | None = Field(
+        default=None, ge=1, description="rows on the device at once, gradients summed; not set: as many as fit"
+    )
 
-    # What follows changes no result but by rounding, so a change makes none stale.
-    eval_batch: int | None = Field(default=None, ge=1, exclude=True)
-    workers: int | None = Field(default=None, ge=0, exclude=True)
-    checkpoint_minutes: float = Field(default=5.0, ge=0, exclude=True)
-    tracker: Literal["none", "tensorboard", "mlflow"] = Field(default="none", exclude=True)
+    eval_batch: int | None = Field(
+        default=None, ge=1, exclude=True, description="rows (views, of images) predicted at once; not set: what is fast"
+    )
+    workers: Workers = None
+    checkpoint_minutes: float = Field(
+        default=5.0, ge=0, exclude=True, description="work that a killed training may lose, in minutes"
+    )
+    tracker: Literal["none", "tensorboard", "mlflow"] = Field(
+        default="none", exclude=True, description="where learning curves are shown while they grow"
+    )
 
     @field_validator("clip", "patience")
     @classmethod

@@ -50,17 +50,17 @@ def autocast(precision: str, where: torch.device) -> AbstractContextManager[obje
 
 
 def predict_trained(
-    network: torch.nn.Module, examples: Examples, how: Training, workspace: TrainingContext, views: int = 1
+    network: torch.nn.Module, examples: Examples, training: Training, context: TrainingContext, views: int = 1
 ) -> Logits:
     """Logits of every row, on the process's device. Raises LearnerError where they are no numbers."""
-    at_once = max(1, rows_at_once(how.eval_batch) // views)
-    label = f"posts predicted, {workspace.name}"
+    at_once = max(1, rows_at_once(training.eval_batch) // views)
+    label = f"posts predicted, {context.name}"
     rows = range(len(examples))
-    logits = predict_logits(network.to(device()), examples, rows, at_once, how.precision, workspace.track, label)
+    logits = predict_logits(network.to(device()), examples, rows, at_once, training.precision, context.track, label)
     if not np.isfinite(logits).all():
         raise LearnerError(
-            f"{workspace.name or 'training'}: what the network says is no longer a number; lower training.lr (now "
-            f"{how.lr:g}) or set training.clip."
+            f"{context.name or 'training'}: what the network says is no longer a number; lower training.lr (now "
+            f"{training.lr:g}) or set training.clip."
         )
     return logits
 
@@ -84,13 +84,13 @@ def predict_logits(
     if examples.lengths is not None:
         order = np.argsort(-examples.lengths[np.asarray(rows)], kind="stable")
         rows = np.asarray(rows)[order].tolist()
-    found: list[Logits] = []
+    parts: list[Logits] = []
     bar = track(iter(rows), label, len(rows))
     for logits in in_parts(partial(_logits, network, examples, precision), rows, at_once, "row to predict"):
-        found.append(logits)
+        parts.append(logits)
         list(islice(bar, len(logits)))
     next(bar, None)
-    return np.asarray(np.concatenate(found)[np.argsort(order)])
+    return np.asarray(np.concatenate(parts)[np.argsort(order)])
 
 
 def _logits(network: torch.nn.Module, examples: Examples, precision: str, rows: Sequence[int]) -> Logits:

@@ -14,16 +14,16 @@ import torch
 from torch.utils.data import DataLoader
 from transformers import PrinterCallback, Trainer, TrainingArguments
 
+from base_models.class_weights import weight_per_class
 from base_models.neural.callback import TrainingCallback
 from base_models.neural.checkpoints import Checkpoints, frozen_names, write_weights
 from base_models.neural.hyperparameters import Training
 from base_models.neural.inference import device, half_precision
-from base_models.neural.micro_batches import MicroBatches, found_size, situation_of
+from base_models.neural.micro_batches import MicroBatches, memory_key, remember_size, remembered_size
 from base_models.neural.optimization import make_loss, make_optimizer, make_schedule
 from base_models.neural.sampling import EpochSampler, Labelled, first_of
 from base_models.neural.state import TrainingState
-from base_models.neural.training import TrainValSplit
-from ensemble.balance import weight_per_class
+from base_models.neural.train_val_split import TrainValSplit
 from ensemble.errors import LearnerError
 from ensemble.learner import TrainingContext
 from ensemble.system.distributed import rank_and_size
@@ -35,51 +35,51 @@ FORK = "fork" in get_all_start_methods()  # other ways would copy the cache of p
 
 
 class ResumableTrainer(Trainer):
-    """One training. A step runs in as many pieces as memory asks for; ``journal`` is kept up to date."""
+    """One training. A step runs in as many micro-batches as memory asks for; ``state`` is kept up to date."""
 
     def __init__(
         self,
         network: torch.nn.Module,
-        problem: TrainValSplit,
-        how: Training,
+        split: TrainValSplit,
+        training: Training,
         seed: int,
-        workspace: TrainingContext,
+        context: TrainingContext,
         checkpoints: Checkpoints,
-        journal: TrainingState,
+        state: TrainingState,
     ) -> None:
         where = device()
-        rows = problem.fitting
+        rows, lengths = split.training, split.examples.lengths
         rank, processes = rank_and_size()
-        if how.batch % processes:
-            raise LearnerError(f"training.batch = {how.batch} cannot be shared evenly by {processes} processes.")
-        lengths = problem.examples.lengths
-        labels = problem.labels[rows]
-        self.sampler = EpochSampler(rows, labels, how.batch, seed, how.resample, (rank, processes), lengths)
-        self.workers = _workers(where) if how.workers is None else how.workers
-        self.network = network
-        self.checkpoints = checkpoints
-        if how.tracker == "tensorboard":  # beside the job's results: the checkpoints' folder goes with the training
-            beside = checkpoints.folder if workspace.folder is None else workspace.folder.parent
+        if training.batch % processes:
+            raise LearnerError(f"training.batch = {training.batch} cannot be shared evenly by {processes} processes.")
+        labels = split.labels[rows]
+        self.sampler = EpochSampler(rows, labels, training.batch, seed, training.resample, (rank, processes), lengths)
+        self.workers = _workers(where) if training.workers is None else training.workers
+        self.network, self.context, self.checkpoints = network, context, checkpoints
+        if training.tracker == "tensorboard":  # beside the job's results: the checkpoints' folder goes with it
+            beside = checkpoints.folder if context.folder is None else context.folder.parent
             os.environ["TENSORBOARD_LOGGING_DIR"] = str(beside / "tensorboard")
-        self.labelled = Labelled(problem.examples, problem.labels)
-        optimizer = make_optimizer(network, how)
+        self.labelled = Labelled(split.examples, split.labels)
+        optimizer = make_optimizer(network, training)
         super().__init__(
             model=network,
-            args=_arguments(how, seed, checkpoints.folder, where, getattr(network, "sparse", False)),
+            args=_arguments(training, seed, checkpoints.folder, where, getattr(network, "sparse", False)),
             train_dataset=self.labelled,
-            optimizers=(optimizer, make_schedule(optimizer, how, len(self.sampler))),
+            optimizers=(optimizer, make_schedule(optimizer, training, len(self.sampler))),
         )
-        self.situation = situation_of(network, problem.examples.batch([_largest(rows, lengths)]), how)
-        whole = how.batch // processes + 1  # one more, where a last row joins a batch
-        asked = max(1, how.micro_batch // processes) if how.micro_batch else whole
-        size = journal.pieces.get("micro_batch") or found_size(workspace.memory, self.situation) or whole
-        self.pieces = MicroBatches(network, asked, size, where, patient=processes == 1)
-        self.pieces.repeated = journal.pieces.get("steps_repeated", 0)
-        weights = weight_per_class(labels, len(problem.task.classes), 0 if how.resample else how.balance)
-        self.loss = make_loss(how, weights, where)
-        self.watch = TrainingCallback(self, problem, how, workspace, checkpoints, journal)
+        self.memory_key = memory_key(network, split.examples.batch([_largest(rows, lengths)]), training)
+        whole = training.batch // processes + 1  # one more, where a last row joins a batch
+        asked = max(1, training.micro_batch // processes) if training.micro_batch else whole
+        size = state.micro_batches.get("micro_batch") or remembered_size(context.memory, self.memory_key) or whole
+        self.micro_batches = MicroBatches(network, asked, size, where, retry_on_oom=processes == 1)
+        self.micro_batches.repeated = state.micro_batches.get("steps_repeated", 0)
+        weights = weight_per_class(labels, len(split.task.classes), 0 if training.resample else training.balance)
+        self.loss = make_loss(training, weights, where)
+        self.callback = TrainingCallback(
+            network, self.sampler, self.micro_batches, split, training, context, checkpoints, state
+        )
         self.remove_callback(PrinterCallback)
-        self.add_callback(self.watch)
+        self.add_callback(self.callback)
 
     def get_train_dataloader(self) -> DataLoader[Any]:
         return DataLoader(
@@ -97,15 +97,21 @@ class ResumableTrainer(Trainer):
         if not self.network.training:  # walking a large network's modules takes milliseconds
             model.train()
 
-        def backward(piece: Mapping[str, torch.Tensor], rows: int) -> torch.Tensor:
-            arguments = {name: tensor for name, tensor in piece.items() if name != "labels"}
-            loss = self.loss(model(**arguments), piece["labels"]).sum() / rows
+        def backward(micro_batch: Mapping[str, torch.Tensor], rows: int) -> torch.Tensor:
+            arguments = {name: tensor for name, tensor in micro_batch.items() if name != "labels"}
+            # The sum over a part, divided by the rows of the whole: the parts' gradients add up to those of the mean.
+            loss = self.loss(model(**arguments), micro_batch["labels"]).sum() / rows
             self.accelerator.backward(loss)
             return loss.detach()
 
-        loss = self.pieces.step(self._prepare_inputs(inputs), backward)
-        self.watch.losses.append(loss)
+        loss = self.micro_batches.step(self._prepare_inputs(inputs), backward)
+        self.callback.losses.append(loss)
         return loss
+
+    def log(self, logs: dict[str, float], *arguments: Any, **options: Any) -> None:
+        """To the tracker, with the scores of the epoch that has just ended."""
+        scores, self.callback.scores = self.callback.scores, {}
+        super().log({**logs, **scores}, *arguments, **options)
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
         path = Path(output_dir or self.args.output_dir or "") / "model.safetensors"
@@ -154,31 +160,31 @@ class ResumableTrainer(Trainer):
 
     def close(self) -> None:
         """Hand back what the Trainer holds, also after an error."""
-        self.watch.close()
+        self.callback.close()
+        remember_size(self.context.memory, self.memory_key, self.micro_batches)
         self.callback_handler.train_dataloader = None  # ends its workers; the garbage collector would wait for them
         self.accelerator.unwrap_model(self.network, keep_fp32_wrapper=False)  # forward is its own again
         self.accelerator.free_memory()
-        self.watch.loop = None  # the circle would keep optimizer and network on the device until somebody collects
-        self.remove_callback(self.watch)
+        self.remove_callback(self.callback)
         for name in ("optimizer", "lr_scheduler", "model", "model_wrapped"):
             setattr(self, name, None)
 
 
-def _arguments(how: Training, seed: int, folder: Path, where: torch.device, sparse: bool) -> TrainingArguments:
+def _arguments(training: Training, seed: int, folder: Path, where: torch.device, sparse: bool) -> TrainingArguments:
     """``sparse``: some steps leave some parameters out."""
     arguments = TrainingArguments(
         output_dir=str(folder),
-        num_train_epochs=how.epochs,
-        per_device_train_batch_size=how.batch,
-        max_grad_norm=how.clip or 0.0,
-        bf16=half_precision(how.precision, where),
+        num_train_epochs=training.epochs,
+        per_device_train_batch_size=training.batch,
+        max_grad_norm=training.clip or 0.0,
+        bf16=half_precision(training.precision, where),
         use_cpu=where.type == "cpu",
         seed=seed,
         save_strategy="no",
         eval_strategy="no",
         logging_strategy="epoch",
         logging_nan_inf_filter=False,
-        report_to=how.tracker,
+        report_to=training.tracker,
         disable_tqdm=True,
         remove_unused_columns=False,
         ddp_find_unused_parameters=sparse,

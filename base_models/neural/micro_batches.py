@@ -4,6 +4,7 @@ import gc
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -18,28 +19,30 @@ log = logging.getLogger("ensemble")
 
 
 class MicroBatches:
-    """Runs one step of ``network`` in pieces of at most ``size`` rows, whose gradients add up to the whole batch's.
+    """Runs one step of ``network`` in micro-batches of at most ``size`` rows, whose gradients add up to the batch's.
 
-    When memory runs out, gradients are dropped, buffers and random states are put back, ``size`` halves, and the step
-    is repeated. Without batch normalisation the mathematics stays the same; with it, statistics are of the smaller
-    pieces, which ``facts`` says. Raises the device's error once a single row does not fit, or at once where it may not
-    be ``patient``: other processes are waiting in the same step.
+    A loss that is a sum over rows, divided by the rows of the whole batch, has a gradient that is the sum of its parts'
+    gradients: backward passes add to ``.grad``, and the optimizer steps once. When memory runs out, gradients are
+    dropped, buffers and random states are put back, ``size`` halves, and the step is repeated. Without batch
+    normalisation the mathematics stays the same; with it, statistics are of the micro-batches, which
+    ``training_info`` says. Raises the device's error once a single row does not fit, or at once where it may not
+    ``retry_on_oom``: other processes are waiting in the same step.
     """
 
     def __init__(
-        self, network: torch.nn.Module, asked: int, size: int, device: torch.device, patient: bool = True
+        self, network: torch.nn.Module, asked: int, size: int, device: torch.device, retry_on_oom: bool = True
     ) -> None:
         self.network = network
         self.asked = asked
         self.size = min(asked, size)
         self.device = device
-        self.patient = patient
+        self.retry_on_oom = retry_on_oom
         self.repeated = 0
         self.normalises = any(isinstance(module, NORMS) for module in network.modules())
         self._buffers = [(buffer, torch.empty_like(buffer)) for buffer in network.buffers()]
 
     def step(self, batch: Batch, backward: Backward) -> torch.Tensor:
-        """``backward(piece, rows of the batch)`` adds the gradients of a piece and gives its share of the loss."""
+        """``backward(micro_batch, rows of the batch)`` adds the gradients of a part and gives its share of the loss."""
         rows = len(batch["labels"])
         random = self._remember()
         while (loss := self._attempt(batch, rows, backward)) is None:
@@ -50,33 +53,33 @@ class MicroBatches:
         return loss
 
     def _attempt(self, batch: Batch, rows: int, backward: Backward) -> torch.Tensor | None:
-        """None where memory ran out and smaller pieces may fit."""
+        """None where memory ran out and smaller micro-batches may fit."""
         try:
-            return torch.stack([backward(piece, rows) for piece in self._pieces(batch, rows)]).sum()
+            return torch.stack([backward(part, rows) for part in self._split(batch, rows)]).sum()
         except torch.OutOfMemoryError:
-            if not self.patient or self._largest(rows) == 1:
+            if not self.retry_on_oom or self._largest(rows) == 1:
                 raise
             return None
 
     @property
-    def facts(self) -> dict[str, object]:
+    def training_info(self) -> dict[str, Any]:
         """What the job's record says of it; empty where the batch fitted."""
         if self.size >= self.asked:
             return {}
-        facts: dict[str, object] = {"micro_batch": self.size, "steps_repeated": self.repeated}
+        info: dict[str, Any] = {"micro_batch": self.size, "steps_repeated": self.repeated}
         if self.normalises:
-            facts["batch_norm"] = f"statistics from {self.size} rows at a time, not from the batch"
-        return facts
+            info["batch_norm"] = f"statistics from {self.size} rows at a time, not from the batch"
+        return info
 
     def _largest(self, rows: int) -> int:
-        """How many rows the largest piece has."""
+        """How many rows the largest micro-batch has: ceil(rows / ceil(rows / size)), as ``_split`` cuts."""
         return -(-rows // -(-rows // self.size))
 
-    def _pieces(self, batch: Batch, rows: int) -> Iterator[Batch]:
+    def _split(self, batch: Batch, rows: int) -> Iterator[Batch]:
         """Of even sizes, so that no row is left alone."""
-        pieces = -(-rows // self.size)
-        split = {name: tensor.tensor_split(pieces) for name, tensor in batch.items()}
-        for number in range(pieces):
+        count = -(-rows // self.size)
+        split = {name: tensor.tensor_split(count) for name, tensor in batch.items()}
+        for number in range(count):
             yield {name: parts[number] for name, parts in split.items()}
 
     def _remember(self) -> tuple[torch.Tensor, torch.Tensor | None]:
@@ -96,27 +99,27 @@ class MicroBatches:
             torch.cuda.empty_cache()
 
 
-def found_size(memory: Path | None, situation: str) -> int | None:
-    """What an earlier job found to fit in the same situation, if it had to look."""
+def remembered_size(memory: Path | None, key: str) -> int | None:
+    """What an earlier job found to fit under the same key, if it had to look."""
     if memory is None or not memory.exists():
         return None
-    found = read_json(memory).get(situation)
-    return found if isinstance(found, int) and found > 0 else None
+    size = read_json(memory).get(key)
+    return size if isinstance(size, int) and size > 0 else None
 
 
-def keep_size(memory: Path | None, situation: str, pieces: MicroBatches) -> None:
+def remember_size(memory: Path | None, key: str, micro_batches: MicroBatches) -> None:
     """Spare the next jobs the looking."""
-    if memory is not None and pieces.repeated:
+    if memory is not None and micro_batches.repeated:
         known = read_json(memory) if memory.exists() else {}
-        write_json(memory, {**known, situation: pieces.size})
+        write_json(memory, {**known, key: micro_batches.size})
 
 
-def situation_of(network: torch.nn.Module, row: Batch, how: Training) -> str:
+def memory_key(network: torch.nn.Module, row: Batch, training: Training) -> str:
     """Everything that decides how many rows fit: the device, the network, the size of a row, the optimizer's state."""
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
     parameters = sum(parameter.numel() for parameter in network.parameters())
     trained = sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
     how_much = f"{trained:,} trained" + (", activations recomputed" if getattr(network, "recompute", False) else "")
     shapes = {name: list(tensor.shape[1:]) for name, tensor in sorted(row.items())}
-    training = f"{how.optimizer}, {how.precision}, batch {how.batch}"
-    return f"{device}, {type(network).__name__} of {parameters:,} parameters, {how_much}, rows {shapes}, {training}"
+    settings = f"{training.optimizer}, {training.precision}, batch {training.batch}"
+    return f"{device}, {type(network).__name__} of {parameters:,} parameters, {how_much}, rows {shapes}, {settings}"

@@ -5,15 +5,14 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from base_models.textual.loading import load_body, load_config, load_tokenizer
 from base_models.textual.pooling import Pooling, pool
 from base_models.weights import identity
+from ensemble.blocks import Features
 from ensemble.errors import LearnerError
 from ensemble.system.files import fingerprint
 
-Features = npt.NDArray[np.float32]
 TEXTS_AT_ONCE = 32
 FEATURES = 1  # of our own pooling; raise it when the same text gives other features
 

@@ -71,10 +71,10 @@ def load_body(model: str, kind: str = "AutoModel") -> Any:
     verbosity = told.get_verbosity()
     told.set_verbosity_error()  # type: ignore[no-untyped-call]  # what a file lacks is checked below
     try:
-        body, found = attempt(model, partial(_weights, kind))
+        body, report = attempt(model, partial(_weights, kind))
     finally:
         told.set_verbosity(verbosity)
-    lost = sorted(name for name in found["missing_keys"] if not name.startswith("pooler."))
+    lost = sorted(name for name in report["missing_keys"] if not name.startswith("pooler."))
     if lost:
         raise LearnerError(f"{model} holds the weights of another network: no {some(lost)}.")
     return body
@@ -129,11 +129,11 @@ def attempt(model: str, load: Callable[..., Any]) -> Any:
 
 def _reason(error: Exception, folder: Path) -> str:
     """What is wrong, where the libraries' own first line misleads."""
-    said = str(error)
+    message = str(error)
     if folder.is_dir() and not (folder / "config.json").exists():
         return "there is no config.json in that folder"
-    if "Weights only load failed" in said:
+    if "Weights only load failed" in message:
         return "its old file of weights holds more than tensors, and nothing else is unpickled"
-    if "deserializing header" in said:
+    if "deserializing header" in message:
         return f"its .safetensors file is damaged ({first_line(error)})"
     return first_line(error)

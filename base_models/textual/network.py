@@ -92,15 +92,15 @@ class TextClassifier(nn.Module):
         for depth, layer in enumerate(layers, start=1):
             for parameter in layer.parameters():
                 depth_of.setdefault(id(parameter), depth)
-        found: list[list[nn.Parameter]] = [[] for _ in range(len(layers) + 2)]
+        by_depth: list[list[nn.Parameter]] = [[] for _ in range(len(layers) + 2)]
         shared = {id(parameter) for parameter in self.body.parameters(recurse=False)}  # by layers, but defined first
         depth = 0
         for parameter in self.body.parameters():  # in the order of the network, each once
             own = depth_of.get(id(parameter), depth)
-            found[own].append(parameter)
+            by_depth[own].append(parameter)
             depth = depth if id(parameter) in shared else own
-        found[-1] = list(self.head.parameters())
-        return found
+        by_depth[-1] = list(self.head.parameters())
+        return by_depth
 
 
 def make_body(model: str, pretrained: bool, seed: int) -> Any:
@@ -141,22 +141,22 @@ def check_tokens(body: Any, model: str, max_length: int, learner: str = "textual
     if words > body.config.vocab_size:
         known = f"the tokenizer of {model} has {words:,} words, the network only {body.config.vocab_size:,}"
         raise LearnerError(f"{learner}: {known}: they are not of one model.")
-    places = getattr(body.config, "max_position_embeddings", None) or -1
+    positions = getattr(body.config, "max_position_embeddings", None) or -1
     for module in body.modules():
-        if isinstance(module, nn.Embedding) and module.num_embeddings == places and module.padding_idx is not None:
-            places -= module.padding_idx + 1  # RoBERTa's first places are of padding
+        if isinstance(module, nn.Embedding) and module.num_embeddings == positions and module.padding_idx is not None:
+            positions -= module.padding_idx + 1  # RoBERTa's first positions are of padding
             break
-    if 0 < places < max_length:
-        said = f"{model} reads {places} tokens at most; max_length = {max_length} is too long"
-        raise LearnerError(f"{learner}: {said}: set max_length = {places}, or less.")
+    if 0 < positions < max_length:
+        limit = f"{model} reads {positions} tokens at most; max_length = {max_length} is too long"
+        raise LearnerError(f"{learner}: {limit}: set max_length = {positions}, or less.")
 
 
 def layers_of(body: Any) -> nn.ModuleList:
     """The layers of a network, lowest first: its list of as many modules as its configuration says; none in some."""
     count = body.config.num_hidden_layers
     lists = [module for module in body.modules() if isinstance(module, nn.ModuleList) and len(module) == count > 0]
-    found = [modules for modules in lists if any(True for _ in modules[0].children())]  # not of embeddings
-    return found[0] if len(found) == 1 else nn.ModuleList()  # XLM keeps the parts of its layers in lists of their own
+    blocks = [modules for modules in lists if any(True for _ in modules[0].children())]  # not of embeddings
+    return blocks[0] if len(blocks) == 1 else nn.ModuleList()  # XLM keeps the parts of its layers in lists of their own
 
 
 def _recomputed(layer: nn.Module, forward: Any, *arguments: Any, **options: Any) -> Any:

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 from safetensors.numpy import load_file, save
 from scipy.sparse import csr_matrix, hstack
 from scipy.special import softmax
@@ -14,9 +15,9 @@ from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
-from ensemble.balance import check_grid, class_weights
+from base_models.class_weights import class_weights
+from base_models.parameters import ClassBalance, Grid, meaning
 from ensemble.data import Codes, Dataset, Task
-from ensemble.errors import LearnerError
 from ensemble.features import FeatureCache
 from ensemble.folds import stratified_group_split
 from ensemble.learner import Trial
@@ -33,20 +34,16 @@ class Tfidf:
     Counting needs no fitting (n-grams are hashed), so each text is counted once for all folds and tasks; document
     frequencies and the vocabulary (n-grams in at least ``min_documents`` fit rows) come from the fit rows alone.
     The strength is the best of ``strengths`` (scikit-learn's C) by log-loss on a fifth of the fit rows, groups whole.
-    ``balance`` is the power of the inverse class frequency that weighs a row: 0 none, 1 fully balanced.
     """
 
     def __init__(
         self,
-        words: int = 2,
-        characters: int = 5,
-        min_documents: int = 2,
-        balance: float = 0.5,
-        strengths: Sequence[float] = (0.3, 1.0, 3.0, 10.0),
+        words: Annotated[int, Field(ge=1, description="longest n-gram of words")] = 2,
+        characters: Annotated[int, Field(ge=2, description="longest n-gram of characters within words")] = 5,
+        min_documents: Annotated[int, Field(ge=1, description="fit rows that an n-gram must be in to count")] = 2,
+        balance: ClassBalance = 0.5,
+        strengths: Annotated[Grid, meaning("scikit-learn's C; the best is taken")] = (0.3, 1.0, 3.0, 10.0),
     ) -> None:
-        if words < 1 or characters < 2 or min_documents < 1:
-            raise LearnerError("tfidf: words and min_documents must be at least 1, characters at least 2.")
-        check_grid("tfidf", "strengths", strengths, balance)
         self.words = words
         self.characters = characters
         self.min_documents = min_documents

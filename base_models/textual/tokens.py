@@ -44,11 +44,11 @@ class TokenSource:
 
     def warn_of_cut(self, data: Dataset) -> None:
         """Once per process, where texts lose their ends."""
-        found = [array for array in self.cache.find(self.key, data.text_hashes()) if array is not None]
-        cut = sum(int(array[0]) >= len(array) for array in found)
+        kept = [array for array in self.cache.find(self.key, data.text_hashes()) if array is not None]
+        cut = sum(int(array[0]) >= len(array) for array in kept)
         if cut:
             known = (
-                f"{self.model}: {cut:,} of {len(found):,} texts are longer than max_length = {self.max_length} tokens"
+                f"{self.model}: {cut:,} of {len(kept):,} texts are longer than max_length = {self.max_length} tokens"
             )
             _warn_once(f"{known} and are cut; a larger max_length keeps them whole.")
 
@@ -57,8 +57,8 @@ class TokenSource:
         self.fill(data)
         padding = load_tokenizer(self.model).pad_token_id
         nothing = np.array([1, padding], np.int32)
-        found = self.cache.find(self.key, data.text_hashes())
-        return TokenExamples([nothing if array is None else array for array in found], padding)
+        kept = self.cache.find(self.key, data.text_hashes())
+        return TokenExamples([nothing if array is None else array for array in kept], padding)
 
     def _tokenise(self, texts: Sequence[str], rows: Sequence[int]) -> Ragged:
         """For each text the number of tokens it would have uncut, then its tokens: a text of none is one padding."""
@@ -99,9 +99,9 @@ class TokenExamples:
         """``input_ids`` and ``attention_mask`` (texts, tokens), padded on the right to the longest of these texts."""
         chosen = np.asarray(rows)
         lengths = self.lengths[chosen, None]
-        places = np.arange(lengths.max())
-        real = places < lengths
-        ids = self._flat[np.where(real, self._starts[chosen, None] + places, 0)]
+        positions = np.arange(lengths.max())
+        real = positions < lengths
+        ids = self._flat[np.where(real, self._starts[chosen, None] + positions, 0)]
         ids[~real] = self.padding
         return {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(real.astype(np.int64))}
 

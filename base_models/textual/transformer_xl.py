@@ -114,11 +114,11 @@ class TransformerXL(PreTrainedModel):  # type: ignore[no-untyped-call]
         memories = [states.new_zeros(len(states), min(empty, 1), self.config.d_model)] * len(self.layers)
         if mems is not None:
             memories = list(mems)
-        places = self._places(states, 0 if empty else memories[0].shape[1], empty)
+        keys = self._key_positions(states, 0 if empty else memories[0].shape[1], empty)
         inputs = []
         for layer, memory in zip(self.layers, memories, strict=True):
             inputs.append(states)
-            states = layer(states, memory, places)
+            states = layer(states, memory, keys)
         states = self.drop(states)
         wanted = self.config.output_hidden_states if output_hidden_states is None else output_hidden_states
         return TransformerXLOutput(
@@ -127,17 +127,20 @@ class TransformerXL(PreTrainedModel):  # type: ignore[no-untyped-call]
             hidden_states=(*inputs, states) if wanted else None,
         )
 
-    def _places(self, states: Tensor, filled: int, empty: int) -> KeyPositions:
+    def _key_positions(self, states: Tensor, filled: int, empty: int) -> KeyPositions:
         """Of a segment after so many filled or empty places of memory."""
         length, device = states.shape[1], states.device
         farthest = filled + empty + length - 1
         last = min(farthest, self.config.clamp_len) if self.config.clamp_len > 0 else farthest
         reach = self.config.mem_len if self.config.same_length else farthest + 1
+        # Positions count from the segment's first token; memory lies before it, at negative ones.
         query = torch.arange(length, device=device)[:, None]
         key = torch.arange(-filled, length, device=device)
         distance = torch.arange(farthest + 1, device=device)
         counts = None
         if empty:
+            # A query sees the empty positions at these distances. In a softmax, n equal keys weigh n e^s, which is
+            # e^(s + log n): the logarithm of their number, added to the score of one, stands for all at a distance.
             seen = (distance > query) & (distance <= query + empty) & (distance < reach)
             counts = torch.cat([seen[:, :last], seen[:, last:].sum(dim=1, keepdim=True)], dim=1)
             counts = counts.float().log().clamp(min=LOWEST).type_as(states)

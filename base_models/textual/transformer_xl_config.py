@@ -70,6 +70,6 @@ def check(config: TransformerXLConfig) -> None:
             config.div_val > 1 and any(start >= end for start, end in pairwise(ends))
         ),
     }
-    for reason, found in wrong.items():
-        if found:
+    for reason, is_wrong in wrong.items():
+        if is_wrong:
             raise LearnerError(f"This Transformer-XL cannot be computed: {reason}.")

@@ -59,22 +59,25 @@ class Attention(nn.Module):
         self.drop = nn.Dropout(config.dropout)
         self.dropatt, self.heads, self.pre_lnorm = config.dropatt, config.n_head, config.pre_lnorm
 
-    def forward(self, states: Tensor, memory: Tensor, places: KeyPositions) -> Tensor:
+    def forward(self, states: Tensor, memory: Tensor, keys: KeyPositions) -> Tensor:
         """(rows, length, d_model), after ``memory`` (rows, earlier places, d_model).
 
-        Where there are ``places.empty``, the first place in memory stands for all of them.
+        Where there are ``keys.empty``, the first place in memory stands for all of them.
         """
+        # The score of query i and key j (Dai et al. 2019, section 3.3) is (q_i + u) k_j + (q_i + v) W_r R_(i-j):
+        # content with the bias u = r_w_bias, which the fused attention computes, and distance with the bias
+        # v = r_r_bias, which it is given as a mask. Distances are few and shared: one product for each.
         length = states.shape[1]
         context = torch.cat([memory, states], dim=1)
         projected = self.qkv_net(self.layer_norm(context) if self.pre_lnorm else context)
         query, key, value = (self._split(part) for part in projected.chunk(3, dim=-1))
         query = query[:, :, -length:]
         scale = query.shape[-1] ** -0.5
-        positions = self.r_net(places.positions).unflatten(-1, (self.heads, -1))
+        positions = self.r_net(keys.positions).unflatten(-1, (self.heads, -1))
         by_distance = torch.einsum("rhqw,dhw->rhqd", self._biased(query, self.r_r_bias) * scale, positions)
-        bias = shifted(by_distance.index_select(-1, places.distances)).masked_fill(places.hidden, LOWEST)
-        if places.empty is not None:  # their keys are equal: in the softmax, exponentials add up
-            bias = torch.cat([(by_distance + places.empty).logsumexp(dim=-1, keepdim=True), bias], dim=-1)
+        bias = shifted(by_distance.index_select(-1, keys.distances)).masked_fill(keys.hidden, LOWEST)
+        if keys.empty is not None:  # their keys are equal: in the softmax, exponentials add up
+            bias = torch.cat([(by_distance + keys.empty).logsumexp(dim=-1, keepdim=True), bias], dim=-1)
         attended = scaled_dot_product_attention(
             self._biased(query, self.r_w_bias),
             key,
@@ -101,6 +104,8 @@ def shifted(scores: Tensor) -> Tensor:
     The last query's row is right as it is, and each one before it is a place farther to the left; what wraps around
     lies in the future and is hidden. Dai et al. 2019, appendix B.
     """
+    # Read flat, element (i, j) of the result is number length + i * keys + j, which in rows one longer, behind the
+    # padded column, is i * (keys + 1) + (j + length - i): result[i, j] = scores[i, j + length - 1 - i].
     *outer, length, keys = scores.shape
     return pad(scores, (1, 0)).reshape(*outer, keys + 1, length)[..., 1:, :].reshape(scores.shape)
 
@@ -137,6 +142,6 @@ class Layer(GradientCheckpointingLayer):  # type: ignore[no-untyped-call]
         self.dec_attn = Attention(config, biases)
         self.pos_ff = FeedForward(config)
 
-    def forward(self, states: Tensor, memory: Tensor, places: KeyPositions) -> Tensor:
-        result: Tensor = self.pos_ff(self.dec_attn(states, memory, places))
+    def forward(self, states: Tensor, memory: Tensor, keys: KeyPositions) -> Tensor:
+        result: Tensor = self.pos_ff(self.dec_attn(states, memory, keys))
         return result

@@ -45,36 +45,36 @@ class Translator:
         if not any(hashes):
             return list(texts)
         cache.fill(self.key, hashes, partial(self._encode, texts), BLOCK, f"blocks of {BLOCK} texts translated")
-        found = cache.find(self.key, hashes)
-        return [text if said is None else _text(said) for text, said in zip(texts, found, strict=True)]
+        kept = cache.find(self.key, hashes)
+        return [text if array is None else _text(array) for text, array in zip(texts, kept, strict=True)]
 
     def _encode(self, texts: Sequence[str], rows: Sequence[int]) -> Ragged:
         """UTF-8 after a byte that is always there: to the cache, an empty array is one that is missing."""
-        said = self.translate([texts[row] for row in rows])
-        return Ragged.of([np.frombuffer(b"=" + text.encode(), np.uint8) for text in said])
+        translations = self.translate([texts[row] for row in rows])
+        return Ragged.of([np.frombuffer(b"=" + text.encode(), np.uint8) for text in translations])
 
     def translate(self, texts: Sequence[str]) -> list[str]:
         """A translation of each text, the same in any company; texts of similar length run together."""
         tokenizer, _, most = self._loaded
         tokens = tokenizer(list(texts), truncation=True, max_length=most, verbose=False)["input_ids"]
         sizes = [len(ids).bit_length() for ids in tokens]
-        said = list(texts)
+        translations = list(texts)
         for size in sorted(set(sizes), reverse=True):
             rows = sorted((row for row in range(len(texts)) if sizes[row] == size), key=lambda row: -len(tokens[row]))
             write = partial(self._write, texts, min(most, 2 ** (size + 1) + 16))
             parts = in_parts(write, rows, rows_at_once(None) // 2, "text to translate")
             for row, new in zip(rows, chain.from_iterable(parts), strict=True):
-                said[row] = new or texts[row]
-        return said
+                translations[row] = new or texts[row]
+        return translations
 
     @torch.inference_mode()
-    def _write(self, texts: Sequence[str], room: int, rows: Sequence[int]) -> list[str]:
-        """At most ``room`` tokens for each of these texts."""
+    def _write(self, texts: Sequence[str], budget: int, rows: Sequence[int]) -> list[str]:
+        """At most ``budget`` tokens for each of these texts."""
         tokenizer, network, most = self._loaded
-        old = [texts[row] for row in rows]
-        read = tokenizer(old, padding=True, truncation=True, max_length=most, return_tensors="pt", verbose=False)
+        chosen = [texts[row] for row in rows]
+        read = tokenizer(chosen, padding=True, truncation=True, max_length=most, return_tensors="pt", verbose=False)
         tokens = {name: read[name].to(network.device) for name in ("input_ids", "attention_mask")}
-        written = network.generate(**tokens, do_sample=False, max_new_tokens=room).cpu()
+        written = network.generate(**tokens, do_sample=False, max_new_tokens=budget).cpu()
         return [new.strip() for new in tokenizer.batch_decode(written, skip_special_tokens=True)]
 
     @cached_property
@@ -89,9 +89,9 @@ class Translator:
         with seeded_init(0):  # some draw what they then read
             network = load_body(self.model, "AutoModelForSeq2SeqLM").eval().to(device())
         network.generation_config.max_length = None  # ours is of the texts
-        places = getattr(network.config, "max_position_embeddings", MOST_TOKENS)
-        return tokenizer, network, min(tokenizer.model_max_length, places, MOST_TOKENS)
+        positions = getattr(network.config, "max_position_embeddings", MOST_TOKENS)
+        return tokenizer, network, min(tokenizer.model_max_length, positions, MOST_TOKENS)
 
 
-def _text(said: Any) -> str:
-    return bytes(said[1:]).decode()
+def _text(array: Any) -> str:
+    return bytes(array[1:]).decode()

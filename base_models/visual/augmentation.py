@@ -19,12 +19,12 @@ class Augmentation:
     """
 
     def __init__(
-        self, how: Preprocessing, scale: tuple[float, float], ratio: tuple[float, float], degrees: float
+        self, preprocessing: Preprocessing, scale: tuple[float, float], ratio: tuple[float, float], degrees: float
     ) -> None:
-        interpolation = InterpolationMode(how.interpolation)
+        interpolation = InterpolationMode(preprocessing.interpolation)
         self._draw: Callable[[Image.Image], Image.Image] = v2.Compose(
             [
-                v2.RandomResizedCrop(how.size, scale, ratio, interpolation),
+                v2.RandomResizedCrop(preprocessing.size, scale, ratio, interpolation),
                 v2.RandomHorizontalFlip(),
                 v2.RandomRotation(degrees, InterpolationMode.BILINEAR),
             ]

@@ -10,13 +10,14 @@ from contextlib import contextmanager
 import torch
 
 from base_models.visual.pixels import ImageExamples
+from ensemble.learner import TrainingInfo
 
 CALIBRATION_PIXELS = 256 * 128 * 128  # what a forward pass holds without trouble, and more than statistics need
 Layer = torch.nn.modules.batchnorm._BatchNorm
 TOLERANCE = 1e-3
 
 
-def restore_folded(network: torch.nn.Module, examples: ImageExamples) -> dict[str, str]:
+def restore_folded(network: torch.nn.Module, examples: ImageExamples) -> TrainingInfo:
     """Restore the statistics of a network of images where they are folded away; what the job's record says of it."""
     if not is_folded(network):
         return {}
@@ -37,11 +38,13 @@ def restore_statistics(network: torch.nn.Module, pixels: torch.Tensor) -> None:
     """Give every layer the statistics of its input over ``pixels`` (rows, height, width, 3), and the scale and shift
     with which it computes in evaluation what it did before."""
     network.eval()
-    with _watched(_layers(network)) as seen:
+    with _input_statistics(_layers(network)) as statistics:
         network(pixels=pixels)
-    for layer, (mean, variance) in seen.items():
+    for layer, (mean, variance) in statistics.items():
         if layer.running_mean is None or layer.running_var is None:
             continue
+        # y = (x - m) / sqrt(v + eps) * weight + bias must stay the same function of x with the new m and v: its slope
+        # ``scale`` is that of the old ones, and the new weight and bias follow from it.
         scale = layer.weight / torch.sqrt(layer.running_var + layer.eps)
         layer.bias.add_((mean - layer.running_mean) * scale)
         layer.weight.copy_(scale * torch.sqrt(variance + layer.eps))
@@ -50,18 +53,18 @@ def restore_statistics(network: torch.nn.Module, pixels: torch.Tensor) -> None:
 
 
 @contextmanager
-def _watched(layers: list[Layer]) -> Iterator[dict[Layer, tuple[torch.Tensor, torch.Tensor]]]:
+def _input_statistics(layers: list[Layer]) -> Iterator[dict[Layer, tuple[torch.Tensor, torch.Tensor]]]:
     """Mean and variance by channel of what goes into each layer."""
-    seen: dict[Layer, tuple[torch.Tensor, torch.Tensor]] = {}
+    statistics: dict[Layer, tuple[torch.Tensor, torch.Tensor]] = {}
 
     def note(layer: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
         assert isinstance(layer, Layer)
         channels = inputs[0].transpose(0, 1).flatten(1)
-        seen[layer] = (channels.mean(dim=1), channels.var(dim=1))
+        statistics[layer] = (channels.mean(dim=1), channels.var(dim=1))
 
     hooks = [layer.register_forward_pre_hook(note) for layer in layers]
     try:
-        yield seen
+        yield statistics
     finally:
         for hook in hooks:
             hook.remove()

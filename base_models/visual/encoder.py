@@ -7,17 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from base_models.visual.views import Preprocessing, Views, make_views
 from base_models.weights import identity
+from ensemble.blocks import Features
 from ensemble.content.images import Unreadable, open_image
 from ensemble.system.files import fingerprint
 
 if TYPE_CHECKING:
     from base_models.visual.runtime import Run
 
-Features = npt.NDArray[np.float32]
 POSTS_AT_ONCE = 4
 FEATURES = 2  # of our own preprocessing; raise it when the same image gives other features
 
@@ -44,27 +43,29 @@ class ImageEncoder:
         Under a linear softmax probe, the mean of features gives the same probabilities as the renormalised mean of
         the views' log-probabilities: the normalisers are constant over classes.
         """
-        how, run = load(self.model, fingerprint([identity(self.model), self.layer]), self.layer, self.folder)
+        preprocessing, run = load(self.model, fingerprint([identity(self.model), self.layer]), self.layer, self.folder)
         chunks = [paths[start : start + POSTS_AT_ONCE] for start in range(0, len(paths), POSTS_AT_ONCE)]
         with ThreadPoolExecutor(1) as pool:  # decode the next images while these are encoded
-            decode = partial(_views_of_all, how=how, count=self.views)
-            return np.concatenate([_mean_over_views(run, how, views) for views in _one_ahead(pool, decode, chunks)])
+            decode = partial(_views_of_all, preprocessing=preprocessing, count=self.views)
+            return np.concatenate(
+                [_mean_over_views(run, preprocessing, views) for views in _one_ahead(pool, decode, chunks)]
+            )
 
 
-def _views_of_all(paths: Sequence[Path], how: Preprocessing, count: int) -> list[Views | None]:
-    return [_views_of(path, how, count) for path in paths]
+def _views_of_all(paths: Sequence[Path], preprocessing: Preprocessing, count: int) -> list[Views | None]:
+    return [_views_of(path, preprocessing, count) for path in paths]
 
 
-def _views_of(path: Path, how: Preprocessing, count: int) -> Views | None:
+def _views_of(path: Path, preprocessing: Preprocessing, count: int) -> Views | None:
     try:
-        return make_views(open_image(path), how, count)
+        return make_views(open_image(path), preprocessing, count)
     except Unreadable:
         return None
 
 
-def _mean_over_views(run: "Run", how: Preprocessing, batch: list[Views | None]) -> Features:
+def _mean_over_views(run: "Run", preprocessing: Preprocessing, batch: list[Views | None]) -> Features:
     readable = [views for views in batch if views is not None]
-    encoded = run(np.concatenate(readable) if readable else np.zeros((1, 3, *how.size), dtype=np.float32))
+    encoded = run(np.concatenate(readable) if readable else np.zeros((1, 3, *preprocessing.size), dtype=np.float32))
     features = np.full((len(batch), encoded.shape[1]), np.nan, dtype=np.float32)
     if readable:
         known = [position for position, views in enumerate(batch) if views is not None]
@@ -84,9 +85,11 @@ def load(model: str, weights: str, layer: int | None, folder: Path | None) -> "t
     from base_models.visual.runtime import make_runtime
 
     network = create(model, 0, pretrained=True).eval()
-    how = Preprocessing.of(resolve_model_data_config(network))  # type: ignore[no-untyped-call]
+    preprocessing = Preprocessing.of(resolve_model_data_config(network))  # type: ignore[no-untyped-call]
     kept = None if folder is None else folder / f"{weights}.onnx"
-    return how, make_runtime(network if layer is None else one_layer(network, layer), how.size, kept)
+    return preprocessing, make_runtime(
+        network if layer is None else one_layer(network, layer), preprocessing.size, kept
+    )
 
 
 def one_layer(network: Any, layer: int) -> Any:

@@ -23,13 +23,13 @@ class ImageClassifier(torch.nn.Module):
     Pixels are normalised here, on the device; memory is channels-last as the pixels are.
     """
 
-    def __init__(self, body: torch.nn.Module, how: Preprocessing) -> None:
+    def __init__(self, body: torch.nn.Module, preprocessing: Preprocessing) -> None:
         super().__init__()
         self.body = body.to(memory_format=torch.channels_last)
         self.mean: torch.Tensor
         self.std: torch.Tensor
-        self.register_buffer("mean", 255 * torch.tensor(how.mean).view(3, 1, 1), persistent=False)
-        self.register_buffer("std", 255 * torch.tensor(how.std).view(3, 1, 1), persistent=False)
+        self.register_buffer("mean", 255 * torch.tensor(preprocessing.mean).view(3, 1, 1), persistent=False)
+        self.register_buffer("std", 255 * torch.tensor(preprocessing.std).view(3, 1, 1), persistent=False)
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         images = pixels.flatten(0, -4).permute(0, 3, 1, 2)
@@ -38,7 +38,13 @@ class ImageClassifier(torch.nn.Module):
 
 
 def make_classifier(
-    model: str, classes: int, pretrained: bool, checkpoint: str | None, size: int | None, seed: int, how: Preprocessing
+    model: str,
+    classes: int,
+    pretrained: bool,
+    checkpoint: str | None,
+    size: int | None,
+    seed: int,
+    preprocessing: Preprocessing,
 ) -> ImageClassifier:
     """A classifier whose top layer is new, drawn from ``seed``, and so is all where not ``pretrained``; with 0
     ``classes`` there is no top layer, and what comes out are features.
@@ -54,24 +60,26 @@ def make_classifier(
             head.reset_parameters()  # some networks draw a few outputs so large that the first steps undo the rest
     if pretrained and checkpoint is not None:
         load_matching(body, checkpoint_file(checkpoint))
-    return ImageClassifier(body, how)
+    return ImageClassifier(body, preprocessing)
 
 
 @torch.no_grad()
-def check_size(network: ImageClassifier, model: str, how: Preprocessing) -> int:
+def check_size(network: ImageClassifier, model: str, preprocessing: Preprocessing) -> int:
     """How many outputs the network has for an image.
 
     Raises LearnerError where it cannot take images of this size, before anything is trained.
     """
     try:
-        outputs: torch.Tensor = network.eval()(torch.zeros((1, *how.size, 3), dtype=torch.uint8))
+        outputs: torch.Tensor = network.eval()(torch.zeros((1, *preprocessing.size, 3), dtype=torch.uint8))
         return outputs.shape[-1]
     except Exception as error:  # whatever its layers say
-        raise LearnerError(f"{model!r} cannot take images of {how.size[0]} pixels: {first_line(error)}.") from error
+        raise LearnerError(
+            f"{model!r} cannot take images of {preprocessing.size[0]} pixels: {first_line(error)}."
+        ) from error
 
 
 @lru_cache(maxsize=16)
-def preprocessing(
+def preprocessing_of(
     model: str,
     size: int | None,
     mean: tuple[float, float, float] | None,
@@ -82,15 +90,15 @@ def preprocessing(
     """What a model wants of its images: its own configuration, where an argument does not say else."""
     from timm.data.config import resolve_model_data_config
 
-    how = POLYNET_IMAGES
+    own = POLYNET_IMAGES
     if model != POLYNET:
-        how = Preprocessing.of(resolve_model_data_config(create(model, 1, False, size)))  # type: ignore[no-untyped-call]
+        own = Preprocessing.of(resolve_model_data_config(create(model, 1, False, size)))  # type: ignore[no-untyped-call]
     return Preprocessing(
-        how.size if size is None else (size, size),
-        mean or how.mean,
-        std or how.std,
-        interpolation or how.interpolation,
-        crop_share or how.crop_share,
+        own.size if size is None else (size, size),
+        mean or own.mean,
+        std or own.std,
+        interpolation or own.interpolation,
+        crop_share or own.crop_share,
     )
 
 

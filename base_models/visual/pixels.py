@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from base_models.neural.sampling import Batch, Drawn
@@ -28,16 +29,16 @@ log = logging.getLogger("ensemble")
 class PixelSource:
     """(rows, columns, 3) pixels of posts' images, ready for ``views`` crops, from ``cache`` where they fit."""
 
-    def __init__(self, how: Preprocessing, views: int, cache: FeatureCache) -> None:
-        self.how = how
+    def __init__(self, preprocessing: Preprocessing, views: int, cache: FeatureCache) -> None:
+        self.preprocessing = preprocessing
         self.views = views
         self.cache = cache
 
     @property
     def key(self) -> str:
         """Fingerprint of what decides the pixels: the size images are resized to, and how."""
-        how = [DECODED, covered(self.how, self.views), self.how.interpolation]
-        return "pixels-" + fingerprint([*how, "squashed"] if self.how.squashed else how)
+        decisive = [DECODED, covered(self.preprocessing, self.views), self.preprocessing.interpolation]
+        return "pixels-" + fingerprint([*decisive, "squashed"] if self.preprocessing.squashed else decisive)
 
     def fill(self, data: Dataset) -> None:
         """Decode every image that the cache does not hold, as long as there is room."""
@@ -45,12 +46,12 @@ class PixelSource:
         keys = data.image_hashes()
         label = f"blocks of {BLOCK} images decoded"
         self.cache.fill(self.key, keys, partial(self._decode, paths), BLOCK, label, self.cache.room)
-        left = sum(found is None for found in self.cache.find(self.key, keys)) - keys.count(None)
-        if left:
+        absent = sum(pixels is None for pixels in self.cache.find(self.key, keys)) - keys.count(None)
+        if absent:
             log.warning(
                 "The image cache is full (run.image_bytes = %s): %d of %d images are decoded at every use.",
                 f"{self.cache.image_bytes:,}",
-                left,
+                absent,
                 len(keys) - keys.count(None),
             )
 
@@ -61,7 +62,7 @@ class PixelSource:
     def read(self, path: Path) -> Pixels:
         """Decode one image; empty where it cannot be read."""
         try:
-            return np.asarray(resize(open_image(path), self.how, self.views))
+            return np.asarray(resize(open_image(path), self.preprocessing, self.views))
         except Unreadable:
             return NOTHING
 
@@ -76,12 +77,12 @@ class Images:
         self.source = source
         self.paths = paths
         self.keys = keys
-        self._found = source.cache.find(source.key, keys)
+        self._cached = source.cache.find(source.key, keys)
 
     def __getitem__(self, row: int) -> Pixels:
         """(rows, columns, 3) uint8; raises LearnerError where the image has gone since it was scanned."""
-        found = self._found[row]
-        pixels = self.source.read(self.paths[row]) if found is None else found
+        cached = self._cached[row]
+        pixels = self.source.read(self.paths[row]) if cached is None else cached
         if not pixels.size:
             raise LearnerError(
                 f"{self.paths[row]} could be read when scanned and cannot be now; run the command again."
@@ -121,5 +122,34 @@ class ImageExamples:
         """``pixels`` (rows, height, width, 3) uint8; the centre where nothing is drawn."""
         if self.augmentation is None:
             return {"pixels": torch.from_numpy(np.stack([cut(self.images[row], self.size, 1)[0] for *_, row in drawn]))}
-        views = [self.augmentation(self.images[one[2]], one) for one in drawn]
+        views = [self.augmentation(self.images[draw[2]], draw) for draw in drawn]
         return {"pixels": torch.from_numpy(np.stack(views))}
+
+
+class ImageSource:
+    """How images reach a network: decoded once, cut into ``pixels.views`` to predict, and to train augmented, or cut
+    to the centre without an ``augmentation``."""
+
+    def __init__(self, pixels: PixelSource, augmentation: Augmentation | None = None) -> None:
+        self.pixels = pixels
+        self.augmentation = augmentation
+
+    @property
+    def views(self) -> int:
+        return self.pixels.views
+
+    def fill(self, data: Dataset) -> None:
+        self.pixels.fill(data)
+
+    def read(self, data: Dataset) -> Dataset:
+        return data
+
+    def known(self, data: Dataset) -> npt.NDArray[np.intp]:
+        return np.flatnonzero([key is not None for key in data.image_hashes()])
+
+    def count(self, data: Dataset, read: Dataset) -> dict[str, int]:
+        return {}
+
+    def examples(self, read: Dataset, views: int, training: bool) -> ImageExamples:
+        augmentation = self.augmentation if training else None
+        return ImageExamples(self.pixels.of(read), self.pixels.preprocessing.size, views, augmentation)

@@ -15,11 +15,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from ensemble.blocks import Features
 from ensemble.errors import first_line
 from ensemble.system.files import temporary_for, unwritable
 
 Views = npt.NDArray[np.float32]
-Features = npt.NDArray[np.float32]
 Run = Callable[[Views], Features]
 
 TOLERANCE = 1e-4

@@ -1,20 +1,15 @@
 """Views of one decoded image for inference: the centre, four corners, and their mirror images."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
-from scipy.special import log_softmax, softmax
 
 Views = npt.NDArray[np.float32]
 Pixels = npt.NDArray[np.uint8]
 
-Probabilities = npt.NDArray[np.float64]
-Average = Literal["log_probabilities", "probabilities", "logits"]
-
-COUNTS = (1, 2, 5, 10)
 RESAMPLING = {
     "nearest": Image.Resampling.NEAREST,
     "bilinear": Image.Resampling.BILINEAR,
@@ -48,23 +43,23 @@ class Preprocessing:
         return cls(tuple(config["input_size"][1:]), mean, std, interpolation, config["crop_pct"])
 
 
-def resize(image: Image.Image, how: Preprocessing, views: int) -> Image.Image:
+def resize(image: Image.Image, preprocessing: Preprocessing, views: int) -> Image.Image:
     """An RGB image, resized so that ``views`` crops can be cut from it, its sides in proportion if not squashed."""
-    rows, columns = covered(how, views)
-    if how.squashed:
-        return image.resize((round(columns), round(rows)), RESAMPLING[how.interpolation])
+    rows, columns = covered(preprocessing, views)
+    if preprocessing.squashed:
+        return image.resize((round(columns), round(rows)), RESAMPLING[preprocessing.interpolation])
     if max(image.size) > LONGEST * min(image.size):
         image = _middle(image)
-    height, width = how.size
+    height, width = preprocessing.size
     scale = max(rows / image.height, columns / image.width)
     resized = (max(width, round(image.width * scale)), max(height, round(image.height * scale)))
-    return image.resize(resized, RESAMPLING[how.interpolation])
+    return image.resize(resized, RESAMPLING[preprocessing.interpolation])
 
 
-def covered(how: Preprocessing, views: int) -> tuple[float, float]:
+def covered(preprocessing: Preprocessing, views: int) -> tuple[float, float]:
     """Height and width that a resized image covers, so that ``views`` crops can be cut from it."""
-    share = how.crop_share if views <= 2 else min(how.crop_share, WIDEST_CORNER_CROP)
-    return how.size[0] / share, how.size[1] / share
+    share = preprocessing.crop_share if views <= 2 else min(preprocessing.crop_share, WIDEST_CORNER_CROP)
+    return preprocessing.size[0] / share, preprocessing.size[1] / share
 
 
 def _middle(image: Image.Image) -> Image.Image:
@@ -84,27 +79,16 @@ def cut(pixels: npt.NDArray[Any], size: tuple[int, int], count: int) -> npt.NDAr
     down, right = pixels.shape[0] - height, pixels.shape[1] - width
     centre = (round(down / 2), round(right / 2))
     corners = [(0, 0), (0, right), (down, 0), (down, right)]
-    places = [centre] if count <= 2 else [*corners, centre]
-    plain = [pixels[top : top + height, left : left + width] for top, left in places]
+    positions = [centre] if count <= 2 else [*corners, centre]
+    plain = [pixels[top : top + height, left : left + width] for top, left in positions]
     if count in (1, 5):
         return np.stack(plain)
     mirrored = pixels[:, ::-1]
-    return np.stack([*plain, *(mirrored[top : top + height, left : left + width] for top, left in places)])
+    return np.stack([*plain, *(mirrored[top : top + height, left : left + width] for top, left in positions)])
 
 
-def make_views(image: Image.Image, how: Preprocessing, count: int) -> Views:
+def make_views(image: Image.Image, preprocessing: Preprocessing, count: int) -> Views:
     """(count, 3, height, width) normalised crops of an RGB image."""
-    pixels = np.asarray(resize(image, how, count), dtype=np.float32)
-    mean, std = np.array(how.mean, np.float32) * 255, np.array(how.std, np.float32) * 255
-    return cut((pixels - mean) / std, how.size, count).transpose(0, 3, 1, 2)
-
-
-def average_views(logits: npt.NDArray[np.float32], average: Average) -> tuple[Probabilities, Probabilities]:
-    """(rows, classes) probabilities of (rows, views, classes) logits, and their standard deviation over views."""
-    wide = logits.astype(np.float64)
-    by_view = softmax(wide, axis=2)
-    if average == "probabilities":
-        values = by_view.mean(axis=1)
-    else:
-        values = softmax((wide if average == "logits" else log_softmax(wide, axis=2)).mean(axis=1), axis=1)
-    return values, by_view.std(axis=1)
+    pixels = np.asarray(resize(image, preprocessing, count), dtype=np.float32)
+    mean, std = np.array(preprocessing.mean, np.float32) * 255, np.array(preprocessing.std, np.float32) * 255
+    return cut((pixels - mean) / std, preprocessing.size, count).transpose(0, 3, 1, 2)

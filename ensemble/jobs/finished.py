@@ -7,7 +7,7 @@ from ensemble.bound_learners import LearnerSpec
 from ensemble.data import Dataset, Task
 from ensemble.errors import LearnerError, StoreError
 from ensemble.jobs.job import JobSpec, predict
-from ensemble.learner import BaseLearner, TrainingContext
+from ensemble.learner import BaseLearner, Prepares, TrainingContext, TrainsLong
 from ensemble.predictions import Predictions, mean
 from ensemble.provenance import Provenance
 from ensemble.records import BaseRecord
@@ -96,8 +96,8 @@ def predict_with_model(run: Run, job_spec: JobSpec, posts: Dataset, rows: Datase
 def _load_model(run: Run, job_spec: JobSpec, posts: Dataset, track: Track) -> BaseLearner:
     learner = run.learners.make(job_spec.spec, job_spec.task)
     learner.load(run.store.job(job_spec.job).model)
-    if hasattr(learner, "prepare"):
+    if isinstance(learner, Prepares):
         learner.prepare(posts, run.cache)
-    if hasattr(learner, "set_context"):
+    if isinstance(learner, TrainsLong):
         learner.set_context(TrainingContext(None, run.cache.batch_sizes, str(job_spec.job), track))
     return learner

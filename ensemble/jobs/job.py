@@ -17,7 +17,15 @@ from ensemble.data import Dataset, Task
 from ensemble.errors import EnsembleError, FoldError, LearnerError, StoreError
 from ensemble.jobs.modality_weights import weigh, write_weights
 from ensemble.jobs.usage import Meter
-from ensemble.learner import BaseLearner, TrainingContext
+from ensemble.learner import (
+    BaseLearner,
+    HasCurve,
+    PredictsSpread,
+    Prepares,
+    ReportsTraining,
+    TrainingContext,
+    TrainsLong,
+)
 from ensemble.predictions import Predictions
 from ensemble.provenance import Provenance
 from ensemble.run import Run
@@ -151,8 +159,8 @@ def fit_and_predict(run: Run, job_spec: JobSpec, claim: Claim, track: Track = si
         learner.save(folder.model)
     if not claim.held():
         return False
-    training_info = learner.facts() if hasattr(learner, "facts") else {}
-    if hasattr(learner, "curve") and learner.curve():
+    training_info = learner.training_info() if isinstance(learner, ReportsTraining) else {}
+    if isinstance(learner, HasCurve) and learner.curve():
         write_atomic(folder.curve, pd.DataFrame(learner.curve()).to_csv(index=False).encode())
     usage = meter.read(len(fit_rows), folder.model, folder.training)
     seconds = round(time.monotonic() - started, 3)
@@ -164,9 +172,9 @@ def fit_and_predict(run: Run, job_spec: JobSpec, claim: Claim, track: Track = si
 def prepare_learner(run: Run, job_spec: JobSpec, track: Track) -> BaseLearner:
     """A learner with what the optional methods of the protocol offer it."""
     learner = run.learners.make(job_spec.spec, job_spec.task)
-    if hasattr(learner, "prepare"):
+    if isinstance(learner, Prepares):
         learner.prepare(run.data.without_labels(), run.cache)
-    if hasattr(learner, "set_context"):
+    if isinstance(learner, TrainsLong):
         job, folder = job_spec.job, run.store.job(job_spec.job)
         if not run.distributed.is_worker:
             folder.prepare_training(job_spec.provenance.with_parts(processes=run.distributed.size))
@@ -181,7 +189,7 @@ def predict(learner: BaseLearner, job_spec: JobSpec, data: Dataset) -> Predictio
     spread = None
     if not len(data):
         values = np.zeros(shape)
-    elif hasattr(learner, "predict_with_spread"):
+    elif isinstance(learner, PredictsSpread):
         values, spread = learner.predict_with_spread(data)
     else:
         values = learner.predict_proba(data)

@@ -7,7 +7,7 @@ import pandas as pd
 import pyarrow as pa
 
 from ensemble.data import Dataset
-from ensemble.learner import BaseLearner
+from ensemble.learner import BaseLearner, WeighsModalities
 from ensemble.system.files import read_table, write_table
 
 FILE = "modality_weights.parquet"
@@ -15,12 +15,12 @@ FILE = "modality_weights.parquet"
 
 def weigh(learner: BaseLearner, data: Dataset) -> pd.DataFrame | None:
     """``id`` and a column per modality that the learner looks at; None of a learner that has no such weights."""
-    if not hasattr(learner, "modality_weights") or not len(data):
+    if not isinstance(learner, WeighsModalities) or not len(data):
         return None
     weights = learner.modality_weights(data)
     if weights is None:
         return None
-    names = learner.modalities()  # type: ignore[attr-defined]
+    names = learner.modalities()
     return pd.DataFrame({"id": data.ids, **{name: weights[:, at] for at, name in enumerate(names)}})
 
 

@@ -10,6 +10,7 @@ from ensemble.data import Task
 from ensemble.errors import LearnerError
 from ensemble.jobs.job import JobSpec, Outcome, list_work, prepare_learner, run_job
 from ensemble.jobs.modality_weights import join_weights, read_weighted, write_weights
+from ensemble.learner import TrainsLong
 from ensemble.predictions import concatenate, mean
 from ensemble.result_folder import TABLES
 from ensemble.run import Run
@@ -87,7 +88,7 @@ def _once_free(run: Run, waiting: Sequence[JobSpec], track: Track, engine: Engin
 def _follow(run: Run, open_work: Sequence[JobSpec]) -> list[Outcome]:
     """Take part in the trainings that processes share, and in nothing else."""
     for job_spec in open_work:
-        if not hasattr(run.learners.make(job_spec.spec, job_spec.task), "set_context"):
+        if not isinstance(run.learners.make(job_spec.spec, job_spec.task), TrainsLong):
             continue
         with suppress(LearnerError), relative_to(run.home):  # the leader has the same error, and reports it
             learner = prepare_learner(run, job_spec, silent)

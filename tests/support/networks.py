@@ -13,7 +13,8 @@ from torch import nn
 
 from base_models.neural.hyperparameters import Training
 from base_models.neural.sampling import Batch, Drawn, seed_of
-from base_models.neural.training import Trained, TrainValSplit, train
+from base_models.neural.train_val_split import TrainValSplit
+from base_models.neural.training import Trained, train
 from ensemble.learner import TrainingContext
 from ensemble.system.progress import Label, Track, silent
 from support.world import SENTIMENT, toy_table
@@ -115,7 +116,7 @@ def quick(**changed: object) -> Training:
 def fit(
     network: Net,
     problem: TrainValSplit,
-    how: Training,
+    training: Training,
     folder: Path | None = None,
     track: Track = silent,
     memory: Path | None = None,
@@ -123,7 +124,7 @@ def fit(
 ) -> Trained:
     freeze_imports()
     with one_core():
-        return train(network, problem, how, seed, TrainingContext(folder, memory, "toy", track))
+        return train(network, problem, training, seed, TrainingContext(folder, memory, "toy", track))
 
 
 @contextmanager
@@ -162,8 +163,8 @@ def assert_close_weights(one: nn.Module, other: nn.Module, rtol: float = 1e-5, a
 
 def curve(trained: Trained) -> list[dict[str, float]]:
     """The learning curve without its clock."""
-    return [{name: value for name, value in row.items() if name != "seconds"} for row in trained.journal.curve]
+    return [{name: value for name, value in row.items() if name != "seconds"} for row in trained.state.curve]
 
 
 def column(trained: Trained, name: str) -> list[float]:
-    return [row[name] for row in trained.journal.curve]
+    return [row[name] for row in trained.state.curve]

@@ -52,7 +52,7 @@ def data(tmp_path: Path) -> Dataset:
 def test_clip_at_full_size(clip: str, data: Dataset, train: str, millions: float, trained: int, tmp_path: Path) -> None:
     learner = Clip(clip, train, training=ClipTraining(epochs=1, batch=2))  # type: ignore[arg-type]
     learner.fit(data, SENTIMENT, seed=0)
-    facts = learner.facts()
+    facts = learner.training_info()
     assert facts["parameters"] / 1e6 == pytest.approx(millions, abs=0.01), "published: 151.3, and 152 with a head"
     assert facts["trainable_parameters"] == trained
     assert all(np.isfinite(row["loss"]) for row in learner.curve())
@@ -83,7 +83,7 @@ def test_a_step_and_a_prediction_of_flava_at_full_size(tmp_path: Path) -> None:
     learner = Flava(str(folder), pretrained=False, training=how)
     learner.prepare(data, FeatureCache())
     learner.fit(data.take([0, 1]), SENTIMENT, seed=0)
-    facts = learner.facts()
+    facts = learner.training_info()
     assert facts["parameters"] / 1e6 == pytest.approx(239.58, abs=0.01)
     assert facts["trainable_parameters"] / 1e6 == pytest.approx(44.89, abs=0.01)
     assert np.isfinite(learner.curve()[0]["loss"])

@@ -63,7 +63,7 @@ def test_a_step_and_a_prediction_at_full_size(family: str, tmp_path: Path) -> No
     training = TextualTraining(epochs=1, batch=2, validation=0, patience=0, clip=1.0)
     learner = Textual(str(tmp_path), pretrained=False, lstm_width=512, attention_width=512, training=training)
     learner.fit(data.take([0, 1]), SENTIMENT, seed=0)
-    assert learner.facts()["parameters"] / 1e6 > millions
+    assert learner.training_info()["parameters"] / 1e6 > millions
     assert np.isfinite(learner.curve()[0]["loss"])
     values = learner.predict_proba(data.take([2]))
     assert np.isfinite(values).all() and values.sum() == pytest.approx(1)

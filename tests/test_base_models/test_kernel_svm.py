@@ -6,10 +6,11 @@ from scipy.special import softmax
 from sklearn.metrics import log_loss
 from sklearn.svm import SVC
 
-from base_models.frozen import Frozen
+from base_models import LEARNERS
+from base_models.class_weights import class_weights
 from base_models.kernel_svm import KernelSVM
-from ensemble.balance import class_weights
-from ensemble.errors import LearnerError
+from ensemble.errors import ConfigError
+from ensemble.learner import make_learner
 
 
 def problem(rows: int, seed: int = 0, classes: int = 3) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -88,5 +89,5 @@ def test_features_that_say_nothing_and_no_rows_at_all_are_no_trouble() -> None:
 
 @pytest.mark.parametrize("costs", [(), (1.0, 0.0)])
 def test_costs_must_be_positive(costs: tuple[float, ...]) -> None:
-    with pytest.raises(LearnerError, match="frozen: costs must hold positive numbers, got"):
-        Frozen(text="any", probe="svm", costs=costs)
+    with pytest.raises(ConfigError, match=r"params\.costs.* = .*: .* should (be greater than 0|have at least 1)"):
+        make_learner(LEARNERS, "frozen", {"text": "any", "probe": "svm", "costs": costs}, "base.svm.params")

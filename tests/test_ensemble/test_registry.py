@@ -1,15 +1,14 @@
 """Names to code, and arguments checked against signatures."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from support.toys import TOYS, Hash
 
-from base_models import LEARNERS
 from ensemble.errors import ConfigError, some, unknown
-from ensemble.learner import describe_learners, make_learner, source_files
+from ensemble.learner import make_learner, source_files
 from ensemble.registry import bind, resolve, validate
 
 
@@ -50,6 +49,20 @@ def test_the_first_of_many_are_named() -> None:
 def test_bound_arguments_reach_the_call_in_their_types() -> None:
     paint = bind(Paint, {"colour": "red", "coats": "2", "thin": 1}, "base.wall.params")()
     assert (paint.colour, paint.coats, paint.thin, paint.name) == ("red", 2, 1.0, None)
+
+
+class Brush:
+    """Bounds stand in the signature."""
+
+    def __init__(self, width: Annotated[float, Field(gt=0, le=1, description="of the bristles")] = 0.5) -> None:
+        self.width = width
+
+
+def test_declared_bounds_are_checked_and_a_default_stays_as_it_is() -> None:
+    assert bind(Brush, {"width": 1}, "b")().width == 1.0 and bind(Brush, {}, "b")().width == 0.5
+    for wrong, reason in ((0, "greater than 0"), (2, "less than or equal to 1"), (float("nan"), "finite number")):
+        with pytest.raises(ConfigError, match=rf"^b\.width = .*: input should be (a )?{reason}\.$"):
+            bind(Brush, {"width": wrong}, "b")
 
 
 def test_root_is_the_callers_to_add() -> None:
@@ -99,21 +112,6 @@ def test_a_learner_is_made_with_checked_parameters() -> None:
     assert vars(learner) == {"salt": 3}
     with pytest.raises(ConfigError, match=r"base\.h\.params\.salt = 'x'"):
         make_learner(TOYS, "hash", {"salt": "x"}, "base.h.params")
-
-
-def test_learners_are_described_by_docstring_and_parameters() -> None:
-    found = describe_learners(TOYS)
-    assert found["failing"] == {"about": "Fails on one task.", "parameters": {"task": "sarcasm"}, "choices": {}}
-    assert list(found) == list(TOYS)
-
-
-def test_a_named_learner_is_described_whole_with_the_values_its_parameters_may_have() -> None:
-    found = describe_learners(LEARNERS, ["fusion"])
-    assert list(found) == ["fusion"] and "``modality_dropout``" in found["fusion"]["about"]
-    assert found["fusion"]["choices"]["combine"] == ["attention", "concatenation", "gate"]
-    assert found["fusion"]["choices"]["training.optimizer"] == ["sgd", "adam", "adamw"]
-    with pytest.raises(ConfigError, match=r"Unknown learner 'fussion'\. Did you mean 'fusion'"):
-        describe_learners(LEARNERS, ["fussion"])
 
 
 def test_a_learner_without_sources_depends_on_no_file() -> None:

@@ -12,9 +12,10 @@ from safetensors.torch import load_file, save_file
 from support.networks import Killed, freeze_imports, killed_after, one_core
 from support.world import SENTIMENT
 
+from base_models import LEARNERS
 from base_models.multimodal.clip import Clip, ClipTraining
-from base_models.multimodal.clip_network import make_clip, make_towers
-from base_models.multimodal.embeddings import Embeddings, load_towers
+from base_models.multimodal.clip_network import make_clip, make_dual_encoder
+from base_models.multimodal.embeddings import Embeddings, load_encoder
 from base_models.multimodal.preprocessing import image_preprocessing
 from base_models.textual.loading import load_tokenizer
 from base_models.textual.tokens import TokenSource
@@ -22,7 +23,7 @@ from base_models.visual.pixels import PixelSource
 from ensemble.data import Dataset, Task
 from ensemble.errors import ConfigError, LearnerError
 from ensemble.features import FeatureCache
-from ensemble.learner import TrainingContext, modality_of
+from ensemble.learner import TrainingContext, make_learner, modality_of
 
 MODES = ("none", "head", "lora", "full")
 
@@ -73,7 +74,7 @@ def test_zero_shot_gives_what_clip_itself_says(model: str, posts: Dataset) -> No
     learner = fitted(quick(model, "none", template="this is {}, he said"), data)
     clip, tokenizer = make_clip(model, True, 0).eval(), load_tokenizer(model)
     words = tokenizer([f"this is {name}, he said" for name in SENTIMENT.classes], padding=True, return_tensors="pt")
-    examples = quick(model, "lora")._pairs(data, 1).batch(range(len(data)))
+    examples = quick(model, "lora")._source().examples(data, 1, training=False).batch(range(len(data)))
     pixels = (examples["pixels"][:, 0].permute(0, 3, 1, 2) / 255 - 0.5) / 0.5
     with torch.inference_mode():
         published = clip(**words, pixel_values=pixels).logits_per_image.softmax(dim=1)
@@ -113,7 +114,7 @@ def test_words_for_a_class_stand_in_its_sentence(model: str, posts: Dataset) -> 
     learner = quick(model, "none", prompts={"sad": "gloomy", "mood.0": "flat", "negative": "never used"})
     learner.fit(data, task, seed=0)
     said = ["a photo of a very positive post", "a photo of a gloomy post", "a photo of a flat post"]
-    assert learner.facts()["prompts"] == said
+    assert learner.training_info()["prompts"] == said
     with pytest.raises(LearnerError, match=r"^clip: Unknown class in prompts 'sadd'\. Did you mean 'sad'\?"):
         quick(model, "none", prompts={"sadd": "gloomy"}).fit(data, task, seed=0)
 
@@ -127,7 +128,7 @@ def test_a_text_has_the_same_embedding_in_any_company(folder: Path, end: int | N
     config["text_config"]["eos_token_id"] = end or config["text_config"]["eos_token_id"]
     (folder / "config.json").write_text(json.dumps(config))
     texts = ["monday", "", "so great", "what a very long and sad day this was, and it is not over " * 3]
-    towers, tokenizer = make_towers(str(folder), True, 0, 77).eval(), load_tokenizer(str(folder))
+    towers, tokenizer = make_dual_encoder(str(folder), True, 0, 77).eval(), load_tokenizer(str(folder))
     with torch.inference_mode():
         together = towers(**tokenizer(texts, padding=True, truncation=True, max_length=77, return_tensors="pt"))
         for place, text in enumerate(texts):
@@ -144,12 +145,12 @@ def test_an_image_is_the_mean_of_its_views(model: str, posts: Dataset) -> None:
     for views in (1, 2):
         pixels = PixelSource(image_preprocessing(model), views, FeatureCache())
         tokens = TokenSource(model, False, 77, FeatureCache())
-        found.append(Embeddings(model, tokens, pixels, ("image",), FeatureCache()).images(data).vectors)
+        found.append(Embeddings(model, tokens, pixels, ("image",), FeatureCache()).images(data, views).vectors)
         torch.testing.assert_close(found[-1].norm(dim=1), torch.ones(3))
     assert (found[0] - found[1]).abs().max() > 1e-4
     with torch.inference_mode():
-        seen = quick(model, "lora", views=2)._pairs(data, 2).batch(range(3))["pixels"]
-        mean = make_towers(model, True, 0, 77).eval().images(seen).mean(dim=1)
+        seen = quick(model, "lora", views=2)._source().examples(data, 2, training=False).batch(range(3))["pixels"]
+        mean = make_dual_encoder(model, True, 0, 77).eval().images(seen).mean(dim=1)
     torch.testing.assert_close(found[1], torch.nn.functional.normalize(mean, dim=-1))
 
 
@@ -161,11 +162,11 @@ def test_frozen_encoders_are_asked_once_for_all_trainings(
     learner = quick(model, train)
     learner.prepare(posts.without_labels(), FeatureCache(tmp_path))
     fitted(learner, data)
-    load_towers.cache_clear()
+    load_encoder.cache_clear()
     again = quick(model, train)
     again.prepare(posts.without_labels(), FeatureCache(tmp_path))
     assert (fitted(again, data).predict_proba(data) == learner.predict_proba(data)).all()
-    assert load_towers.cache_info().currsize == 0
+    assert load_encoder.cache_info().currsize == 0
 
 
 def test_texts_that_are_not_looked_at_are_not_read(model: str, posts: Dataset, tmp_path: Path) -> None:
@@ -185,7 +186,7 @@ def trained_names(learner: Clip) -> set[str]:
 def test_only_what_should_is_trained(model: str, posts: Dataset, train: str) -> None:
     data = whole_posts(posts)
     learner = fitted(quick(model, train), data)
-    facts, names = learner.facts(), trained_names(learner)
+    facts, names = learner.training_info(), trained_names(learner)
     towers = sum(parameter.numel() for parameter in make_clip(model, True, 0).parameters())
     head, adapters = 2 * 16 * 3 + 3, 2 * 2 * (32 + 32)
     counts = {
@@ -229,7 +230,7 @@ def test_another_seed_gives_another_network(model: str, posts: Dataset, train: s
 
 
 def test_adapters_are_drawn_from_the_seed_and_at_first_change_nothing(model: str) -> None:
-    made = [quick(model, "lora")._make(3, True, seed).state_dict() for seed in (0, 0, 1)]
+    made = [quick(model, "lora")._network(3, True, seed).state_dict() for seed in (0, 0, 1)]
     drawn = [name for name in made[0] if "lora_A" in name]
     assert len(drawn) == 4
     assert all(torch.equal(made[0][name], made[1][name]) for name in made[0])
@@ -274,16 +275,16 @@ def test_a_saved_learner_predicts_the_same_again(
         assert set(kept) == {"prompts"}
     elif pretrained and train != "full":
         assert set(kept) == trained_names(learner)
-        assert sum(one.numel() for one in kept.values()) == learner.facts()["trainable_parameters"]
+        assert sum(one.numel() for one in kept.values()) == learner.training_info()["trainable_parameters"]
     else:
-        assert sum(one.numel() for one in kept.values()) == learner.facts()["parameters"]
+        assert sum(one.numel() for one in kept.values()) == learner.training_info()["parameters"]
 
 
 def test_a_missing_modality_may_be_a_learned_vector(model: str, posts: Dataset) -> None:
     data = whole_posts(posts)
     hidden = {"modality_dropout": 1.0, "training": {"epochs": 2, "lr": 0.1}}
     zeros, learned = (fitted(quick(model, "head", missing=kind, **hidden), data) for kind in ("zeros", "learned"))  # type: ignore[arg-type]
-    assert learned.facts()["trainable_parameters"] - zeros.facts()["trainable_parameters"] == 2 * 16
+    assert learned.training_info()["trainable_parameters"] - zeros.training_info()["trainable_parameters"] == 2 * 16
     assert learned.network_ is not None and learned.network_.state_dict()["absent.token"].any()
     blind = without(data, "image")
     assert not np.allclose(learned.predict_proba(blind), zeros.predict_proba(blind), atol=1e-4)
@@ -309,19 +310,19 @@ def test_each_mode_has_its_own_defaults_and_keeps_what_is_set(model: str) -> Non
 @pytest.mark.parametrize(
     ("message", "params"),
     [
-        (r"template must have one \{\} for the class, got 'a post'", {"template": "a post"}),
-        ("train = 'none' asks published weights", {"train": "none", "pretrained": False}),
-        ("rank must be at least 1, got 0", {"rank": 0}),
-        ("alpha must be at least 1, got 0", {"alpha": 0}),
-        (r"lora_dropout must be in \[0, 1\), got 1", {"lora_dropout": 1}),
-        ("head_rate must be above 0, got -1", {"head_rate": -1}),
-        (r"views must be one of \[1, 2, 5, 10\], got 3", {"views": 3}),
-        (r"scale must be two shares of the area, the smaller first, got \(1, 0.5\)", {"scale": (1, 0.5)}),
+        (r"c\.template: must have one \{\} for the class, got 'a post'", {"template": "a post"}),
+        ("clip: train = 'none' asks published weights", {"train": "none", "pretrained": False}),
+        (r"c\.rank = 0: input should be greater than or equal to 1", {"rank": 0}),
+        (r"c\.alpha = 0: input should be greater than or equal to 1", {"alpha": 0}),
+        (r"c\.lora_dropout = 1: input should be less than 1", {"lora_dropout": 1}),
+        (r"c\.head_rate = -1: input should be greater than 0", {"head_rate": -1}),
+        (r"c\.views = 3: input should be 1, 2, 5 or 10", {"views": 3}),
+        (r"c\.scale: must be two shares of the area, the smaller first, got \(1.0, 0.5\)", {"scale": (1, 0.5)}),
     ],
 )
 def test_parameters_are_checked(message: str, params: dict[str, object]) -> None:
-    with pytest.raises(LearnerError, match=f"^clip: {message}"):
-        Clip("somewhere", **params)  # type: ignore[arg-type]
+    with pytest.raises((ConfigError, LearnerError), match=f"^{message}"):
+        make_learner(LEARNERS, "clip", {"model": "somewhere", **params}, "c")
 
 
 @pytest.mark.parametrize("targets", [[], ["q_proj", "query"]])

@@ -17,15 +17,17 @@ from support.world import SARCASM, SENTIMENT
 from torch import nn
 from transformers import FlavaModel
 
+from base_models import LEARNERS
 from base_models.multimodal.flava import Flava, FlavaTraining
 from base_models.multimodal.flava_network import FlavaNetwork
 from base_models.multimodal.heads import AttentionHead, make_head
+from base_models.multimodal.preprocessing import image_preprocessing
 from base_models.neural.sampling import Batch
 from base_models.textual.reading import read_texts
 from ensemble.data import Dataset
-from ensemble.errors import LearnerError
+from ensemble.errors import ConfigError, LearnerError
 from ensemble.features import FeatureCache
-from ensemble.learner import TrainingContext
+from ensemble.learner import TrainingContext, make_learner
 
 WORDS = [
     "great monday",
@@ -56,8 +58,8 @@ class Watched(Flava):
         super().__init__(*arguments, **params)
         self.shown: Counter[str] = Counter()
 
-    def _make(self, classes: int, pretrained: bool, seed: int) -> FlavaNetwork:
-        network = super()._make(classes, pretrained, seed)
+    def _network(self, classes: int, pretrained: bool, seed: int) -> FlavaNetwork:
+        network = super()._network(classes, pretrained, seed)
         network.encoders.register_forward_pre_hook(self._count, with_kwargs=True)
         return network
 
@@ -90,14 +92,15 @@ def predicted(learner: Any, data: Dataset) -> np.ndarray:
 
 
 def batch_of(learner: Flava, data: Dataset, rows: Sequence[int] | None = None) -> Batch:
-    pairs = learner._pairs(data, learner.views)
+    source = learner._source()
+    pairs = source.examples(source.read(data), learner.views, training=False)
     return pairs.batch(list(range(len(data)) if rows is None else rows))
 
 
 def published_states(model: str, learner: Flava, data: Dataset) -> torch.Tensor:
     """What transformers' own FlavaModel makes of posts that have both."""
     batch = batch_of(learner, data)
-    how = learner._how()
+    how = image_preprocessing(learner.model)
     pixels = batch["pixels"][:, 0].permute(0, 3, 1, 2) / 255
     pixels = (pixels - torch.tensor(how.mean).view(3, 1, 1)) / torch.tensor(how.std).view(3, 1, 1)
     theirs = FlavaModel.from_pretrained(model).eval()
@@ -110,7 +113,7 @@ def published_states(model: str, learner: Flava, data: Dataset) -> torch.Tensor:
 def test_the_tokens_are_those_of_the_published_model(encoders: dict[str, str], shots: Dataset, frozen: bool) -> None:
     learner = small(encoders["flava"], frozen=frozen, head="linear")
     both = shots.take([0, 1, 2, 4, 5])
-    network = learner._make(3, True, 0).eval()
+    network = learner._network(3, True, 0).eval()
     with torch.inference_mode():
         ours = network(**batch_of(learner, both))
         theirs = network.head(published_states(encoders["flava"], learner, both), None)
@@ -120,7 +123,7 @@ def test_the_tokens_are_those_of_the_published_model(encoders: dict[str, str], s
 @pytest.mark.parametrize("missing", ["text", "image"])
 def test_a_missing_modality_is_tokens_of_zeros(encoders: dict[str, str], shots: Dataset, missing: str) -> None:
     learner = small(encoders["flava"], head="linear")
-    network = learner._make(3, True, 0).eval()
+    network = learner._network(3, True, 0).eval()
     post = shots.take([2])
     columns = {"text": None} if missing == "text" else {"image": None, "image_hash": None}
     batch = batch_of(learner, post.with_columns(**columns))
@@ -140,7 +143,7 @@ def test_a_missing_modality_is_tokens_of_zeros(encoders: dict[str, str], shots: 
 @pytest.mark.parametrize("missing", ["zeros", "learned"])
 def test_what_training_hides_is_seen_as_what_is_missing(encoders: dict[str, str], shots: Dataset, missing: str) -> None:
     learner = small(encoders["flava"], missing=missing)
-    network = learner._make(3, True, 0).eval()
+    network = learner._network(3, True, 0).eval()
     if network.absent is not None:
         nn.init.normal_(network.absent)
     rows = [0, 2, 4]
@@ -177,7 +180,7 @@ def test_only_what_should_train_has_gradients_and_all_of_it_has(
     encoders: dict[str, str], shots: Dataset, frozen: bool, missing: str, head: str
 ) -> None:
     learner = small(encoders["flava"], frozen=frozen, missing=missing, head=head)
-    network = learner._make(3, True, 0).train()
+    network = learner._network(3, True, 0).train()
     batch = batch_of(learner, shots)
     assert network.encoders.training != frozen and network.mix.training
     assert network.encoders(pixels=batch["pixels"]).requires_grad != frozen  # no graph is built
@@ -192,13 +195,16 @@ def test_only_what_should_train_has_gradients_and_all_of_it_has(
 
 def test_training_leaves_frozen_encoders_as_they_were(encoders: dict[str, str], shots: Dataset) -> None:
     learner = small(encoders["flava"], training={"lr": 0.01})
-    before = learner._make(3, True, 0).state_dict()
+    before = learner._network(3, True, 0).state_dict()
     after = fitted(learner, shots).network_.state_dict()
     changed = {name for name in before if not torch.equal(before[name], after[name])}
     assert changed and not any(name.startswith("encoders.") for name in changed)
-    facts = learner.facts()
+    facts = learner.training_info()
     assert 0 < facts["trainable_parameters"] < facts["parameters"]
-    assert fitted(small(encoders["flava"], frozen=False), shots).facts()["trainable_parameters"] == facts["parameters"]
+    assert (
+        fitted(small(encoders["flava"], frozen=False), shots).training_info()["trainable_parameters"]
+        == facts["parameters"]
+    )
 
 
 @pytest.mark.parametrize("views", [1, 2, 10])
@@ -239,17 +245,20 @@ def test_whatever_room_there_is_changes_no_probability(
 
 
 def test_states_are_of_the_weights_the_tokens_and_the_views(encoders: dict[str, str], tmp_path: Path) -> None:
-    one = small(encoders["flava"])._states()
-    same = small(encoders["flava"], head="linear", missing="learned", dropout=0.0)._states()
+    one = small(encoders["flava"])._source().encoded
+    same = small(encoders["flava"], head="linear", missing="learned", dropout=0.0)._source().encoded
     assert (one.text_key, one.image_key) == (same.text_key, same.image_key)
-    longer, wider = small(encoders["flava"], max_length=20)._states(), small(encoders["flava"], views=2)._states()
+    longer, wider = (
+        small(encoders["flava"], max_length=20)._source().encoded,
+        small(encoders["flava"], views=2)._source().encoded,
+    )
     assert one.text_key != longer.text_key and one.image_key == longer.image_key
     assert one.text_key == wider.text_key and one.image_key != wider.image_key
     other = shutil.copytree(encoders["flava"], tmp_path / "other")
     state = FlavaModel.from_pretrained(other)
     nn.init.normal_(state.image_model.embeddings.cls_token)
     state.save_pretrained(other)
-    assert small(str(other))._states().image_key != one.image_key
+    assert small(str(other))._source().encoded.image_key != one.image_key
 
 
 @pytest.mark.parametrize("encoded_once", [True, False])
@@ -332,9 +341,13 @@ def refused(message: str, data: Dataset, model: str, **params: Any) -> None:
 
 def test_what_cannot_be_is_refused_in_one_line(encoders: dict[str, str], shots: Dataset, tmp_path: Path) -> None:
     flava = encoders["flava"]
-    refused("^flava: dropout must be in", shots, flava, dropout=1.0)
-    refused("^flava: max_length must be at least 4", shots, flava, max_length=3)
-    refused("^flava: views must be one of", shots, flava, views=3)
+    for params, message in (
+        ({"dropout": 1.0}, r"flava\.dropout = 1\.0: input should be less than 1"),
+        ({"max_length": 3}, r"flava\.max_length = 3: input should be greater than or equal to 4"),
+        ({"views": 3}, r"flava\.views = 3: input should be 1, 2, 5 or 10"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            make_learner(LEARNERS, "flava", {"model": flava, **params}, "flava")
     refused("^flava: .*reads 64 tokens at most; max_length = 65", shots, flava, max_length=65)
     bert = shutil.copytree(encoders["bert"], tmp_path / "bert")
     shutil.copy(f"{flava}/preprocessor_config.json", bert)

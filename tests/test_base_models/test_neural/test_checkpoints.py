@@ -68,12 +68,12 @@ def test_a_journal_of_another_version_is_no_checkpoint(tmp_path: Path) -> None:
 
 
 def test_best_weights_that_are_gone_are_not_replaced_by_the_last(tmp_path: Path) -> None:
-    how = quick(checkpoint_minutes=0, validation=0.25, epochs=20, patience=1, stop_on="loss", lr=0.5)
-    trained = fit(Net(), toy_problem(37, 0.25), how, tmp_path)
-    assert trained.journal.stopped and trained.journal.best_epoch < len(trained.journal.curve)
-    (tmp_path / f"best-{trained.journal.best_epoch}.safetensors").unlink()
+    training = quick(checkpoint_minutes=0, validation=0.25, epochs=20, patience=1, stop_on="loss", lr=0.5)
+    trained = fit(Net(), toy_problem(37, 0.25), training, tmp_path)
+    assert trained.state.stopped and trained.state.best_epoch < len(trained.state.curve)
+    (tmp_path / f"best-{trained.state.best_epoch}.safetensors").unlink()
     with pytest.raises(StoreError, match="the weights of the best epoch, is gone"):
-        fit(Net(), toy_problem(37, 0.25), how, tmp_path)
+        fit(Net(), toy_problem(37, 0.25), training, tmp_path)
 
 
 def test_what_trained_is_let_go_of_without_the_garbage_collector(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,7 +24,7 @@ from support.networks import (
 )
 from torch.nn import functional as F
 
-from base_models.neural.micro_batches import MicroBatches, situation_of
+from base_models.neural.micro_batches import MicroBatches, memory_key
 from ensemble.errors import LearnerError
 
 ROWS = {"batch": 16, "optimizer": "sgd", "validation": 0.25}
@@ -35,7 +35,7 @@ def step_of(network: Net, rows: int, asked: int, found: int = 1000) -> tuple[Mic
     random = torch.Generator().manual_seed(rows)
     vectors = torch.randn(rows, WIDTH, generator=random)
     batch = {"vectors": vectors, "labels": torch.randint(3, (rows,), generator=random)}
-    pieces = MicroBatches(network, asked, found, torch.device("cpu"))
+    micro_batches = MicroBatches(network, asked, found, torch.device("cpu"))
 
     def backward(piece: Mapping[str, torch.Tensor], of: int) -> torch.Tensor:
         loss = F.cross_entropy(network(piece["vectors"]), piece["labels"], reduction="sum") / of
@@ -43,24 +43,24 @@ def step_of(network: Net, rows: int, asked: int, found: int = 1000) -> tuple[Mic
         return loss.detach()
 
     with one_core():
-        return pieces, float(pieces.step(batch, backward))
+        return micro_batches, float(micro_batches.step(batch, backward))
 
 
 @given(rows=st.integers(1, 24), asked=st.integers(1, 24), room=st.integers(1, 24))
-def test_pieces_add_up_to_the_loss_and_gradients_of_the_whole_batch(rows: int, asked: int, room: int) -> None:
+def test_micro_batches_add_up_to_the_loss_and_gradients_of_the_whole_batch(rows: int, asked: int, room: int) -> None:
     whole, cramped = Net("layer"), Net("layer", room=room)
     _, expected = step_of(whole, rows, asked=1000)
-    pieces, loss = step_of(cramped, rows, asked)
+    micro_batches, loss = step_of(cramped, rows, asked)
     assert loss == pytest.approx(expected, rel=1e-5)
     for ours, theirs in zip(cramped.parameters(), whole.parameters(), strict=True):
         torch.testing.assert_close(ours.grad, theirs.grad, rtol=1e-4, atol=1e-6)
-    largest = -(-rows // -(-rows // pieces.size))
+    largest = -(-rows // -(-rows // micro_batches.size))
     assert largest <= room
-    assert pieces.size == asked or pieces.size > room // 2, "smaller than it had to be"
+    assert micro_batches.size == asked or micro_batches.size > room // 2, "smaller than it had to be"
 
 
 @given(asked=st.integers(1, 64), found=st.integers(1, 64))
-def test_what_was_found_never_makes_pieces_larger_than_asked(asked: int, found: int) -> None:
+def test_what_was_found_never_makes_micro_batches_larger_than_asked(asked: int, found: int) -> None:
     assert step_of(Net("layer"), 8, asked, found)[0].size == min(asked, found)
 
 
@@ -81,9 +81,9 @@ def test_without_batch_normalisation_a_training_that_ran_out_of_memory_learns_th
     )
     np.testing.assert_allclose(column(trained, "loss"), column(expected, "loss"), rtol=1e-5)
     assert_close_weights(cramped, whole)
-    assert "micro_batch" not in expected.facts
-    assert (trained.facts["micro_batch"], trained.facts["steps_repeated"]) == (4, 2)
-    assert "batch_norm" not in trained.facts
+    assert "micro_batch" not in expected.info
+    assert (trained.info["micro_batch"], trained.info["steps_repeated"]) == (4, 2)
+    assert "batch_norm" not in trained.info
     assert cramped.refused == 2, "what was found is not forgotten within the training"
 
 
@@ -94,8 +94,10 @@ def test_with_batch_normalisation_the_step_is_repeated_as_if_nothing_had_happene
     assert cramped.refused == 1
     assert curve(trained) == curve(expected)
     assert same_weights(cramped, smaller)
-    assert trained.facts["batch_norm"] == "statistics from 8 rows at a time, not from the batch"
-    assert not {"micro_batch", "batch_norm"} & set(expected.facts), "smaller pieces were asked for, not fallen back to"
+    assert trained.info["batch_norm"] == "statistics from 8 rows at a time, not from the batch"
+    assert not {"micro_batch", "batch_norm"} & set(expected.info), (
+        "smaller micro_batches were asked for, not fallen back to"
+    )
 
 
 def test_each_halving_is_said_in_one_line(caplog: pytest.LogCaptureFixture) -> None:
@@ -110,7 +112,7 @@ def test_the_next_training_starts_with_the_size_that_was_found(tmp_path: Path) -
     fit(first, toy_problem(), quick(batch=16), memory=memory)
     trained = fit(second, toy_problem(), quick(batch=16), memory=memory)
     assert (first.refused, second.refused) == (2, 0)
-    assert (trained.facts["micro_batch"], trained.facts["steps_repeated"]) == (4, 0)
+    assert (trained.info["micro_batch"], trained.info["steps_repeated"]) == (4, 0)
     assert same_weights(first, second)
 
 
@@ -118,7 +120,7 @@ def test_the_size_that_was_found_is_of_one_batch_and_network_only(tmp_path: Path
     memory = tmp_path / "sizes.json"
     fit(Net("layer", room=5), toy_problem(), quick(batch=16), memory=memory)
     for network, batch in ((Net("layer"), 12), (Larger("layer"), 16)):
-        assert "micro_batch" not in fit(network, toy_problem(), quick(batch=batch), memory=memory).facts
+        assert "micro_batch" not in fit(network, toy_problem(), quick(batch=batch), memory=memory).info
 
 
 class Larger(Net):
@@ -129,8 +131,8 @@ def test_what_fits_depends_on_what_is_trained_and_what_is_recomputed() -> None:
     frozen, recomputed, row = Net("layer"), Net("layer"), {"vectors": torch.zeros(1, 6)}
     frozen.body.requires_grad_(False)
     recomputed.recompute = True  # type: ignore[assignment]
-    found = {situation_of(network, row, quick()) for network in (Net("layer"), frozen, recomputed)}
-    longer = situation_of(Net("layer"), {"vectors": torch.zeros(1, 7)}, quick())
+    found = {memory_key(network, row, quick()) for network in (Net("layer"), frozen, recomputed)}
+    longer = memory_key(Net("layer"), {"vectors": torch.zeros(1, 7)}, quick())
     assert len({*found, longer}) == 4
 
 
@@ -141,22 +143,22 @@ def test_a_training_that_had_room_writes_nothing_about_the_machine(tmp_path: Pat
 
 @pytest.mark.parametrize("steps", [3, 1000])
 def test_a_killed_training_goes_on_with_the_size_it_had_found(steps: int, tmp_path: Path) -> None:
-    how = quick(batch=16, validation=0.25, epochs=20, patience=1, checkpoint_minutes=0)
+    training = quick(batch=16, validation=0.25, epochs=20, patience=1, checkpoint_minutes=0)
     networks = [Net(dropout=0.2, room=4) for _ in range(3)]
-    expected = fit(networks[0], toy_problem(37, 0.25), how)
+    expected = fit(networks[0], toy_problem(37, 0.25), training)
     with pytest.raises(Killed):
-        fit(networks[1], toy_problem(37, 0.25), how, tmp_path, killed_after(steps))
-    trained = fit(networks[2], toy_problem(37, 0.25), how, tmp_path)
+        fit(networks[1], toy_problem(37, 0.25), training, tmp_path, killed_after(steps))
+    trained = fit(networks[2], toy_problem(37, 0.25), training, tmp_path)
     assert [network.refused for network in networks] == [2, 2, 0]
     assert curve(trained) == curve(expected) and same_weights(networks[2], networks[0])
-    assert trained.facts["batch_norm"] == expected.facts["batch_norm"]
+    assert trained.info["batch_norm"] == expected.info["batch_norm"]
 
 
 def test_what_is_said_of_memory_counts_what_came_before_a_kill(tmp_path: Path) -> None:
-    how = quick(batch=16, checkpoint_minutes=0)
+    training = quick(batch=16, checkpoint_minutes=0)
     with pytest.raises(Killed):
-        fit(Net(room=4), toy_problem(), how, tmp_path, killed_after(3))
-    assert fit(Net(room=4), toy_problem(), how, tmp_path).facts["steps_repeated"] == 2
+        fit(Net(room=4), toy_problem(), training, tmp_path, killed_after(3))
+    assert fit(Net(room=4), toy_problem(), training, tmp_path).info["steps_repeated"] == 2
 
 
 def test_a_single_row_that_does_not_fit_is_one_line_about_it() -> None:
@@ -179,6 +181,6 @@ def test_judging_that_runs_out_of_memory_leaves_training_alone() -> None:
     expected, trained = (fit(network, toy_problem(37, 0.25), quick(**ROWS)) for network in (whole, cramped))
     assert cramped.refused > 0
     assert same_weights(cramped, whole)
-    assert "micro_batch" not in trained.facts
+    assert "micro_batch" not in trained.info
     for name in ("loss", "validation_loss", "validation_metric"):
         np.testing.assert_allclose(column(trained, name), column(expected, name), rtol=1e-6)

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from support.networks import CLASSES, quick
 from torch.nn import functional as F
 
+from base_models.class_weights import weight_per_class
 from base_models.neural.hyperparameters import Training
 from base_models.neural.optimization import learning_rate, make_loss, make_optimizer, make_schedule
-from ensemble.balance import weight_per_class
 
 CPU = torch.device("cpu")
 EVEN = np.ones(CLASSES)
@@ -31,12 +31,12 @@ def schedules(draw: st.DrawFn) -> Training:
     )
 
 
-def rates(how: Training, steps: int) -> list[float]:
+def rates(training: Training, steps: int) -> list[float]:
     """The learning rate of every step of a training."""
-    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=how.lr)
-    schedule = make_schedule(optimizer, how, steps)
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=training.lr)
+    schedule = make_schedule(optimizer, training, steps)
     found = []
-    for _ in range(how.epochs * steps):
+    for _ in range(training.epochs * steps):
         found.append(optimizer.param_groups[0]["lr"])
         optimizer.step()
         schedule.step()
@@ -44,9 +44,9 @@ def rates(how: Training, steps: int) -> list[float]:
 
 
 def test_the_published_schedule_falls_tenfold_at_epochs_40_and_60() -> None:
-    how = quick(epochs=100, schedule="steps", lr=1.0)
-    assert how.milestones == (40, 60) and how.decay == 0.1
-    np.testing.assert_allclose(rates(how, 3), [1.0] * 120 + [0.1] * 60 + [0.01] * 120)
+    training = quick(epochs=100, schedule="steps", lr=1.0)
+    assert training.milestones == (40, 60) and training.decay == 0.1
+    np.testing.assert_allclose(rates(training, 3), [1.0] * 120 + [0.1] * 60 + [0.01] * 120)
 
 
 def test_the_rate_rises_evenly_from_the_first_step_to_the_end_of_the_warm_up() -> None:
@@ -59,47 +59,51 @@ def test_the_rate_rises_evenly_from_the_first_step_to_the_end_of_the_warm_up() -
 @pytest.mark.parametrize("schedule", ["linear", "cosine"])
 @pytest.mark.parametrize("warmup", [0.0, 1.5])
 def test_linear_and_cosine_start_whole_and_end_at_zero(schedule: str, warmup: float) -> None:
-    how = quick(epochs=7, schedule=schedule, warmup=warmup)
-    assert learning_rate(how, warmup) == 1
-    assert learning_rate(how, (7 + warmup) / 2) == pytest.approx(0.5)
-    assert learning_rate(how, 7) == pytest.approx(0, abs=1e-12)
-    assert all(later < earlier for earlier, later in pairwise(rates(how, 4)[int(4 * warmup) :]))
+    training = quick(epochs=7, schedule=schedule, warmup=warmup)
+    assert learning_rate(training, warmup) == 1
+    assert learning_rate(training, (7 + warmup) / 2) == pytest.approx(0.5)
+    assert learning_rate(training, 7) == pytest.approx(0, abs=1e-12)
+    assert all(later < earlier for earlier, later in pairwise(rates(training, 4)[int(4 * warmup) :]))
 
 
-@given(how=schedules(), done=st.floats(0, 1))
-def test_the_factor_is_a_share_that_never_rises_after_the_warm_up(how: Training, done: float) -> None:
-    epoch = done * how.epochs
-    assert 0 <= learning_rate(how, epoch) <= 1
-    if epoch >= how.warmup:
-        assert learning_rate(how, how.epochs) <= learning_rate(how, epoch) <= learning_rate(how, how.warmup)
+@given(training=schedules(), done=st.floats(0, 1))
+def test_the_factor_is_a_share_that_never_rises_after_the_warm_up(training: Training, done: float) -> None:
+    epoch = done * training.epochs
+    assert 0 <= learning_rate(training, epoch) <= 1
+    if epoch >= training.warmup:
+        assert (
+            learning_rate(training, training.epochs)
+            <= learning_rate(training, epoch)
+            <= learning_rate(training, training.warmup)
+        )
     else:
-        assert learning_rate(how, epoch) == pytest.approx(epoch / how.warmup)
+        assert learning_rate(training, epoch) == pytest.approx(epoch / training.warmup)
 
 
-@given(how=schedules(), steps=st.integers(1, 9))
-def test_no_step_of_a_training_is_wasted_on_a_rate_of_zero(how: Training, steps: int) -> None:
-    assert all(0 < rate <= how.lr for rate in rates(how, steps))
+@given(training=schedules(), steps=st.integers(1, 9))
+def test_no_step_of_a_training_is_wasted_on_a_rate_of_zero(training: Training, steps: int) -> None:
+    assert all(0 < rate <= training.lr for rate in rates(training, steps))
 
 
-@given(how=schedules(), steps=st.integers(1, 9), done=st.floats(0, 1))
+@given(training=schedules(), steps=st.integers(1, 9), done=st.floats(0, 1))
 def test_a_schedule_that_goes_on_after_a_kill_gives_the_rates_it_would_have_given(
-    how: Training, steps: int, done: float
+    training: Training, steps: int, done: float
 ) -> None:
-    before = int(done * how.epochs * steps)
-    assume(before < how.epochs * steps)
-    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=how.lr)
-    schedule = make_schedule(optimizer, how, steps)
+    before = int(done * training.epochs * steps)
+    assume(before < training.epochs * steps)
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=training.lr)
+    schedule = make_schedule(optimizer, training, steps)
     for _ in range(before):
         optimizer.step()
         schedule.step()
-    fresh = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=how.lr)
-    goes_on = make_schedule(fresh, how, steps)
+    fresh = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=training.lr)
+    goes_on = make_schedule(fresh, training, steps)
     fresh.load_state_dict(optimizer.state_dict())
     goes_on.load_state_dict(schedule.state_dict())
-    assert [group["lr"] for group in fresh.param_groups] == [rates(how, steps)[before]]
+    assert [group["lr"] for group in fresh.param_groups] == [rates(training, steps)[before]]
     fresh.step()
     goes_on.step()
-    assert (before + 1 == how.epochs * steps) or fresh.param_groups[0]["lr"] == rates(how, steps)[before + 1]
+    assert (before + 1 == training.epochs * steps) or fresh.param_groups[0]["lr"] == rates(training, steps)[before + 1]
 
 
 @pytest.mark.parametrize(

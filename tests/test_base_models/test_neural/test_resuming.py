@@ -15,7 +15,8 @@ from support.networks import Killed, Net, Vectors, curve, fit, killed_after, qui
 from base_models.neural.hyperparameters import Training
 from base_models.neural.sampling import Batch
 from base_models.neural.state import TrainingState
-from base_models.neural.training import Trained, TrainValSplit
+from base_models.neural.train_val_split import TrainValSplit
+from base_models.neural.training import Trained
 
 STEPS = 4  # of an epoch: 28 rows, 8 at a time
 WAYS = {
@@ -28,32 +29,32 @@ WAYS = {
 }
 
 
-def problem_of(how: Training) -> TrainValSplit:
-    return toy_problem(37 if how.validation else 28, how.validation)
+def problem_of(training: Training) -> TrainValSplit:
+    return toy_problem(37 if training.validation else 28, training.validation)
 
 
-def uninterrupted(how: Training) -> tuple[Net, Trained]:
+def uninterrupted(training: Training) -> tuple[Net, Trained]:
     """In memory: that checkpoints are written must not matter."""
     network = Net(dropout=0.3)
-    return network, fit(network, problem_of(how), how.model_copy(update={"checkpoint_minutes": 60.0}))
+    return network, fit(network, problem_of(training), training.model_copy(update={"checkpoint_minutes": 60.0}))
 
 
-def killed(how: Training, folder: Path, steps: int, problem: TrainValSplit | None = None) -> None:
+def killed(training: Training, folder: Path, steps: int, problem: TrainValSplit | None = None) -> None:
     with pytest.raises(Killed):
-        fit(Net(dropout=0.3), problem or problem_of(how), how, folder, killed_after(steps))
+        fit(Net(dropout=0.3), problem or problem_of(training), training, folder, killed_after(steps))
 
 
-def continued(how: Training, folder: Path, problem: TrainValSplit | None = None) -> tuple[Net, Trained]:
+def continued(training: Training, folder: Path, problem: TrainValSplit | None = None) -> tuple[Net, Trained]:
     torch.manual_seed(99)  # another process, another random state
     network = Net(dropout=0.3)
-    return network, fit(network, problem or problem_of(how), how, folder)
+    return network, fit(network, problem or problem_of(training), training, folder)
 
 
 def assert_same(one: tuple[Net, Trained], other: tuple[Net, Trained]) -> None:
     assert curve(one[1]) == curve(other[1])
     assert same_weights(one[0], other[0])
     clocks = {"training_seconds": 0}
-    assert {**one[1].facts, **clocks} == {**other[1].facts, **clocks}
+    assert {**one[1].info, **clocks} == {**other[1].info, **clocks}
 
 
 def checkpoints(folder: Path) -> list[str]:
@@ -62,36 +63,36 @@ def checkpoints(folder: Path) -> list[str]:
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_training_killed_at_every_second_step_ends_with_the_same_bits(way: str, tmp_path: Path) -> None:
-    how = quick(checkpoint_minutes=0, **WAYS[way])
-    whole = uninterrupted(how)
-    steps = STEPS * len(whole[1].journal.curve)
+    training = quick(checkpoint_minutes=0, **WAYS[way])
+    whole = uninterrupted(training)
+    steps = STEPS * len(whole[1].state.curve)
     for step in range(1, steps + 1):  # one more step is saved each time, so that each is gone on from once
         with suppress(Killed):  # nothing is left to kill once training was stopped
-            fit(Net(dropout=0.3), problem_of(how), how, tmp_path, killed_after(2))
+            fit(Net(dropout=0.3), problem_of(training), training, tmp_path, killed_after(2))
         assert checkpoints(tmp_path) == [f"checkpoint-{step}"]
-    assert_same(continued(how, tmp_path), whole)
+    assert_same(continued(training, tmp_path), whole)
 
 
 @pytest.mark.parametrize("steps", [1, 3, STEPS, STEPS + 1, 3 * STEPS, 1000])
 def test_a_training_killed_once_ends_with_the_same_bits(steps: int, tmp_path: Path) -> None:
-    how = quick(checkpoint_minutes=0, validation=0.25)
-    killed(how, tmp_path, steps)
-    assert_same(continued(how, tmp_path), uninterrupted(how))
+    training = quick(checkpoint_minutes=0, validation=0.25)
+    killed(training, tmp_path, steps)
+    assert_same(continued(training, tmp_path), uninterrupted(training))
 
 
 def test_a_training_killed_while_an_epoch_is_judged_ends_with_the_same_bits(tmp_path: Path) -> None:
-    how = quick(checkpoint_minutes=0, validation=0.25)
-    whole = problem_of(how)
+    training = quick(checkpoint_minutes=0, validation=0.25)
+    whole = problem_of(training)
     examples = KilledWhileRead(whole.labels)
     with pytest.raises(Killed):
         fit(
             Net(dropout=0.3),
-            TrainValSplit(whole.task, examples, whole.labels, whole.fitting, whole.judging),
-            how,
+            TrainValSplit(whole.task, examples, whole.labels, whole.training, whole.validation),
+            training,
             tmp_path,
         )
     assert checkpoints(tmp_path) == [f"checkpoint-{2 * STEPS - 1}"]
-    assert_same(continued(how, tmp_path), uninterrupted(how))
+    assert_same(continued(training, tmp_path), uninterrupted(training))
 
 
 class KilledWhileRead(Vectors):
@@ -107,33 +108,33 @@ class KilledWhileRead(Vectors):
 
 
 def test_a_training_killed_after_it_stopped_early_trains_no_further(tmp_path: Path) -> None:
-    how = quick(checkpoint_minutes=0, **WAYS["stopped early"])
-    killed(how, tmp_path, 1000)
+    training = quick(checkpoint_minutes=0, **WAYS["stopped early"])
+    killed(training, tmp_path, 1000)
     (last,) = checkpoints(tmp_path)
     assert TrainingState.read(tmp_path / last / "journal.json").stopped
-    problem = problem_of(how)
-    assert_same(continued(how, tmp_path, problem), uninterrupted(how))
+    problem = problem_of(training)
+    assert_same(continued(training, tmp_path, problem), uninterrupted(training))
     assert problem.examples.drawn == []
 
 
 def test_a_checkpoint_that_was_not_finished_is_passed_over_and_cleared_away(tmp_path: Path) -> None:
-    how = quick(checkpoint_minutes=0)
-    killed(how, tmp_path, 7)
+    training = quick(checkpoint_minutes=0)
+    killed(training, tmp_path, 7)
     half = tmp_path / "checkpoint-7"
     half.mkdir()
     (half / "model.safetensors").write_bytes(b"hal")
     (half / "trainer_state.json").write_text("{")
-    assert_same(continued(how, tmp_path), uninterrupted(how))
+    assert_same(continued(training, tmp_path), uninterrupted(training))
     assert checkpoints(tmp_path) == [f"checkpoint-{3 * STEPS}"]
 
 
 def test_of_two_finished_checkpoints_the_newer_is_gone_on_from(tmp_path: Path) -> None:
-    how = quick(checkpoint_minutes=0)
-    killed(how, tmp_path / "older", 10)
-    killed(how, tmp_path, 11)
+    training = quick(checkpoint_minutes=0)
+    killed(training, tmp_path / "older", 10)
+    killed(training, tmp_path, 11)
     shutil.move(tmp_path / "older" / "checkpoint-9", tmp_path)  # as if killed before it was cleared away
-    problem = problem_of(how)
-    assert_same(continued(how, tmp_path, problem), uninterrupted(how))
+    problem = problem_of(training)
+    assert_same(continued(training, tmp_path, problem), uninterrupted(training))
     assert len(problem.examples.drawn) == 28 - 2 * 8
 
 
@@ -143,10 +144,10 @@ def test_nothing_is_saved_before_it_is_due(tmp_path: Path) -> None:
 
 
 def test_beside_one_checkpoint_only_the_weights_of_the_best_epoch_are_kept(tmp_path: Path) -> None:
-    how = quick(checkpoint_minutes=0, **WAYS["stopped early"])
-    _, trained = continued(how, tmp_path)
-    assert 1 < trained.journal.best_epoch < len(trained.journal.curve)
-    kept = {f"best-{trained.journal.best_epoch}.safetensors", f"checkpoint-{STEPS * len(trained.journal.curve)}"}
+    training = quick(checkpoint_minutes=0, **WAYS["stopped early"])
+    _, trained = continued(training, tmp_path)
+    assert 1 < trained.state.best_epoch < len(trained.state.curve)
+    kept = {f"best-{trained.state.best_epoch}.safetensors", f"checkpoint-{STEPS * len(trained.state.curve)}"}
     assert {path.name for path in tmp_path.iterdir()} == kept
 
 
@@ -162,8 +163,8 @@ def test_the_best_weights_of_a_checkpoint_stay_until_there_is_another(tmp_path: 
 
 def test_how_often_to_save_may_change_when_a_training_goes_on(tmp_path: Path) -> None:
     killed(quick(checkpoint_minutes=0, validation=0.25), tmp_path, 6)
-    how = quick(checkpoint_minutes=60, validation=0.25)
-    assert_same(continued(how, tmp_path), uninterrupted(how))
+    training = quick(checkpoint_minutes=60, validation=0.25)
+    assert_same(continued(training, tmp_path), uninterrupted(training))
 
 
 LONG = {"epochs": 100, "validation": 0.25, "lr": 0.01}
@@ -181,5 +182,5 @@ def test_a_process_killed_while_it_writes_a_checkpoint_is_continued_by_another(t
     process.kill()
     process.join()
     assert process.exitcode == -signal.SIGKILL, "the training was over before it was killed"
-    how = quick(**LONG)
-    assert_same(continued(how, tmp_path), uninterrupted(how))
+    training = quick(**LONG)
+    assert_same(continued(training, tmp_path), uninterrupted(training))

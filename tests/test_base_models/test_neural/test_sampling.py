@@ -9,7 +9,7 @@ from support.networks import Vectors
 from support.world import SENTIMENT, toy_table
 
 from base_models.neural.sampling import Drawn, EpochSampler, Labelled, first_of, seed_of
-from base_models.neural.training import TrainValSplit
+from base_models.neural.train_val_split import TrainValSplit
 from ensemble.errors import LearnerError
 
 seeds = st.integers(0, 2**32)
@@ -204,22 +204,22 @@ def test_rows_put_aside_share_no_copies_with_those_that_are_trained_on(
     assume(len(set(groups)) > 8)
     data = toy_table(40).with_columns(group=groups)
     problem = TrainValSplit.of(SENTIMENT, Vectors(data.labels(SENTIMENT)), data, share, seed)
-    assert sorted([*problem.fitting, *problem.judging]) == list(range(40))
-    assert not {groups[row] for row in problem.fitting} & {groups[row] for row in problem.judging}
+    assert sorted([*problem.training, *problem.validation]) == list(range(40))
+    assert not {groups[row] for row in problem.training} & {groups[row] for row in problem.validation}
 
 
 def test_rows_put_aside_hold_their_share_of_every_class() -> None:
     data = toy_table(600)
     labels = data.labels(SENTIMENT)
     problem = TrainValSplit.of(SENTIMENT, Vectors(labels), data, 0.2, seed=1)
-    shares = np.bincount(labels[problem.judging]) / np.bincount(labels)
+    shares = np.bincount(labels[problem.validation]) / np.bincount(labels)
     np.testing.assert_allclose(shares, 0.2, atol=0.01)
 
 
 def test_no_row_is_put_aside_where_none_is_asked_for() -> None:
     data = toy_table(20)
     problem = TrainValSplit.of(SENTIMENT, Vectors(data.labels(SENTIMENT)), data, 0.0, seed=1)
-    assert problem.fitting.tolist() == list(range(20)) and len(problem.judging) == 0
+    assert problem.training.tolist() == list(range(20)) and len(problem.validation) == 0
 
 
 def test_a_share_that_puts_no_row_aside_is_refused() -> None:

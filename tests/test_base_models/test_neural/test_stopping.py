@@ -39,15 +39,15 @@ def stopped_after(steps: int, number: int, times: int = 1) -> Track:
 def test_a_training_is_saved_at_the_end_of_its_step_and_goes_on_from_there(
     tmp_path: Path, number: int, steps: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    how = quick(checkpoint_minutes=60.0)  # nothing else would be saved
+    training = quick(checkpoint_minutes=60.0)  # nothing else would be saved
     whole = Net(dropout=0.3)
-    expected = fit(whole, toy_problem(), how)
+    expected = fit(whole, toy_problem(), training)
     with pytest.raises(KeyboardInterrupt):
-        fit(Net(dropout=0.3), toy_problem(), how, tmp_path, stopped_after(steps, number))
+        fit(Net(dropout=0.3), toy_problem(), training, tmp_path, stopped_after(steps, number))
     assert [path.name for path in tmp_path.glob("checkpoint-*")] == [f"checkpoint-{steps}"]
     monkeypatch.setattr(interruption, "_asked", False)  # another process
     network = Net(dropout=0.3)
-    found = fit(network, toy_problem(), how, tmp_path)
+    found = fit(network, toy_problem(), training, tmp_path)
     assert same_weights(network, whole) and curve(found) == curve(expected)
 
 

@@ -27,7 +27,7 @@ from torch.nn import functional as F
 
 from base_models.neural.hyperparameters import Training
 from base_models.neural.sampling import EpochSampler
-from base_models.neural.training import TrainValSplit
+from base_models.neural.train_val_split import TrainValSplit
 from ensemble.errors import LearnerError
 
 STEPS = 4  # of an epoch: 28 rows, 8 at a time
@@ -38,24 +38,24 @@ def train_by_hand(
     optimizer: torch.optim.Optimizer,
     factor: Callable[[float], float],
     problem: TrainValSplit,
-    how: Training,
+    training: Training,
 ) -> None:
     """What ``train`` should do, without it; ``factor`` is on the learning rate after so many epochs."""
     network.train()
     labels = torch.from_numpy(problem.labels)
-    counts = np.bincount(problem.labels[problem.fitting], minlength=CLASSES)
-    raw = counts**-how.balance
+    counts = np.bincount(problem.labels[problem.training], minlength=CLASSES)
+    raw = counts**-training.balance
     weights = torch.tensor(raw * counts.sum() / (raw * counts).sum())
-    order = EpochSampler(problem.fitting, problem.labels[problem.fitting], how.batch, seed=3)
-    for step in range(how.epochs * STEPS):
+    order = EpochSampler(problem.training, problem.labels[problem.training], training.batch, seed=3)
+    for step in range(training.epochs * STEPS):
         order.epoch = step // STEPS
         drawn = list(order)[step % STEPS]
-        optimizer.param_groups[0]["lr"] = how.lr * factor(step / STEPS)
+        optimizer.param_groups[0]["lr"] = training.lr * factor(step / STEPS)
         rows = labels[[row for _, _, row in drawn]]
         losses = F.cross_entropy(network(**problem.examples.augmented(drawn)), rows, reduction="none")
         optimizer.zero_grad()
         (losses * weights[rows]).mean().backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), how.clip or math.inf)
+        torch.nn.utils.clip_grad_norm_(network.parameters(), training.clip or math.inf)
         optimizer.step()
 
 
@@ -91,11 +91,11 @@ BARE = {
 def test_weights_are_those_of_a_bare_loop(way: str) -> None:
     changed, make, factor = BARE[way]
     norm = "batch" if changed.get("optimizer") == "sgd" else "layer"  # Adam blows up the rounding of a gradient of zero
-    network, by_hand, how = Net(norm), Net(norm), quick(**changed)
-    trained = fit(network, toy_problem(), how)
-    train_by_hand(by_hand, make(by_hand.parameters()), factor, toy_problem(), how)
+    network, by_hand, training = Net(norm), Net(norm), quick(**changed)
+    trained = fit(network, toy_problem(), training)
+    train_by_hand(by_hand, make(by_hand.parameters()), factor, toy_problem(), training)
     assert_close_weights(network, by_hand, rtol=1e-4, atol=1e-5)
-    last_steps = [how.lr * factor(epoch - 1 / STEPS) for epoch in (1, 2, 3)]
+    last_steps = [training.lr * factor(epoch - 1 / STEPS) for epoch in (1, 2, 3)]
     np.testing.assert_allclose(column(trained, "lr"), last_steps)
 
 
@@ -120,13 +120,13 @@ def test_the_focal_loss_and_smoothed_labels_change_what_is_learned() -> None:
 
 
 @pytest.mark.parametrize("micro_batch", [1, 3, 8])
-def test_pieces_asked_for_learn_what_the_whole_batch_does(micro_batch: int) -> None:
-    whole, pieces = Net("layer"), Net("layer")
+def test_micro_batches_asked_for_learn_what_the_whole_batch_does(micro_batch: int) -> None:
+    whole, parts = Net("layer"), Net("layer")
     expected = fit(whole, toy_problem(), quick(optimizer="sgd"))
-    trained = fit(pieces, toy_problem(), quick(optimizer="sgd", micro_batch=micro_batch))
+    trained = fit(parts, toy_problem(), quick(optimizer="sgd", micro_batch=micro_batch))
     np.testing.assert_allclose(column(trained, "loss"), column(expected, "loss"), rtol=1e-5)
-    assert_close_weights(pieces, whole)
-    assert pieces.passes == 3 * (3 * -(-8 // micro_batch) + -(-4 // micro_batch))
+    assert_close_weights(parts, whole)
+    assert parts.passes == 3 * (3 * -(-8 // micro_batch) + -(-4 // micro_batch))
 
 
 def test_every_epoch_trains_on_each_fitting_row_once_and_on_no_row_put_aside() -> None:
@@ -136,14 +136,14 @@ def test_every_epoch_trains_on_each_fitting_row_once_and_on_no_row_put_aside() -
     assert network.passes == 3 * STEPS, "having judged, a network is trained as before"
     for epoch in range(3):
         drawn = [row for seed, number, row in problem.examples.drawn if (seed, number) == (3, epoch)]
-        assert sorted(drawn) == problem.fitting.tolist()
-    assert len(problem.examples.drawn) == 3 * len(problem.fitting) < 3 * 37
+        assert sorted(drawn) == problem.training.tolist()
+    assert len(problem.examples.drawn) == 3 * len(problem.training) < 3 * 37
 
 
 def test_labels_of_rows_put_aside_teach_nothing() -> None:
     problem = toy_problem(37, 0.25)
     labels = problem.labels.copy()
-    labels[problem.judging] = (labels[problem.judging] + 1) % CLASSES
+    labels[problem.validation] = (labels[problem.validation] + 1) % CLASSES
     networks = Net(), Net()
     for network, shown in zip(networks, (problem, replace(problem, labels=labels)), strict=True):
         fit(network, shown, quick(validation=0.25, stop_on="training_loss"))  # keeps the last epoch's weights
@@ -221,16 +221,16 @@ def test_patience_with_something_to_look_at_is_accepted(changed: dict[str, objec
 
 @pytest.mark.parametrize("minutes", [60.0, 0.0])
 def test_a_loss_that_is_no_number_is_one_line_that_names_lr(minutes: float) -> None:
-    how = quick(optimizer="sgd", lr=1e30, checkpoint_minutes=minutes)
+    training = quick(optimizer="sgd", lr=1e30, checkpoint_minutes=minutes)
     line = r"^toy: the loss [^\n]* epoch 1; lower training\.lr \(now 1e\+30\)[^\n]*$"
     with pytest.raises(LearnerError, match=line):
-        fit(Net("layer"), toy_problem(), how)
+        fit(Net("layer"), toy_problem(), training)
 
 
 def test_a_network_that_no_longer_gives_numbers_after_its_last_step_is_refused() -> None:
-    how = quick(epochs=1, batch=64, optimizer="sgd", lr=1e30, validation=0.25)
+    training = quick(epochs=1, batch=64, optimizer="sgd", lr=1e30, validation=0.25)
     with pytest.raises(LearnerError, match=r"lower training\.lr"):
-        fit(Net("layer"), toy_problem(37, 0.25), how)
+        fit(Net("layer"), toy_problem(37, 0.25), training)
 
 
 @pytest.mark.parametrize("tracker", ["tensorboard", "mlflow"])

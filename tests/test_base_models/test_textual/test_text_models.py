@@ -210,7 +210,7 @@ def test_longer_texts_than_the_network_has_places_for_are_refused(folder: Path, 
     ):
         fitted(small(str(folder), max_length=places + 1, pretrained=False), data)
     learner = fitted(small(str(folder), max_length=places, pretrained=False), data)
-    assert np.isfinite(predicted(learner, data)).all() and learner.facts()["fit_texts"]["cut"] == 1
+    assert np.isfinite(predicted(learner, data)).all() and learner.training_info()["fit_texts"]["cut"] == 1
 
 
 def test_what_neither_encodes_nor_decodes_alone_is_refused(folder: Path) -> None:

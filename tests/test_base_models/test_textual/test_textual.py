@@ -50,7 +50,7 @@ def test_whatever_people_write_is_fitted_on_and_predicted_for(encoders: dict[str
     learner = fitted(small(encoders[family]), data)
     values = predicted(learner, data)
     assert_probabilities(values, len(data))
-    facts = learner.facts()
+    facts = learner.training_info()
     assert facts["fit_texts"] == facts["predicted_texts"]
     assert facts["fit_texts"]["rows"] == len(data) and facts["fit_texts"]["missing"] == 1
     assert facts["fit_texts"]["blank"] == 2 and facts["fit_texts"]["cut"] >= 1
@@ -87,10 +87,10 @@ def test_rows_without_a_text_get_the_class_frequencies_and_teach_nothing(encoder
     values = predicted(learner, said([None, "monday", None]))
     np.testing.assert_allclose(values[[0, 2]], np.tile([10 / 21, 10 / 21, 1 / 21], (2, 1)))
     assert not np.allclose(values[1], values[0], atol=1e-4)
-    assert learner.facts()["fit_rows"] == 15
-    assert learner.facts()["predicted_texts"] == {"rows": 3, "missing": 2, "blank": 0, "cut": 0}
+    assert learner.training_info()["fit_rows"] == 15
+    assert learner.training_info()["predicted_texts"] == {"rows": 3, "missing": 2, "blank": 0, "cut": 0}
     predicted(learner, said([None, " "]))
-    assert learner.facts()["predicted_texts"] == {"rows": 5, "missing": 3, "blank": 1, "cut": 0}
+    assert learner.training_info()["predicted_texts"] == {"rows": 5, "missing": 3, "blank": 1, "cut": 0}
 
 
 def test_where_no_row_has_a_text_all_get_the_class_frequencies(encoders: dict[str, str], tmp_path: Path) -> None:
@@ -100,7 +100,12 @@ def test_where_no_row_has_a_text_all_get_the_class_frequencies(encoders: dict[st
     loaded.load(tmp_path)
     for one in (learner, loaded):
         np.testing.assert_allclose(predicted(one, POSTS), 1 / 3)
-    assert learner.curve() == [] and learner.facts()["fit_texts"] == {"rows": 3, "missing": 3, "blank": 0, "cut": 0}
+    assert learner.curve() == [] and learner.training_info()["fit_texts"] == {
+        "rows": 3,
+        "missing": 3,
+        "blank": 0,
+        "cut": 0,
+    }
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -119,7 +124,7 @@ def test_what_was_saved_predicts_the_same_bits_when_the_model_is_gone(
     loaded = small(**params)
     loaded.load(tmp_path / "moved")
     assert np.array_equal(predicted(loaded, data), expected)
-    assert loaded.facts()["predicted_texts"]["rows"] == len(data) and loaded.curve() == []
+    assert loaded.training_info()["predicted_texts"]["rows"] == len(data) and loaded.curve() == []
     loaded.save(tmp_path / "saved")
     again = small(**params)
     again.load(tmp_path / "saved")
@@ -141,7 +146,7 @@ def test_a_few_epochs_learn_which_word_names_the_class(encoders: dict[str, str],
 
 
 def test_frozen_layers_count_as_not_trained(encoders: dict[str, str]) -> None:
-    facts = [fitted(small(encoders["bert"], frozen_layers=frozen), POSTS).facts() for frozen in (None, 0, 1)]
+    facts = [fitted(small(encoders["bert"], frozen_layers=frozen), POSTS).training_info() for frozen in (None, 0, 1)]
     trained = [one["trainable_parameters"] for one in facts]
     assert facts[0]["parameters"] == trained[0] > trained[1] > trained[2] > 0
 
@@ -184,7 +189,7 @@ def test_the_pooling_used_is_recorded_and_stays_with_what_was_saved(
 ) -> None:
     data = said(["great monday", "coffee", "hate"] * 3)
     learner = fitted(small(encoders["bert"]), data)
-    assert learner.facts()["pooling"] == "first"
+    assert learner.training_info()["pooling"] == "first"
     learner.save(tmp_path)
     monkeypatch.setitem(POOLINGS, "bert", "max")
     loaded = small(encoders["bert"])
@@ -196,7 +201,7 @@ def test_a_second_fit_counts_its_own_texts(encoders: dict[str, str]) -> None:
     learner, data = small(encoders["bert"]), said(["great monday", "coffee", "hate"] * 3)
     for _ in range(2):
         predicted(fitted(learner, data), data)
-    assert learner.facts()["predicted_texts"]["rows"] == len(data)
+    assert learner.training_info()["predicted_texts"]["rows"] == len(data)
 
 
 def test_texts_that_are_cut_are_said_once_with_the_remedy(

@@ -213,7 +213,7 @@ def test_a_learner_counts_what_was_translated_and_depends_on_the_translator(
         learner.prepare(posts, cache)
         fitted(learner, posts)
     values = predicted(learner, posts)
-    facts = learner.facts()
+    facts = learner.training_info()
     assert (facts["fit_texts"]["translated"], facts["predicted_texts"]["translated"]) == (2, 2)
     assert facts["fit_texts"]["missing"] == 1
     assert len(list((tmp_path / "cache").glob("translations-*/*.ids.npy"))) == 1
@@ -222,11 +222,11 @@ def test_a_learner_counts_what_was_translated_and_depends_on_the_translator(
     loaded = reader(encoders, model)
     loaded.load(tmp_path / "fold")
     np.testing.assert_array_equal(predicted(loaded, posts), values)
-    assert loaded.facts()["predicted_texts"]["translated"] == 2
+    assert loaded.training_info()["predicted_texts"]["translated"] == 2
 
 
 def test_a_learner_sees_no_more_of_a_post_than_its_cleaned_words(encoders: dict[str, str]) -> None:
     learner = fitted(small(encoders["bert"], clean=True), said(["great monday", "coffee", "hate boss"]))
     values = predicted(learner, said(["RT @x: #great monday http://t.co/abc", "great monday"]))
     np.testing.assert_array_equal(values[0], values[1])
-    assert "translated" not in learner.facts()["fit_texts"]
+    assert "translated" not in learner.training_info()["fit_texts"]

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from base_models.visual.calibration import is_folded, restore_statistics
-from base_models.visual.network import ImageClassifier, make_classifier, preprocessing
+from base_models.visual.network import ImageClassifier, make_classifier, preprocessing_of
 
 
 def pictures(rows: int, seed: int = 0) -> torch.Tensor:
@@ -16,7 +16,7 @@ def pictures(rows: int, seed: int = 0) -> torch.Tensor:
 
 def trained_like() -> ImageClassifier:
     """A network whose layers have statistics of their own, as pretraining leaves them."""
-    how = preprocessing("test_resnet", 64, None, None, None, None)
+    how = preprocessing_of("test_resnet", 64, None, None, None, None)
     network = make_classifier("test_resnet", 3, False, None, 64, 0, how)
     generator = torch.Generator().manual_seed(1)
     for module in network.modules():

@@ -13,10 +13,10 @@ from support.world import SENTIMENT
 from base_models import LEARNERS
 from base_models.tiny import make_image_encoder
 from base_models.visual import network
-from base_models.visual.network import ImageClassifier, make_classifier, preprocessing
+from base_models.visual.network import ImageClassifier, make_classifier, preprocessing_of
 from base_models.visual.views import Preprocessing
 from ensemble.data import Dataset
-from ensemble.errors import EnsembleError, LearnerError
+from ensemble.errors import ConfigError, EnsembleError, LearnerError
 from ensemble.learner import make_learner, source_files
 
 HOW = Preprocessing((64, 64), (0.5,) * 3, (0.5,) * 3, "bilinear", 0.875)
@@ -60,13 +60,13 @@ def test_preprocessing_is_the_models_own_where_it_is_not_set(tmp_path: Path) -> 
     how = Preprocessing((96, 80), (0.1, 0.2, 0.3), (0.4, 0.5, 0.6), "lanczos", 0.7)
     given = (48, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), "nearest", 0.9)
     expected = ((48, 48), *given[1:])
-    assert preprocessing(str(folder), None, None, None, None, None) == how
+    assert preprocessing_of(str(folder), None, None, None, None, None) == how
     for place, name in enumerate(list(vars(how))[: len(given)]):
         asked = [value if place == position else None for position, value in enumerate(given)]
         wanted = Preprocessing(**{**vars(how), name: expected[place]})
-        assert preprocessing(str(folder), *asked) == wanted  # type: ignore[arg-type]
-    assert preprocessing("test_vit", None, None, None, None, None).size == (160, 160)
-    assert preprocessing("polynet", 100, None, None, None, None) == Preprocessing((100, 100), *IMAGENET)
+        assert preprocessing_of(str(folder), *asked) == wanted  # type: ignore[arg-type]
+    assert preprocessing_of("test_vit", None, None, None, None, None).size == (160, 160)
+    assert preprocessing_of("polynet", 100, None, None, None, None) == Preprocessing((100, 100), *IMAGENET)
 
 
 def test_results_depend_on_the_local_files(tmp_path: Path) -> None:
@@ -80,16 +80,16 @@ def test_results_depend_on_the_local_files(tmp_path: Path) -> None:
 REFUSED = {
     "unknown model": ({"model": "resnett18"}, "Unknown timm model 'resnett18'. Did you mean 'resnet18'?"),
     "no folder": ({"model": "/no/such/folder"}, r"No such model folder: /no/such/folder\. Give a folder with"),
-    "three views": ({"views": 3}, r"views must be one of \[1, 2, 5, 10\], got 3"),
-    "small size": ({"size": 8}, "size must be at least 32 pixels, got 8"),
-    "no area": ({"scale": [0, 1]}, "scale must be two shares of the area, the smaller first"),
-    "more than all": ({"scale": [0.5, 1.5]}, "scale must be two shares"),
-    "upside down": ({"scale": [0.9, 0.1]}, "scale must be two shares"),
-    "no width": ({"ratio": [0, 1]}, "ratio must be two positive numbers, the smaller first"),
-    "wide first": ({"ratio": [2, 1]}, "ratio must be two positive"),
-    "degrees": ({"degrees": 181}, "degrees must be between 0 and 180, got 181"),
-    "left": ({"degrees": -1}, "degrees must be between 0 and 180, got -1"),
-    "no crop": ({"crop_share": 0}, r"crop_share must be in \(0, 1\], got 0"),
+    "three views": ({"views": 3}, r"params\.views = 3: input should be 1, 2, 5 or 10"),
+    "small size": ({"size": 8}, r"params\.size = 8: input should be greater than or equal to 32"),
+    "no area": ({"scale": [0, 1]}, r"params\.scale: must be two shares of the area, the smaller first"),
+    "more than all": ({"scale": [0.5, 1.5]}, r"params\.scale: must be two shares"),
+    "upside down": ({"scale": [0.9, 0.1]}, r"params\.scale: must be two shares"),
+    "no width": ({"ratio": [0, 1]}, r"params\.ratio: must be two positive numbers, the smaller first"),
+    "wide first": ({"ratio": [2, 1]}, r"params\.ratio: must be two positive"),
+    "degrees": ({"degrees": 181}, r"params\.degrees = 181: input should be less than or equal to 180"),
+    "left": ({"degrees": -1}, r"params\.degrees = -1: input should be greater than or equal to 0"),
+    "no crop": ({"crop_share": 0}, r"params\.crop_share = 0: input should be greater than 0"),
     "average": ({"average": "median"}, r"params\.average = 'median': .*'log_probabilities', 'probabilities' or 'logit"),
     "key": ({"training": {"epoch": 3}}, r"Unknown base\.image\.params\.training key 'epoch'\. Did you mean 'epochs'\?"),
     "value": ({"training": {"lr": 0}}, r"base\.image\.params\.training\.lr = 0: .*greater than 0"),
@@ -155,5 +155,5 @@ def test_a_size_that_the_network_cannot_take_is_refused_in_one_line(shots: Datas
 
 
 def test_a_standard_deviation_of_zero_is_refused() -> None:
-    with pytest.raises(LearnerError, match="std must be three positive numbers"):
+    with pytest.raises(ConfigError, match=r"params\.std: must be three positive numbers"):
         make({**PLAIN, "std": [0.2, 0.0, 0.2]})

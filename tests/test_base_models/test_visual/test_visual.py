@@ -15,8 +15,8 @@ from support.photos import blind, photographed
 from support.world import SENTIMENT
 from torchvision.transforms import v2
 
+from base_models.neural.averaging import average_views
 from base_models.visual.finetuned import Visual, VisualTraining
-from base_models.visual.views import average_views
 from ensemble.data import Dataset
 from ensemble.errors import LearnerError
 
@@ -158,7 +158,7 @@ def test_where_no_row_has_an_image_all_get_the_class_frequencies(shots: Dataset,
         values, spread = one.predict_with_spread(shots)
         np.testing.assert_allclose(values, np.tile([5 / 13, 4 / 13, 4 / 13], (10, 1)))
         assert (spread == 0).all()
-    assert learner.facts() == {} and learner.curve() == []
+    assert learner.training_info() == {} and learner.curve() == []
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others(shots: Dataset) -> None:

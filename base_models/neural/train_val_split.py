@@ -1,0 +1,36 @@
+"""What a network learns from: examples with labels, and which rows are trained on or only validate."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from base_models.neural.sampling import Examples
+from ensemble.data import Codes, Dataset, Task
+from ensemble.errors import LearnerError
+from ensemble.folds import stratified_group_split
+
+
+@dataclass(frozen=True)
+class TrainValSplit:
+    """``examples`` with (rows,) ``labels``; the positions in ``training`` are trained on, those in ``validation`` only
+    say which epoch is best."""
+
+    task: Task
+    examples: Examples
+    labels: Codes
+    training: Codes
+    validation: Codes
+
+    @classmethod
+    def of(cls, task: Task, examples: Examples, data: Dataset, share: float, seed: int) -> "TrainValSplit":
+        """With ``share`` of the rows put aside for validation: copies whole, classes in proportion.
+
+        Raises LearnerError where one side would be empty.
+        """
+        labels = data.labels(task)
+        part = stratified_group_split([labels], [len(task.classes)], data.groups, [1 - share, share], seed)
+        training, validation = np.flatnonzero(part == 0), np.flatnonzero(part == 1)
+        if (share and not len(validation)) or not len(training):
+            rest = "none to train on" if len(validation) else "none aside"
+            raise LearnerError(f"training.validation = {share} of {len(data)} rows leaves {rest}; change it, or set 0.")
+        return cls(task, examples, labels, training, validation)
