@@ -183,8 +183,8 @@ def learner_factory(
     """Makes unfitted learners; raises ConfigError for a name or parameter the learner does not have, and for a class
     whose methods are not those of the protocols."""
     made: Any = resolve(registry, "learner", learner)
-    for reason in _wrong_methods(made) if inspect.isclass(made) else ():
-        raise ConfigError(f"{where.removesuffix('.params')}: {reason}")
+    if inspect.isclass(made) and (reasons := _wrong_methods(cast(Any, made))):
+        raise ConfigError(f"{where.removesuffix('.params')}: {reasons[0]}")
     return bind(made, params, where)
 
 
