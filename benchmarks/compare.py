@@ -65,7 +65,7 @@ Learners = dict[str, tuple[str, str]]  # name -> (learner, parameters)
 # Figures that a second run of the same code changes as well.
 VOLATILE = (
     *("second", "minute", "time", "begun", "ended", "created", "written", "when", "usage", "cost", "memory", "bytes"),
-    *("rss", "host", "machine", "pid", "version", "hash", "folder", "files"),
+    *("rss", "host", "machine", "pid", "version", "hash", "folder", "files", "stamps"),
 )
 
 
@@ -297,20 +297,20 @@ def without_places(path: str) -> str:
 def compare_records(before: Path, after: Path) -> None:
     """Print which keys and which numbers of the JSON records differ."""
     records = [results(folder, ".json") for folder in (before, after)]
-    told: dict[str, set[str]] = {"only before": set(), "only after": set(), "another number": set()}
+    told: dict[str, dict[str, str]] = {"only before": {}, "only after": {}, "another number": {}}
     for name in sorted(records[0].keys() & records[1].keys()):
         one, other = (dict(leaves(json.loads(named[name].read_text("utf-8")))) for named in records)
         kind = Path(name).name
-        told["only before"] |= {f"{kind}: {without_places(key)}" for key in one.keys() - other.keys()}
-        told["only after"] |= {f"{kind}: {without_places(key)}" for key in other.keys() - one.keys()}
+        for what, keys in (("only before", one.keys() - other.keys()), ("only after", other.keys() - one.keys())):
+            told[what] |= {f"{kind}: {without_places(key)}": "" for key in keys}
         for key in one.keys() & other.keys():
             if isinstance(one[key], int | float) and one[key] != other[key] and not any(w in key for w in VOLATILE):
-                told["another number"].add(f"{kind}: {without_places(key)}: {one[key]} / {other[key]} in {name}")
+                told["another number"][f"{kind}: {without_places(key)}"] = f": {one[key]} / {other[key]} in {name}"
     print(f"\nRecords: {len(records[0])} / {len(records[1])} JSON files")
-    told["only before"] |= {f"the file {name}" for name in records[0].keys() - records[1].keys()}
-    told["only after"] |= {f"the file {name}" for name in records[1].keys() - records[0].keys()}
+    told["only before"] |= {f"the file {name}": "" for name in records[0].keys() - records[1].keys()}
+    told["only after"] |= {f"the file {name}": "" for name in records[1].keys() - records[0].keys()}
     for what, lines in told.items():
-        print(f"{what}: {len(lines)}", *(f"  {line[:200]}" for line in sorted(lines)[:60]), sep="\n")
+        print(f"{what}: {len(lines)}", *(f"  {key}{lines[key]}" for key in sorted(lines)[:60]), sep="\n")
 
 
 def compare(before: Path, after: Path) -> int:

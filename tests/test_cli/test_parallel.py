@@ -14,7 +14,7 @@ from support.shell import Ensemble
 
 from ensemble.system.claims import FILE
 
-pytestmark = pytest.mark.xdist_group("processes")  # one after another: they count on cores for their own
+pytestmark = pytest.mark.alone
 
 
 def results(run: Path) -> dict[str, bytes]:

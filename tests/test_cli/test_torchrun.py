@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-pytestmark = pytest.mark.xdist_group("processes")  # one after another: they count on cores for their own
+pytestmark = pytest.mark.alone
 
 CONFIG = """
 [data]

@@ -23,7 +23,7 @@ from ensemble.system.threads import threads_of
 
 INSTALLED = find_spec("ray") is not None  # importing it here would be too early for the engine's settings of it
 needs_ray = pytest.mark.skipif(not INSTALLED, reason="no ray")
-pytestmark = pytest.mark.xdist_group("processes")  # one after another: they count on cores for their own
+pytestmark = pytest.mark.alone
 
 
 @pytest.fixture(scope="module")

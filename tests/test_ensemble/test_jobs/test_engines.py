@@ -17,7 +17,7 @@ from ensemble.run import Run
 from ensemble.store import Job, Store
 from ensemble.system.locks import hold
 
-pytestmark = pytest.mark.xdist_group("processes")  # one after another: they count on cores for their own
+pytestmark = pytest.mark.alone
 
 
 def test_two_processes_leave_the_bytes_that_one_leaves(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from ensemble.system.claims import FILE, Claim, claim, owner_of
 from ensemble.system.interruption import listen
 from ensemble.system.processes import began, machine
 
-pytestmark = pytest.mark.xdist_group("processes")  # one after another: they count on cores for their own
+pytestmark = pytest.mark.alone
 
 HOLD = """
 import sys, time

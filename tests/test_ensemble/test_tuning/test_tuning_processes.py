@@ -27,7 +27,7 @@ from ensemble.tuning.search import TuneSettings
 from ensemble.tuning.study import Study, TrialPlan
 from ensemble.tuning.trials import tune
 
-pytestmark = pytest.mark.xdist_group("processes")  # one after another: they count on cores for their own
+pytestmark = pytest.mark.alone
 
 SETTINGS = TuneSettings(trials=3, folds="all", prune=False)
 
