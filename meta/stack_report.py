@@ -32,7 +32,7 @@ def account(
     it was fitted on; ``test`` its predictions for the rows outside the folds."""
     task, metric = table.task, metric_named(table.task.metric)
     unknown = unknown_folds(run, task)
-    inside, outside = run.data.take(run.plan.inside), run.data.take(run.plan.outside)
+    inside, outside = run.data.take(run.plan.cv_rows), run.data.take(run.plan.test_rows)
     stack = procedure.oof
     again = Predictions(task, table.ids, in_sample[0], decided=in_sample[1])
     seen = score(metric, table.labels, judged(again, metric))

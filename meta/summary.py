@@ -28,7 +28,7 @@ def stack_tasks(run: Run, tasks: Sequence[Task], settings: StackSettings, track:
 
 def summarise(run: Run, tasks: Sequence[Task], settings: StackSettings) -> dict[str, Any]:
     """Scores of finished stacks by subtask and by column."""
-    inside = run.data.take(run.plan.inside)
+    inside = run.data.take(run.plan.cv_rows)
     tables = {task.name: assemble(run, task, settings)[0] for task in tasks}
     judged_by = dict(_judged_by_model(run, tables, inside))
     whole = {name: of for name, of in subtasks(run.data).items() if set(of) <= {task.name for task in tasks}}
