@@ -34,7 +34,8 @@ class FoldSettings:
 
 @dataclass(frozen=True)
 class FoldPlan:
-    """``frame`` has one row per post, in table order: ``id``, ``fold`` (TEST_FOLD, UNUSED, 0..k-1), ``group``, ``digest``.
+    """``frame`` has one row per post, in table order: ``id``, ``fold`` (0..k-1, TEST_FOLD, UNUSED), ``group``,
+    ``digest``.
 
     ``digest`` is of the row's content and labels, so that a changed table is noticed and the row named; ``tasks`` are
     the names of the label columns.

@@ -13,7 +13,7 @@ from support.networks import freeze_imports, one_core
 from support.world import SARCASM, SENTIMENT, toy_table
 
 from ensemble.data import Dataset, Task
-from ensemble.datasets.new_posts import look_at, read_posts
+from ensemble.datasets.new_posts import read_posts, scan_posts
 from ensemble.errors import StoreError
 from ensemble.features import FeatureCache
 from ensemble.jobs.finished import Record
@@ -59,7 +59,7 @@ def networks(posts: Dataset, encoders: dict[str, str], tmp_path_factory: pytest.
 
 def test_the_runs_own_test_rows_as_new_posts_get_what_the_stack_gave_them(networks: Run, memes: Path) -> None:
     record = Record.read(networks.store.root)
-    new = look_at(read_posts(memes / "test.csv", record.tasks, memes / "images", usual=record.columns))
+    new = scan_posts(read_posts(memes / "test.csv", record.tasks, memes / "images", usual=record.columns))
     assert list(new.ids) == list(networks.data.take(networks.plan.test_rows).ids)
     with one_core():
         verdict = ask(networks.store.root, new)[0]
@@ -77,7 +77,7 @@ def test_posts_without_text_or_image_and_without_the_runs_cache_are_judged(
     facts["config"]["run"]["cache"] = str(tmp_path / "none")
     shutil.rmtree(facts["config"]["base"]["textual"]["params"]["model"])  # its fold models have tokenizers of their own
     write_json(moved / "run.json", facts)
-    new = look_at(read_posts(memes / "test.csv", (SENTIMENT,), memes / "images", usual=Record.read(moved).columns))
+    new = scan_posts(read_posts(memes / "test.csv", (SENTIMENT,), memes / "images", usual=Record.read(moved).columns))
     blind = new.with_columns(text=new.frame["text"].where(new.frame.index % 2 == 0, None))
     blind = blind.with_columns(
         **{c: new.frame[c].where(new.frame.index % 3 > 0, None) for c in ("image", "image_hash")}
