@@ -9,7 +9,8 @@ from PIL import Image
 from support.reported import draw_pictures
 from support.world import picture as noise
 
-from meta.report.gallery import BYTES, SIDE, picture, posts, room
+from ensemble.content.image import BYTES, SIDE
+from meta.report.gallery import picture, posts, room
 
 
 def row(image: str | None, text: str | None) -> dict[str, object]:
