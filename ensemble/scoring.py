@@ -92,7 +92,7 @@ def score_card(
 
 
 def _add_classes(card: ScoreCard, task: Task, labels: Codes, predicted: Codes) -> None:
-    counts = count(labels, predicted, task.width)
+    counts = count(labels, predicted, len(task.classes))
     scores = per_class(counts)
     card["classes"] = {
         name: {
@@ -108,7 +108,7 @@ def _add_classes(card: ScoreCard, task: Task, labels: Codes, predicted: Codes) -
 
 def metric_input(predictions: Predictions, metric: Metric) -> Probabilities:
     """(rows, classes) what a metric judges: one-hot labels where it judges labels, else the probabilities."""
-    return np.eye(predictions.task.width)[predictions.labels()] if metric.of_counts else predictions.values
+    return np.eye(len(predictions.task.classes))[predictions.labels()] if metric.of_counts else predictions.values
 
 
 def difference(metric: Metric, labels: Codes, groups: Codes, ours: Predictions, theirs: Predictions) -> Score:
