@@ -28,7 +28,7 @@ from ensemble.folds import FoldPlan
 from ensemble.metrics import metric_named
 from ensemble.predictions import Predictions, concatenate
 from ensemble.scoring import difference, score_card
-from ensemble.store import read_predictions
+from ensemble.store import Job, Store
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,7 @@ class Bench:
         self.command(
             "train-base", outer, "-l", learner, "-t", task.name, "-f", "0", "--keep-models", "none", *arguments
         )
-        return read_predictions(
-            self.folder / outer / "base" / learner / task.name / "seed-0" / "fold-0", "held_out", task
-        )
+        return Store(self.folder / outer).job(Job(learner, task.name, 0, 0)).read("held_out", task)
 
     def rotate(self, outer: int) -> str:
         """The run folder whose fold 0 is the first plan's fold ``outer``."""

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,8 +11,9 @@ import numpy.typing as npt
 from ensemble.data import Codes, Task
 from ensemble.errors import FoldError
 from ensemble.predictions import Predictions
+from ensemble.records import StackRecord
+from ensemble.result_folder import ResultFolder
 from ensemble.run import Run
-from ensemble.store import REPORT, check, clear, read_predictions, seal, state, write_predictions
 from ensemble.system.progress import Track, silent
 from meta.candidates import StackSpec
 from meta.fitting import Fitted, Option, fit
@@ -21,7 +21,7 @@ from meta.nested_cv import Procedure, nested_cv, option_of, options_of, rule_of
 from meta.nested_fits import Nested, nest
 from meta.rules import Rule
 from meta.stack_report import account
-from meta.table import MetaTable, StackSettings, assemble, made_of
+from meta.table import MetaTable, StackSettings, assemble, provenance_of
 from meta.wording import tuned
 
 Floats = npt.NDArray[np.float64]
@@ -43,20 +43,20 @@ class Stack:
         return values, self.rule.decide(values)
 
     @classmethod
-    def load(cls, folder: Path) -> "Stack":
+    def load(cls, folder: ResultFolder[StackRecord]) -> "Stack":
         """Raises StoreError where the stack is unfinished, damaged, or holds a type that is not trusted."""
-        report = check(folder, REPORT, None, "run `ensemble stack`")
-        return cls(tuple(report["stacked"]), Fitted.load(folder / "model"), Rule.of_json(report["rule"]))
+        report = folder.verify(None, "run `ensemble stack`")
+        return cls(tuple(report["stacked"]), Fitted.load(folder.model), Rule.of_json(report["rule"]))
 
 
-def stack_task(run: Run, task: Task, settings: StackSettings, track: Track = silent) -> dict[str, Any]:
+def stack_task(run: Run, task: Task, settings: StackSettings, track: Track = silent) -> StackRecord:
     """Stack one task into ``stack/<task>/`` and return its report; a fresh finished stack is only read again."""
     started = time.monotonic()
     table, records = assemble(run, task, settings)
-    made = made_of(run, task, records, settings, SEED)
+    provenance = provenance_of(run, task, records, settings, SEED)
     folder = run.store.stack(task.name)
-    if state(folder, REPORT, made)[0] == "done":
-        return check(folder, REPORT, made, "")
+    if folder.is_done(provenance):
+        return folder.verify(provenance, "")
     procedure, stack = make_stack(table, settings, track)
     values, labels = stack.predict(table.test_features)
     test = Predictions(task, table.test_ids, values, decided=labels)
@@ -68,12 +68,12 @@ def stack_task(run: Run, task: Task, settings: StackSettings, track: Track = sil
         report["warnings"].append(tuned("the stack", judged, report["stack"], whose))
     report["seconds"] = round(time.monotonic() - started, 3)
     with run.store.lock():
-        if state(folder, REPORT, made)[0] != "done":  # another process may have been faster
-            clear(folder)
-            write_predictions(folder, {"oof": procedure.oof, "test": test}, made)
-            stack.fitted.save(folder / "model")
-            seal(folder, REPORT, made, **report)
-        return check(folder, REPORT, made, "")
+        if not folder.is_done(provenance):  # another process may have been faster
+            folder.clear()
+            folder.write({"oof": procedure.oof, "test": test}, provenance)
+            stack.fitted.save(folder.model)
+            folder.commit(provenance, **report)
+        return folder.verify(provenance, "")
 
 
 def make_stack(table: MetaTable, settings: StackSettings, track: Track = silent) -> tuple[Procedure, Stack]:
@@ -99,13 +99,13 @@ def _by_candidate(options: Mapping[str, list[Option]], fits: list[Nested]) -> di
     return {name: [next(remaining) for _ in variants] for name, variants in options.items()}
 
 
-def read_stack(run: Run, task: Task, settings: StackSettings) -> tuple[Predictions, Predictions, dict[str, Any]]:
+def read_stack(run: Run, task: Task, settings: StackSettings) -> tuple[Predictions, Predictions, StackRecord]:
     """The finished stack's OOF and test predictions and its report; raises StoreError where it is missing or stale."""
     _, records = assemble(run, task, settings)
     folder = run.store.stack(task.name)
-    made = made_of(run, task, records, settings, SEED)
-    report = check(folder, REPORT, made, f"run `ensemble stack --task {task.name}`")
-    return read_predictions(folder, "oof", task), read_predictions(folder, "test", task), report
+    provenance = provenance_of(run, task, records, settings, SEED)
+    report = folder.verify(provenance, f"run `ensemble stack --task {task.name}`")
+    return folder.read("oof", task), folder.read("test", task), report
 
 
 def adjusted(oof: Predictions, report: Mapping[str, Any], fold: Codes) -> Floats:

@@ -11,7 +11,6 @@ from ensemble.metrics import METRICS, Metric, bootstrap, interval, metric_named,
 from ensemble.predictions import Predictions
 from ensemble.run import Run
 from ensemble.scoring import difference, finite, metric_input, score_card
-from ensemble.store import read_predictions
 from meta.nested_cv import Procedure, mean_under_rule, option_of, rule_of
 from meta.selection import Selection
 from meta.table import MetaTable, unknown_folds
@@ -79,7 +78,7 @@ def _oof(run: Run, table: MetaTable, unknown: Sequence[str]) -> dict[str, Predic
     found = {name: table.learner_oof(name) for name in table.learners}
     for name in unknown:
         if name not in found:
-            found[name] = read_predictions(run.store.base(name, table.task.name), "oof", table.task)
+            found[name] = run.store.base(name, table.task.name).read("oof", table.task)
     return found
 
 

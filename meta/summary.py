@@ -10,7 +10,6 @@ from ensemble.data import Dataset, Task
 from ensemble.metrics import bootstrap, interval, metric_named, score
 from ensemble.run import Run
 from ensemble.scoring import finite, metric_input
-from ensemble.store import read_predictions
 from ensemble.system.progress import Track, silent
 from meta.nested_cv import mean_under_rule
 from meta.stack import stack_task
@@ -84,7 +83,7 @@ def _judged_by_model(
         yield learner, {task: table.learner_oof(learner).values for task, table in having.items()}
     yield PLAIN, {task: table.plain_mean.values for task, table in tables.items()}
     yield PLAIN + RULED, {task: _ruled(table, table.learners) for task, table in tables.items()}
-    stacked = {name: read_predictions(run.store.stack(name), "oof", table.task) for name, table in tables.items()}
+    stacked = {name: run.store.stack(name).read("oof", table.task) for name, table in tables.items()}
     ours = {name: oof.take(inside.ids) for name, oof in stacked.items()}
     yield "stack", {name: metric_input(oof, metric_named(oof.task.metric)) for name, oof in ours.items()}
 

@@ -12,7 +12,7 @@ from ensemble.metrics import BINS, metric_named, score
 from ensemble.predictions import Predictions
 from ensemble.run import Run
 from ensemble.scoring import finite
-from ensemble.store import CURVE, Job
+from ensemble.store import Job
 from ensemble.system.files import read_json
 from ensemble.system.progress import Track, silent
 from meta.contributions import contributions
@@ -37,7 +37,7 @@ def gather(run: Run, settings: StackSettings, audit: Mapping[str, Any], track: T
     tables = {task.name: assemble(run, task, settings)[0] for task in tasks}
     stacks = {task.name: read_stack(run, task, settings) for task in tasks}
     reports = [stacks[task.name][2] for task in tasks]
-    modality = {name: run.modality(name, task) for task in tasks for name in tables[task.name].learners}
+    modality = {name: run.results.modality(name, task) for task in tasks for name in tables[task.name].learners}
     each: dict[str, dict[str, Any]] = {}
     for task in track(tasks, "tasks accounted for", len(tasks)):
         each[task.name] = _of_task(run, tables[task.name], stacks[task.name][0], inside, modality)
@@ -61,7 +61,7 @@ def _of_task(
     run: Run, table: MetaTable, oof: Predictions, inside: Dataset, modality: Mapping[str, str]
 ) -> dict[str, Any]:
     task = table.task
-    costs = {name: run.cost(name, task) for name in table.learners}
+    costs = {name: run.results.cost(name, task) for name in table.learners}
     single = best_single(table)
     models = {
         "stack": oof.take(table.ids),
@@ -69,7 +69,7 @@ def _of_task(
         f"best single ({single})": table.learner_oof(single),
     }
     found = contributions(table, {name: modality[name] for name in table.learners})
-    seeds = {name: run.base_record(name, task)["oof"].get("seeds") for name in table.learners}
+    seeds = {name: run.results.base_record(name, task)["oof"].get("seeds") for name in table.learners}
     return {
         "contributions": {**found, "cost": costs},
         "seeds": {name: scores for name, scores in seeds.items() if scores},
@@ -115,7 +115,7 @@ def _curves(run: Run, learner: str, tasks: tuple[Task, ...]) -> dict[str, list[d
     found: dict[str, list[dict[str, Any]]] = {}
     for task in tasks:
         for fold in range(run.plan.settings.k):
-            path = run.store.job(Job(learner, task.name, run.seeds[0], fold)) / CURVE
+            path = run.store.job(Job(learner, task.name, run.seeds[0], fold)).curve
             if path.is_file():
                 rows = pd.read_csv(path).assign(fold=fold)
                 plain = rows.astype(object).where(rows.notna(), None)

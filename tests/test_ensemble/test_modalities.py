@@ -134,7 +134,7 @@ def test_a_modality_more_is_hidden_by_ablation(make_run: Callable[..., Run]) -> 
     rows = ablate(run, "p", SENTIMENT, [MASKED])["rows"]
     assert [row["without"] for row in rows] == [None, "colour", "text"]
     assert rows[1]["card"]["metrics"] != rows[0]["card"]["metrics"] == rows[2]["card"]["metrics"]
-    assert run.modality("p", SENTIMENT) == "text+colour"
+    assert run.results.modality("p", SENTIMENT) == "text+colour"
 
 
 @pytest.mark.usefixtures("colour")

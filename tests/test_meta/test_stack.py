@@ -81,9 +81,9 @@ def test_labels_that_can_be_read_off_the_text_are_found(make_run: Make) -> None:
 def test_a_finished_stack_is_read_and_not_made_again(make_run: Make) -> None:
     run = trained(make_run, toy_table(120))
     stack_task(run, SENTIMENT, FEW)
-    written = (run.store.stack("sentiment") / "oof.parquet").stat().st_mtime_ns
+    written = (run.store.stack("sentiment").path / "oof.parquet").stat().st_mtime_ns
     stack_task(run, SENTIMENT, FEW)
-    assert (run.store.stack("sentiment") / "oof.parquet").stat().st_mtime_ns == written
+    assert (run.store.stack("sentiment").path / "oof.parquet").stat().st_mtime_ns == written
 
 
 def test_a_stack_is_stale_once_other_learners_or_candidates_are_wanted(make_run: Make) -> None:
@@ -109,7 +109,7 @@ def test_the_labelled_test_part_is_scored_only_in_the_stack_report(make_run: Mak
     assert report["test"]["cards"]["stack"]["rows"] == outside
     assert report["stack"]["rows"] == 200 - outside
     assert {"low", "high"} <= set(report["test"]["cards"]["stack"]["metrics"]["macro_f1"])
-    base = [run.base_record(name, SENTIMENT)["oof"]["rows"] for name in LEARNERS]
+    base = [run.results.base_record(name, SENTIMENT)["oof"]["rows"] for name in LEARNERS]
     assert base == [200 - outside] * 3
 
 
@@ -171,9 +171,7 @@ def test_related_tasks_are_further_columns_and_make_a_stack_stale(make_run: Make
     assert table.features.shape[1] == 3 * 3 + 1
     np.testing.assert_allclose(
         table.related[:, 0],
-        np.mean(
-            [read_predictions(run.store.base(n, "sarcasm"), "oof", SARCASM).values[:, 1] for n in LEARNERS], axis=0
-        ),
+        np.mean([run.store.base(n, "sarcasm").read("oof", SARCASM).values[:, 1] for n in LEARNERS], axis=0),
     )
     assert "sarcasm/tfidf" in records
     assert stack_task(run, SENTIMENT, related)["stack"]["rows"] == 150

@@ -69,7 +69,7 @@ def test_the_stack_row_of_table_7_is_the_headline(run: Run) -> None:
 
 
 def test_a_report_needs_every_stack(run: Run) -> None:
-    (run.store.stack("sarcasm") / "report.json").unlink()
+    (run.store.stack("sarcasm").record).unlink()
     with pytest.raises(StoreError, match=r"sarcasm is not finished; run `ensemble stack --task sarcasm`"):
         gather(run, FEW, {})
 
