@@ -78,7 +78,7 @@ class Target(Protocol):
         """(rows,) the stratum of each row, -1 for none, and how many there are: every fold gets its share of each."""
         ...
 
-    def count(self, task: Task, column: "pd.Series[str]") -> dict[str, int]:
+    def count_labels(self, task: Task, column: "pd.Series[str]") -> dict[str, int]:
         """For the audit: rows by label, and those without."""
         ...
 
@@ -118,7 +118,7 @@ class Classification:
     def strata(self, task: Task, labels: Codes) -> tuple[Codes, int]:
         return labels, len(task.classes)
 
-    def count(self, task: Task, column: "pd.Series[str]") -> dict[str, int]:
+    def count_labels(self, task: Task, column: "pd.Series[str]") -> dict[str, int]:
         return {name: int((column == name).sum()) for name in task.classes} | {"missing": int(column.isna().sum())}
 
     def problems(self, values: Floats) -> Iterator[tuple[str, Mask]]:

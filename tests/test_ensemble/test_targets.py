@@ -46,7 +46,7 @@ def test_labels_are_positions_and_what_is_missing_is_not_known() -> None:
     target, column = SENTIMENT.target, pd.Series(["positive", None, "negative"], dtype=object)
     labels = target.encode(SENTIMENT, column)
     assert labels.tolist() == [2, -1, 0] and target.known(labels).tolist() == [True, False, True]
-    assert target.count(SENTIMENT, column) == {"negative": 1, "neutral": 0, "positive": 1, "missing": 1}
+    assert target.count_labels(SENTIMENT, column) == {"negative": 1, "neutral": 0, "positive": 1, "missing": 1}
     assert target.strata(SENTIMENT, labels)[1] == 3
 
 
