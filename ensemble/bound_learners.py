@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from pydantic import BaseModel
 
@@ -27,7 +26,7 @@ class LearnerSpec:
 
     name: str
     learner: str
-    params: Mapping[str, Any] = field(default_factory=dict)
+    params: Mapping[str, object] = field(default_factory=dict)
     tuned: bool = False
     best: BestTrial | None = None
 
@@ -42,7 +41,7 @@ class BoundLearner:
     home: Path
 
     @property
-    def params(self) -> dict[str, Any]:
+    def params(self) -> dict[str, object]:
         """By dotted name, defaults among them, paths as they were written."""
         return flatten({name: value for name, value in vars(self.example).items() if not name.startswith("_")})
 
@@ -134,7 +133,7 @@ def check_learners(registry: Mapping[str, str], specs: Sequence[LearnerSpec], ho
             raise LearnerError(f"base.{spec.name}: {error}") from error
 
 
-def flatten(value: object, name: str = "") -> dict[str, Any]:
+def flatten(value: object, name: str = "") -> dict[str, object]:
     """Nested parameters as one level of dotted names; a model's excluded fields change no result."""
     if isinstance(value, BaseModel):
         value = value.model_dump()

@@ -65,7 +65,7 @@ class Base(Section):
     """One base learner; the table's name is its name in every report. ``tuned`` takes what `ensemble tune` found."""
 
     learner: str
-    params: dict[str, Any] = {}
+    params: dict[str, object] = {}
     tuned: bool = False
 
 

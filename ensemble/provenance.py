@@ -4,18 +4,17 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 from ensemble.data import Task
 from ensemble.errors import StoreError
-from ensemble.system.files import fingerprint, read_json, write_json
+from ensemble.records import BaseRecord
+from ensemble.system.files import Json, fingerprint, read_json, write_json
 
 KEY = "made_of"  # in every record
 FORMAT = 2  # of results; raise it when the same parameters give other numbers
 IMPORTED = "imported"  # stands for the learner of probabilities that were made elsewhere
 ASKED = ("task", "classes", "seed", "fold", "data", "folds")  # what a learner is asked, not what it is
-
-Json = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +26,7 @@ class Provenance:
 
     @classmethod
     def of_learner(
-        cls, identity: Mapping[str, str], learner: str, task: Task, params: Mapping[str, Any]
+        cls, identity: Mapping[str, str], learner: str, task: Task, params: Mapping[str, object]
     ) -> "Provenance":
         """``learner`` is its place in the code, ``params`` its parameters by dotted name."""
         named = {f"params.{name}": value for name, value in params.items()}
@@ -40,21 +39,23 @@ class Provenance:
 
     @classmethod
     def of_stack(
-        cls, identity: Mapping[str, str], task: Task, choices: Mapping[str, Any], learners: "Provenance"
+        cls, identity: Mapping[str, str], task: Task, choices: Mapping[str, object], learners: "Provenance"
     ) -> "Provenance":
         """A stack with the settings ``choices``, of what ``of_inputs`` says of its ``learners``."""
         judged = {"classes": task.classes, "metric": task.metric, "ordinal": task.ordinal}
         return _of(format=FORMAT, **identity, task=task.name, **judged, **choices, **learners.parts)
 
     @classmethod
-    def of_inputs(cls, records: Mapping[str, Mapping[str, Any]]) -> "Provenance":
+    def of_inputs(cls, records: Mapping[str, BaseRecord]) -> "Provenance":
         """The part of a stack that is of its learners, from their records: which files, and whose folds."""
-        return _of(**{_input(name): [fingerprint(one["files"]), one["folds"]] for name, one in records.items()})
+        return _of(
+            **{_input(name): [fingerprint(record["files"]), record["folds"]] for name, record in records.items()}
+        )
 
     @classmethod
-    def of_record(cls, record: Mapping[str, Any]) -> "Provenance":
+    def of_record(cls, record: Mapping[str, object]) -> "Provenance":
         """What a record says; nothing where it says nothing."""
-        return cls(record.get(KEY, {}))
+        return cls(cast(Mapping[str, Json], record.get(KEY, {})))
 
     @classmethod
     def read(cls, path: Path) -> "Provenance | None":

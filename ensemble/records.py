@@ -1,14 +1,15 @@
 """The records of a run folder, as JSON holds them: each is written last and makes its folder complete."""
 
-from typing import Any, TypedDict
+from typing import TypedDict
 
 from ensemble.scoring import ScoreCard
+from ensemble.system.files import Json
 
 
 class Record(TypedDict):
     """``made_of`` is the provenance; per file its hash, and its ``stamp``: size, and time of change in nanoseconds."""
 
-    made_of: dict[str, Any]
+    made_of: dict[str, Json]
     files: dict[str, str]
     stamps: dict[str, list[int]]
 
@@ -79,14 +80,14 @@ class TuningNote(TypedDict):
 class BestTrial(TuningNote, total=False):
     """best.json: ``params`` go over those that are set; what they score, over how many ``trials``."""
 
-    params: dict[str, Any]
+    params: dict[str, Json]
     score: float | None
     std: float | None
     values: list[float]
     metric: str
     trials: int
     when: str
-    made_of: dict[str, Any]
+    made_of: dict[str, Json]
 
 
 class BaseFacts(TypedDict, total=False):
@@ -114,8 +115,8 @@ class StackRecord(Record, total=False):
     metric: str
     stacked: list[str]  # the learners, in the order of their columns
     chosen: str
-    rule: dict[str, Any]
-    rules_by_fold: dict[str, Any]
+    rule: dict[str, Json]
+    rules_by_fold: dict[str, dict[str, Json]]
     stack: ScoreCard
     candidates: dict[str, ScoreCard]
     tuned: dict[str, TuningNote]
@@ -126,6 +127,6 @@ class StackRecord(Record, total=False):
 class FailureRecord(TypedDict, total=False):
     """failed.json: why a job failed; the ``traceback`` of a bug."""
 
-    made_of: dict[str, Any]
+    made_of: dict[str, Json]
     reason: str
     traceback: str

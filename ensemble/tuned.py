@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from ensemble.errors import StoreError
 from ensemble.provenance import Provenance
@@ -35,11 +35,11 @@ def tuning_note(best: BestTrial) -> TuningNote:
     }
 
 
-def overlay(params: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
+def overlay(params: Mapping[str, object], found: Mapping[str, object]) -> dict[str, object]:
     """Found parameters over set ones, table by table."""
     laid = dict(params)
     for name, value in found.items():
         below = laid.get(name)
-        both = isinstance(value, Mapping) and isinstance(below, Mapping)
-        laid[name] = overlay(below, value) if both else value  # type: ignore[arg-type]
+        are_tables = isinstance(value, Mapping) and isinstance(below, Mapping)
+        laid[name] = overlay(below, value) if are_tables else value  # type: ignore[arg-type]
     return laid

@@ -108,8 +108,8 @@ def _check_folds(run: Run, frame: pd.DataFrame, path: Path) -> str:
     recorded = _recorded_folds(path)
     if recorded == run.plan.fingerprint():
         return "run"
-    found = f"of another plan ({recorded})" if recorded else "not said (no 'fold' column)"
-    raise PredictionsError(f"{path}: its folds are {found}. Add the column, or declare --unknown-folds.")
+    whose = f"of another plan ({recorded})" if recorded else "not said (no 'fold' column)"
+    raise PredictionsError(f"{path}: its folds are {whose}. Add the column, or declare --unknown-folds.")
 
 
 def _moved(inside: pd.DataFrame, theirs: dict[str, str]) -> list[str]:

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -40,7 +39,7 @@ PACKAGES = (
 )
 
 
-def write_record(run: Run, config: Mapping[str, Any]) -> None:
+def write_record(run: Run, config: Mapping[str, object]) -> None:
     """run.json: the resolved configuration, the fingerprints, the tasks, the versions of what computed.
 
     ``home`` is where the configuration's relative paths begin, seen from the run folder: both may move together.
@@ -59,13 +58,13 @@ def write_record(run: Run, config: Mapping[str, Any]) -> None:
 
 def versions() -> dict[str, str]:
     """Installed versions, without importing anything."""
-    found = {"python": platform.python_version()}
+    installed = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
-            found[package] = version(package)
+            installed[package] = version(package)
         except PackageNotFoundError:
             continue
-    return found
+    return installed
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from ensemble.errors import StoreError
 from ensemble.system.interruption import deferred
 from ensemble.system.processes import MARK, mark
 
+Json = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
 TEMPORARY = re.compile(rf"\..+\.({MARK})\.tmp", re.DOTALL)
 
 

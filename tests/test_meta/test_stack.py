@@ -16,7 +16,6 @@ from ensemble.jobs.job import list_work
 from ensemble.jobs.train import train
 from ensemble.metrics import METRICS, score
 from ensemble.run import Run
-from ensemble.store import read_predictions
 from meta import META_ESTIMATORS, SIMPLE
 from meta.decisions import write_submission
 from meta.stack import Stack, read_stack, stack_task
@@ -120,7 +119,7 @@ def test_the_plain_mean_is_of_the_learners_own_probabilities(make_run: Make) -> 
     oof, test, _ = read_stack(run, SENTIMENT, only)
     for part, made in (("oof", oof), ("test", test)):
         folders = [run.store.base(name, "sentiment") for name in LEARNERS]
-        expected = np.mean([read_predictions(f, part, SENTIMENT).take(made.ids).values for f in folders], axis=0)
+        expected = np.mean([f.read(part, SENTIMENT).take(made.ids).values for f in folders], axis=0)
         np.testing.assert_allclose(made.values, expected, atol=1e-6)
 
 
@@ -142,7 +141,7 @@ def test_a_loaded_stack_predicts_the_test_rows_again(make_run: Make) -> None:
     _, test, _ = read_stack(run, SENTIMENT, FEW)
     stack = Stack.load(run.store.stack("sentiment"))
     folders = [run.store.base(name, "sentiment") for name in stack.learners]
-    features = np.hstack([read_predictions(f, "test", SENTIMENT).take(test.ids).values for f in folders])
+    features = np.hstack([f.read("test", SENTIMENT).take(test.ids).values for f in folders])
     values, labels = stack.predict(features)
     np.testing.assert_allclose(values, test.values, atol=1e-12)
     assert (labels == test.labels()).all()
@@ -155,8 +154,8 @@ def test_threads_change_no_bit_of_a_stack(make_run: Make) -> None:
     for threads in (1, 3):
         stack_task(run, SENTIMENT, replace(mixed, threads=threads))
         folder = run.store.stack("sentiment")
-        written.append((folder / "oof.parquet").read_bytes())
-        (folder / "report.json").unlink()
+        written.append((folder.path / "oof.parquet").read_bytes())
+        folder.record.unlink()
     assert written[0] == written[1]
 
 

@@ -32,7 +32,7 @@ def posts() -> Dataset:
 def run(make_run: Callable[..., Run], posts: Dataset) -> Run:
     learners = {"pair": ("pair", {}), "broken": ("pair", {"broken": "text"}), "hash": ("hash", {})}
     made = make_run(posts, learners, registry=TOYS)
-    train(made, list_work(made, [made.spec("pair"), made.spec("broken")], [SENTIMENT], ()))
+    train(made, list_work(made, [made.learners.spec("pair"), made.learners.spec("broken")], [SENTIMENT], ()))
     return made
 
 
@@ -67,10 +67,10 @@ def test_hiding_what_tells_the_label_costs_and_hiding_what_does_not_costs_nothin
 def test_masking_asks_each_fold_model_about_its_held_out_rows_without_the_modality(run: Run) -> None:
     ablate(run, "pair", SENTIMENT, [MASKED])
     hidden = Without("image")(run)
-    folder = hidden.store.masked("pair", "sentiment")
+    folder = hidden.store.masked("pair", "sentiment").path
     kept = pd.read_parquet(folder / "oof.parquet").set_index("id")
     for fold in range(3):
-        model = run.make(run.learners.spec("pair"))
+        model = run.learners.make(run.learners.spec("pair"))
         model.fit(run.data.take(run.plan.fit_rows(fold)), SENTIMENT, seed=0)  # with images
         held = hidden.data.take(run.plan.held_out_rows(fold))
         np.testing.assert_allclose(model.predict_proba(held), kept.loc[held.ids, list(SENTIMENT.classes)])
@@ -81,7 +81,7 @@ def test_training_masked_is_training_on_posts_without_the_modality(run: Run) -> 
     ablate(run, "pair", SENTIMENT, [TRAINED])
     hidden = Without("text")(run)
     kept = pd.read_parquet(hidden.store.base("pair", "sentiment").path / "oof.parquet").set_index("id")
-    model = run.make(run.learners.spec("pair"))
+    model = run.learners.make(run.learners.spec("pair"))
     model.fit(hidden.data.take(run.plan.fit_rows(1)), SENTIMENT, seed=0)
     held = hidden.data.take(run.plan.held_out_rows(1))
     np.testing.assert_allclose(model.predict_proba(held), kept.loc[held.ids, list(SENTIMENT.classes)])
@@ -132,7 +132,7 @@ def test_a_way_nobody_knows_is_named() -> None:
 
 
 def test_what_a_network_looked_at_is_kept_for_every_row(run: Run) -> None:
-    folder = run.store.base("pair", "sentiment")
+    folder = run.store.base("pair", "sentiment").path
     weights = pd.read_parquet(folder / FILE).set_index("id")
     assert list(weights.columns) == ["text", "image"] and set(weights.index) == set(run.data.ids)
     assert (weights.loc["post0"] == [0.75, 0.25]).all() and (weights.loc["post3"] == [1, 0]).all()

@@ -193,7 +193,7 @@ def test_ray_that_starts_too_slowly_for_itself_is_started_again(tmp_path: Path) 
 
 def test_a_machine_that_does_not_share_the_disk_says_so(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=r"gone is not there on .*: machines of a cluster have to share its disk"):
-        run_job_there(Open(tmp_path), Job("hash", "sentiment", 0, 0), Path.cwd(), tmp_path / "gone")
+        run_job_there(Open(tmp_path), Job("hash", "sentiment", 0, 0), tmp_path / "gone")
 
 
 def test_workers_find_code_that_is_not_installed() -> None:

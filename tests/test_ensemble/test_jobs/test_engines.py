@@ -74,7 +74,7 @@ def test_processes_that_end_before_they_get_to_a_job_end_the_run_in_one_line(
 
 
 def test_one_process_is_no_pool(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="for 1 process there is `in_turn`"):
+    with pytest.raises(ValueError, match="for 1 process there is `sequential`"):
         Local(Open(tmp_path), 1, 1)
 
 

@@ -11,10 +11,12 @@ from support.world import SENTIMENT, toy_table
 
 from ensemble.data import Dataset
 from ensemble.errors import StoreError
-from ensemble.jobs.finished import Record, base_probabilities, find_models
+from ensemble.jobs.finished import base_probabilities, find_models
 from ensemble.jobs.job import list_work
+from ensemble.jobs.run_record import RunRecord
 from ensemble.jobs.train import train
-from ensemble.run import IMPORTED, Run
+from ensemble.provenance import IMPORTED
+from ensemble.run import Run
 from ensemble.system.files import read_json, write_json
 
 
@@ -45,7 +47,7 @@ def run(tmp_path: Path, data: Dataset) -> Run:
 
 
 def opened(run: Run) -> Run:
-    return Record.read(run.store.root).open(KNOWN)
+    return RunRecord.read(run.store.root).open(KNOWN)
 
 
 def refused(run: Run, learner: str, words: str, others: tuple[str, ...] = ("b",)) -> None:
@@ -54,7 +56,7 @@ def refused(run: Run, learner: str, words: str, others: tuple[str, ...] = ("b",)
 
 
 def test_the_record_knows_tasks_threads_columns_and_where_paths_begin(run: Run, tmp_path: Path) -> None:
-    found = Record.read(run.store.root)
+    found = RunRecord.read(run.store.root)
     assert found.tasks == (SENTIMENT,)
     assert found.threads == 1
     assert found.home == Path.cwd()
@@ -70,7 +72,7 @@ def test_models_are_those_of_every_seed_and_fold(run: Run, data: Dataset) -> Non
 
 def test_what_is_no_run_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=r"nowhere is not a run folder: it has no run\.json; --run names one"):
-        Record.read(tmp_path / "nowhere")
+        RunRecord.read(tmp_path / "nowhere")
 
 
 def test_a_run_of_an_older_version_is_refused_with_what_helps(run: Run) -> None:
@@ -78,14 +80,14 @@ def test_a_run_of_an_older_version_is_refused_with_what_helps(run: Run) -> None:
     del facts["tasks"]
     write_json(run.store.record, facts)
     with pytest.raises(StoreError, match="older version and names no tasks; run `ensemble train-base` again"):
-        Record.read(run.store.root)
+        RunRecord.read(run.store.root)
 
 
 @pytest.mark.parametrize("damage", [{"config": {}}, {"tasks": [{"name": "x"}]}, {"tasks": [3]}, {"home": 7}])
 def test_a_damaged_record_is_refused(run: Run, damage: dict[str, object]) -> None:
     write_json(run.store.record, read_json(run.store.record) | damage)
     with pytest.raises(StoreError, match=r"run\.json is damaged"):
-        Record.read(run.store.root)
+        RunRecord.read(run.store.root)
 
 
 def test_a_run_folder_without_its_fold_plan_is_refused(run: Run) -> None:

@@ -114,7 +114,7 @@ def test_nobody_knows_what_an_imported_learner_cost(run: Run, tmp_path: Path) ->
 
 def test_our_own_files_come_back_by_their_metadata(run: Run) -> None:
     train(run, list_work(run, run.specs, run.data.tasks, ()))
-    folder = run.store.base("a", "sentiment")
+    folder = run.store.base("a", "sentiment").path
     import_predictions(run, "copy", SENTIMENT, folder / "oof.parquet", folder / "test.parquet", False)
     for name in ("oof.parquet", "test.parquet"):
         assert (run.store.base("copy", "sentiment").path / name).read_bytes() == (folder / name).read_bytes()
@@ -123,7 +123,7 @@ def test_our_own_files_come_back_by_their_metadata(run: Run) -> None:
 def test_our_own_files_of_another_plan_are_refused(run: Run, make_run: Callable[..., Run]) -> None:
     other = make_run(run.data, {"a": ("hash", {})}, registry=TOYS, folder="other", seed=5)
     train(other, list_work(other, other.specs, other.data.tasks, ()))
-    folder = other.store.base("a", "sentiment")
+    folder = other.store.base("a", "sentiment").path
     with pytest.raises(PredictionsError, match=f"its folds are of another plan \\({other.plan.fingerprint()}\\)"):
         import_predictions(run, "copy", SENTIMENT, folder / "oof.parquet", folder / "test.parquet", False)
 

@@ -18,8 +18,9 @@ from ensemble.folds import FoldSettings, make_plan
 from ensemble.jobs.job import Outcome, list_work
 from ensemble.jobs.status import status
 from ensemble.jobs.train import train
+from ensemble.result_folder import DONE, FAILED
 from ensemble.run import Run
-from ensemble.store import DONE, FAILED, Store
+from ensemble.store import Store
 
 MakeRun = Callable[..., Run]
 

@@ -9,13 +9,14 @@ import pytest
 from support.toys import TOYS, Hash
 from support.world import SARCASM, SENTIMENT, toy_table
 
-from ensemble import store
+from ensemble import result_folder
 from ensemble.errors import StoreError
 from ensemble.jobs.job import list_work
 from ensemble.jobs.status import status
 from ensemble.jobs.train import combine, train
+from ensemble.provenance import Provenance
 from ensemble.run import Run
-from ensemble.store import DONE, Job, check, state
+from ensemble.store import Job, JobFolder
 from ensemble.system import files
 from ensemble.upkeep.planning import plan
 
@@ -49,11 +50,11 @@ def hashed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         sizes.append(path.stat().st_size)
         return files.file_hash(path)
 
-    monkeypatch.setattr(store, "file_hash", noted)
+    monkeypatch.setattr(result_folder, "file_hash", noted)
     return sizes
 
 
-def made_of(run: Run, job: Job = JOB) -> dict[str, object]:
+def provenance(run: Run, job: Job = JOB) -> Provenance:
     work = list_work(run, run.specs, run.data.tasks, ())
     return next(item.provenance for item in work if item.job == job)
 
@@ -67,7 +68,7 @@ def test_a_finished_run_is_resumed_planned_and_shown_without_hashing_a_byte(run:
 
 def test_joining_folds_hashes_the_probabilities_it_reads_and_no_weights(run: Run, hashed: list[int]) -> None:
     joined = run.store.base("heavy", "sentiment")
-    (joined / "report.json").unlink()
+    joined.record.unlink()
     assert combine(run, run.specs[0], SENTIMENT)
     assert 0 < max(hashed) < 100_000
 
@@ -77,7 +78,7 @@ def test_a_file_that_has_changed_is_found_at_once(run: Run, same_size: bool) -> 
     weights = run.store.job(JOB).path / "model" / "weights.bin"
     raw = weights.read_bytes()
     weights.write_bytes(b"?" + raw[1:] if same_size else raw[:-1])
-    found, reason = state(run.store.job(JOB), DONE, made_of(run))
+    found, reason = run.store.job(JOB).status(provenance(run))
     assert found == "stale" and "weights.bin is damaged" in reason
 
 
@@ -90,28 +91,26 @@ def rot(path: Path) -> None:
 
 def test_damage_that_does_not_show_is_found_by_who_reads_and_from_then_on_by_all(run: Run) -> None:
     folder = run.store.job(JOB)
-    rot(folder / "model" / "weights.bin")
-    assert state(folder, DONE, made_of(run)) == ("done", "")
+    rot(folder.model / "weights.bin")
+    assert folder.status(provenance(run)) == ("done", "")
     with pytest.raises(StoreError, match=r"weights\.bin is damaged .*; train again\."):
-        check(folder, DONE, made_of(run), "train again")
-    assert state(folder, DONE, made_of(run))[0] == "stale"
+        folder.verify(provenance(run), "train again")
+    assert folder.status(provenance(run))[0] == "stale"
     assert train(run, list_work(run, run.specs, run.data.tasks, ())) == []
-    check(folder, DONE, made_of(run), "train again")
+    folder.verify(provenance(run), "train again")
 
 
 def test_damaged_probabilities_of_a_fold_are_not_joined(run: Run) -> None:
-    (run.store.base("heavy", "sentiment").record).unlink()
+    run.store.base("heavy", "sentiment").record.unlink()
     rot(run.store.job(JOB).path / "held_out.parquet")
     with pytest.raises(StoreError, match=r"held_out\.parquet is damaged .*; run the command again"):
         combine(run, run.specs[0], SENTIMENT)
     assert train(run, list_work(run, run.specs, run.data.tasks, ())) == []
-    assert state(
-        run.store.base("heavy", "sentiment"), "report.json", run.results.base_record("heavy", SENTIMENT)["made_of"]
-    )
+    assert run.results.base_record("heavy", SENTIMENT)["folds"] == "run"
 
 
 def test_a_copy_is_hashed_once(run: Run, hashed: list[int], tmp_path: Path) -> None:
-    copy = shutil.copytree(run.store.job(JOB), tmp_path / "copy", copy_function=shutil.copyfile)
-    assert state(Path(copy), DONE, made_of(run))[0] == "done" and sum(hashed) > 100_000
+    copy = shutil.copytree(run.store.job(JOB).path, tmp_path / "copy", copy_function=shutil.copyfile)
+    assert JobFolder(Path(copy)).is_done(provenance(run)) and sum(hashed) > 100_000
     hashed.clear()
-    assert state(Path(copy), DONE, made_of(run))[0] == "done" and hashed == []
+    assert JobFolder(Path(copy)).is_done(provenance(run)) and hashed == []

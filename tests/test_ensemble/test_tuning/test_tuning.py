@@ -18,10 +18,10 @@ from ensemble.folds import FoldSettings, make_plan
 from ensemble.jobs.job import list_work
 from ensemble.jobs.status import status
 from ensemble.jobs.train import train
+from ensemble.result_folder import DONE
 from ensemble.run import Run
-from ensemble.store import DONE
+from ensemble.store import BEST
 from ensemble.system.files import read_json
-from ensemble.tuned import BEST
 from ensemble.tuning.search import TuneSettings
 from ensemble.tuning.trials import tune
 
@@ -124,7 +124,7 @@ def test_a_result_is_made_of_what_was_found_when_its_jobs_were_listed(run: Run) 
     search(run)  # finds something better meanwhile
     Dial.fits.clear()
     assert train(tuned(run), work) == [] and Dial.fits == [0.3] * 3
-    assert {item.provenance["params.dial"] for item in work} == {0.3}
+    assert {item.provenance.parts["params.dial"] for item in work} == {0.3}
 
 
 def test_hopeless_trials_end_early_and_the_best_never_does(run: Run) -> None:
@@ -181,9 +181,8 @@ def test_what_was_found_for_another_learner_is_refused(run: Run) -> None:
 
 def test_the_best_trials_are_stacked_as_learners_of_their_own(run: Run) -> None:
     found = search(run, TuneSettings(space=GRID, folds="all", prune=False), kept=2)
-    assert (
-        found["kept"] == ["dial.trial2", "dial.trial1"] == run.results.imported(SENTIMENT)[::-1]
-    )  # the first is as set
+    kept = ["dial.trial2", "dial.trial1"]  # the first is as set
+    assert found["kept"] == kept == run.results.imported(SENTIMENT)[::-1]
     record = run.results.base_record("dial.trial2", SENTIMENT)
     assert record["folds"] == "run" and record["tuned"]["trial"] == 2 and record["tuned"]["judged"] == [0, 1, 2]
     folder = run.store.base("dial.trial2", "sentiment")
@@ -199,7 +198,7 @@ def test_what_others_have_imported_is_never_taken_for_a_kept_trial(run: Run) -> 
     settings = TuneSettings(space=GRID, folds="all", prune=False)
     search(run, settings, kept=1)
     for name in ("dial.trials-of-bob", "dial.trial1"):
-        shutil.copytree(run.store.base("dial.trial2", "sentiment"), run.store.base(name, "sentiment"))
+        shutil.copytree(run.store.base("dial.trial2", "sentiment").path, run.store.base(name, "sentiment").path)
         record = run.store.base(name, "sentiment").record
         record.write_text(json.dumps({key: value for key, value in read_json(record).items() if key != "tuned"}))
     search(run, settings, kept=1)

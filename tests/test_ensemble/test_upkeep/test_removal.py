@@ -101,7 +101,7 @@ def unfinished(run: Run, job: Job, fresh: bool = True) -> Path:
     """What a killed training has left."""
     item = next(item for item in list_work(run, run.specs, run.data.tasks, ()) if item.job == job)
     folder = run.store.job(job).training
-    write_json(folder / "made_of.json", {**item.provenance, "processes": 1, **({} if fresh else {"seed": 9})})
+    write_json(folder / "made_of.json", {**item.provenance.parts, "processes": 1, **({} if fresh else {"seed": 9})})
     (folder / "checkpoint-3").mkdir()
     (folder / "checkpoint-3" / "model").write_bytes(bytes(500))
     return folder
@@ -214,7 +214,7 @@ def test_what_a_process_is_at_is_left(run: Run) -> None:
 
 
 def test_what_killed_processes_left_goes_once_it_is_old(run: Run) -> None:
-    job = run.store.job(Job("w", "sentiment", 0, 1))
+    job = run.store.job(Job("w", "sentiment", 0, 1)).path
     new, old = job / ".oof.parquet.12345678-1-1.tmp", job / ".test.parquet.12345678-2-1.tmp"
     theirs = [job / ".bash_history-123.tmp", run.store.root / "progress.json"]
     for path in (new, old, *theirs):
@@ -318,7 +318,7 @@ def test_imported_probabilities_the_folds_and_the_record_always_stay(run: Run, t
     found = clean(fewer, list(KINDS), delete=True)
     assert len({Path(item["folder"]) for item in found["items"] if item["kind"] == "dropped"}) == 18 + 5
     assert {path: path.read_bytes() for path in kept} == before
-    assert fewer.imported(SENTIMENT) == ["bought"]
+    assert fewer.results.imported(SENTIMENT) == ["bought"]
     left = contents(run.store.root)
     assert {name.split("/")[1] for name in left if name.startswith("base")} == {"bought"}
 
