@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -97,11 +98,11 @@ def judge(bench: Bench, learner: str, task: Task, data: Any, k: int) -> None:
     print(f"searching took {sum(seconds):,.0f} s, pruning saved about {sum(a['saved'] for a in accounts):,.0f} s")
 
 
-def told(metrics: dict[str, dict[str, float]]) -> str:
+def told(metrics: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} {spoken(metrics[name])}" for name in ("macro_f1", "accuracy", "log_loss"))
 
 
-def spoken(found: dict[str, Any], sign: str = "") -> str:
+def spoken(found: Mapping[str, Any], sign: str = "") -> str:
     interval = f" [{found['low']:{sign}.3f}, {found['high']:{sign}.3f}]" if found.get("low") is not None else ""
     return f"{found['value']:{sign}.3f}{interval}"
 
@@ -149,7 +150,7 @@ def main() -> None:
     run = opened(bench)
     for learner in arguments.learners:
         for task in run.data.tasks:
-            judge(bench, learner, task, run.data.take(run.plan.inside), run.plan.settings.k)
+            judge(bench, learner, task, run.data.take(run.plan.cv_rows), run.plan.settings.k)
             for outer in range(arguments.unpruned):
                 compare_pruning(bench, learner, task, outer)
 

@@ -13,10 +13,10 @@ from cli.progress import Bars
 from ensemble.config import Config, load_config
 
 if TYPE_CHECKING:
-    from ensemble.content.scan import Scan
     from ensemble.data import Dataset
     from ensemble.jobs.job import JobSpec
     from ensemble.jobs.train import Engine
+    from ensemble.modalities import Scans
     from ensemble.run import Run
     from ensemble.store import Store
     from ensemble.system.distributed import DistributedContext
@@ -88,13 +88,10 @@ class Session:
         return Store(self.home / self.config.run.folder)
 
     @cached_property
-    def _scanned(self) -> "tuple[Dataset, Scan]":
+    def _scanned(self) -> "tuple[Dataset, Scans]":
         from ensemble.content.scan import scan
-        from ensemble.system.files import fingerprint
 
-        data = self._with_metrics(self._read())
-        kept = f"images-{fingerprint(str(data.root.resolve()))}.parquet"
-        return scan(data, self.home / self.config.run.cache / kept, self.track)
+        return scan(self._with_metrics(self._read()), self.home / self.config.run.cache, self.track)
 
     def _read(self) -> "Dataset":
         """The posts as their adapter reads them."""
@@ -125,7 +122,7 @@ class Session:
         return self._scanned[0]
 
     @property
-    def scan(self) -> "Scan":
+    def scans(self) -> "Scans":
         return self._scanned[1]
 
     @cached_property
@@ -142,7 +139,7 @@ class Session:
         config = self.config
         specs = learner_specs(config)
         check_learners(LEARNERS, specs, self.home)
-        plan = bind_folds(self.store, self.data, self.scan, FoldSettings(**config.folds.model_dump()))
+        plan = bind_folds(self.store, self.data, self.scans, FoldSettings(**config.folds.model_dump()))
         return Run(
             self.store,
             plan.with_groups(self.data),

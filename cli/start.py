@@ -63,8 +63,8 @@ def data(config: ConfigPath = DEFAULT, set: Overrides = [], quiet: Quiet = False
     from ensemble.content.audit import audit
 
     session = Session(config, set, quiet)
-    found = audit(session.data, session.scan)
-    show(found, print_audit, as_json)
+    found = audit(session.data, session.scans)
+    show(dict(found), print_audit, as_json)
 
 
 @app.command()

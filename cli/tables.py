@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ensemble.content.audit import peculiarities
+from ensemble.content.audit import audit_lines
 from meta.wording import interval, short, size, spread, tuned
 
 WIDTH = 100
@@ -50,7 +50,7 @@ def print_audit(found: Mapping[str, Any]) -> None:
     width = max(len(row) for row in counts)
     padded = [row + [""] * (width - len(row)) for row in counts]
     table(f"{rows['train']:,} training rows, {rows['test']:,} test rows", ["task", *[""] * (width - 1)], padded)
-    table("what to know before training", ["", ""], peculiarities(found))
+    table("what to know before training", ["", ""], audit_lines(found))
 
 
 CARD_COLUMNS = ("score [95 %]", "over folds", "accuracy", "weighted\nF1", "ROC\nAUC", "log-\nloss")

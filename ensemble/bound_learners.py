@@ -9,7 +9,8 @@ from pydantic import BaseModel
 
 from ensemble.data import Task
 from ensemble.errors import ConfigError, LearnerError, unknown
-from ensemble.learner import BaseLearner, Modality, learner_factory, modality_of, source_files
+from ensemble.learner import BaseLearner, learner_factory, source_files
+from ensemble.modalities import modalities_of
 from ensemble.provenance import Provenance
 from ensemble.records import BestTrial
 from ensemble.store import Store
@@ -45,8 +46,9 @@ class BoundLearner:
         return flatten({name: value for name, value in vars(self.example).items() if not name.startswith("_")})
 
     @property
-    def modality(self) -> Modality:
-        return modality_of(self.example)
+    def modalities(self) -> tuple[str, ...] | None:
+        """What it looks at; None where it does not say."""
+        return modalities_of(self.example)
 
     def source_files(self) -> list[Path]:
         """The files that results depend on besides the parameters, sorted."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypedDict, runtime_checkable
+from typing import Any, Protocol, TypedDict, cast, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -16,9 +16,6 @@ from ensemble.errors import ConfigError
 from ensemble.features import FeatureCache
 from ensemble.registry import bind, resolve
 from ensemble.system.progress import Track, silent
-
-Modality = Literal["text", "image", "both", "none", "unknown"]
-MODALITIES: tuple[Modality, ...] = ("text", "image")
 
 
 @dataclass(frozen=True)
@@ -223,14 +220,6 @@ def _takes(made: Any, name: str, count: int) -> bool:
     except TypeError:
         return False
     return True
-
-
-def modality_of(learner: BaseLearner) -> Modality:
-    """What a learner looks at: "none" where it says nothing of a post, "unknown" where it does not say."""
-    if not isinstance(learner, LooksAtModalities):
-        return "unknown"
-    seen = [name for name in MODALITIES if name in learner.modalities()]
-    return "both" if len(seen) == len(MODALITIES) else next(iter(seen), "none")
 
 
 def source_files(learner: BaseLearner) -> list[Path]:

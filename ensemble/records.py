@@ -1,11 +1,9 @@
 """The records of a run folder, as JSON holds them: each is written last and makes its folder complete."""
 
-from typing import Any, TypedDict
+from typing import TypedDict
 
-from ensemble.learner import Modality
+from ensemble.scoring import ScoreCard
 from ensemble.system.files import Json
-
-ScoreCard = dict[str, Any]  # as ensemble.scoring makes it
 
 
 class Record(TypedDict):
@@ -95,7 +93,7 @@ class BestTrial(TuningNote, total=False):
 class BaseFacts(TypedDict, total=False):
     """What the record of a base learner need not have. ``modality`` is said of imported ones only."""
 
-    modality: Modality
+    modality: str  # as ensemble.modalities describes it
     modality_weights: dict[str, float]
     parameters: int | None
     trainable_parameters: int | None

@@ -7,7 +7,7 @@ from typing import TypedDict
 from ensemble.bound_learners import BoundLearners, LearnerSpec
 from ensemble.data import Task
 from ensemble.errors import StoreError
-from ensemble.learner import Modality
+from ensemble.modalities import describe
 from ensemble.provenance import Provenance
 from ensemble.records import BaseRecord
 from ensemble.result_folder import ResultFolder
@@ -59,10 +59,10 @@ class Results:
             raise StoreError(f"{folder.path} is of another run: {difference}; import it again.")
         return record
 
-    def modality(self, name: str, task: Task) -> Modality:
-        """What a learner looks at; of an imported one, what was said at its import."""
+    def modality(self, name: str, task: Task) -> str:
+        """What a learner looks at, in one word; of an imported one, what was said at its import."""
         if name in self.learners.names():
-            return self.learners.bind(self.learners.spec(name)).modality
+            return describe(self.learners.bind(self.learners.spec(name)).modalities)
         return self.base_record(name, task).get("modality", "unknown")
 
     def cost(self, name: str, task: Task) -> Cost:

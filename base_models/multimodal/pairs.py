@@ -11,7 +11,6 @@ from base_models.neural.sampling import Batch, Drawn, Examples
 from base_models.textual.source import TextSource
 from base_models.visual.pixels import ImageSource
 from ensemble.data import Dataset
-from ensemble.learner import MODALITIES
 
 Flags = npt.NDArray[np.bool_]
 
@@ -128,7 +127,7 @@ class PairSource:
         images: ImageSource,
         modality_dropout: float,
         encoded: EncodedSource | None = None,
-        looked_at: Collection[str] = MODALITIES,
+        looked_at: Collection[str] = ("text", "image"),
     ) -> None:
         self.texts = texts
         self.images = images

@@ -12,16 +12,13 @@ import pyarrow.parquet as pq
 from ensemble.config import NAMING, is_name
 from ensemble.data import Task
 from ensemble.datasets.tables import ids, read_frame
-from ensemble.errors import ConfigError, PredictionsError, some, unknown
-from ensemble.learner import MODALITIES
+from ensemble.errors import PredictionsError, some
+from ensemble.modalities import check_described
 from ensemble.predictions import Predictions
 from ensemble.provenance import Provenance
-from ensemble.records import ScoreCard
 from ensemble.run import Run
-from ensemble.scoring import score_card
+from ensemble.scoring import ScoreCard, score_card
 from ensemble.system.files import file_hash
-
-DESCRIBED = (*MODALITIES, "both", "unknown")
 
 
 class Imported(TypedDict):
@@ -50,11 +47,10 @@ def import_predictions(
     ``unknown_folds`` waives that; such learners are marked in every table. Every row of the run must be there.
     ``modality`` says what the learner looked at.
     """
-    if modality not in DESCRIBED:
-        raise ConfigError(unknown("modality", modality, DESCRIBED))
+    check_described(modality)
     if not is_name(name):
         raise PredictionsError(f"The name {name!r} must be {NAMING}.")
-    inside, outside = run.data.take(run.plan.inside), run.data.take(run.plan.outside)
+    inside, outside = run.data.take(run.plan.cv_rows), run.data.take(run.plan.test_rows)
     frame = _read(oof_file, task)
     oof = _take(task, frame, inside.ids, oof_file)
     folds = "unknown" if unknown_folds else _check_folds(run, frame, oof_file)
@@ -66,7 +62,7 @@ def import_predictions(
         test = _take(task, _read(test_file, task), outside.ids, test_file)
     files = [file_hash(path) for path in (oof_file, test_file) if path is not None]
     provenance = Provenance.of_import(run.identity, task, files)
-    card = score_card(task, oof, inside, run.plan.fold[run.plan.inside])
+    card = score_card(task, oof, inside, run.plan.fold[run.plan.cv_rows])
     bring_in(run, name, {"oof": oof, "test": test}, provenance, seconds=0.0, folds=folds, modality=modality, oof=card)
     return {"learner": name, "task": task.name, "folds": folds, "modality": modality, "oof": card}
 
@@ -100,7 +96,7 @@ def _check_folds(run: Run, frame: pd.DataFrame, path: Path) -> str:
     """Raises PredictionsError unless the file's folds hold out the same rows together as the plan's."""
     if "fold" in frame:
         theirs = dict(zip(frame["id"].astype(str), frame["fold"].astype(str), strict=True))
-        inside = run.plan.frame.iloc[run.plan.inside]
+        inside = run.plan.frame.iloc[run.plan.cv_rows]
         pairs = {(ours, theirs[row]) for row, ours in zip(inside["id"], inside["fold"], strict=True)}
         if len(pairs) == len({ours for ours, _ in pairs}) == len({theirs for _, theirs in pairs}):
             return "run"

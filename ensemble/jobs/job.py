@@ -147,7 +147,7 @@ def fit_and_predict(run: Run, job_spec: JobSpec, claim: Claim, track: Track = si
     meter.ready()
     fit_rows = run.plan.fit_rows(job.fold)
     learner.fit(run.data.take(fit_rows), job_spec.task, job.seed)
-    rows = {"held_out": run.plan.held_out_rows(job.fold), "test": run.plan.outside}
+    rows = {"held_out": run.plan.held_out_rows(job.fold), "test": run.plan.test_rows}
     parts = {name: predict(learner, job_spec, unlabelled.take(positions)) for name, positions in rows.items()}
     if not claim.held():
         return False

@@ -15,6 +15,7 @@ from ensemble.data import Dataset, Task
 from ensemble.errors import ConfigError, StoreError
 from ensemble.features import FeatureCache
 from ensemble.folds import FoldPlan
+from ensemble.modalities import MODALITIES
 from ensemble.registry import validate
 from ensemble.run import Run
 from ensemble.store import Store
@@ -104,12 +105,12 @@ class RunRecord:
     def columns(self) -> Mapping[str, str]:
         """What id, text and image columns were called in the run's own table, where its configuration says."""
         data = self.config.data.model_extra or {}
-        return {kind: data[kind] for kind in ("id", "text", "image") if isinstance(data.get(kind), str)}
+        return {name: data[name] for name in ("id", *MODALITIES) if isinstance(data.get(name), str)}
 
     def open(self, registry: Mapping[str, str], track: Track = silent) -> Run:
         """The run without its posts. Features go to the run's cache where that is still there, else they stay in
         memory."""
-        columns = ["id", "text", "image", "part", *(task.name for task in self.tasks)]
+        columns = ["id", *MODALITIES, "part", *(task.name for task in self.tasks)]
         no_posts = Dataset(pd.DataFrame(columns=columns, dtype=object), self.home, self.tasks, presence=self.presence)
         section = self.config.run
         cache = FeatureCache(self.home / section.cache, track, section.image_bytes)

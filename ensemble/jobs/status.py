@@ -8,8 +8,9 @@ from ensemble.bound_learners import LearnerSpec
 from ensemble.data import Task
 from ensemble.errors import StoreError
 from ensemble.jobs.job import JobSpec, list_work
-from ensemble.records import ScoreCard, TuningNote
+from ensemble.records import TuningNote
 from ensemble.run import Run
+from ensemble.scoring import ScoreCard
 from ensemble.system.files import read_json
 
 

@@ -14,7 +14,7 @@ from ensemble.learner import TrainsLong
 from ensemble.predictions import concatenate, mean
 from ensemble.result_folder import TABLES
 from ensemble.run import Run
-from ensemble.scoring import per_seed, score_card
+from ensemble.scoring import score_card
 from ensemble.store import LearnerFolder
 from ensemble.system.claims import ASK, owner_of
 from ensemble.system.interruption import asked
@@ -128,7 +128,7 @@ def _join(run: Run, folder: LearnerFolder, spec: LearnerSpec, work: Sequence[Job
         concatenate([result.read("held_out", task) for job, result in jobs.items() if job.seed == seed])
         for seed in run.seeds
     ]
-    inside = run.data.take(run.plan.inside)
+    inside = run.data.take(run.plan.cv_rows)
     oof = mean(by_seed).take(inside.ids)
     test = mean([result.read("test", task) for result in jobs.values()])
     provenance = work[0].provenance.of_all_folds(run.seeds)
@@ -136,7 +136,7 @@ def _join(run: Run, folder: LearnerFolder, spec: LearnerSpec, work: Sequence[Job
     weights = join_weights([result.path for result in jobs.values()])
     write_weights(folder.path, weights)
     seconds = round(sum(record["seconds"] for record in records), 3)
-    card = {**score_card(task, oof, inside, run.plan.fold[run.plan.inside]), **per_seed(task, by_seed, inside)}
+    card = score_card(task, oof, inside, run.plan.fold[run.plan.cv_rows], by_seed)
     facts = {"seconds": seconds, "folds": "run", "oof": card, **run.results.size(spec.name, task)}
     tuned = {"tuned": tuning_note(run.learners.best(spec, task))} if spec.tuned else {}
     folder.commit(provenance, **facts, **read_weighted(weights), **tuned)

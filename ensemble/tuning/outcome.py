@@ -14,6 +14,7 @@ from ensemble.data import Task
 from ensemble.errors import ConfigError
 from ensemble.jobs.importing import bring_in
 from ensemble.jobs.train import Engine
+from ensemble.modalities import describe
 from ensemble.provenance import Provenance
 from ensemble.records import BestTrial
 from ensemble.run import Run
@@ -185,7 +186,7 @@ def keep(search: Search, count: int, track: Track, engine: Engine) -> list[str]:
             Provenance.of_import(run.identity, task, record["files"]),
             seconds=record["seconds"],
             folds="run",
-            modality=alone.learners.bind(alone.specs[0]).modality,
+            modality=describe(alone.learners.bind(alone.specs[0]).modalities),
             oof=record["oof"],
             tuned=tuning_note(_record(search, trial)),
         )

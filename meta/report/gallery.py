@@ -3,19 +3,12 @@
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from PIL import Image
-
-from ensemble.content.images import Unreadable, inside, open_image
-from ensemble.errors import DataError
+from ensemble.modalities import get_modality
 from meta.wording import plain
 
-SIDE, BYTES = 240, 15_000
-QUALITIES = (75, 60, 45, 30, 15)
 LETTERS = 220
 PICTURES = 120  # on the whole page, which stays under 5 MB
 
@@ -49,21 +42,5 @@ def _post(row: Mapping[str, Any], root: Path) -> Post:
 
 def picture(root: Path, relative: str | None, row: str) -> tuple[str | None, str]:
     """A small JPEG as a data URI and no problem, or None and why there is no picture."""
-    if not relative:
-        return None, "no image"
-    try:
-        image = open_image(inside(root, relative, row), draft=SIDE)
-    except (Unreadable, DataError) as error:
-        return None, "outside the image folder" if isinstance(error, DataError) else str(error)
-    image.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
-    return "data:image/jpeg;base64," + b64encode(_squeezed(Image.fromarray(np.asarray(image)))).decode(), ""
-
-
-def _squeezed(image: Image.Image) -> bytes:
-    """JPEG bytes at the best quality that keeps to the size; made from bare pixels, so the file's EXIF is gone."""
-    for quality in QUALITIES:
-        buffer = BytesIO()
-        image.save(buffer, format="JPEG", quality=quality, optimize=True)
-        if buffer.tell() <= BYTES:
-            break
-    return buffer.getvalue()
+    preview = get_modality("image").preview(relative, root, row)
+    return f"data:{preview.media};base64,{b64encode(preview.data).decode()}" if preview.media else None, preview.problem

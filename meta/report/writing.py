@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from ensemble.content.audit import audit
-from ensemble.content.scan import Scan
 from ensemble.errors import ConfigError
+from ensemble.modalities import Scans
 from ensemble.run import Run
 from ensemble.system.files import check_writable, write_atomic
 from ensemble.system.progress import Track, silent
@@ -16,15 +16,15 @@ from meta.table import StackSettings
 
 
 def write_report(
-    run: Run, settings: StackSettings, seen: Scan, out: Path | None = None, track: Track = silent
+    run: Run, settings: StackSettings, scans: Scans, out: Path | None = None, track: Track = silent
 ) -> dict[str, Any]:
-    """Write the page and its JSON twin; return where they are and the headline. ``seen`` is the dataset's scan."""
+    """Write the page and its JSON twin; return where they are and the headline. ``scans`` are the dataset's."""
     page = out or run.store.report
     if page.suffix == ".json":
         raise ConfigError(f"--out {page}: the page is HTML and its JSON twin lies beside it; name it .html.")
     check_writable(page)
     twin = page.with_suffix(".json")
-    facts = gather(run, settings, audit(run.data, seen), track)
+    facts = gather(run, settings, audit(run.data, scans), track)
     drawn = draw(facts, run.data.root)
     write_atomic(page, drawn.encode())
     write_atomic(

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from support.world import SARCASM, SENTIMENT, toy_table
 
-from ensemble.data import RESERVED, Dataset, Task
+from ensemble.data import Dataset
 from ensemble.errors import DataError
 from ensemble.system.files import file_hash
 
@@ -28,21 +28,16 @@ def dataset(**columns: list[object]) -> Dataset:
     return Dataset(frame(**columns), Path("."), (SENTIMENT,))
 
 
-@pytest.mark.parametrize("classes", [(), ("one",), ("same", "same")])
-def test_a_task_needs_two_distinct_classes(classes: tuple[str, ...]) -> None:
-    with pytest.raises(DataError, match="'t' needs at least two distinct classes"):
-        Task("t", classes)
-
-
-@pytest.mark.parametrize("name", RESERVED)
-def test_a_task_may_not_take_the_name_of_a_column_of_the_table(name: str) -> None:
-    with pytest.raises(DataError, match=f"'{name}' has the name of a column"):
-        Task(name, ("0", "1"))
-
-
 def test_a_missing_column_is_named() -> None:
-    with pytest.raises(DataError, match="no column 'image', 'sentiment'; it has"):
-        Dataset(frame().drop(columns=["image", "sentiment"]), Path("."), (SENTIMENT,))
+    with pytest.raises(DataError, match="no column 'part', 'sentiment'; it has"):
+        Dataset(frame().drop(columns=["part", "sentiment"]), Path("."), (SENTIMENT,))
+
+
+def test_a_table_may_lack_a_modality_but_not_all() -> None:
+    silent = Dataset(frame().drop(columns=["text"]), Path("."), (SENTIMENT,))
+    assert silent.texts == silent.keys("text") == [None] * 3
+    with pytest.raises(DataError, match="no column of a modality: 'text', 'image'; it has"):
+        Dataset(frame().drop(columns=["text", "image"]), Path("."), (SENTIMENT,))
 
 
 def test_repeated_ids_are_refused_and_named() -> None:

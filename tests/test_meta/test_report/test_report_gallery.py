@@ -9,7 +9,8 @@ from PIL import Image
 from support.reported import draw_pictures
 from support.world import picture as noise
 
-from meta.report.gallery import BYTES, SIDE, picture, posts, room
+from ensemble.content.image import MAX_BYTES, MAX_SIDE
+from meta.report.gallery import picture, posts, room
 
 
 def row(image: str | None, text: str | None) -> dict[str, object]:
@@ -28,9 +29,9 @@ def test_a_picture_is_a_small_jpeg_of_the_whole_image(root: Path, name: str) -> 
     assert found is not None and problem == ""
     assert found.startswith("data:image/jpeg;base64,")
     raw = b64decode(found.partition(",")[2])
-    assert len(raw) <= BYTES
+    assert len(raw) <= MAX_BYTES
     with Image.open(root / name) as original, Image.open(BytesIO(raw)) as small:
-        assert max(small.size) <= SIDE
+        assert max(small.size) <= MAX_SIDE
         assert small.width / small.height == pytest.approx(original.width / original.height, rel=0.05)
 
 
