@@ -10,7 +10,6 @@ probabilities are left under ``benchmarks/predictions/<name>/<learner>/``, the c
 """
 
 import argparse
-import json
 import os
 import shutil
 import subprocess
@@ -18,11 +17,11 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
-from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from ensemble.store import LearnerFolder, Store
 
 STAGES = ("data", "train-base", "stack", "submit")
 PUBLISHED = Path(__file__).parent / "predictions"
@@ -55,15 +54,14 @@ def encoders(shared: Path) -> list[str]:
 def seconds_by_task(run: Path) -> dict[str, float]:
     """What the learners of each task took, in the order they were trained; the first one pays for the encoders."""
     found: dict[str, float] = {}
-    for report in sorted(run.glob("base/*/*/report.json"), key=first_written):
-        record: dict[str, Any] = json.loads(report.read_text())
-        task = unquote(report.parent.name)
-        found[task] = found.get(task, 0.0) + record["seconds"]
+    folders = [folder for folder in Store(run).learner_folders() if folder.record.is_file()]
+    for folder in sorted(folders, key=first_written):
+        found[folder.task] = found.get(folder.task, 0.0) + folder.read_record()["seconds"]
     return found
 
 
-def first_written(report: Path) -> int:
-    return (report.parent / "seed-0" / "fold-0" / "done.json").stat().st_mtime_ns
+def first_written(folder: LearnerFolder) -> int:
+    return folder.finished_jobs()[0].record.stat().st_mtime_ns
 
 
 def publish(run: Path, name: str) -> None:
@@ -72,15 +70,15 @@ def publish(run: Path, name: str) -> None:
     submission.mkdir(parents=True, exist_ok=True)
     for file in (run / "submission").iterdir():
         shutil.copy(file, submission / file.name)
-    for folder in run.glob("base/*/*"):
-        target = PUBLISHED / name / folder.parent.name
+    for folder in Store(run).learner_folders():
+        target = PUBLISHED / name / folder.learner
         target.mkdir(parents=True, exist_ok=True)
         for part in ("oof", "test"):
-            table = pq.read_table(folder / f"{part}.parquet")
+            table = pq.read_table(folder.path / f"{part}.parquet")
             single = [pa.float32() if pa.types.is_floating(f.type) else f.type for f in table.schema]
             names = zip(table.schema.names, single, strict=True)
             schema = pa.schema([pa.field(name, kind) for name, kind in names], metadata=table.schema.metadata)
-            pq.write_table(table.cast(schema), target / f"{folder.name}.{part}.parquet", compression="zstd")
+            pq.write_table(table.cast(schema), target / f"{folder.task}.{part}.parquet", compression="zstd")
 
 
 def main() -> None:

@@ -86,11 +86,6 @@ class Provenance:
         return self.without("seed", "fold").with_parts(seeds=list(seeds))
 
     @property
-    def seeds(self) -> list[int]:
-        """Of joined results."""
-        return list(self.parts.get("seeds") or ())  # type: ignore[arg-type]
-
-    @property
     def identity(self) -> dict[str, str]:
         """The fingerprints of data and folds."""
         return {name: str(self.parts.get(name)) for name in ("data", "folds")}

@@ -122,11 +122,3 @@ class StackRecord(Record, total=False):
     tuned: dict[str, TuningNote]
     warnings: list[str]
     seconds: float
-
-
-class FailureRecord(TypedDict, total=False):
-    """failed.json: why a job failed; the ``traceback`` of a bug."""
-
-    made_of: dict[str, Json]
-    reason: str
-    traceback: str

@@ -96,6 +96,10 @@ class LearnerFolder(ResultFolder[BaseRecord]):
     def learner(self) -> str:
         return unquote(self.path.parent.name)
 
+    @property
+    def task(self) -> str:
+        return unquote(self.path.name)
+
     def jobs(self) -> list[JobFolder]:
         """Every folder of a job that is there."""
         return [JobFolder(path) for path in sorted(self.path.glob("/".join(FOLDS)))]

@@ -9,7 +9,7 @@ from ensemble.data import Dataset, Task
 from ensemble.errors import ConfigError, StoreError, unknown
 from ensemble.jobs.finished import predict_with_model
 from ensemble.jobs.job import JobSpec, list_work
-from ensemble.jobs.train import Engine, over, sequential, train
+from ensemble.jobs.train import Engine, sequential, train, with_transform
 from ensemble.metrics import metric_named
 from ensemble.modalities import describe, hash_column
 from ensemble.predictions import Predictions, concatenate, mean
@@ -50,7 +50,9 @@ def ablate(
         for modality in reversed(modalities):  # the paper's order
             hidden = Without(modality)(run)
             if way == TRAINED:
-                failed = train(hidden, list_work(hidden, [spec], [task], ()), track, over(engine, Without(modality)))
+                failed = train(
+                    hidden, list_work(hidden, [spec], [task], ()), track, with_transform(engine, Without(modality))
+                )
                 failures += [{**one.as_json(), "job": f"without {modality}: {one.job}"} for one in failed]
                 if failed:
                     continue

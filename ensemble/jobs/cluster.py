@@ -18,7 +18,7 @@ from typing import Any
 
 from ensemble.errors import ConfigError, EnsembleError, StoreError, first_line
 from ensemble.jobs.job import JobSpec, Outcome, record_failure
-from ensemble.jobs.worker import ENDED, PATIENCE, Change, Changed, Opener, run_named_job
+from ensemble.jobs.worker import ENDED, PATIENCE, Opener, Transform, TransformedRun, run_named_job
 from ensemble.run import Run
 from ensemble.store import Job
 from ensemble.system.claims import owner_of
@@ -61,8 +61,8 @@ class Cluster:
         if self.gpus is not None and self.gpus > 1 and self.gpus % 1:
             raise ConfigError(f"GPUs per job must be a part of one or a whole number, got {self.gpus:g}.")
 
-    def over(self, change: Change) -> "Cluster":
-        return replace(self, opener=Changed(self.opener, change))
+    def with_transform(self, transform: Transform) -> "Cluster":
+        return replace(self, opener=TransformedRun(self.opener, transform))
 
     def __call__(self, run: Run, work: Sequence[JobSpec], track: Track) -> Iterator[Outcome]:
         if not work:

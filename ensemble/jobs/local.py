@@ -16,7 +16,7 @@ from threading import Event, Thread
 from joblib import Parallel, delayed, parallel_config
 
 from ensemble.jobs.job import JobSpec, Outcome, record_failure
-from ensemble.jobs.worker import ENDED, PATIENCE, Change, Changed, Gpus, Opener, end_with, run_named_job
+from ensemble.jobs.worker import ENDED, PATIENCE, Gpus, Opener, Transform, TransformedRun, end_with, run_named_job
 from ensemble.run import Run
 from ensemble.store import Job
 from ensemble.system.claims import ASK, owner_of, was_left
@@ -44,8 +44,8 @@ class Local:
         if self.processes < 2:
             raise ValueError(f"for {self.processes} process there is `sequential`")
 
-    def over(self, change: Change) -> "Local":
-        return replace(self, opener=Changed(self.opener, change))
+    def with_transform(self, transform: Transform) -> "Local":
+        return replace(self, opener=TransformedRun(self.opener, transform))
 
     def __call__(self, run: Run, work: Sequence[JobSpec], track: Track) -> Iterator[Outcome]:
         warnings.filterwarnings("ignore", message="A worker stopped while some jobs were given to the executor")

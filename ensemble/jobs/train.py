@@ -1,7 +1,7 @@
 """All the jobs of a run, on whatever engine; then out-of-fold probabilities joined from the pieces."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Protocol
 
@@ -10,6 +10,7 @@ from ensemble.data import Task
 from ensemble.errors import LearnerError
 from ensemble.jobs.job import JobSpec, Outcome, list_work, prepare_learner, run_job
 from ensemble.jobs.modality_weights import join_weights, read_weighted, write_weights
+from ensemble.jobs.worker import Transform
 from ensemble.learner import TrainsLong
 from ensemble.predictions import concatenate, mean
 from ensemble.result_folder import TABLES
@@ -36,23 +37,23 @@ def sequential(run: Run, work: Sequence[JobSpec], track: Track) -> Iterator[Outc
         yield run_job(run, job_spec, track, wait=run.distributed.size > 1)
 
 
-def over(engine: Engine, change: Callable[[Run], Run]) -> Engine:
-    """The same engine for a changed run, which processes of its own open for themselves; ``change`` is picklable."""
-    changed: Engine = engine.over(change) if hasattr(engine, "over") else engine
-    return changed
+def with_transform(engine: Engine, transform: Transform) -> Engine:
+    """The same engine for a transformed run, which processes of its own open for themselves."""
+    transformed: Engine = engine.with_transform(transform) if hasattr(engine, "with_transform") else engine
+    return transformed
 
 
 def train(run: Run, work: Sequence[JobSpec], track: Track = silent, engine: Engine = sequential) -> list[Outcome]:
     """Do what is not done; the jobs that failed. What another process is at, is waited for at the end."""
     if not run.distributed.is_worker:
-        _sweep(run)
+        _remove_stale_files(run)
     done = {job_spec.job for job_spec in work if run.store.job(job_spec.job).is_done(job_spec.provenance)}
     for job in done:
         run.store.job(job).discard_training()  # killed just before it was tidied
     open_work = [job_spec for job_spec in work if job_spec.job not in done]
     run.distributed.barrier()  # every process has the same list before the first entry is done
     if run.distributed.is_worker:
-        return _follow(run, open_work)
+        return _join_training(run, open_work)
     label = f"jobs ({len(done)} already done)" if done else "jobs"
     outcomes = list(track(_begun(engine(run, open_work, track)), label, len(open_work)))
     failures = [outcome for outcome in outcomes if outcome.reason is not None]
@@ -60,13 +61,13 @@ def train(run: Run, work: Sequence[JobSpec], track: Track = silent, engine: Engi
         waiting = [job_spec for job_spec in open_work if job_spec.job in claimed]
         outcomes = list(track(_once_free(run, waiting, track, engine), "jobs of another process", len(waiting)))
         failures += [outcome for outcome in outcomes if outcome.reason is not None]
-    _sweep(run)
+    _remove_stale_files(run)
     for spec, task in _pairs(work):
-        combine(run, spec, task)
+        join_folds(run, spec, task)
     return failures
 
 
-def _sweep(run: Run) -> None:
+def _remove_stale_files(run: Run) -> None:
     """What killed processes left goes: those of earlier, and those that the engine has replaced."""
     remove_stale_files(run.store.root)
     if run.cache.root is not None:
@@ -85,7 +86,7 @@ def _once_free(run: Run, waiting: Sequence[JobSpec], track: Track, engine: Engin
     yield from _begun(engine(run, waiting, track))
 
 
-def _follow(run: Run, open_work: Sequence[JobSpec]) -> list[Outcome]:
+def _join_training(run: Run, open_work: Sequence[JobSpec]) -> list[Outcome]:
     """Take part in the trainings that processes share, and in nothing else."""
     for job_spec in open_work:
         if not isinstance(run.learners.make(job_spec.spec, job_spec.task), TrainsLong):
@@ -102,7 +103,7 @@ def _pairs(work: Iterable[JobSpec]) -> list[tuple[LearnerSpec, Task]]:
     return list(pairs.values())
 
 
-def combine(run: Run, spec: LearnerSpec, task: Task) -> bool:
+def join_folds(run: Run, spec: LearnerSpec, task: Task) -> bool:
     """Join the folds of a learner into its OOF and test probabilities; False where some fold is not done yet."""
     folder = run.store.base(spec.name, task.name)
     work = list_work(run, [spec], [task], ())

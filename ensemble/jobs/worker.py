@@ -20,21 +20,21 @@ from ensemble.system.locks import hold
 from ensemble.system.progress import Reports
 
 Opener = Callable[[], Run]  # hashable and picklable: equal openers open equal runs
-Change = Callable[[Run], Run]  # the same
+Transform = Callable[[Run], Run]  # the same: a run of other posts, parameters or folders
 LOOK = 0.5  # seconds between two looks whether the driver is still there
 PATIENCE = 10  # ends of processes in a row, without a job done between
 ENDED = LearnerError("its process was ended from outside, again and again: most likely memory does not hold it")
 
 
 @dataclass(frozen=True)
-class Changed:
-    """Opens a run and changes it, such as to one whose posts lack a modality."""
+class TransformedRun:
+    """Opens a run and transforms it, such as to one whose posts lack a modality."""
 
     opener: Opener
-    change: Change
+    transform: Transform
 
     def __call__(self) -> Run:
-        return self.change(_opened(self.opener))
+        return self.transform(_opened(self.opener))
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def run_named_job(opener: Opener, job: Job, gpus: Gpus | None = None) -> Outcome
         return Outcome(job, claimed_elsewhere=True)
 
 
-@lru_cache(maxsize=2)  # a changed run, and the one it is changed from
+@lru_cache(maxsize=2)  # a transformed run, and the one it is made of
 def _opened(opener: Opener) -> Run:
     return opener()
 

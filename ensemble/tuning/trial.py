@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from ensemble.data import Dataset, Task
 from ensemble.errors import ConfigError, LearnerError, StoreError
 from ensemble.jobs.job import list_work
-from ensemble.jobs.train import Engine, over, train
+from ensemble.jobs.train import Engine, train, with_transform
 from ensemble.metrics import metric_named, score
 from ensemble.predictions import Predictions, concatenate
 from ensemble.run import Run
@@ -91,7 +91,7 @@ def train_folds(run: Run, tried: TrialRun, folds: Sequence[int], track: Track, e
     """Train these folds of a trial, or all, as far as they are not; raises LearnerError where one fails."""
     alone = tried(run)
     work = list_work(alone, alone.specs, [alone.data.task(tried.task)], folds)
-    there = over(engine, tried)
+    there = with_transform(engine, tried)
     # The folds of a trial are not shown one by one; how far a training is, is.
     failures = train(alone, work, engine=lambda changed, jobs, _: there(changed, jobs, track))
     if failures:

@@ -101,6 +101,14 @@ def test_local_weights_are_those_beside_the_configuration(project: Path, learner
     assert files and all(path.is_relative_to(project) and path.is_file() for path in files)
 
 
+def test_two_runs_of_one_process_each_have_their_own_weights(project: Path, tmp_path: Path) -> None:
+    second = Path(shutil.copytree(project, tmp_path / "second"))
+    spec = LearnerSpec("text", "frozen", {"text": "encoders/text"})
+    for home in (project, second, project):
+        files = bind_learner(LEARNERS, spec, home).source_files()
+        assert files and all(path.is_relative_to(home) for path in files)
+
+
 def test_weights_in_the_working_folder_alone_are_not_found(project: Path) -> None:
     Path("weights.safetensors").touch()
     spec = LearnerSpec("x", "visual", {"model": "resnet18", "checkpoint": "weights.safetensors"})

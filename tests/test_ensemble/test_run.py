@@ -81,6 +81,17 @@ def test_a_default_written_out_is_the_same_parameter(run: Run) -> None:
     )
 
 
+def test_a_learner_is_bound_and_checked_once(run: Run) -> None:
+    spec = run.learners.spec("a")
+    bound = run.learners.bind(spec)
+    assert run.learners.bind(spec, SENTIMENT) is bound
+    assert run.learners.bind(LearnerSpec("x", "hash", {"salt": 1})) is bound
+    assert bound.params == {"salt": 1}
+    assert run.learners.make(spec) is not run.learners.make(spec), "what is fitted is a new one"
+    with pytest.raises(ConfigError, match=r"Unknown base\.a\.params key 'slat'. Did you mean 'salt'"):
+        run.learners.bind(replace(spec, params={"slat": 1}))
+
+
 def test_a_changed_weight_file_makes_results_stale(run: Run, tmp_path: Path) -> None:
     weights = tmp_path / "weights"
     weights.write_bytes(b"one")

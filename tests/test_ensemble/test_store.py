@@ -18,7 +18,7 @@ def test_a_job_has_its_place_and_its_name(tmp_path: Path) -> None:
 def test_names_never_lead_to_another_folder(tmp_path: Path, name: str) -> None:
     store = Store(tmp_path)
     assert store.base(name, name).path.parent.parent == tmp_path / "base"
-    assert store.base(name, name).learner == name
+    assert (store.base(name, "t").learner, store.base("a", name).task) == (name, name)
     assert store.stack(name).path.parent == tmp_path / "stack"
     assert store.base(name, "t") != store.base("a", "t")
 

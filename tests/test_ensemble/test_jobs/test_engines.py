@@ -106,7 +106,7 @@ def test_a_changed_run_is_changed_in_every_process(tmp_path: Path) -> None:
     moved = Moved(tmp_path / "moved")
     run = moved(opener())
     work = list_work(run, run.specs, run.data.tasks, ())
-    assert train(run, work, engine=Local(opener, 2, 1).over(moved)) == []
+    assert train(run, work, engine=Local(opener, 2, 1).with_transform(moved)) == []
     assert not (tmp_path / "plain").exists() and files(tmp_path / "moved", "oof.parquet")
 
 

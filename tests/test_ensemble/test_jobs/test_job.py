@@ -13,7 +13,7 @@ from ensemble.errors import FoldError, StoreError
 from ensemble.folds import FoldSettings, make_plan
 from ensemble.jobs.job import Outcome, list_work
 from ensemble.jobs.status import status
-from ensemble.jobs.train import combine, train
+from ensemble.jobs.train import join_folds, train
 from ensemble.learner import make_learner
 from ensemble.predictions import Predictions
 from ensemble.run import Run
@@ -162,7 +162,7 @@ def test_another_table_or_plan_makes_results_stale(run: Run) -> None:
 
 def test_a_learner_without_all_its_folds_has_no_result(run: Run) -> None:
     train(run, list_work(run, run.specs[:1], run.data.tasks, [0, 1]))
-    assert not combine(run, run.specs[0], SENTIMENT)
+    assert not join_folds(run, run.specs[0], SENTIMENT)
     with pytest.raises(StoreError, match=r"base/a/sentiment is not finished; run `ensemble train-base --learner a"):
         run.results.base_record("a", SENTIMENT)
 

@@ -13,7 +13,7 @@ from ensemble import result_folder
 from ensemble.errors import StoreError
 from ensemble.jobs.job import list_work
 from ensemble.jobs.status import status
-from ensemble.jobs.train import combine, train
+from ensemble.jobs.train import join_folds, train
 from ensemble.provenance import Provenance
 from ensemble.run import Run
 from ensemble.store import Job, JobFolder
@@ -69,7 +69,7 @@ def test_a_finished_run_is_resumed_planned_and_shown_without_hashing_a_byte(run:
 def test_joining_folds_hashes_the_probabilities_it_reads_and_no_weights(run: Run, hashed: list[int]) -> None:
     joined = run.store.base("heavy", "sentiment")
     joined.record.unlink()
-    assert combine(run, run.specs[0], SENTIMENT)
+    assert join_folds(run, run.specs[0], SENTIMENT)
     assert 0 < max(hashed) < 100_000
 
 
@@ -104,7 +104,7 @@ def test_damaged_probabilities_of_a_fold_are_not_joined(run: Run) -> None:
     run.store.base("heavy", "sentiment").record.unlink()
     rot(run.store.job(JOB).path / "held_out.parquet")
     with pytest.raises(StoreError, match=r"held_out\.parquet is damaged .*; run the command again"):
-        combine(run, run.specs[0], SENTIMENT)
+        join_folds(run, run.specs[0], SENTIMENT)
     assert train(run, list_work(run, run.specs, run.data.tasks, ())) == []
     assert run.results.base_record("heavy", SENTIMENT)["folds"] == "run"
 
