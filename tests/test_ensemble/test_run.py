@@ -46,7 +46,7 @@ class Seeing(Hash):
     def modalities(self) -> tuple[str, ...]:
         return self.sees
 
-    def facts(self) -> dict[str, int]:
+    def training_info(self) -> dict[str, int]:
         return {"parameters": self.parameters}
 
 
