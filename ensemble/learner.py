@@ -181,7 +181,7 @@ def make_learner(registry: Mapping[str, str], learner: str, params: Mapping[str,
     """An unfitted learner; raises ConfigError for a name or parameter it does not have, and for a class whose methods
     are not those of the protocols."""
     made = resolve(registry, "learner", learner)
-    for reason in _wrong_methods(made) if inspect.isclass(made) else ():
+    for reason in _wrong_methods(made):
         raise ConfigError(f"{where.removesuffix('.params')}: {reason}")
     return cast(BaseLearner, bind(made, params, where)())
 
@@ -189,7 +189,9 @@ def make_learner(registry: Mapping[str, str], learner: str, params: Mapping[str,
 @lru_cache(maxsize=256)
 def _wrong_methods(made: Any) -> tuple[str, ...]:
     """What is wrong with the public methods of a learner's class: one of the protocols' misspelt, missing, or with
-    other parameters."""
+    other parameters. Nothing of a function that makes one."""
+    if not inspect.isclass(made):
+        return ()
     own = {name for name in dir(made) if not name.startswith("_") and callable(getattr(made, name))}
     wrong = []
     for name in sorted(own - set(METHODS)):
