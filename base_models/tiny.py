@@ -90,8 +90,8 @@ def make_translator(folder: Path, texts: Sequence[str], seed: int = 0) -> Path:
     )
     torch.manual_seed(seed)
     network = MarianMTModel(config)
-    how = network.generation_config
-    how.num_beams, how.bad_words_ids, how.max_length = 2, [[padding]], 64
+    settings = network.generation_config
+    settings.num_beams, settings.bad_words_ids, settings.max_length = 2, [[padding]], 64
     network.save_pretrained(folder)
     return folder
 

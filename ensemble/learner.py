@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Protocol, TypedDict, cast, runtime_checkable
+from typing import Any, Protocol, TypedDict, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -180,8 +180,8 @@ def learner_factory(
     """Makes unfitted learners; raises ConfigError for a name or parameter the learner does not have, and for a class
     whose methods are not those of the protocols."""
     made: Any = resolve(registry, "learner", learner)
-    if inspect.isclass(made) and (reasons := _wrong_methods(cast(Any, made))):
-        raise ConfigError(f"{where.removesuffix('.params')}: {reasons[0]}")
+    for reason in _wrong_methods(made):
+        raise ConfigError(f"{where.removesuffix('.params')}: {reason}")
     return bind(made, params, where)
 
 
@@ -193,7 +193,9 @@ def make_learner(registry: Mapping[str, str], learner: str, params: Mapping[str,
 @lru_cache(maxsize=256)
 def _wrong_methods(made: Any) -> tuple[str, ...]:
     """What is wrong with the public methods of a learner's class: one of the protocols' misspelt, missing, or with
-    other parameters."""
+    other parameters. Nothing of a function that makes one."""
+    if not inspect.isclass(made):
+        return ()
     own = {name for name in dir(made) if not name.startswith("_") and callable(getattr(made, name))}
     wrong = []
     for name in sorted(own - set(METHODS)):

@@ -5,14 +5,14 @@ from typing import Any, Literal
 Pooling = Literal["mean", "first", "last", "max"]
 
 
-def pool(states: Any, mask: Any, how: Pooling) -> Any:
+def pool(states: Any, mask: Any, pooling: Pooling) -> Any:
     """(texts, width) from (texts, tokens, width); only tokens with ``mask`` 1 count, on whichever side padding is.
 
     Every text has at least one such token.
     """
-    if how in ("first", "last"):
-        return states[range(len(states)), _last(mask) if how == "last" else mask.argmax(dim=1)]
-    if how == "max":
+    if pooling in ("first", "last"):
+        return states[range(len(states)), _last(mask) if pooling == "last" else mask.argmax(dim=1)]
+    if pooling == "max":
         return states.masked_fill(mask[..., None] == 0, float("-inf")).amax(dim=1)
     return (states * mask[..., None]).sum(dim=1) / mask.sum(dim=1, keepdim=True)
 

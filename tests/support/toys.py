@@ -143,8 +143,8 @@ class Mortal(Hash):
         super().__init__()
         self.lives = lives
 
-    def set_context(self, workspace: TrainingContext) -> None:
-        self._folder = workspace.folder or Path()
+    def set_context(self, context: TrainingContext) -> None:
+        self._folder = context.folder or Path()
 
     def fit(self, data: Dataset, task: Task, seed: int) -> None:
         deaths = len(list(self._folder.glob("death*")))
@@ -206,8 +206,8 @@ class MortalDial(Dial):
         super().__init__(dial, scale, broken)
         self._pause = pause
 
-    def set_context(self, workspace: TrainingContext) -> None:
-        self._folder = workspace.folder or Path()
+    def set_context(self, context: TrainingContext) -> None:
+        self._folder = context.folder or Path()
 
     def fit(self, data: Dataset, task: Task, seed: int) -> None:
         time.sleep(self.pause + self._pause)
@@ -247,8 +247,8 @@ class Counted(Slow):
         super().__init__(seconds)
         self.file = file
 
-    def set_context(self, workspace: TrainingContext) -> None:
-        self._folder = workspace.folder or Path()
+    def set_context(self, context: TrainingContext) -> None:
+        self._folder = context.folder or Path()
 
     def fit(self, data: Dataset, task: Task, seed: int) -> None:
         super().fit(data, task, seed)

@@ -18,7 +18,7 @@ JOINT = {"frequencies", "whole"}
 ONE_EPOCH = {"epochs": 1, "validation": 0, "patience": 0, "min_epochs": 0}
 TEXTUAL = {"max_length": 16, "lstm_width": 4, "attention_width": 4, "hidden_width": 4}
 CASES: dict[str, tuple[str, dict[str, Any], str, set[str], str]] = {
-    "visual": ("visual", {"model": "image", "views": 1}, "visual", {"frequencies"}, "body.conv1.weight"),
+    "visual": ("visual", {"model": "image", "views": 1}, "visual", {"frequencies"}, "body.bn1.weight"),
     "textual": ("textual", {"model": "bert", **TEXTUAL}, "textual", {"frequencies", "pooling"}, "head.classes.weight"),
     "fusion": (
         "fusion",

@@ -49,7 +49,7 @@ class Seeing(Hash):
     def modalities(self) -> tuple[str, ...]:
         return self.sees
 
-    def facts(self) -> dict[str, int]:
+    def training_info(self) -> dict[str, int]:
         return {"parameters": self.parameters}
 
 

@@ -48,7 +48,7 @@ class Patient(Hash):
         values = self.predict_proba(data)
         return values, values / 10
 
-    def facts(self) -> dict[str, int]:
+    def training_info(self) -> dict[str, int]:
         return {"begun_at": self.begun_at_}
 
     def curve(self) -> list[dict[str, float]]:
