@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from meta.report.drawing import COLOURS, canvas, drawn
+from meta.report.svg import COLOURS, canvas, drawn
 from meta.wording import cut, short
 
 WIDTH, ROW, LETTER, NAME = 360.0, 20.0, 6.2, 22

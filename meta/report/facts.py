@@ -19,7 +19,7 @@ from meta.contributions import contributions
 from meta.diversity import diversity
 from meta.label_issues import conflicts, hardest, label_issues
 from meta.leaks import leak_signs
-from meta.report.families import table7
+from meta.report.modality_table import table7
 from meta.stack import read_stack
 from meta.stack_report import PLAIN, best_single
 from meta.summary import subtasks, summarise

@@ -12,9 +12,11 @@ from markupsafe import Markup
 from ensemble.content.audit import peculiarities
 from ensemble.metrics import metric_named
 from meta.report.gallery import room
-from meta.report.sections import section
+from meta.report.task_section import section
+from meta.stack_report import PLAIN, RULED
 from meta.wording import GLOSSARY, bounds, interval, plain, short, spoken, spread, tuned
 
+RIVALS = (PLAIN, PLAIN + RULED, f"best single{RULED}")
 MINUS, DASH = "\N{MINUS SIGN}", "\N{EN DASH}"
 
 
@@ -25,7 +27,7 @@ def draw(facts: Mapping[str, Any], root: Path) -> str:
     style = resources.files("meta.report").joinpath("page.css").read_text(encoding="utf-8")
     page = _environment().get_template("page.html.jinja")
     best = {"cells": best_cells(facts), "candidates": best_candidates(facts)}
-    return page.render(facts=facts, tasks=tasks, best=best, glossary=GLOSSARY, style=Markup(style))
+    return page.render(facts=facts, tasks=tasks, best=best, glossary=GLOSSARY, rivals=RIVALS, style=Markup(style))
 
 
 def _environment() -> Environment:
@@ -46,6 +48,7 @@ def _environment() -> Environment:
         "tuned_note": tuned,
         "upper_first": lambda text: text[:1].upper() + text[1:],
         "verdict": verdict,
+        "against": difference_from,
         "rule": rule_numbers,
         "pretty": lambda value: json.dumps(value, indent=2, ensure_ascii=False, default=str),
         "peculiarities": peculiarities,
@@ -64,6 +67,11 @@ def verdict(difference: Mapping[str, Any]) -> str:
     return "better" if difference["low"] > 0 else "worse"
 
 
+def difference_from(against: Mapping[str, Mapping[str, Any]], rival: str) -> Mapping[str, Any] | None:
+    """The stack's difference from just this rival, a name in parentheses after it or not."""
+    return next((found for name, found in against.items() if name.partition(" (")[0] == rival), None)
+
+
 def rule_numbers(rule: Mapping[str, Any], classes: Sequence[str]) -> str:
     """The numbers of a decision rule, those of class biases beside their classes."""
     signs = "+" if rule["kind"] == "class_biases" else ""
@@ -77,19 +85,23 @@ def best_cells(facts: Mapping[str, Any]) -> set[tuple[int, int]]:
     if not facts["table7"]["rows"]:
         return set()
     columns = zip(*(row["scores"] for row in facts["table7"]["rows"]), strict=True)
-    metric = facts["tasks"][0]["metric"]
-    return {(y, x) for x, column in enumerate(columns) for y in _best(dict(enumerate(column)), metric)}
+    metrics = facts["table7"]["metrics"]
+    return {(y, x) for x, column in enumerate(columns) for y in _best(dict(enumerate(column)), metrics[x])}
 
 
 def best_candidates(facts: Mapping[str, Any]) -> set[tuple[str, str]]:
     """(task, candidate) of the best scores of each task in Table 8."""
     metric = {report["task"]: report["metric"] for report in facts["tasks"]}
-    return {(row["task"], name) for row in facts["table8"] for name in _best(row["scores"], metric[row["task"]])}
+    return {(row["task"], name) for row in facts["table8"] for name in _best(row["scores"], [metric[row["task"]]])}
 
 
-def _best(scores: Mapping[Any, Mapping[str, Any] | None], metric: str) -> set[Any]:
-    """Whose score is best as it is shown, with three decimals."""
-    sign = metric_named(metric).sign
+def _best(scores: Mapping[Any, Mapping[str, Any] | None], metrics: Sequence[str]) -> set[Any]:
+    """Whose score is best as it is shown, with three decimals; of metrics that are not all better great, or all
+    better small, none is."""
+    signs = {metric_named(metric).sign for metric in metrics}
+    if len(signs) > 1:
+        return set()
+    sign = signs.pop()
     known = {
         key: round(sign * scored["value"], 3)
         for key, scored in scores.items()

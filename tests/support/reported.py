@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from meta.stack_report import PLAIN, RULED
 from support.world import picture
 
 CANDIDATES = (
@@ -32,6 +33,7 @@ LEARNERS = {
 MEASURES = ("accuracy", "macro_f1", "weighted_f1", "roc_auc")
 SENTIMENT, HUMOUR, DEGREE = ("negative", "neutral", "positive"), ("0", "1"), ("0", "1", "2", "3")
 GAIN = {"value": 0.021, "low": 0.008, "high": 0.034}
+SMALL_GAIN = {"value": 0.009, "low": 0.002, "high": 0.016}
 LOSS = {"value": -0.004, "low": -0.013, "high": 0.006}
 SCRIPT = """<script>alert(1)</script>"'><img src=x onerror=alert(2)><style>*{display:none}</style>"""
 HEBREW = "\u05de\u05d9 \u05e9\u05dc\u05d0 \u05e6\u05d5\u05d7\u05e7 \u05e2\u05db\u05e9\u05d9\u05d5 \u202e\u2067 123"
@@ -165,8 +167,9 @@ def _report(
         "in_sample": 0.581,
         "optimism": 0.021,
         "against": {
-            "plain mean": GAIN,
-            f"best single ({learners[0]})": LOSS,
+            PLAIN: GAIN,
+            PLAIN + RULED: SMALL_GAIN,
+            f"best single{RULED} ({learners[0]})": LOSS,
         },
         "hard_vote_ties": 321,
         "warnings": ["Greedy selection wins macro-F1 and loses log-loss badly: 1.204 against .947."],
@@ -192,7 +195,7 @@ def _table7(random: np.random.Generator, subtasks: list[str]) -> dict[str, Any]:
     rows = [{"name": name, "scores": [_scored(random, 0.4) for _ in columns]} for name in names]
     rows[0]["learners"] = ["bert_large"] * len(columns)
     rows[3]["scores"][-1] = None  # type: ignore[index]
-    return {"columns": columns, "rows": rows}
+    return {"columns": columns, "metrics": [["macro_f1"]] * len(columns), "rows": rows}
 
 
 def _contributions(random: np.random.Generator, learners: Sequence[str]) -> dict[str, Any]:

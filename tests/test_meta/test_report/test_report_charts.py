@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.reported import SCRIPT, report_facts
 
-from meta.report.board import leaderboard, shown
 from meta.report.charts import Mark, correlation_map, cost_plot, curve_plot, interval_plot, reliability_plot
+from meta.report.leaderboard import leaderboard, shown
 
 SCORED = {"value": 0.5, "low": 0.45, "high": 0.56}
 

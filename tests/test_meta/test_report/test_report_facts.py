@@ -15,8 +15,8 @@ from ensemble.errors import ConfigError, StoreError
 from ensemble.jobs.job import list_work
 from ensemble.jobs.train import train
 from ensemble.run import Run
-from meta.report.board import as_papers_report, leaderboard
 from meta.report.facts import gather, reliability
+from meta.report.leaderboard import as_papers_report, leaderboard
 from meta.report.writing import write_report
 from meta.stack import stack_task
 from meta.table import StackSettings, assemble

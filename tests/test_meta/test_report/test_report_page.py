@@ -151,8 +151,12 @@ def test_a_difference_is_beyond_noise_only_where_its_interval_leaves_out_zero() 
 
 def papers_rows(facts: dict[str, Any], folder: Path, task: int = 0) -> list[list[str]]:
     """The cells of a task's table, row by row."""
-    table = re.findall(r'<table class="papers">.*?</table>', draw(facts, folder), re.DOTALL)[task]
-    rows = re.findall(r"<tr.*?</tr>", table, re.DOTALL)
+    return cells_of(re.findall(r'<table class="papers">.*?</table>', draw(facts, folder), re.DOTALL)[task])
+
+
+def cells_of(page: str) -> list[list[str]]:
+    """The text of the cells of the first table, row by row."""
+    rows = re.findall(r"<tr.*?</tr>", page.partition("</table>")[0], re.DOTALL)
     cells = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.DOTALL) for row in rows]
     return [[" ".join(re.sub("<.*?>", "", cell).split()) for cell in row] for row in cells]
 
@@ -206,9 +210,23 @@ def test_the_best_of_a_column_passes_over_missing_scores() -> None:
         {"scores": [{"value": 0.5}, {"value": None}]},
         {"scores": [{"value": 0.5}, None]},
     ]
-    facts = {"tasks": [{"metric": "macro_f1"}], "table7": {"rows": rows}}
-    assert best_cells(facts) == {(1, 0), (2, 0)}
-    assert best_cells(facts | {"tasks": [{"metric": "log_loss"}]}) == {(0, 0)}
+    assert best_cells({"table7": {"rows": rows, "metrics": [["macro_f1"], ["macro_f1"]]}}) == {(1, 0), (2, 0)}
+
+
+def test_the_best_of_a_column_is_the_least_where_its_metric_is_better_small() -> None:
+    rows = [{"scores": [{"value": 0.4}] * 3}, {"scores": [{"value": 0.6}] * 3}]
+    metrics = [["macro_f1"], ["log_loss"], ["log_loss", "macro_f1"]]
+    facts = {"tasks": [{"metric": "macro_f1"}], "table7": {"rows": rows, "metrics": metrics}}
+    assert best_cells(facts) == {(1, 0), (0, 1)}, "a mean of both kinds has no best"
+
+
+def test_what_the_stack_gains_on_each_rival_stands_under_that_rival(page: str) -> None:
+    head, *rows = cells_of(page[page.index('aria-label="What was chosen for each task"') :])
+    for row in rows:
+        found = dict(zip(head, row, strict=True))
+        assert found["against the plain mean"] == "+.021 [+.008, +.034]"
+        assert found["against the plain mean under a rule"] == "+.009 [+.002, +.016]"
+        assert found["against the best single under a rule"] == "\N{MINUS SIGN}.004 [\N{MINUS SIGN}.013, +.006]"
 
 
 def test_all_that_share_the_best_score_as_it_is_shown_are_best() -> None:

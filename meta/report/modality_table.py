@@ -40,7 +40,11 @@ def table7(
             found.append({"name": title, "scores": _scores(inside, columns, values)})
     stacked = {task: judged(oof.take(inside.ids), metric_named(oof.task.metric)) for task, oof in stacks.items()}
     found.append({"name": "stack", "scores": _scores(inside, columns, stacked)})
-    return {"columns": [name for name, _ in columns], "rows": found}
+    return {
+        "columns": [name for name, _ in columns],
+        "metrics": [sorted({data.task(name).metric for name in of}) for _, of in columns],
+        "rows": found,
+    }
 
 
 def _columns(data: Dataset) -> list[tuple[str, tuple[str, ...]]]:

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from meta.report.board import MEASURES, Model, as_papers_report, leaderboard, shown
 from meta.report.charts import SERIES, Mark, correlation_map, curve_plot, fold_plot, interval_plot, reliability_plot
+from meta.report.contribution_section import shares
 from meta.report.gallery import posts
-from meta.report.shares import shares
+from meta.report.leaderboard import MEASURES, Model, as_papers_report, leaderboard, shown
 from meta.wording import spoken
 
 LINES, MAP, CURVES, PAIRS, CONFLICTS = 32, 24, 6, 5, 12
