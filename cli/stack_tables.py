@@ -5,7 +5,7 @@ from typing import Any
 
 from cli.tables import CARD_COLUMNS, card_row, line, table
 from meta.stack_report import spoken
-from meta.wording import interval, short, tuned
+from meta.wording import format_interval, format_number, tuning_note
 
 
 def print_stacks(result: Mapping[str, Any]) -> None:
@@ -20,14 +20,15 @@ def print_stacks(result: Mapping[str, Any]) -> None:
         rows = [
             [
                 model + " *" * (model in result["doubtful"]) + " †" * (model in tuned_ones),
-                *(interval(of.get(model)) for of in result["subtasks"].values()),
+                *(format_interval(of.get(model)) for of in result["subtasks"].values()),
             ]
             for model in models
         ]
         table(f"subtasks, out of fold, {result['folds']} folds", ["", *columns], [*rows, counts])
     if len(result["columns"]) > len(result["subtasks"]):
         rows = [
-            [name, interval(entry["plain mean"]), interval(entry["stack"])] for name, entry in result["columns"].items()
+            [name, format_interval(entry["plain mean"]), format_interval(entry["stack"])]
+            for name, entry in result["columns"].items()
         ]
         table("column by column", ["", "plain mean [95 %]", "stack [95 %]"], rows)
 
@@ -38,7 +39,13 @@ STACK_COLUMNS = ("score [95 %]", "arg max", "over folds", "accuracy", "ROC AUC",
 def _row(card: Mapping[str, Any]) -> list[str]:
     """A card with the score by plain arg max, where it has one, and without weighted F1."""
     score, over, accuracy, _, *others = card_row(card)
-    return [score, interval({"value": card["arg_max"]["value"]}) if "arg_max" in card else "", over, accuracy, *others]
+    return [
+        score,
+        format_interval({"value": card["arg_max"]["value"]}) if "arg_max" in card else "",
+        over,
+        accuracy,
+        *others,
+    ]
 
 
 def _print_stack(report: Mapping[str, Any], folds: int) -> None:
@@ -54,16 +61,18 @@ def _print_stack(report: Mapping[str, Any], folds: int) -> None:
     rows = [[name, *map(short, (c["precision"], c["recall"], c["f1"])), f"{c['support']:,}"] for name, c in classes]
     table("the stack, class by class", [report["task"], "precision", "recall", "F1", "rows"], rows)
     line(report["why"])
-    against = ", ".join(f"{interval(value, '+')} against the {name}" for name, value in report["against"].items())
+    against = ", ".join(
+        f"{format_interval(value, '+')} against the {name}" for name, value in report["against"].items()
+    )
     line(f"Candidate, parameters and decision rule are chosen for each fold on the other folds: {against}.")
     line(
         "The plain mean is decided by arg max unless a rule is named; the best single learner is the best in hindsight."
     )
     option, rule = spoken(report["option"]), report["rule"]["kind"].replace("_", " ")
-    gain = interval(report["rule_gain"], "+")
+    gain = format_interval(report["rule_gain"], "+")
     line(f"The test rows get {option} under {rule}. Decision rules gain {gain} over arg max.")
     if report["optimism"] is not None:
-        seen, optimism = short(report["in_sample"]), short(report["optimism"], "+")
+        seen, optimism = format_number(report["in_sample"]), format_number(report["optimism"], "+")
         line(
             f"On the rows it was fitted on, the final stack has {seen}: an optimism of {optimism}, not reported above."
         )
@@ -72,7 +81,7 @@ def _print_stack(report: Mapping[str, Any], folds: int) -> None:
     if report["unknown_folds"]:
         line("* imported with unknown folds: its own score may be optimistic; it is stacked only where named.")
     for name, said in report.get("tuned", {}).items():
-        line(f"† {tuned(name, said, report['learners'][name])}")
+        line(f"† {tuning_note(name, said, report['learners'][name])}")
     if "test" in report:
         _print_test_part(report["task"], report["test"])
     line("")
@@ -93,7 +102,7 @@ def print_submission(result: Mapping[str, Any]) -> None:
     for pair in result["agreed"]:
         line(f"{pair} agree: decoded together, by their joint probability.")
     mark = " †" * bool(result["tuned"])
-    rows = [[name + mark, scored["metric"], interval(scored)] for name, scored in result["oof"].items()]
+    rows = [[name + mark, scored["metric"], format_interval(scored)] for name, scored in result["oof"].items()]
     title = f"what labels made this way score out of fold ({result['oof_rows']:,} rows, {result['folds']} folds)"
     table(title, ["", "metric", "score [95 %]"], rows)
     if result["tuned"]:
@@ -106,9 +115,13 @@ def print_submission(result: Mapping[str, Any]) -> None:
 def print_report(result: Mapping[str, Any]) -> None:
     for name, scored in result["scores"].items():
         against = ", ".join(
-            f"{interval(gain, '+')} against {model}" for model, gain in scored.items() if model not in ("score", "rows")
+            f"{format_interval(gain, '+')} against {model}"
+            for model, gain in scored.items()
+            if model not in ("score", "rows")
         )
-        line(f"{name}: {interval(scored['score'])} on {scored['rows']:,} rows, {result['folds']} folds; {against}.")
+        line(
+            f"{name}: {format_interval(scored['score'])} on {scored['rows']:,} rows, {result['folds']} folds; {against}."
+        )
     for task, learners in result["leaks"].items():
         for learner, signs in learners.items():
             line(f"! {task}, {learner}: {' '.join(signs)}")

@@ -89,12 +89,12 @@ def print_tuned(result: Mapping[str, Any]) -> None:
 
 def _print_study(entry: Mapping[str, Any]) -> None:
     from cli.tables import line, table
-    from meta.wording import short
+    from meta.wording import format_number
 
     rows = []
     for row in entry["trials"][:SHOWN]:
-        score = "" if row["score"] is None else short(row["score"])
-        spread = "" if row["std"] is None else f" ±{short(row['std'])}"
+        score = "" if row["score"] is None else format_number(row["score"])
+        spread = "" if row["std"] is None else f" ±{format_number(row['std'])}"
         params = ", ".join(f"{name} = {_brief(value)}" for name, value in row["params"].items()) or "as configured"
         rows.append([params, row["trial"], row["state"], score + spread, row["folds"], f"{row['seconds']:.1f}"])
     title = f"{entry['learner']}, {entry['task']}: {entry['metric']} of {len(entry['trials'])} trials"

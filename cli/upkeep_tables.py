@@ -6,7 +6,7 @@ from typing import Any
 from cli.tables import line, table
 from ensemble.upkeep.disk import FLOOR, readable
 from ensemble.upkeep.removal import KINDS
-from meta.wording import cut
+from meta.wording import truncate
 
 SHOWN = 20  # rows of what goes
 PARTS = ("models", "predictions", "checkpoints", "features", "replaced")
@@ -78,7 +78,9 @@ def print_cleaned(found: Mapping[str, Any]) -> None:
     goes = "deleted" if found["deleted"] else "would go"
     table("what there is", ["kind", "places", "files", "size", goes, ""], rows)
     if found["items"]:
-        shown = [[item["folder"], readable(item["bytes"]), cut(item["why"], 44)] for item in found["items"][:SHOWN]]
+        shown = [
+            [item["folder"], readable(item["bytes"]), truncate(item["why"], 44)] for item in found["items"][:SHOWN]
+        ]
         table(goes, ["folder", "size", ""], shown)
     if len(found["items"]) > SHOWN:
         line(f"... and {len(found['items']) - SHOWN:,} more; --json names all")

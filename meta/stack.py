@@ -22,7 +22,7 @@ from meta.nested_fits import Nested, nest
 from meta.rules import Rule
 from meta.stack_report import account
 from meta.table import MetaTable, StackSettings, assemble, made_of
-from meta.wording import tuned
+from meta.wording import tuning_note
 
 Floats = npt.NDArray[np.float64]
 
@@ -65,7 +65,7 @@ def stack_task(run: Run, task: Task, settings: StackSettings, track: Track = sil
     if report["tuned"]:
         judged = {"judged": {fold for said in report["tuned"].values() for fold in said["judged"]}}
         whose = f"the parameters of {', '.join(report['tuned'])}"
-        report["warnings"].append(tuned("the stack", judged, report["stack"], whose))
+        report["warnings"].append(tuning_note("the stack", judged, report["stack"], whose))
     report["seconds"] = round(time.monotonic() - started, 3)
     with run.store.lock():
         if state(folder, REPORT, made)[0] != "done":  # another process may have been faster

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-SPOKEN = {
+DISPLAY_NAMES = {
     "soft_vote": "plain mean",
     "macro_f1": "macro-F1",
     "weighted_f1": "weighted F1",
@@ -35,32 +35,32 @@ GLOSSARY = {
     "seen.",
 }
 # Control characters but tab and newline, halves of surrogate pairs, and code points that are no characters.
-UNSHOWN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 
 
-def interval(scored: Mapping[str, Any] | None, sign: str = "") -> str:
+def format_interval(scored: Mapping[str, Any] | None, sign: str = "") -> str:
     """``.599 [.580, .617]``"""
     if not scored or scored.get("value") is None:
         return "-"
-    value = short(scored["value"], sign)
+    value = format_number(scored["value"], sign)
     if scored.get("low") is None:
         return value
-    return f"{value} [{short(scored['low'], sign)}, {short(scored['high'], sign)}]"
+    return f"{value} [{format_number(scored['low'], sign)}, {format_number(scored['high'], sign)}]"
 
 
-def short(value: float, sign: str = "") -> str:
+def format_number(value: float, sign: str = "") -> str:
     """Three decimals without a leading zero."""
     return f"{value:{sign}.3f}".replace("0.", ".", 1) if abs(value) < 1 else f"{value:{sign}.3f}"
 
 
-def spread(found: Mapping[str, Any]) -> str:
+def format_mean_std(found: Mapping[str, Any]) -> str:
     """Mean and standard deviation: ``.601 ±.012``; without the latter the mean alone, without that nothing."""
     if found["mean"] is None:
         return ""
-    return short(found["mean"]) + (f" ±{short(found['std'])}" if found["std"] is not None else "")
+    return format_number(found["mean"]) + (f" ±{format_number(found['std'])}" if found["std"] is not None else "")
 
 
-def size(cost: Mapping[str, Any]) -> str:
+def format_size(cost: Mapping[str, Any]) -> str:
     """Millions of parameters that are trained, and of all: ``0.2 / 151.5 M``; empty where not known."""
     trained, every = cost.get("trainable_parameters"), cost.get("parameters")
     if trained is None or every is None:
@@ -68,12 +68,12 @@ def size(cost: Mapping[str, Any]) -> str:
     return f"{trained / 1e6:,.1f} / {every / 1e6:,.1f} M"
 
 
-def bounds(scored: Mapping[str, Any] | None) -> str:
+def format_bounds(scored: Mapping[str, Any] | None) -> str:
     """``[.580, .617]``"""
-    return interval(scored).partition(" ")[2]
+    return format_interval(scored).partition(" ")[2]
 
 
-def tuned(name: str, said: Mapping[str, Any], card: Mapping[str, Any], whose: str = "its parameters") -> str:
+def tuning_note(name: str, said: Mapping[str, Any], card: Mapping[str, Any], whose: str = "its parameters") -> str:
     """What the score of a tuned learner is worth: ``said`` of its tuning, ``card`` its score card with folds."""
     values = dict(enumerate(card.get("folds", {}).get("values", ())))
     unseen = {fold: value for fold, value in values.items() if fold not in said["judged"] and value is not None}
@@ -81,24 +81,24 @@ def tuned(name: str, said: Mapping[str, Any], card: Mapping[str, Any], whose: st
         return f"{name}: {whose} were chosen by scores on these very rows, so its own score may be optimistic."
     seen = [value for fold, value in values.items() if fold not in unseen and value is not None]
     which = f"fold {', '.join(map(str, unseen))}"
-    there = f" (against {short(sum(seen) / len(seen))} on the others)" if seen else ""
+    there = f" (against {format_number(sum(seen) / len(seen))} on the others)" if seen else ""
     return (
         f"{name}: {whose} were chosen by scores on the rows of other folds than {which}, so its own score may "
-        f"be optimistic; on {which} it has {short(sum(unseen.values()) / len(unseen))}{there}."
+        f"be optimistic; on {which} it has {format_number(sum(unseen.values()) / len(unseen))}{there}."
     )
 
 
-def spoken(name: str) -> str:
+def display_name(name: str) -> str:
     """A metric's or a candidate's name in words."""
-    return SPOKEN.get(name, name.replace("_", " "))
+    return DISPLAY_NAMES.get(name, name.replace("_", " "))
 
 
-def plain(text: object) -> str:
+def printable(text: object) -> str:
     """The text with a replacement character for everything that no page can show."""
-    return UNSHOWN.sub("\N{REPLACEMENT CHARACTER}", str(text))
+    return UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", str(text))
 
 
-def cut(text: str, limit: int) -> str:
+def truncate(text: str, limit: int) -> str:
     """One line of at most ``limit`` characters, an ellipsis for what is left out."""
-    line = " ".join(plain(text).split())
+    line = " ".join(printable(text).split())
     return line if len(line) <= limit else line[: limit - 1] + "\N{HORIZONTAL ELLIPSIS}"

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from meta.report.svg import COLOURS, canvas, drawn
-from meta.wording import cut, short
+from meta.wording import format_number, truncate
 
 WIDTH, ROW, LETTER, NAME = 360.0, 20.0, 6.2, 22
 SERIES = ("stack", "one", "two", "three")
@@ -86,7 +86,7 @@ def curve_plot(folds: Mapping[object, Sequence[tuple[float, float]]], measure: s
         epochs, values = zip(*points, strict=True)
         axes.plot(epochs, values, color=COLOURS["stack"], linewidth=1.4, alpha=0.7)
         axes.plot(epochs[-1:], values[-1:], "o", markersize=4, color=COLOURS["stack"], markeredgewidth=0)
-    axes.set(xlabel="epoch", ylabel=cut(measure, NAME))
+    axes.set(xlabel="epoch", ylabel=truncate(measure, NAME))
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     axes.yaxis.set_major_locator(MaxNLocator(4))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}".replace("0.", ".", 1)))
@@ -105,7 +105,7 @@ def correlation_map(names: Sequence[str], matrix: Sequence[Sequence[float | None
     axes.grid(False)
     axes.spines[["bottom"]].set_visible(False)
     axes.imshow(_tinted(values), interpolation="none", aspect="auto")
-    shown = [cut(name, NAME) for name in names]
+    shown = [truncate(name, NAME) for name in names]
     axes.set_yticks(range(count), shown)
     axes.set_xticks(range(count), shown, rotation=90, color=COLOURS["ink"])
     for y, x in np.argwhere(np.isfinite(values) & (count <= ANNOTATED)):
@@ -126,7 +126,7 @@ def cost_plot(costs: Mapping[str, tuple[float, Mapping[str, Any]]], measure: str
     axes.set(xscale="log", xlabel="seconds to train and predict", ylabel=measure)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
     axes.xaxis.set_minor_formatter(FuncFormatter(lambda value, _: ""))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: short(value, "+").replace("-", MINUS)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: format_number(value, "+").replace("-", MINUS)))
     axes.yaxis.set_tick_params(labelcolor=COLOURS["muted"])
     axes.grid(False, axis="x")
     _name_dots(axes, costs)
@@ -144,7 +144,7 @@ def _name_dots(axes: Axes, costs: Mapping[str, tuple[float, Mapping[str, Any]]])
         for (x, y), (_, low), (_, high) in zip(values, lows, highs, strict=True)
     ]
     for name, at, (x, y) in zip(costs, ends["value"], values, strict=True):
-        name = cut(name, 14)
+        name = truncate(name, 14)
         wide = LETTER * len(name)
         for dx, dy in ((7, 4), (7, -13), (-7 - wide, 4), (-7 - wide, -13)):
             box = (x + dx, y + dy, x + dx + wide, y + dy + 10)
@@ -158,17 +158,17 @@ def _lines(names: Sequence[str], label: str, sign: str = "") -> tuple[Figure, Ax
     """Axes with a name per line on the left and scores along the bottom."""
     figure, axes = canvas(WIDTH, ROW * len(names) + 34, label, (_room(names), 4, 16, 30))
     axes.set_ylim(len(names) - 0.5, -0.5)
-    axes.set_yticks(range(len(names)), [cut(name, NAME) for name in names])
+    axes.set_yticks(range(len(names)), [truncate(name, NAME) for name in names])
     axes.grid(False, axis="y")
     axes.xaxis.set_major_locator(MaxNLocator(4))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short(value, sign).replace("-", MINUS)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: format_number(value, sign).replace("-", MINUS)))
     axes.margins(x=0.06)
     return figure, axes
 
 
 def _room(names: Sequence[str]) -> float:
     """Pixels for the longest name, generous because the browser's font is not ours."""
-    return 14 + LETTER * max(len(cut(name, NAME)) for name in names)
+    return 14 + LETTER * max(len(truncate(name, NAME)) for name in names)
 
 
 def _number(value: float | None) -> float:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from meta.report.charts import Mark, cost_plot, interval_plot
-from meta.wording import spoken
+from meta.wording import display_name
 
 LINES, DOTS = 32, 16
 
@@ -20,9 +20,7 @@ def shares(found: Mapping[str, Any] | None, report: Mapping[str, Any]) -> dict[s
     modalities = sorted(found["modalities"].items(), key=lambda item: -(item[1]["shapley"]["value"] or 0.0))
     marks = [Mark(f"learners of {name}", entry["shapley"], "stack", strong=True) for name, entry in modalities]
     marks += [Mark(name, entry["shapley"], "learner") for name, entry in learners[:LINES]]
-    label = (
-        f"Shapley value of every modality and learner of {report['task']} in {spoken(report['metric'])}, with intervals"
-    )
+    label = f"Shapley value of every modality and learner of {report['task']} in {display_name(report['metric'])}, with intervals"
     timed = [(name, entry) for name, entry in learners if found["cost"].get(name, {}).get("seconds")]
     costs = {name: (found["cost"][name]["seconds"], entry["shapley"]) for name, entry in timed[:DOTS]}
     cost_label = f"Shapley value of the learners of {report['task']} against the seconds they took"

@@ -12,7 +12,7 @@ from PIL import Image
 
 from ensemble.content.images import Unreadable, inside, open_image
 from ensemble.errors import DataError
-from meta.wording import plain
+from meta.wording import printable
 
 SIDE, BYTES = 240, 15_000
 QUALITIES = (75, 60, 45, 30, 15)
@@ -42,7 +42,7 @@ def room(lists: int) -> int:
 
 
 def _post(row: Mapping[str, Any], root: Path) -> Post:
-    text = plain(row["text"] or "")
+    text = printable(row["text"] or "")
     image, problem = picture(root, row["image"], str(row["id"]))
     return Post(row, text[:LETTERS], max(len(text) - LETTERS, 0), image, problem)
 

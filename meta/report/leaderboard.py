@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ensemble.metrics import metric_named
-from meta.wording import size, spoken
+from meta.wording import display_name, format_size
 
 PLAIN_MEAN = "soft_vote"
 MEASURES = ("accuracy", "macro_f1", "weighted_f1", "roc_auc")
@@ -30,7 +30,7 @@ class Model:
 
     @property
     def title(self) -> str:
-        name = spoken(self.name) if self.kind == "candidate" else self.name
+        name = display_name(self.name) if self.kind == "candidate" else self.name
         return f"{name} {self.mark}".rstrip()
 
 
@@ -73,7 +73,7 @@ def as_papers_report(
             "over_folds": [_over_folds(model.card, name) for name in MEASURES],
             "test": [cards[model.name]["metrics"][name] for name in MEASURES] if _scored(cards, model.name) else None,
             "seeds": seeds.get(model.name),
-            "size": size(cost.get(model.name, {})),
+            "size": format_size(cost.get(model.name, {})),
         }
         for model in [*learners, *(model for model in board if model.kind == "stack")]
     ]

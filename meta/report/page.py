@@ -14,7 +14,16 @@ from ensemble.metrics import metric_named
 from meta.report.gallery import room
 from meta.report.task_section import section
 from meta.stack_report import PLAIN, RULED
-from meta.wording import GLOSSARY, bounds, interval, plain, short, spoken, spread, tuned
+from meta.wording import (
+    GLOSSARY,
+    display_name,
+    format_bounds,
+    format_interval,
+    format_mean_std,
+    format_number,
+    printable,
+    tuning_note,
+)
 
 RIVALS = (PLAIN, PLAIN + RULED, f"best single{RULED}")
 MINUS, DASH = "\N{MINUS SIGN}", "\N{EN DASH}"
@@ -35,17 +44,17 @@ def _environment() -> Environment:
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
         undefined=StrictUndefined,
-        finalize=lambda value: plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value,
+        finalize=lambda value: printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     made.filters |= {
-        "interval": lambda scored, sign="": _typeset(interval(scored, sign)),
-        "bounds": lambda scored: _typeset(bounds(scored)),
-        "short": lambda value, sign="": DASH if value is None else _typeset(short(value, sign)),
-        "spread": lambda found: spread(found) or DASH,
-        "spoken": spoken,
-        "tuned_note": tuned,
+        "interval": lambda scored, sign="": _typeset(format_interval(scored, sign)),
+        "bounds": lambda scored: _typeset(format_bounds(scored)),
+        "number": lambda value, sign="": DASH if value is None else _typeset(format_number(value, sign)),
+        "mean_std": lambda found: format_mean_std(found) or DASH,
+        "display_name": display_name,
+        "tuning_note": tuning_note,
         "upper_first": lambda text: text[:1].upper() + text[1:],
         "verdict": verdict,
         "against": difference_from,
@@ -75,7 +84,7 @@ def difference_from(against: Mapping[str, Mapping[str, Any]], rival: str) -> Map
 def rule_numbers(rule: Mapping[str, Any], classes: Sequence[str]) -> str:
     """The numbers of a decision rule, those of class biases beside their classes."""
     signs = "+" if rule["kind"] == "class_biases" else ""
-    written = [_typeset(short(number, signs)) for number in rule["numbers"]]
+    written = [_typeset(format_number(number, signs)) for number in rule["numbers"]]
     named = [f"{name} {number}" for name, number in zip(classes, written, strict=True)] if signs else written
     return ", ".join(named)
 

@@ -12,7 +12,7 @@ from meta.report.charts import SERIES, Mark, correlation_map, curve_plot, fold_p
 from meta.report.contribution_section import shares
 from meta.report.gallery import posts
 from meta.report.leaderboard import MEASURES, Model, as_papers_report, leaderboard, shown
-from meta.wording import spoken
+from meta.wording import display_name
 
 LINES, MAP, CURVES, PAIRS, CONFLICTS = 32, 24, 6, 5, 12
 SAME = 0.0005
@@ -53,7 +53,9 @@ def section(facts: Mapping[str, Any], report: Mapping[str, Any], root: Path, roo
 def _scores(board: Sequence[Model], report: Mapping[str, Any]) -> dict[str, Any]:
     models = shown(board, LINES)
     marks = [Mark(model.title, model.scored, model.kind, strong=model.kind == "stack") for model in models]
-    label = f"{spoken(report['metric'])} of every model for {report['task']}, with 95 % intervals, as in the table"
+    label = (
+        f"{display_name(report['metric'])} of every model for {report['task']}, with 95 % intervals, as in the table"
+    )
     origin = report["stack"]["metrics"][report["metric"]]["value"] if report["stack"].get("rows") else None
     return {"plot": interval_plot(marks, label, origin) if marks else "", "left_out": len(board) - len(models)}
 
@@ -61,7 +63,9 @@ def _scores(board: Sequence[Model], report: Mapping[str, Any]) -> dict[str, Any]
 def _folds(board: Sequence[Model], report: Mapping[str, Any]) -> Markup | str:
     models = shown(board, LINES)
     values = [(model.card.get("folds") or {"values": []})["values"] for model in models]
-    label = f"{spoken(report['metric'])} of {report['task']} in each fold, for the stack and the best of its rivals"
+    label = (
+        f"{display_name(report['metric'])} of {report['task']} in each fold, for the stack and the best of its rivals"
+    )
     return fold_plot([model.title for model in models], values, label) if any(values) else ""
 
 
@@ -102,7 +106,7 @@ def _curve(rows: Sequence[Mapping[str, Any]], measure: str, label: str) -> Marku
     for row in rows:
         if row.get(measure) is not None:
             folds.setdefault((row.get("seed"), row["fold"]), []).append((row["epoch"], row[measure]))
-    return curve_plot(folds, spoken(measure), label) if folds else ""
+    return curve_plot(folds, display_name(measure), label) if folds else ""
 
 
 def _diversity(found: Mapping[str, Any] | None, best: Sequence[str], task: str) -> dict[str, Any] | None:

@@ -11,7 +11,7 @@ import pytest
 from support.reported import LEARNERS, SCRIPT, draw_pictures, report_facts
 
 from meta.report.page import best_candidates, best_cells, draw, rule_numbers, verdict
-from meta.wording import GLOSSARY, tuned
+from meta.wording import GLOSSARY, tuning_note
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 MINUTES = 300_000  # for a busy machine, in milliseconds
@@ -191,8 +191,12 @@ def test_a_tuned_learner_is_marked_and_what_its_score_is_worth_is_said(page: str
     assert "\N{DAGGER}</bdi>" in page and "chosen by scores on the rows of other folds than fold 1, so its own" in page
     assert re.search(r'class="score">[^<]+ †<', page), "the headline, too"
     card = {"folds": {"values": [0.5, 0.6, 0.7, None]}}
-    assert tuned("bert", {"judged": [1, 2, 3]}, card).endswith("on fold 0 it has .500 (against .650 on the others).")
-    assert tuned("bert", {"judged": [0, 1, 2]}, card).startswith("bert: its parameters were chosen by scores on these")
+    assert tuning_note("bert", {"judged": [1, 2, 3]}, card).endswith(
+        "on fold 0 it has .500 (against .650 on the others)."
+    )
+    assert tuning_note("bert", {"judged": [0, 1, 2]}, card).startswith(
+        "bert: its parameters were chosen by scores on these"
+    )
 
 
 def test_the_numbers_of_a_rule_stand_beside_their_classes() -> None:
