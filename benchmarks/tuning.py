@@ -151,7 +151,7 @@ def main() -> None:
     run = opened(bench)
     for learner in arguments.learners:
         for task in run.data.tasks:
-            judge(bench, learner, task, run.data.take(run.plan.inside), run.plan.settings.k)
+            judge(bench, learner, task, run.data.take(run.plan.cv_rows), run.plan.settings.k)
             for outer in range(arguments.unpruned):
                 compare_pruning(bench, learner, task, outer)
 

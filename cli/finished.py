@@ -44,7 +44,7 @@ def predict_posts(
     use_threads(record.threads)
     os.chdir(record.home)
     from base_models import LEARNERS
-    from ensemble.datasets.new_posts import look_at, read_posts
+    from ensemble.datasets.new_posts import read_posts, scan_posts
     from ensemble.system.files import check_writable, write_atomic
     from ensemble.system.progress import silent
     from meta.loaded_stack import judge, make_ready
@@ -59,7 +59,7 @@ def predict_posts(
     path = out or record.store.root / f"predictions.{form}"
     if path != STDOUT:
         check_writable(path)
-    verdicts = judge(run, stacks, look_at(posts, track), track)
+    verdicts = judge(run, stacks, scan_posts(posts, track), track)
     labels = {verdict.predictions.task.name: verdict.counts for verdict in verdicts}
     if out == STDOUT:
         sys.stdout.write(render(verdicts))

@@ -58,7 +58,9 @@ def _print_stack(report: Mapping[str, Any], folds: int) -> None:
     line("Learners by arg max; candidates and the stack under a decision rule, nested, and beside it by arg max.")
     line("")
     classes = report["stack"]["classes"].items()
-    rows = [[name, *map(short, (c["precision"], c["recall"], c["f1"])), f"{c['support']:,}"] for name, c in classes]
+    rows = [
+        [name, *map(format_number, (c["precision"], c["recall"], c["f1"])), f"{c['support']:,}"] for name, c in classes
+    ]
     table("the stack, class by class", [report["task"], "precision", "recall", "F1", "rows"], rows)
     line(report["why"])
     against = ", ".join(
@@ -120,7 +122,8 @@ def print_report(result: Mapping[str, Any]) -> None:
             if model not in ("score", "rows")
         )
         line(
-            f"{name}: {format_interval(scored['score'])} on {scored['rows']:,} rows, {result['folds']} folds; {against}."
+            f"{name}: {format_interval(scored['score'])} on {scored['rows']:,} rows, {result['folds']} folds; "
+            f"{against}."
         )
     for task, learners in result["leaks"].items():
         for learner, signs in learners.items():

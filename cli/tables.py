@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ensemble.content.audit import peculiarities
+from ensemble.content.audit import audit_lines
 from meta.wording import format_interval, format_mean_std, format_number, format_size, tuning_note
 
 WIDTH = 100
@@ -50,7 +50,7 @@ def print_audit(found: Mapping[str, Any]) -> None:
     width = max(len(row) for row in counts)
     padded = [row + [""] * (width - len(row)) for row in counts]
     table(f"{rows['train']:,} training rows, {rows['test']:,} test rows", ["task", *[""] * (width - 1)], padded)
-    table("what to know before training", ["", ""], peculiarities(found))
+    table("what to know before training", ["", ""], audit_lines(found))
 
 
 CARD_COLUMNS = ("score [95 %]", "over folds", "accuracy", "weighted\nF1", "ROC\nAUC", "log-\nloss")
@@ -92,7 +92,8 @@ def print_trained(result: Mapping[str, Any]) -> None:
                 seeds = entry["oof"]["seeds"]
                 alone = ", ".join(format_mean_std({"mean": value, "std": None}) or "-" for value in seeds["values"])
                 line(
-                    f"{entry['learner']}: {format_mean_std(seeds)} over seeds alone ({alone}); above, their mean probabilities."
+                    f"{entry['learner']}: {format_mean_std(seeds)} over seeds alone ({alone}); above, their mean "
+                    "probabilities."
                 )
     for failure in result["failures"]:
         line(f"failed: {failure['job']}: {failure['reason']}", whole=True)

@@ -34,7 +34,8 @@ class FoldSettings:
 
 @dataclass(frozen=True)
 class FoldPlan:
-    """``frame`` has one row per post, in table order: ``id``, ``fold`` (OUTSIDE, ASIDE, 0..k-1), ``group``, ``digest``.
+    """``frame`` has one row per post, in table order: ``id``, ``fold`` (0..k-1, TEST_FOLD, UNUSED), ``group``,
+    ``digest``.
 
     ``digest`` is of the row's content and labels, so that a changed table is noticed and the row named; ``tasks`` are
     the names of the label columns.
@@ -57,12 +58,12 @@ class FoldPlan:
         return self.frame["fold"].to_numpy(dtype=np.int64)
 
     @property
-    def inside(self) -> Codes:
+    def cv_rows(self) -> Codes:
         """Positions of the rows that folds hold, in table order."""
         return np.flatnonzero(self.fold >= 0)
 
     @property
-    def outside(self) -> Codes:
+    def test_rows(self) -> Codes:
         """Positions of the rows every fold model predicts: the test rows."""
         return np.flatnonzero(self.fold == TEST_FOLD)
 

@@ -43,7 +43,7 @@ def score_card(task: Task, predictions: Predictions, data: Dataset, fold: Codes 
         "confusion": counts.astype(int).tolist(),
     }
     for name, metric in METRICS.items():
-        values = judged(aligned, metric)
+        values = metric_input(aligned, metric)
         card["metrics"][name] = finite(value=score(metric, labels, values))
         if name in (task.metric, *ALWAYS):
             low, high = interval(bootstrap(metric, labels, values, groups))
@@ -53,7 +53,7 @@ def score_card(task: Task, predictions: Predictions, data: Dataset, fold: Codes 
     return card
 
 
-def judged(predictions: Predictions, metric: Metric) -> Probabilities:
+def metric_input(predictions: Predictions, metric: Metric) -> Probabilities:
     """(rows, classes) what a metric judges: one-hot labels where it judges labels, else the probabilities."""
     return np.eye(len(predictions.task.classes))[predictions.labels()] if metric.of_counts else predictions.values
 
@@ -62,7 +62,7 @@ def difference(
     metric: Metric, labels: Codes, groups: Codes, ours: Predictions, theirs: Predictions
 ) -> dict[str, float | None]:
     """Ours minus theirs on the same rows, with the interval of paired bootstrap differences; positive is better."""
-    pair = [judged(each, metric) for each in (ours, theirs)]
+    pair = [metric_input(each, metric) for each in (ours, theirs)]
     values = metric.sign * (score(metric, labels, pair[0]) - score(metric, labels, pair[1]))
     draws = [bootstrap(metric, labels, each, groups) for each in pair]
     low, high = interval(metric.sign * (draws[0] - draws[1]))
@@ -73,8 +73,8 @@ def _per_fold(task: Task, predictions: Predictions, labels: Codes, fold: Codes) 
     """Of the task's metric; ``metrics`` has mean and deviation of each."""
     found = {}
     for name, metric in METRICS.items():
-        judge = judged(predictions, metric)
-        found[name] = spread_of([score(metric, labels[fold == k], judge[fold == k]) for k in np.unique(fold)])
+        values = metric_input(predictions, metric)
+        found[name] = spread_of([score(metric, labels[fold == k], values[fold == k]) for k in np.unique(fold)])
     means = {name: {"mean": scores["mean"], "std": scores["std"]} for name, scores in found.items()}
     return {**found[metric_named(task.metric).name], "metrics": means}
 
@@ -84,7 +84,8 @@ def per_seed(task: Task, predictions: Sequence[Predictions], data: Dataset) -> d
     metric, labels = metric_named(task.metric), data.labels(task)
     if len(predictions) < 2 or not (labels >= 0).any():
         return {}
-    return {"seeds": spread_of([score(metric, labels, judged(one.take(data.ids), metric)) for one in predictions])}
+    alone = [metric_input(each.take(data.ids), metric) for each in predictions]
+    return {"seeds": spread_of([score(metric, labels, values) for values in alone])}
 
 
 def spread_of(values: Sequence[float]) -> dict[str, Any]:

@@ -34,8 +34,8 @@ class Decisions:
 
 def decide(run: Run, settings: StackSettings) -> Decisions:
     """Labels for every task from its finished stack; raises StoreError where one is missing or stale."""
-    inside, outside = run.data.take(run.plan.inside), run.data.take(run.plan.outside)
-    fold = run.plan.fold[run.plan.inside]
+    inside, outside = run.data.take(run.plan.cv_rows), run.data.take(run.plan.test_rows)
+    fold = run.plan.fold[run.plan.cv_rows]
     decided, of_oof, of_test = Decisions({}, {}, {}, [], []), {}, {}
     for task in run.data.tasks:
         oof, test, report = read_stack(run, task, settings)
@@ -55,7 +55,7 @@ def decide(run: Run, settings: StackSettings) -> Decisions:
 def write_submission(run: Run, form: str, out: Path | None, settings: StackSettings) -> dict[str, Any]:
     """Write the competition file of the test rows; return what was written and what its labels score out of fold."""
     decided = decide(run, settings)
-    outside = run.data.take(run.plan.outside)
+    outside = run.data.take(run.plan.test_rows)
     rows = test_rows(outside)
     handed = SubmissionRows(
         outside.take(rows),
@@ -69,7 +69,7 @@ def write_submission(run: Run, form: str, out: Path | None, settings: StackSetti
         "file": str(path.resolve()),
         "format": form,
         "rows": len(rows),
-        "oof_rows": labelled_rows(run.data.take(run.plan.inside)),
+        "oof_rows": labelled_rows(run.data.take(run.plan.cv_rows)),
         "folds": run.plan.settings.k,
         "oof": label_scores(run, decided),
         "agreed": decided.agreed,
@@ -80,7 +80,7 @@ def write_submission(run: Run, form: str, out: Path | None, settings: StackSetti
 def label_scores(run: Run, decided: Decisions) -> dict[str, dict[str, Any]]:
     """Out-of-fold score per subtask of just the labels that are handed in. Labels have neither ranks nor
     probabilities, so tasks judged by those are scored by macro-F1 here."""
-    inside = run.data.take(run.plan.inside)
+    inside = run.data.take(run.plan.cv_rows)
     tasks = tuple(
         replace(task, metric="macro_f1") if metric_named(task.metric).of_counts is None else task
         for task in inside.tasks

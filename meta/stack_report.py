@@ -10,7 +10,7 @@ from ensemble.data import Codes, Dataset
 from ensemble.metrics import METRICS, Metric, bootstrap, interval, metric_named, score
 from ensemble.predictions import Predictions
 from ensemble.run import Run
-from ensemble.scoring import difference, finite, judged, score_card
+from ensemble.scoring import difference, finite, metric_input, score_card
 from ensemble.store import read_predictions
 from meta.nested_cv import Procedure, mean_under_rule, option_of, rule_of
 from meta.selection import Selection
@@ -32,11 +32,11 @@ def account(
     it was fitted on; ``test`` its predictions for the rows outside the folds."""
     task, metric = table.task, metric_named(table.task.metric)
     unknown = unknown_folds(run, task)
-    inside, outside = run.data.take(run.plan.inside), run.data.take(run.plan.outside)
+    inside, outside = run.data.take(run.plan.cv_rows), run.data.take(run.plan.test_rows)
     stack = procedure.oof
     again = Predictions(task, table.ids, in_sample[0], decided=in_sample[1])
-    seen = score(metric, table.labels, judged(again, metric))
-    nested = score(metric, table.labels, judged(stack, metric))
+    seen = score(metric, table.labels, metric_input(again, metric))
+    nested = score(metric, table.labels, metric_input(stack, metric))
     report: dict[str, Any] = {
         "task": task.name,
         "metric": task.metric,

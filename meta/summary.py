@@ -9,7 +9,7 @@ import numpy.typing as npt
 from ensemble.data import Dataset, Task
 from ensemble.metrics import bootstrap, interval, metric_named, score
 from ensemble.run import Run
-from ensemble.scoring import finite, judged
+from ensemble.scoring import finite, metric_input
 from ensemble.store import read_predictions
 from ensemble.system.progress import Track, silent
 from meta.nested_cv import mean_under_rule
@@ -28,7 +28,7 @@ def stack_tasks(run: Run, tasks: Sequence[Task], settings: StackSettings, track:
 
 def summarise(run: Run, tasks: Sequence[Task], settings: StackSettings) -> dict[str, Any]:
     """Scores of finished stacks by subtask and by column."""
-    inside = run.data.take(run.plan.inside)
+    inside = run.data.take(run.plan.cv_rows)
     tables = {task.name: assemble(run, task, settings)[0] for task in tasks}
     judged_by = dict(_judged_by_model(run, tables, inside))
     whole = {name: of for name, of in subtasks(run.data).items() if set(of) <= {task.name for task in tasks}}
@@ -85,7 +85,8 @@ def _judged_by_model(
     yield PLAIN, {task: table.plain_mean.values for task, table in tables.items()}
     yield PLAIN + RULED, {task: _ruled(table, table.learners) for task, table in tables.items()}
     stacked = {name: read_predictions(run.store.stack(name), "oof", table.task) for name, table in tables.items()}
-    yield "stack", {name: judged(oof.take(inside.ids), metric_named(oof.task.metric)) for name, oof in stacked.items()}
+    ours = {name: oof.take(inside.ids) for name, oof in stacked.items()}
+    yield "stack", {name: metric_input(oof, metric_named(oof.task.metric)) for name, oof in ours.items()}
 
 
 def _stack_last(models: Mapping[str, Any]) -> dict[str, Any]:
@@ -95,7 +96,7 @@ def _stack_last(models: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _ruled(table: MetaTable, learners: Sequence[str]) -> Floats:
-    return judged(mean_under_rule(table, learners), metric_named(table.task.metric))
+    return metric_input(mean_under_rule(table, learners), metric_named(table.task.metric))
 
 
 def labelled_rows(data: Dataset) -> int:

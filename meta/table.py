@@ -117,14 +117,14 @@ def assemble(run: Run, task: Task, settings: StackSettings) -> tuple[MetaTable, 
     others = _others(run, task, settings)
     for other, having in others.items():
         records |= {f"{other.name}/{name}": run.base_record(name, other) for name in having}
-    inside, outside = run.data.take(run.plan.inside), run.data.take(run.plan.outside)
+    inside, outside = run.data.take(run.plan.cv_rows), run.data.take(run.plan.test_rows)
     table = MetaTable(
         task,
         learners,
         inside.ids,
         _side_by_side(run, task, learners, "oof", inside.ids),
         inside.labels(task),
-        run.plan.fold[run.plan.inside],
+        run.plan.fold[run.plan.cv_rows],
         inside.groups,
         outside.ids,
         _side_by_side(run, task, learners, "test", outside.ids),

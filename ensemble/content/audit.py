@@ -88,7 +88,7 @@ def _conflicts(data: Dataset, copies: Duplicates, task: str) -> int:
     return int((labels > 1).sum())
 
 
-def peculiarities(found: Mapping[str, Any]) -> list[tuple[str, str]]:
+def audit_lines(found: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What to know before training, of what ``audit`` returned: names and values in words."""
     texts, images, copies = found["texts"], found["images"], found["duplicates"]
     return [

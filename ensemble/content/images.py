@@ -23,7 +23,7 @@ class Unreadable(Exception):
     """One image cannot be used; the row goes on without it. The text is the reason."""
 
 
-def inside(root: Path, relative: str, row: str) -> Path:
+def resolve_inside(root: Path, relative: str, row: str) -> Path:
     """The path of an image below ``root``; raises DataError for one that leads out of it."""
     path = root / relative
     if "\0" in relative or not path.resolve().is_relative_to(root.resolve()):
@@ -89,7 +89,7 @@ class ImageInfo:
     problem: str | None = None
 
 
-def look(raw: bytes) -> ImageInfo:
+def inspect_image(raw: bytes) -> ImageInfo:
     """Decode once, as small as the format allows, and describe; width and height are of the file."""
     try:
         image = open_image(raw, draft=DRAFT_SIDE)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from ensemble.content.images import HASH_SIDE, ImageInfo, inside, look
+from ensemble.content.images import HASH_SIDE, ImageInfo, inspect_image, resolve_inside
 from ensemble.data import Dataset
 from ensemble.errors import DataError, StoreError
 from ensemble.system.files import read_table, write_table
@@ -45,7 +45,8 @@ def scan(data: Dataset, kept: Path | None = None, track: Track = silent) -> tupl
 
     ``kept`` names a Parquet file of earlier looks; files of unchanged size and time are not opened again.
     """
-    paths = [inside(data.root, path, row) for row, path in zip(data.ids, data.images, strict=True) if path is not None]
+    named = zip(data.ids, data.images, strict=True)
+    paths = [resolve_inside(data.root, path, row) for row, path in named if path is not None]
     known = _read_kept(kept)
     stamps = {path: _stamp(path) for path in paths}
     if len(stamps) > 1 and all(stamp == (-1, -1) for stamp in stamps.values()):
@@ -75,7 +76,7 @@ def _entries(paths: list[Path], stamps: dict[Path, tuple[int, int]]) -> Iterator
             raw = path.read_bytes() if stamps[path][0] <= MAX_BYTES else b""
         except OSError as error:
             return (str(path), *stamps[path], None, None, 0, 0, "", 0, f"cannot be read ({error.strerror})")
-        seen = look(raw) if raw else ImageInfo(None, problem=f"empty, or over {MAX_BYTES:,} bytes")
+        seen = inspect_image(raw) if raw else ImageInfo(None, problem=f"empty, or over {MAX_BYTES:,} bytes")
         thumbnail = None if seen.thumbnail is None else seen.thumbnail.tobytes()
         return (str(path), *stamps[path], hashlib.sha256(raw).hexdigest(), thumbnail, *astuple(seen)[1:])
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 import pandas as pd
 
-from ensemble.content.images import inside
+from ensemble.content.images import resolve_inside
 from ensemble.content.texts import decode, read_text
 from ensemble.data import TRAIN, Dataset, Task
 from ensemble.datasets.tables import ids, image_folder, join_parts, read_frame, strings, translate
@@ -55,7 +55,7 @@ def read(
     if per_class is not None:
         frame, note = _balanced(frame, per_class)
         notes += (note,)
-    read_texts = [read_text(inside(root, f"{folder}/{guid}.txt", guid)) for guid in frame["id"]]
+    read_texts = [read_text(resolve_inside(root, f"{folder}/{guid}.txt", guid)) for guid in frame["id"]]
     frame["text"] = strings(pd.Series([text for text, _ in read_texts], dtype=object))
     frame["text_encoding"] = [encoding for _, encoding in read_texts]
     frame["image"] = folder + "/" + frame["id"] + ".jpg"

@@ -49,7 +49,7 @@ def read_posts(
     return Dataset(frame.assign(part=TEST, **{task.name: None for task in tasks}), root, tuple(tasks))
 
 
-def look_at(posts: Dataset, track: Track = silent) -> Dataset:
+def scan_posts(posts: Dataset, track: Track = silent) -> Dataset:
     """The posts with their images scanned; one that cannot be used is missing from here on, and said.
 
     Raises DataError where no post has anything to go by.

@@ -42,9 +42,9 @@ def ablate(
         looks = "says nothing of what it looks at" if seen == "unknown" else f"looks at {seen} only"
         raise ConfigError(f"{name!r} {looks}; `ensemble ablate` needs a learner of text and image.")
     record = run.base_record(name, task)
-    inside = run.data.take(run.plan.inside)
+    inside = run.data.take(run.plan.cv_rows)
     both = read_predictions(run.store.base(name, task.name), "oof", task).take(inside.ids)
-    fold = run.plan.fold[run.plan.inside]
+    fold = run.plan.fold[run.plan.cv_rows]
     rows: list[dict[str, Any]] = [{"without": None, "way": None, "card": score_card(task, both, inside, fold)}]
     failures: list[dict[str, Any]] = []
     for way in ways:

@@ -42,7 +42,7 @@ def import_predictions(
         raise ConfigError(unknown("modality", modality, SAID))
     if not is_name(name):
         raise PredictionsError(f"The name {name!r} must be {NAMING}.")
-    inside, outside = run.data.take(run.plan.inside), run.data.take(run.plan.outside)
+    inside, outside = run.data.take(run.plan.cv_rows), run.data.take(run.plan.test_rows)
     frame = _read(oof_file, task)
     oof = _take(task, frame, inside.ids, oof_file)
     folds = "unknown" if unknown_folds else _check_folds(run, frame, oof_file)
@@ -54,7 +54,7 @@ def import_predictions(
         test = _take(task, _read(test_file, task), outside.ids, test_file)
     files = [file_hash(path) for path in (oof_file, test_file) if path is not None]
     made_of = {**run.identity, "learner": IMPORTED, "task": task.name, "files": files}
-    card = score_card(task, oof, inside, run.plan.fold[run.plan.inside])
+    card = score_card(task, oof, inside, run.plan.fold[run.plan.cv_rows])
     bring_in(run, name, {"oof": oof, "test": test}, made_of, seconds=0.0, folds=folds, modality=modality, oof=card)
     return {"learner": name, "task": task.name, "folds": folds, "modality": modality, "oof": card}
 
@@ -88,7 +88,7 @@ def _check_folds(run: Run, frame: pd.DataFrame, path: Path) -> str:
     """Raises PredictionsError unless the file's folds hold out the same rows together as the plan's."""
     if "fold" in frame:
         theirs = dict(zip(frame["id"].astype(str), frame["fold"].astype(str), strict=True))
-        inside = run.plan.frame.iloc[run.plan.inside]
+        inside = run.plan.frame.iloc[run.plan.cv_rows]
         pairs = {(ours, theirs[row]) for row, ours in zip(inside["id"], inside["fold"], strict=True)}
         if len(pairs) == len({ours for ours, _ in pairs}) == len({theirs for _, theirs in pairs}):
             return "run"

@@ -138,7 +138,7 @@ def run_job(run: Run, item: JobSpec, claim: Claim, track: Track = silent) -> boo
     meter.ready()
     fit_rows = run.plan.fit_rows(item.job.fold)
     learner.fit(run.data.take(fit_rows), item.task, item.job.seed)
-    rows = {"held_out": run.plan.held_out_rows(item.job.fold), "test": run.plan.outside}
+    rows = {"held_out": run.plan.held_out_rows(item.job.fold), "test": run.plan.test_rows}
     parts = {name: predict(learner, item, unlabelled.take(positions)) for name, positions in rows.items()}
     if not claim.held():
         return False

@@ -122,14 +122,14 @@ def combine(run: Run, spec: LearnerSpec, task: Task) -> bool:
         for seed in run.seeds:
             folders = [run.store.job(item.job) for item in work if item.job.seed == seed]
             by_seed.append(concatenate([read_predictions(path, "held_out", task) for path in folders]))
-        inside = run.data.take(run.plan.inside)
+        inside = run.data.take(run.plan.cv_rows)
         oof = mean(by_seed).take(inside.ids)
         test = mean([read_predictions(run.store.job(item.job), "test", task) for item in work])
         write_predictions(folder, {"oof": oof, "test": test}, made_of)
         weights = join_weights([run.store.job(item.job) for item in work])
         write_weights(folder, weights)
         seconds = sum(read_json(run.store.job(item.job) / DONE)["seconds"] for item in work)
-        card = {**score_card(task, oof, inside, run.plan.fold[run.plan.inside]), **per_seed(task, by_seed, inside)}
+        card = {**score_card(task, oof, inside, run.plan.fold[run.plan.cv_rows]), **per_seed(task, by_seed, inside)}
         facts = {"seconds": round(seconds, 3), "folds": "run", "oof": card, **run.size(spec.name, task)}
         tuned = {"tuned": tuning_note(run.best(spec, task))} if spec.tuned else {}
         seal(folder, REPORT, made_of, **facts, **read_weighted(weights), **tuned)

@@ -11,7 +11,7 @@ from ensemble.jobs.train import Engine, over, train
 from ensemble.metrics import metric_named, score
 from ensemble.predictions import Predictions, concatenate
 from ensemble.run import Run
-from ensemble.scoring import difference, judged
+from ensemble.scoring import difference, metric_input
 from ensemble.store import DONE, Job, Store, read_predictions
 from ensemble.system.files import fingerprint, read_json
 from ensemble.system.progress import Track
@@ -102,7 +102,7 @@ def train_folds(run: Run, tried: TrialRun, folds: Sequence[int], track: Track, e
 def fold_score(data: Dataset, predictions: Predictions) -> float:
     """The task's metric on the predicted rows, by arg max where it judges labels."""
     metric, rows = metric_named(predictions.task.metric), _rows(data, predictions)
-    return score(metric, rows.labels(predictions.task), judged(predictions.take(rows.ids), metric))
+    return score(metric, rows.labels(predictions.task), metric_input(predictions.take(rows.ids), metric))
 
 
 def is_worse(data: Dataset, ours: Predictions, theirs: Predictions) -> bool:

@@ -32,7 +32,7 @@ GALLERY = 12  # posts of a kind, per task
 
 def gather(run: Run, settings: StackSettings, audit: Mapping[str, Any], track: Track = silent) -> dict[str, Any]:
     """The facts of all tasks; raises StoreError where a stack is missing or stale. ``audit`` is of the dataset."""
-    inside = run.data.take(run.plan.inside)
+    inside = run.data.take(run.plan.cv_rows)
     tasks = run.data.tasks
     tables = {task.name: assemble(run, task, settings)[0] for task in tasks}
     stacks = {task.name: read_stack(run, task, settings) for task in tasks}
@@ -45,7 +45,7 @@ def gather(run: Run, settings: StackSettings, audit: Mapping[str, Any], track: T
     return {
         "title": run.store.root.resolve().name,
         **summarise(run, tasks, settings),
-        "test_rows": len(run.plan.outside),
+        "test_rows": len(run.plan.test_rows),
         "tasks": reports,
         "modality": modality,
         "table7": table7(run.data, tables, {name: oof for name, (oof, _, _) in stacks.items()}, modality, inside),

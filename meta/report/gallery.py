@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ensemble.content.images import Unreadable, inside, open_image
+from ensemble.content.images import Unreadable, open_image, resolve_inside
 from ensemble.errors import DataError
 from meta.wording import printable
 
@@ -52,7 +52,7 @@ def picture(root: Path, relative: str | None, row: str) -> tuple[str | None, str
     if not relative:
         return None, "no image"
     try:
-        image = open_image(inside(root, relative, row), draft=SIDE)
+        image = open_image(resolve_inside(root, relative, row), draft=SIDE)
     except (Unreadable, DataError) as error:
         return None, "outside the image folder" if isinstance(error, DataError) else str(error)
     image.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from ensemble.data import Dataset
 from ensemble.metrics import metric_named
 from ensemble.predictions import Predictions
-from ensemble.scoring import judged
+from ensemble.scoring import metric_input
 from meta.nested_cv import mean_under_rule
 from meta.summary import best_of, headline, subtasks
 from meta.table import MetaTable
@@ -38,7 +38,7 @@ def table7(
         if learners:
             values = {task: _judged(table, learners) for task, table in tables.items()}
             found.append({"name": title, "scores": _scores(inside, columns, values)})
-    stacked = {task: judged(oof.take(inside.ids), metric_named(oof.task.metric)) for task, oof in stacks.items()}
+    stacked = {task: metric_input(oof.take(inside.ids), metric_named(oof.task.metric)) for task, oof in stacks.items()}
     found.append({"name": "stack", "scores": _scores(inside, columns, stacked)})
     return {
         "columns": [name for name, _ in columns],
@@ -57,7 +57,7 @@ def _columns(data: Dataset) -> list[tuple[str, tuple[str, ...]]]:
 def _judged(table: MetaTable, learners: Sequence[str]) -> Floats | None:
     """What the metric sees of the mean of those of these learners that the task has."""
     having = [name for name in learners if name in table.learners]
-    return judged(mean_under_rule(table, having), metric_named(table.task.metric)) if having else None
+    return metric_input(mean_under_rule(table, having), metric_named(table.task.metric)) if having else None
 
 
 def _scores(

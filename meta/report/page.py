@@ -9,7 +9,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from ensemble.content.audit import peculiarities
+from ensemble.content.audit import audit_lines
 from ensemble.metrics import metric_named
 from meta.report.gallery import room
 from meta.report.task_section import section
@@ -60,7 +60,7 @@ def _environment() -> Environment:
         "against": difference_from,
         "rule": rule_numbers,
         "pretty": lambda value: json.dumps(value, indent=2, ensure_ascii=False, default=str),
-        "peculiarities": peculiarities,
+        "audit_lines": audit_lines,
     }
     return made
 

@@ -37,14 +37,14 @@ def test_every_training_row_is_in_one_fold_and_no_group_straddles(
     group = random.integers(0, 60, len(data))
     plan = plan_of(data, group, k=k, seed=seed, test_fraction=test_fraction)
     held = np.concatenate([plan.held_out_rows(fold) for fold in range(k)])
-    assert sorted([*held, *plan.outside]) == list(range(len(data)))
+    assert sorted([*held, *plan.test_rows]) == list(range(len(data)))
     assert (plan.fold[120:] == TEST_FOLD).all()
     for number in np.unique(group[:120]):
         assert len(set(plan.fold[:120][group[:120] == number])) == 1
     for fold in range(k):
         assert not set(plan.fit_rows(fold)) & set(plan.held_out_rows(fold))
-        assert not set(plan.fit_rows(fold)) & set(plan.outside)
-        assert len(plan.fit_rows(fold)) + len(plan.held_out_rows(fold)) == len(plan.inside)
+        assert not set(plan.fit_rows(fold)) & set(plan.test_rows)
+        assert len(plan.fit_rows(fold)) + len(plan.held_out_rows(fold)) == len(plan.cv_rows)
 
 
 @settings(max_examples=40, deadline=None)
@@ -74,17 +74,17 @@ def test_unknown_labels_are_distributed_too() -> None:
 def test_the_labelled_test_part_has_its_fraction_of_rows_and_classes(fraction: float) -> None:
     data = toy_table(400)
     plan = plan_of(data, k=5, test_fraction=fraction)
-    assert len(plan.outside) == pytest.approx(400 * fraction, abs=6)
+    assert len(plan.test_rows) == pytest.approx(400 * fraction, abs=6)
     labels = data.labels(SENTIMENT)
     for label in range(3):
-        share = (labels[plan.outside] == label).sum() / (labels == label).sum()
+        share = (labels[plan.test_rows] == label).sum() / (labels == label).sum()
         assert share == pytest.approx(fraction, abs=0.05)
 
 
 def test_no_copy_of_a_test_part_row_is_in_a_fold() -> None:
     group = np.repeat(np.arange(50), 4)
     plan = plan_of(toy_table(200), group, k=4, test_fraction=0.25)
-    assert not set(group[plan.outside]) & set(group[plan.inside])
+    assert not set(group[plan.test_rows]) & set(group[plan.cv_rows])
 
 
 def test_equal_seeds_draw_equal_plans_and_others_do_not() -> None:
@@ -228,7 +228,7 @@ def test_rows_in_another_order_keep_their_folds(tmp_path: Path) -> None:
     turned = data.take(np.arange(30)[::-1])
     second = bound(tmp_path, turned)
     assert dict(zip(turned.ids, second.fold, strict=True)) == dict(zip(data.ids, first.fold, strict=True))
-    assert turned.ids[second.inside].tolist() == second.frame["id"].iloc[second.inside].tolist()
+    assert turned.ids[second.cv_rows].tolist() == second.frame["id"].iloc[second.cv_rows].tolist()
 
 
 def test_equal_plans_are_equal_bytes(tmp_path: Path) -> None:

@@ -132,7 +132,7 @@ def test_the_drawn_memes_bind_with_their_copies_together(posts: Dataset, tmp_pat
     sizes = np.bincount(grouped.groups)
     assert (sizes > 1).any()
     for group in np.flatnonzero(sizes > 1):
-        rows = np.intersect1d(np.flatnonzero(grouped.groups == group), plan.inside)
+        rows = np.intersect1d(np.flatnonzero(grouped.groups == group), plan.cv_rows)
         assert len(set(plan.fold[rows])) <= 1
 
 

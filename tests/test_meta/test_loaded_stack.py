@@ -13,7 +13,7 @@ from support.networks import freeze_imports, one_core
 from support.world import SARCASM, SENTIMENT, toy_table
 
 from ensemble.data import Dataset, Task
-from ensemble.datasets.new_posts import look_at, read_posts
+from ensemble.datasets.new_posts import read_posts, scan_posts
 from ensemble.errors import StoreError
 from ensemble.features import FeatureCache
 from ensemble.jobs.finished import Record
@@ -59,8 +59,8 @@ def networks(posts: Dataset, encoders: dict[str, str], tmp_path_factory: pytest.
 
 def test_the_runs_own_test_rows_as_new_posts_get_what_the_stack_gave_them(networks: Run, memes: Path) -> None:
     record = Record.read(networks.store.root)
-    new = look_at(read_posts(memes / "test.csv", record.tasks, memes / "images", usual=record.columns))
-    assert list(new.ids) == list(networks.data.take(networks.plan.outside).ids)
+    new = scan_posts(read_posts(memes / "test.csv", record.tasks, memes / "images", usual=record.columns))
+    assert list(new.ids) == list(networks.data.take(networks.plan.test_rows).ids)
     with one_core():
         verdict = ask(networks.store.root, new)[0]
     stacked = read_predictions(networks.store.stack("sentiment"), "test", SENTIMENT).take(new.ids)
@@ -77,7 +77,7 @@ def test_posts_without_text_or_image_and_without_the_runs_cache_are_judged(
     facts["config"]["run"]["cache"] = str(tmp_path / "none")
     shutil.rmtree(facts["config"]["base"]["textual"]["params"]["model"])  # its fold models have tokenizers of their own
     write_json(moved / "run.json", facts)
-    new = look_at(read_posts(memes / "test.csv", (SENTIMENT,), memes / "images", usual=Record.read(moved).columns))
+    new = scan_posts(read_posts(memes / "test.csv", (SENTIMENT,), memes / "images", usual=Record.read(moved).columns))
     blind = new.with_columns(text=new.frame["text"].where(new.frame.index % 2 == 0, None))
     blind = blind.with_columns(
         **{c: new.frame[c].where(new.frame.index % 3 > 0, None) for c in ("image", "image_hash")}
@@ -102,7 +102,7 @@ def run(tmp_path: Path, data: Dataset) -> Run:
 
 
 def test_every_seed_and_fold_is_asked_and_posts_may_come_in_any_order(run: Run, data: Dataset) -> None:
-    new = data.take(run.plan.outside[::-1]).without_labels()
+    new = data.take(run.plan.test_rows[::-1]).without_labels()
     for verdict in ask(run.store.root, new):
         task = verdict.predictions.task
         stacked = read_predictions(run.store.stack(task.name), "test", task).take(new.ids)
@@ -110,7 +110,7 @@ def test_every_seed_and_fold_is_asked_and_posts_may_come_in_any_order(run: Run, 
 
 
 def test_a_run_folder_that_has_moved_is_enough(run: Run, data: Dataset, tmp_path: Path) -> None:
-    new = data.take(run.plan.outside).without_labels()
+    new = data.take(run.plan.test_rows).without_labels()
     before = ask(run.store.root, new)[0].predictions.values
     moved = shutil.move(run.store.root, tmp_path / "deeper" / "elsewhere")
     assert (ask(Path(moved), new)[0].predictions.values == before).all()
@@ -121,14 +121,14 @@ def test_predicting_changes_nothing_in_the_run_folder(run: Run, data: Dataset) -
         return {path: path.read_bytes() for path in run.store.root.rglob("*") if path.is_file()}
 
     before = content()
-    ask(run.store.root, data.take(run.plan.outside).without_labels())
+    ask(run.store.root, data.take(run.plan.test_rows).without_labels())
     assert content() == before
 
 
 def test_a_stack_on_what_is_said_of_related_tasks_gets_that_of_new_posts_too(tmp_path: Path, data: Dataset) -> None:
     settings = StackSettings(estimators=("logistic_regression",), related=True)
     run = finish(tmp_path / "related", data, HASHES, settings=settings)
-    new = data.take(run.plan.outside[::-1]).without_labels()
+    new = data.take(run.plan.test_rows[::-1]).without_labels()
     for verdict in ask(run.store.root, new):
         task = verdict.predictions.task
         stacked = read_predictions(run.store.stack(task.name), "test", task).take(new.ids)
@@ -140,7 +140,7 @@ def test_a_binary_label_and_its_degree_agree(tmp_path: Path) -> None:
     irony, degree = Task("irony", ("0", "1")), Task("irony_degree", ("0", "1", "2"))
     data = replace(toy_table(30, test_rows=20, tasks=(irony, degree)), presence=(("irony", "irony_degree"),))
     run = finish(tmp_path / "pairs", data, HASHES)
-    new = data.take(run.plan.outside).without_labels()
+    new = data.take(run.plan.test_rows).without_labels()
     binary, degrees = (verdict.predictions for verdict in ask(run.store.root, new))
     assert ((binary.labels() == 1) == (degrees.labels() > 0)).all()
     assert ((binary.values.argmax(axis=1) == 1) != (degrees.values.argmax(axis=1) > 0)).any()

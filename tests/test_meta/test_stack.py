@@ -104,7 +104,7 @@ def test_learners_that_are_not_finished_are_refused_by_name(make_run: Make) -> N
 def test_the_labelled_test_part_is_scored_only_in_the_stack_report(make_run: Make) -> None:
     run = trained(make_run, toy_table(200), test_fraction=0.2)
     report = stack_task(run, SENTIMENT, FEW)
-    outside = len(run.plan.outside)
+    outside = len(run.plan.test_rows)
     assert 30 <= outside <= 50
     assert report["test"]["cards"]["stack"]["rows"] == outside
     assert report["stack"]["rows"] == 200 - outside

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from support.world import SENTIMENT, toy_table
 
-from ensemble.content.audit import audit, peculiarities
+from ensemble.content.audit import audit, audit_lines
 from ensemble.content.scan import scan
 from ensemble.data import Dataset
 
@@ -56,13 +56,13 @@ def test_the_languages_of_texts_are_counted_for_any_dataset() -> None:
     texts = ["I am so happy to see all of you today", "Hoy estoy muy contento de veros a todos", None]
     found = audit(*scan(data.with_columns(text=texts)))
     assert found["texts"]["languages"] == {"en": 1, "es": 1}
-    assert dict(peculiarities(found))["languages"] == "en 1, es 1, of 2 texts"
+    assert dict(audit_lines(found))["languages"] == "en 1, es 1, of 2 texts"
 
 
 def test_rare_languages_are_printed_as_one_and_the_undetermined_last(found: dict[str, Any]) -> None:
     counts = {"en": 4000, **{f"l{number}": 9 - number for number in range(9)}, "und": 55}
     texts = {**found["texts"], "languages": counts}
-    printed = dict(peculiarities({**found, "texts": texts}))["languages"]
+    printed = dict(audit_lines({**found, "texts": texts}))["languages"]
     assert printed.startswith("en 4,000, l0 9, ")
     assert printed.endswith("l6 3, 2 others 3, undetermined 55, of 4,100 texts")
 

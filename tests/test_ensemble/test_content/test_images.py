@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ensemble.content.images import MAX_PIXELS, Unreadable, inside, look, open_image
+from ensemble.content.images import MAX_PIXELS, Unreadable, inspect_image, open_image, resolve_inside
 from ensemble.errors import DataError
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
@@ -99,12 +99,12 @@ def test_an_animation_shows_its_first_frame_and_is_counted(tmp_path: Path) -> No
     raw = encoded(Image.new("RGB", (8, 8), RED), "GIF", save_all=True, append_images=[Image.new("RGB", (8, 8), BLUE)])
     (tmp_path / "a.gif").write_bytes(raw)
     assert open_image(tmp_path / "a.gif").getpixel((4, 4)) == RED
-    assert look(raw).frames == 2
+    assert inspect_image(raw).frames == 2
 
 
 def test_damage_behind_the_first_frame_does_no_harm(random: np.random.Generator) -> None:
     raw = encoded(noise(random), "GIF", save_all=True, append_images=[noise(random), noise(random)])
-    assert look(raw[: len(raw) * 2 // 3]).problem is None
+    assert inspect_image(raw[: len(raw) * 2 // 3]).problem is None
 
 
 @pytest.mark.parametrize("side", [50_000, 9_000])
@@ -129,9 +129,9 @@ def test_a_file_that_is_not_there_says_so(tmp_path: Path) -> None:
 def test_a_file_cut_off_anywhere_is_a_picture_or_unreadable(kind: str, random: np.random.Generator) -> None:
     raw = encoded(noise(random), kind)
     for length in [0, 1, 4, *np.linspace(8, len(raw) - 1, 12).astype(int)]:
-        seen = look(raw[:length])
+        seen = inspect_image(raw[:length])
         assert (seen.thumbnail is None) == (seen.problem is not None)
-    assert look(raw[: len(raw) // 3]).problem == "not an image that can be read"
+    assert inspect_image(raw[: len(raw) // 3]).problem == "not an image that can be read"
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "WEBP", "TIFF"])
@@ -144,12 +144,12 @@ def test_random_damage_is_never_more_than_unreadable(kind: str, random: np.rando
         damaged = bytearray(raw)
         for position in random.integers(0, min(300, len(raw)), size=4):
             damaged[position] = random.integers(0, 256)
-        seen = look(bytes(damaged))
+        seen = inspect_image(bytes(damaged))
         assert (seen.thumbnail is None) == (seen.problem is not None)
 
 
 def test_a_look_describes_the_image() -> None:
-    seen = look(encoded(Image.new("L", (30, 20), 77)))
+    seen = inspect_image(encoded(Image.new("L", (30, 20), 77)))
     assert (seen.width, seen.height, seen.mode, seen.frames, seen.problem) == (30, 20, "L", 1, None)
     assert seen.thumbnail is not None
     assert seen.thumbnail.shape == (16, 17)
@@ -160,7 +160,7 @@ def test_a_look_describes_the_image() -> None:
 def test_a_path_out_of_the_folder_is_refused_and_the_row_named(path: str, tmp_path: Path) -> None:
     (tmp_path / "root").mkdir()
     with pytest.raises(DataError, match=r"Row 'p1': image path .* leaves the image folder"):
-        inside(tmp_path / "root", path, "p1")
+        resolve_inside(tmp_path / "root", path, "p1")
 
 
 def test_a_link_out_of_the_folder_is_refused(tmp_path: Path) -> None:
@@ -168,8 +168,8 @@ def test_a_link_out_of_the_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "secret.jpg").write_bytes(b"x")
     (tmp_path / "root" / "a.jpg").symlink_to(tmp_path / "secret.jpg")
     with pytest.raises(DataError, match=r"'a\.jpg' leaves the image folder"):
-        inside(tmp_path / "root", "a.jpg", "p1")
+        resolve_inside(tmp_path / "root", "a.jpg", "p1")
 
 
 def test_a_path_below_the_folder_is_kept_as_it_is(tmp_path: Path) -> None:
-    assert inside(tmp_path, "sub/../a.jpg", "p1") == tmp_path / "sub/../a.jpg"
+    assert resolve_inside(tmp_path, "sub/../a.jpg", "p1") == tmp_path / "sub/../a.jpg"

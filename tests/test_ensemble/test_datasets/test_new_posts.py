@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from support.world import SARCASM, SENTIMENT, picture
 
-from ensemble.datasets.new_posts import look_at, read_posts
+from ensemble.datasets.new_posts import read_posts, scan_posts
 from ensemble.errors import DataError
 
 
@@ -79,13 +79,13 @@ def test_ids_must_differ_and_be_there(tmp_path: Path) -> None:
 def test_posts_of_nothing_at_all_are_refused(tmp_path: Path) -> None:
     posts = read_posts(table(tmp_path, id=["x", "y"], text=["", " "], image=["", ""]), [SENTIMENT])
     with pytest.raises(DataError, match="None of the 2 posts has a text or an image"):
-        look_at(posts)
+        scan_posts(posts)
 
 
 def test_a_single_post_whose_only_image_is_unreadable_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"no image")
     with pytest.raises(DataError, match=r"readable image is there \(.*not an image"):
-        look_at(read_posts(table(tmp_path, image=["a.png"]), [SENTIMENT]))
+        scan_posts(read_posts(table(tmp_path, image=["a.png"]), [SENTIMENT]))
 
 
 def test_an_image_that_cannot_be_used_is_missing_and_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -94,7 +94,7 @@ def test_an_image_that_cannot_be_used_is_missing_and_said(tmp_path: Path, caplog
     (tmp_path / "photos" / "bad.png").write_bytes(b"no image")
     path = table(tmp_path, id=["x", "y", "z"], text=["a", "b", ""], image=["good.png", "bad.png", "gone.png"])
     with caplog.at_level(logging.WARNING, logger="ensemble"):
-        posts = look_at(read_posts(path, [SENTIMENT], tmp_path / "photos"))
+        posts = scan_posts(read_posts(path, [SENTIMENT], tmp_path / "photos"))
     assert posts.images == ["good.png", None, None]
     first, second = caplog.messages
     assert first.startswith("2 images cannot be used") and "bad.png: not an image" in first
@@ -104,7 +104,7 @@ def test_an_image_that_cannot_be_used_is_missing_and_said(tmp_path: Path, caplog
 @pytest.mark.parametrize("image", ["../secret.png", "/etc/passwd"])
 def test_an_image_path_that_leaves_the_folder_is_refused(tmp_path: Path, image: str) -> None:
     with pytest.raises(DataError, match="leaves the image folder"):
-        look_at(read_posts(table(tmp_path, text=["a"], image=[image]), [SENTIMENT]))
+        scan_posts(read_posts(table(tmp_path, text=["a"], image=[image]), [SENTIMENT]))
 
 
 def test_an_image_folder_must_exist(tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ def test_the_record_knows_tasks_threads_columns_and_where_paths_begin(run: Run, 
 def test_models_are_those_of_every_seed_and_fold(run: Run, data: Dataset) -> None:
     _, work = find_models(opened(run), "a", SENTIMENT, [])
     assert [(item.job.seed, item.job.fold) for item in work] == [(0, 0), (0, 1), (0, 2)]
-    found = base_probabilities(opened(run), work, data.take(run.plan.outside))
+    found = base_probabilities(opened(run), work, data.take(run.plan.test_rows))
     assert list(found) == [("a", "sentiment")]
 
 

@@ -43,13 +43,13 @@ def bring_in(
     run: Run, folder: Path, oof: pd.DataFrame, suffix: str = ".csv", name: str = "theirs", unknown_folds: bool = False
 ) -> dict[str, object]:
     oof_file = write(folder / f"oof{suffix}", oof)
-    test_file = write(folder / f"test{suffix}", foreign(run, run.plan.outside).drop(columns="fold"))
+    test_file = write(folder / f"test{suffix}", foreign(run, run.plan.test_rows).drop(columns="fold"))
     return import_predictions(run, name, SENTIMENT, oof_file, test_file, unknown_folds)
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
 def test_probabilities_are_joined_by_id_and_class_name(run: Run, tmp_path: Path, suffix: str) -> None:
-    frame = foreign(run, run.plan.inside)
+    frame = foreign(run, run.plan.cv_rows)
     record = bring_in(run, tmp_path, frame, suffix)
     assert record["folds"] == "run"
     oof = read_predictions(run.store.base("theirs", "sentiment"), "oof", SENTIMENT)
@@ -62,12 +62,12 @@ def test_probabilities_are_joined_by_id_and_class_name(run: Run, tmp_path: Path,
 
 
 def test_renamed_folds_are_the_same_folds(run: Run, tmp_path: Path) -> None:
-    frame = foreign(run, run.plan.inside)
+    frame = foreign(run, run.plan.cv_rows)
     assert bring_in(run, tmp_path, frame.assign(fold=frame["fold"].map({0: "z", 1: "x", 2: "y"})))["folds"] == "run"
 
 
 def test_other_folds_are_refused_and_the_rows_named(run: Run, tmp_path: Path) -> None:
-    frame = foreign(run, run.plan.inside)
+    frame = foreign(run, run.plan.cv_rows)
     moved = frame["id"].iloc[4]
     frame.loc[frame["id"] == moved, "fold"] = (frame["fold"].iloc[4] + 1) % 3
     with pytest.raises(PredictionsError, match=rf"1 rows are held out with others: '{moved}'.*--unknown-folds"):
@@ -78,26 +78,26 @@ def test_other_folds_are_refused_and_the_rows_named(run: Run, tmp_path: Path) ->
     "merge", [lambda fold: fold.clip(upper=1), lambda fold: fold * 0, lambda fold: fold * 100 + np.arange(30)]
 )
 def test_merged_or_split_folds_are_refused(run: Run, tmp_path: Path, merge: Callable[[pd.Series], pd.Series]) -> None:
-    frame = foreign(run, run.plan.inside)
+    frame = foreign(run, run.plan.cv_rows)
     with pytest.raises(PredictionsError, match="its folds are not this run's"):
         bring_in(run, tmp_path, frame.assign(fold=merge(frame["fold"])))
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
 def test_folds_that_are_not_said_are_refused(run: Run, tmp_path: Path, suffix: str) -> None:
-    frame = foreign(run, run.plan.inside).drop(columns="fold")
+    frame = foreign(run, run.plan.cv_rows).drop(columns="fold")
     with pytest.raises(PredictionsError, match=r"its folds are not said \(no 'fold' column\)"):
         bring_in(run, tmp_path, frame, suffix)
 
 
 def test_declared_unknown_folds_are_accepted_and_marked(run: Run, tmp_path: Path) -> None:
-    frame = foreign(run, run.plan.inside).drop(columns="fold")
+    frame = foreign(run, run.plan.cv_rows).drop(columns="fold")
     assert bring_in(run, tmp_path, frame, unknown_folds=True)["folds"] == "unknown"
     assert run.base_record("theirs", SENTIMENT)["folds"] == "unknown"
 
 
 def test_what_a_learner_looked_at_is_kept_where_it_is_said(run: Run, tmp_path: Path) -> None:
-    bring_in(run, tmp_path, foreign(run, run.plan.inside))
+    bring_in(run, tmp_path, foreign(run, run.plan.cv_rows))
     assert run.modality("theirs", SENTIMENT) == "unknown"
     record = import_predictions(
         run, "theirs", SENTIMENT, tmp_path / "oof.csv", tmp_path / "test.csv", False, modality="both"
@@ -109,7 +109,7 @@ def test_what_a_learner_looked_at_is_kept_where_it_is_said(run: Run, tmp_path: P
 
 
 def test_nobody_knows_what_an_imported_learner_cost(run: Run, tmp_path: Path) -> None:
-    bring_in(run, tmp_path, foreign(run, run.plan.inside))
+    bring_in(run, tmp_path, foreign(run, run.plan.cv_rows))
     assert run.cost("theirs", SENTIMENT) == {"seconds": 0.0, "parameters": None, "trainable_parameters": None}
 
 
@@ -130,7 +130,7 @@ def test_our_own_files_of_another_plan_are_refused(run: Run, make_run: Callable[
 
 
 def test_missing_rows_are_refused_and_named(run: Run, tmp_path: Path) -> None:
-    frame = foreign(run, run.plan.inside)
+    frame = foreign(run, run.plan.cv_rows)
     with pytest.raises(
         PredictionsError, match=r"oof\.csv: Probabilities for 'sentiment' lack 2 rows: 'post3', 'post9'"
     ):
@@ -138,20 +138,20 @@ def test_missing_rows_are_refused_and_named(run: Run, tmp_path: Path) -> None:
 
 
 def test_rows_that_are_not_of_the_run_do_no_harm(run: Run, tmp_path: Path) -> None:
-    frame = foreign(run, run.plan.inside)
+    frame = foreign(run, run.plan.cv_rows)
     bring_in(run, tmp_path, pd.concat([frame, frame.head(1).assign(id="stranger", fold=7)]))
     assert run.base_record("theirs", SENTIMENT)["oof"]["rows"] == 30
 
 
 def test_test_rows_must_be_predicted_too(run: Run, tmp_path: Path) -> None:
-    oof_file = write(tmp_path / "oof.csv", foreign(run, run.plan.inside))
+    oof_file = write(tmp_path / "oof.csv", foreign(run, run.plan.cv_rows))
     with pytest.raises(PredictionsError, match="6 rows are outside the folds; --test FILE must predict them"):
         import_predictions(run, "theirs", SENTIMENT, oof_file, None, False)
 
 
 def test_without_test_rows_no_test_file_is_needed(make_run: Callable[..., Run], tmp_path: Path) -> None:
     run = make_run(toy_table(30), {}, registry=TOYS)
-    oof_file = write(tmp_path / "oof.csv", foreign(run, run.plan.inside))
+    oof_file = write(tmp_path / "oof.csv", foreign(run, run.plan.cv_rows))
     assert import_predictions(run, "theirs", SENTIMENT, oof_file, None, False)["folds"] == "run"
 
 
@@ -167,35 +167,35 @@ def test_what_is_no_probability_is_refused(
     run: Run, tmp_path: Path, changes: dict[str, object], error: type[Exception], message: str
 ) -> None:
     with pytest.raises(error, match=message):
-        bring_in(run, tmp_path, foreign(run, run.plan.inside).assign(**changes))
+        bring_in(run, tmp_path, foreign(run, run.plan.cv_rows).assign(**changes))
 
 
 def test_a_missing_class_is_named(run: Run, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"Unknown column 'neutral'. Did you mean 'neutrall'"):
-        bring_in(run, tmp_path, foreign(run, run.plan.inside).rename(columns={"neutral": "neutrall"}))
+        bring_in(run, tmp_path, foreign(run, run.plan.cv_rows).rename(columns={"neutral": "neutrall"}))
 
 
 def test_the_name_of_a_learner_of_ours_is_taken(run: Run, tmp_path: Path) -> None:
     with pytest.raises(PredictionsError, match="'a' is a base learner of the configuration"):
-        bring_in(run, tmp_path, foreign(run, run.plan.inside), name="a")
+        bring_in(run, tmp_path, foreign(run, run.plan.cv_rows), name="a")
 
 
 @pytest.mark.parametrize("name", ["", "..", "my model", "a/b"])
 def test_a_name_that_is_no_folder_name_is_refused(run: Run, tmp_path: Path, name: str) -> None:
     with pytest.raises(PredictionsError, match="must be letters"):
-        bring_in(run, tmp_path, foreign(run, run.plan.inside), name=name)
+        bring_in(run, tmp_path, foreign(run, run.plan.cv_rows), name=name)
 
 
 def test_a_second_import_replaces_the_first(run: Run, tmp_path: Path) -> None:
-    bring_in(run, tmp_path, foreign(run, run.plan.inside))
+    bring_in(run, tmp_path, foreign(run, run.plan.cv_rows))
     before = (run.store.base("theirs", "sentiment") / "oof.parquet").read_bytes()
-    bring_in(run, tmp_path, foreign(run, run.plan.inside, seed=1))
+    bring_in(run, tmp_path, foreign(run, run.plan.cv_rows, seed=1))
     assert (run.store.base("theirs", "sentiment") / "oof.parquet").read_bytes() != before
     assert run.imported(SENTIMENT) == ["theirs"]
 
 
 def test_an_import_of_another_plan_is_not_used(run: Run, tmp_path: Path) -> None:
-    bring_in(run, tmp_path, foreign(run, run.plan.inside))
+    bring_in(run, tmp_path, foreign(run, run.plan.cv_rows))
     plan = make_plan(run.data, np.arange(36), FoldSettings(k=3, seed=9))
     other = Run(run.store, plan.with_groups(run.data), plan, TOYS)
     with pytest.raises(StoreError, match=r"is of another run: folds was .*; import it again"):
@@ -203,7 +203,7 @@ def test_an_import_of_another_plan_is_not_used(run: Run, tmp_path: Path) -> None
 
 
 def test_a_damaged_import_is_refused(run: Run, tmp_path: Path) -> None:
-    bring_in(run, tmp_path, foreign(run, run.plan.inside))
+    bring_in(run, tmp_path, foreign(run, run.plan.cv_rows))
     path = run.store.base("theirs", "sentiment") / "oof.parquet"
     path.write_bytes(path.read_bytes()[:-10])
     with pytest.raises(StoreError, match=r"oof\.parquet is damaged .*; import it again"):

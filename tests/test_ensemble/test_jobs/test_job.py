@@ -66,18 +66,18 @@ def test_each_row_is_predicted_by_the_model_that_did_not_see_it(run: Run) -> Non
     oof, test = read_predictions(folder, "oof", SENTIMENT), read_predictions(folder, "test", SENTIMENT)
     assert oof.ids.tolist() == run.data.ids[:30].tolist()
     assert test.ids.tolist() == run.data.ids[30:].tolist()
-    np.testing.assert_array_equal(oof.values, expected(run, 0, run.plan.inside, salt=1))
-    np.testing.assert_allclose(test.values, expected(run, 0, run.plan.outside, salt=1), atol=1e-7)
+    np.testing.assert_array_equal(oof.values, expected(run, 0, run.plan.cv_rows, salt=1))
+    np.testing.assert_allclose(test.values, expected(run, 0, run.plan.test_rows, salt=1), atol=1e-7)
 
 
 def test_seeds_are_averaged(run: Run) -> None:
     run = replace(run, seeds=(3, 4), specs=run.specs[:1])
     train_all(run)
     oof = read_predictions(run.store.base("a", "sentiment"), "oof", SENTIMENT)
-    mean = (expected(run, 3, run.plan.inside, 1) + expected(run, 4, run.plan.inside, 1)) / 2
+    mean = (expected(run, 3, run.plan.cv_rows, 1) + expected(run, 4, run.plan.cv_rows, 1)) / 2
     np.testing.assert_allclose(oof.values, mean, atol=1e-6)
-    inside = run.data.take(run.plan.inside)
-    alone = [Predictions(SENTIMENT, inside.ids, expected(run, seed, run.plan.inside, 1)) for seed in (3, 4)]
+    inside = run.data.take(run.plan.cv_rows)
+    alone = [Predictions(SENTIMENT, inside.ids, expected(run, seed, run.plan.cv_rows, 1)) for seed in (3, 4)]
     scores = [score_card(SENTIMENT, one, inside)["metrics"]["macro_f1"]["value"] for one in alone]
     assert run.base_record("a", SENTIMENT)["oof"]["seeds"]["values"] == pytest.approx(scores)
 
@@ -86,7 +86,7 @@ def test_the_labelled_test_part_is_predicted_and_not_trained_on(make_run: MakeRu
     run = make_run(toy_table(40), {"a": ("hash", {})}, registry=TOYS, test_fraction=0.25)
     assert train_all(run) == []
     test = read_predictions(run.store.base("a", "sentiment"), "test", SENTIMENT)
-    assert test.ids.tolist() == run.data.ids[run.plan.outside].tolist()
+    assert test.ids.tolist() == run.data.ids[run.plan.test_rows].tolist()
     assert len(test.ids) == pytest.approx(10, abs=2)
 
 
@@ -134,7 +134,7 @@ def test_changed_parameters_redo_that_learner_alone(run: Run) -> None:
     assert files(run, "base/a") == a
     assert {path: raw for path, (_, raw) in files(run, "base/b").items()}.keys() == b.keys()
     oof = read_predictions(run.store.base("b", "sentiment"), "oof", SENTIMENT)
-    np.testing.assert_array_equal(oof.values, expected(run, 0, run.plan.inside, salt=9))
+    np.testing.assert_array_equal(oof.values, expected(run, 0, run.plan.cv_rows, salt=9))
 
 
 def test_a_damaged_result_is_made_again_with_the_same_bytes(run: Run) -> None:

@@ -70,7 +70,7 @@ def test_copies_of_a_post_stay_together_in_nested_folds() -> None:
     data = toy_table(90)
     plan = make_plan(data, np.arange(90) // 3, FoldSettings(k=3)).nested(data, 0, seed=5)
     folds = plan.frame[plan.fold >= 0].groupby("group")["fold"].nunique()
-    assert (folds == 1).all() and len(plan.outside) == 0 and len(plan.inside) == 60
+    assert (folds == 1).all() and len(plan.test_rows) == 0 and len(plan.cv_rows) == 60
 
 
 def test_the_same_command_continues_and_finished_folds_are_not_trained_again(run: Run) -> None:
