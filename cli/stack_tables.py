@@ -41,7 +41,7 @@ def _row(card: Mapping[str, Any]) -> list[str]:
     score, over, accuracy, _, *others = card_row(card)
     return [
         score,
-        format_interval({"value": card["arg_max"]["value"]}) if "arg_max" in card else "",
+        format_number(card["arg_max"]["value"]) if "arg_max" in card else "",
         over,
         accuracy,
         *others,

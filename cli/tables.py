@@ -15,8 +15,8 @@ SHORT = 20  # cells that are not broken; the name beside them is
 
 
 def console() -> Console:
-    found = Console(highlight=False)
-    return found if found.width <= WIDTH and found.is_terminal else Console(width=WIDTH, highlight=False)
+    terminal = Console(highlight=False)
+    return terminal if terminal.width <= WIDTH and terminal.is_terminal else Console(width=WIDTH, highlight=False)
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
@@ -61,11 +61,8 @@ def card_row(card: Mapping[str, Any]) -> list[str]:
     if not card.get("rows"):
         return ["no labels"] + [""] * (len(CARD_COLUMNS) - 1)
     metrics, folds = card["metrics"], card.get("folds")
-    over = format_mean_std(folds) if folds else ""
-    others = [
-        format_interval({"value": metrics[name]["value"]})
-        for name in ("accuracy", "weighted_f1", "roc_auc", "log_loss")
-    ]
+    over = format_mean_std(folds["mean"], folds["std"]) if folds else ""
+    others = [format_number(metrics[name]["value"]) for name in ("accuracy", "weighted_f1", "roc_auc", "log_loss")]
     return [format_interval(metrics[card["metric"]]), over, *others]
 
 
@@ -80,7 +77,7 @@ def print_trained(result: Mapping[str, Any]) -> None:
                 entry["learner"] + " †" * ("tuned" in entry),
                 *card_row(entry["oof"]),
                 f"{entry['seconds']:.1f}",
-                format_size(entry) or "",
+                format_size(entry["trainable_parameters"], entry["parameters"]),
             ]
             for entry in entries
         ]
@@ -90,11 +87,9 @@ def print_trained(result: Mapping[str, Any]) -> None:
                 line(f"† {tuning_note(entry['learner'], entry['tuned'], entry['oof'])}")
             if "seeds" in entry["oof"]:
                 seeds = entry["oof"]["seeds"]
-                alone = ", ".join(format_mean_std({"mean": value, "std": None}) or "-" for value in seeds["values"])
-                line(
-                    f"{entry['learner']}: {format_mean_std(seeds)} over seeds alone ({alone}); above, their mean "
-                    "probabilities."
-                )
+                alone = ", ".join(format_number(value) for value in seeds["values"])
+                over = format_mean_std(seeds["mean"], seeds["std"])
+                line(f"{entry['learner']}: {over} over seeds alone ({alone}); above, their mean probabilities.")
     for failure in result["failures"]:
         line(f"failed: {failure['job']}: {failure['reason']}", whole=True)
     if count := len(result["failures"]):

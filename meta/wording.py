@@ -48,24 +48,25 @@ def format_interval(scored: Mapping[str, Any] | None, sign: str = "") -> str:
     return f"{value} [{format_number(scored['low'], sign)}, {format_number(scored['high'], sign)}]"
 
 
-def format_number(value: float, sign: str = "") -> str:
-    """Three decimals without a leading zero."""
+def format_number(value: float | None, sign: str = "") -> str:
+    """Three decimals without a leading zero, a hyphen for None."""
+    if value is None:
+        return "-"
     return f"{value:{sign}.3f}".replace("0.", ".", 1) if abs(value) < 1 else f"{value:{sign}.3f}"
 
 
-def format_mean_std(found: Mapping[str, Any]) -> str:
+def format_mean_std(mean: float | None, std: float | None) -> str:
     """Mean and standard deviation: ``.601 ±.012``; without the latter the mean alone, without that nothing."""
-    if found["mean"] is None:
+    if mean is None:
         return ""
-    return format_number(found["mean"]) + (f" ±{format_number(found['std'])}" if found["std"] is not None else "")
+    return format_number(mean) + (f" ±{format_number(std)}" if std is not None else "")
 
 
-def format_size(cost: Mapping[str, Any]) -> str:
+def format_size(trainable: int | None, parameters: int | None) -> str:
     """Millions of parameters that are trained, and of all: ``0.2 / 151.5 M``; empty where not known."""
-    trained, every = cost.get("trainable_parameters"), cost.get("parameters")
-    if trained is None or every is None:
+    if trainable is None or parameters is None:
         return ""
-    return f"{trained / 1e6:,.1f} / {every / 1e6:,.1f} M"
+    return f"{trainable / 1e6:,.1f} / {parameters / 1e6:,.1f} M"
 
 
 def format_bounds(scored: Mapping[str, Any] | None) -> str:

@@ -2,31 +2,32 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from ensemble.metrics import metric_named
+from meta.records import ScoreCard, Scored, StackReport
+from meta.report.facts import SeedScores, TaskFacts
 from meta.wording import display_name, format_size
 
 PLAIN_MEAN = "soft_vote"
-MEASURES = ("accuracy", "macro_f1", "weighted_f1", "roc_auc")
+PAPER_METRICS = ("accuracy", "macro_f1", "weighted_f1", "roc_auc")
 
 
 @dataclass(frozen=True)
 class Model:
-    """One line: ``kind`` is stack, candidate or learner; ``card`` its score card; ``mark`` an asterisk for unknown
+    """One row: ``kind`` is stack, candidate or learner; ``card`` its score card; ``mark`` an asterisk for unknown
     folds, a dagger for parameters tuned on rows of the score."""
 
     name: str
     kind: str
-    card: Mapping[str, Any]
+    card: ScoreCard
     chosen: bool = False
     mark: str = ""
 
     @property
-    def scored(self) -> Mapping[str, Any]:
+    def score(self) -> Scored:
         """Value and interval of the task's metric."""
-        found: Mapping[str, Any] = self.card["metrics"][self.card["metric"]]
-        return found
+        score: Scored = self.card["metrics"][self.card["metric"]]
+        return score
 
     @property
     def title(self) -> str:
@@ -34,56 +35,70 @@ class Model:
         return f"{name} {self.mark}".rstrip()
 
 
-def leaderboard(report: Mapping[str, Any]) -> list[Model]:
+def make_leaderboard(report: StackReport) -> list[Model]:
     """Every model of a task's stack report that has a score."""
-    marks = dict.fromkeys(report["unknown_folds"], "*") | dict.fromkeys(report.get("tuned", {}), "†")
+    marks = dict.fromkeys(report["unknown_folds"], "*") | dict.fromkeys(report["tuned"], "†")
     candidates = [Model(n, "candidate", card, chosen=n == report["chosen"]) for n, card in report["candidates"].items()]
     learners = [Model(n, "learner", card, mark=marks.get(n, "")) for n, card in report["learners"].items()]
     models = [Model("stack", "stack", report["stack"]), *_ranked(candidates, report), *_ranked(learners, report)]
     return [model for model in models if model.card.get("rows")]
 
 
-def _ranked(models: Sequence[Model], report: Mapping[str, Any]) -> list[Model]:
+def _ranked(models: Sequence[Model], report: StackReport) -> list[Model]:
     sign = metric_named(report["metric"]).sign
     scored = [model for model in models if model.card.get("rows")]
-    return sorted(scored, key=lambda m: (m.scored["value"] is None, -sign * (m.scored["value"] or 0.0)))
+    return sorted(scored, key=lambda m: (m.score["value"] is None, -sign * (m.score["value"] or 0.0)))
 
 
-def shown(board: Sequence[Model], limit: int) -> list[Model]:
-    """What a figure of ``limit`` lines has room for: the stack, the chosen, the plain mean, then the best learners and
+def most_telling(leaderboard: Sequence[Model], limit: int) -> list[Model]:
+    """What a figure of ``limit`` rows has room for: the stack, the chosen, the plain mean, then the best learners and
     the best other candidates by turns."""
-    first = [m for m in board if m.kind == "stack" or m.chosen or (m.kind == "candidate" and m.name == PLAIN_MEAN)]
-    rest = [m for m in board if m not in first]
+    first = [m for m in leaderboard if m.kind == "stack" or m.chosen or (m.kind, m.name) == ("candidate", PLAIN_MEAN)]
+    rest = [m for m in leaderboard if m not in first]
     ranks = [sum(other.kind == m.kind for other in rest[:position]) for position, m in enumerate(rest)]
     order = sorted(range(len(rest)), key=lambda position: (ranks[position], rest[position].kind == "candidate"))
     kept = first + [rest[position] for position in order[: max(limit - len(first), 0)]]
-    return [m for m in board if m in kept]
+    return [m for m in leaderboard if m in kept]
 
 
-def as_papers_report(
-    board: Sequence[Model], report: Mapping[str, Any], cost: Mapping[str, Any], seeds: Mapping[str, Any]
-) -> list[dict[str, Any]]:
-    """Each learner and the stack in MEASURES: mean and deviation ``over_folds``, values on the labelled ``test`` part
-    (None where there is none), what each seed alone scores, the size of the network."""
-    cards = report["test"]["cards"] if "test" in report else {}
-    learners = [model for model in board if model.kind == "learner"]
+@dataclass(frozen=True)
+class PaperRow:
+    """A model in PAPER_METRICS: mean and deviation ``over_folds``, scores on the labelled ``test`` part (None where
+    there is none), what each seed alone scores, the ``size`` of the network in words."""
+
+    model: Model
+    over_folds: Sequence[Mapping[str, float | None]]
+    test: Sequence[Scored] | None
+    seeds: SeedScores | None
+    size: str
+
+
+def paper_table(leaderboard: Sequence[Model], facts: TaskFacts) -> list[PaperRow]:
+    """Each learner and the stack as papers report them."""
+    cards = facts.report["test"]["cards"] if "test" in facts.report else {}
+    learners = [model for model in leaderboard if model.kind == "learner"]
     return [
-        {
-            "model": model,
-            "over_folds": [_over_folds(model.card, name) for name in MEASURES],
-            "test": [cards[model.name]["metrics"][name] for name in MEASURES] if _scored(cards, model.name) else None,
-            "seeds": seeds.get(model.name),
-            "size": format_size(cost.get(model.name, {})),
-        }
-        for model in [*learners, *(model for model in board if model.kind == "stack")]
+        PaperRow(
+            model,
+            [_over_folds(model.card, name) for name in PAPER_METRICS],
+            [cards[model.name]["metrics"][name] for name in PAPER_METRICS] if _is_scored(cards, model.name) else None,
+            facts.seeds.get(model.name),
+            _size(facts, model.name),
+        )
+        for model in [*learners, *(model for model in leaderboard if model.kind == "stack")]
     ]
 
 
-def _over_folds(card: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """Of cards written before each measure had its mean over folds, the score on all rows."""
-    found: Mapping[str, Any] | None = (card.get("folds") or {}).get("metrics", {}).get(name)
-    return found or {"mean": card["metrics"][name]["value"], "std": None}
+def _over_folds(card: ScoreCard, name: str) -> Mapping[str, float | None]:
+    """Of cards written before each metric had its mean over folds, the score on all rows."""
+    over_folds: Mapping[str, float | None] | None = (card.get("folds") or {}).get("metrics", {}).get(name)
+    return over_folds or {"mean": card["metrics"][name]["value"], "std": None}
 
 
-def _scored(cards: Mapping[str, Any], name: str) -> bool:
+def _is_scored(cards: Mapping[str, ScoreCard], name: str) -> bool:
     return bool(cards.get(name, {}).get("rows"))
+
+
+def _size(facts: TaskFacts, name: str) -> str:
+    cost = facts.cost.get(name)
+    return format_size(cost.trainable_parameters, cost.parameters) if cost else ""
