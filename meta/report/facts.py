@@ -34,21 +34,22 @@ def gather(run: Run, settings: StackSettings, audit: Mapping[str, Any], track: T
     """The facts of all tasks; raises StoreError where a stack is missing or stale. ``audit`` is of the dataset."""
     inside = run.data.take(run.plan.inside)
     tasks = run.data.tasks
-    tables = {task.name: assemble(run, task, settings)[0] for task in tasks}
-    stacks = {task.name: read_stack(run, task, settings) for task in tasks}
-    reports = [stacks[task.name][2] for task in tasks]
+    inputs = {task.name: assemble(run, task, settings) for task in tasks}
+    tables = {name: one.table for name, one in inputs.items()}
+    stacks = {name: read_stack(run, one) for name, one in inputs.items()}
+    reports = [stack.report for stack in stacks.values()]
     modality = {name: run.modality(name, task) for task in tasks for name in tables[task.name].learners}
     each: dict[str, dict[str, Any]] = {}
     for task in track(tasks, "tasks accounted for", len(tasks)):
-        each[task.name] = _of_task(run, tables[task.name], stacks[task.name][0], inside, modality)
+        each[task.name] = _of_task(run, tables[task.name], stacks[task.name].oof, inside, modality)
     by_kind = {kind: {name: facts[kind] for name, facts in each.items()} for kind in next(iter(each.values()))}
     return {
         "title": run.store.root.resolve().name,
-        **summarise(run, tasks, settings),
+        **summarise(run, tables),
         "test_rows": len(run.plan.outside),
         "tasks": reports,
         "modality": modality,
-        "table7": table7(run.data, tables, {name: oof for name, (oof, _, _) in stacks.items()}, modality, inside),
+        "table7": table7(run.data, tables, {name: stack.oof for name, stack in stacks.items()}, modality, inside),
         "table8": [_best_candidate(report, _subtask_of(run.data, report["task"])) for report in reports],
         **by_kind,
         "curves": {name: _curves(run, name, tasks) for name in modality},

@@ -11,6 +11,7 @@ from ensemble.metrics import metric_named
 from ensemble.predictions import Predictions
 from ensemble.scoring import judged
 from meta.nested_cv import mean_under_rule
+from meta.records import Scored
 from meta.summary import best_of, headline, subtasks
 from meta.table import MetaTable
 
@@ -58,7 +59,7 @@ def _judged(table: MetaTable, learners: Sequence[str]) -> Floats | None:
 
 def _scores(
     inside: Dataset, columns: Sequence[tuple[str, tuple[str, ...]]], values: Mapping[str, Floats | None]
-) -> list[dict[str, float | None] | None]:
+) -> list[Scored | None]:
     having = {task: found for task, found in values.items() if found is not None}
     return [headline(inside, of, having) for _, of in columns]
 
@@ -74,7 +75,7 @@ def _best_row(
         for name in sorted(honest)
     }
     names: list[str | None] = []
-    scores: list[dict[str, float | None] | None] = []
+    scores: list[Scored | None] = []
     for _, of in columns:
         best = best_of(data, of, {name: headline(inside, of, values) for name, values in plain.items()}, ())
         names.append(best[0] if best else None)

@@ -13,7 +13,7 @@ from ensemble.content.audit import peculiarities
 from ensemble.metrics import metric_named
 from meta.report.gallery import room
 from meta.report.sections import section
-from meta.wording import GLOSSARY, bounds, interval, plain, short, spoken, spread, tuned
+from meta.wording import GLOSSARY, bounds, interval, plain, short, spoken, spread, tuned, warnings, why
 
 MINUS, DASH = "\N{MINUS SIGN}", "\N{EN DASH}"
 
@@ -44,6 +44,8 @@ def _environment() -> Environment:
         "spread": lambda found: spread(found) or DASH,
         "spoken": spoken,
         "tuned_note": tuned,
+        "why": why,
+        "warnings": warnings,
         "upper_first": lambda text: text[:1].upper() + text[1:],
         "verdict": verdict,
         "rule": rule_numbers,

@@ -12,7 +12,7 @@ from meta.report.board import MEASURES, Model, as_papers_report, leaderboard, sh
 from meta.report.charts import SERIES, Mark, correlation_map, curve_plot, fold_plot, interval_plot, reliability_plot
 from meta.report.gallery import posts
 from meta.report.shares import shares
-from meta.wording import spoken
+from meta.wording import leak, spoken
 
 LINES, MAP, CURVES, PAIRS, CONFLICTS = 32, 24, 6, 5, 12
 SAME = 0.0005
@@ -40,7 +40,7 @@ def section(facts: Mapping[str, Any], report: Mapping[str, Any], root: Path, roo
         "curves": _curves(facts["curves"], task, best),
         "diversity": _diversity(facts["diversity"].get(task), best, task),
         "contributions": shares(facts["contributions"].get(task), report),
-        "leaks": facts["leaks"].get(task, {}),
+        "leaks": {name: [leak(sign) for sign in signs] for name, signs in facts["leaks"].get(task, {}).items()},
         "suspects": {"posts": posts(label_issues["labels"], root, room), "found": len(label_issues["labels"])},
         "hardest": {"posts": posts(hardest, root, room), "found": len(hardest)},
         "conflicts": {

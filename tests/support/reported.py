@@ -90,7 +90,7 @@ def report_facts(
         ],
         "contributions": {name: _contributions(random, learners) for name, _ in names},
         "diversity": {name: _diversity(random, learners) for name, _ in names},
-        "leaks": {names[0][0]: {"bert_large": [f"It is right on 99 % of the posts that share a copy {SCRIPT}."]}},
+        "leaks": {names[0][0]: {"bert_large": [{"sign": "right_where_hard", "own": 0.99, "usual": 0.41}]}},
         "seeds": {names[0][0]: {name: {"values": [0.47, 0.49], "mean": 0.48, "std": 0.0141} for name in learners[:2]}},
         "suspects": suspects,
         "hardest": {name: suspects[name]["labels"][::-1] for name, _ in names},
@@ -158,7 +158,7 @@ def _report(
         "rule_gain": GAIN,
         "chosen": "greedy",
         "chosen_by_fold": {str(fold): "greedy" if fold else "simplex" for fold in range(5)},
-        "why": "Greedy selection beat the plain mean by .012 [.003, .021] on the other folds, beyond noise.",
+        "reason": {"rival": "soft_vote", "best": "greedy", "gain": 0.012, "p_value": 0.003, "tried": 9},
         "fallback": task == "humour",
         "rule": rule if task != "humour" else {"kind": "arg_max", "numbers": []},
         "rules_by_fold": {str(fold): rule for fold in range(5)},
@@ -169,7 +169,7 @@ def _report(
             f"best single ({learners[0]})": LOSS,
         },
         "hard_vote_ties": 321,
-        "warnings": ["Greedy selection wins macro-F1 and loses log-loss badly: 1.204 against .947."],
+        "warnings": {"log_loss": 0.257, "rare_classes": {SCRIPT: 3}, "unknown_folds": []},
         "seconds": 12.5,
     }
     if task == "humour":

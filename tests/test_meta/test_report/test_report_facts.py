@@ -103,7 +103,7 @@ def test_seeds_alone_and_the_test_part_of_every_learner_are_among_the_facts(make
 
 
 def test_reliability_counts_every_labelled_row_once(run: Run) -> None:
-    table, _ = assemble(run, SENTIMENT, FEW)
+    table = assemble(run, SENTIMENT, FEW).table
     curve = reliability(table, table.learner_oof("words"))
     assert sum(curve["rows"]) == 400
     right = np.dot(curve["accuracy"], curve["rows"]) / 400

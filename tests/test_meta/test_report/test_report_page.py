@@ -136,7 +136,10 @@ def test_a_bare_run_of_one_learner_has_a_page(tmp_path: Path) -> None:
     kinds = ("contributions", "diversity", "leaks", "suspects", "hardest", "reliability", "curves", "seeds")
     bare: dict[str, Any] = {name: {} for name in kinds}
     facts |= bare | {"test_rows": 0, "table7": {"columns": [], "rows": []}, "table8": []}
-    facts["tasks"][0] |= {"warnings": [], "rule": {"kind": "arg_max", "numbers": []}}
+    facts["tasks"][0] |= {
+        "warnings": {"log_loss": None, "rare_classes": {}, "unknown_folds": []},
+        "rule": {"kind": "arg_max", "numbers": []},
+    }
     found = Elements(draw(facts, tmp_path))
     assert task in found.text
     assert "Who errs alike" not in found.text
