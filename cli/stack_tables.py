@@ -4,18 +4,26 @@ from collections.abc import Mapping
 from typing import Any
 
 from cli.tables import CARD_COLUMNS, card_row, line, table
-from meta.stack_report import spoken
-from meta.wording import format_interval, format_number, tuning_note
+from meta.records import LabelledTest, ScoreCard, StackedTasks, StackReport, Submission
+from meta.wording import (
+    display_name,
+    format_interval,
+    format_number,
+    leak_note,
+    selection_note,
+    tuning_note,
+    warning_notes,
+)
 
 
-def print_stacks(result: Mapping[str, Any]) -> None:
+def print_stacks(result: StackedTasks) -> None:
     for report in result["tasks"]:
         _print_stack(report, result["folds"])
     if result["subtasks"]:
         models = dict.fromkeys(model for scores in result["subtasks"].values() for model in scores)
         columns = [f"{name} [95 %]" for name in result["subtasks"]]
         counts = ["labelled rows", *(f"{result['rows_of'][name]:,}" for name in result["subtasks"])]
-        tuned_ones = {name for report in result["tasks"] for name in report.get("tuned", {})}
+        tuned_ones = {name for report in result["tasks"] for name in report["tuned"]}
         tuned_ones |= {"stack"} if tuned_ones else set()
         rows = [
             [
@@ -36,23 +44,17 @@ def print_stacks(result: Mapping[str, Any]) -> None:
 STACK_COLUMNS = ("score [95 %]", "arg max", "over folds", "accuracy", "ROC AUC", "log-loss")
 
 
-def _row(card: Mapping[str, Any]) -> list[str]:
+def _row(card: ScoreCard) -> list[str]:
     """A card with the score by plain arg max, where it has one, and without weighted F1."""
     score, over, accuracy, _, *others = card_row(card)
-    return [
-        score,
-        format_number(card["arg_max"]["value"]) if "arg_max" in card else "",
-        over,
-        accuracy,
-        *others,
-    ]
+    return [score, format_number(card["arg_max"]["value"]) if "arg_max" in card else "", over, accuracy, *others]
 
 
-def _print_stack(report: Mapping[str, Any], folds: int) -> None:
-    mark = {name: " *" for name in report["unknown_folds"]} | {name: " †" for name in report.get("tuned", {})}
+def _print_stack(report: StackReport, folds: int) -> None:
+    mark = {name: " *" for name in report["unknown_folds"]} | {name: " †" for name in report["tuned"]}
     rows = [[name + mark.get(name, ""), *_row(card)] for name, card in report["learners"].items()]
-    rows += [[f"  {spoken(name)}", *_row(card)] for name, card in report["candidates"].items()]
-    rows += [["stack" + " †" * bool(report.get("tuned")), *_row(report["stack"] | {"arg_max": report["arg_max"]})]]
+    rows += [[f"  {display_name(name)}", *_row(card)] for name, card in report["candidates"].items()]
+    rows += [["stack" + " †" * bool(report["tuned"]), *_row({**report["stack"], "arg_max": report["arg_max"]})]]
     title = f"{report['task']}: out-of-fold {report['metric']} on {report['stack']['rows']:,} rows, {folds} folds"
     table(title, ["learner / candidate", *STACK_COLUMNS], rows)
     line("Learners by arg max; candidates and the stack under a decision rule, nested, and beside it by arg max.")
@@ -62,7 +64,7 @@ def _print_stack(report: Mapping[str, Any], folds: int) -> None:
         [name, *map(format_number, (c["precision"], c["recall"], c["f1"])), f"{c['support']:,}"] for name, c in classes
     ]
     table("the stack, class by class", [report["task"], "precision", "recall", "F1", "rows"], rows)
-    line(report["why"])
+    line(selection_note(report))
     against = ", ".join(
         f"{format_interval(value, '+')} against the {name}" for name, value in report["against"].items()
     )
@@ -70,26 +72,26 @@ def _print_stack(report: Mapping[str, Any], folds: int) -> None:
     line(
         "The plain mean is decided by arg max unless a rule is named; the best single learner is the best in hindsight."
     )
-    option, rule = spoken(report["option"]), report["rule"]["kind"].replace("_", " ")
+    option, rule = display_name(report["option"]), report["rule"]["kind"].replace("_", " ")
     gain = format_interval(report["rule_gain"], "+")
     line(f"The test rows get {option} under {rule}. Decision rules gain {gain} over arg max.")
-    if report["optimism"] is not None:
+    if report["in_sample"] is not None and report["optimism"] is not None:
         seen, optimism = format_number(report["in_sample"]), format_number(report["optimism"], "+")
         line(
             f"On the rows it was fitted on, the final stack has {seen}: an optimism of {optimism}, not reported above."
         )
-    for warning in report["warnings"]:
+    for warning in warning_notes(report):
         line(f"! {warning}")
     if report["unknown_folds"]:
         line("* imported with unknown folds: its own score may be optimistic; it is stacked only where named.")
-    for name, said in report.get("tuned", {}).items():
-        line(f"† {tuning_note(name, said, report['learners'][name])}")
+    for name, note in report["tuned"].items():
+        line(f"† {tuning_note(name, note, report['learners'][name])}")
     if "test" in report:
         _print_test_part(report["task"], report["test"])
     line("")
 
 
-def _print_test_part(task: str, part: Mapping[str, Any]) -> None:
+def _print_test_part(task: str, part: LabelledTest) -> None:
     rows = [[name, *card_row(card)] for name, card in part["cards"].items()]
     if part["copies_in_training"]:
         rows.append(["stack, without copies", *card_row(part["stack_without_copies"])])
@@ -99,12 +101,15 @@ def _print_test_part(task: str, part: Mapping[str, Any]) -> None:
         line(f"{part['copies_in_training']:,} of these rows have a copy among the training rows.")
 
 
-def print_submission(result: Mapping[str, Any]) -> None:
+def print_submission(result: Submission) -> None:
     line(f"Wrote {result['file']}: {result['rows']:,} rows in the {result['format']} format, linted.")
     for pair in result["agreed"]:
         line(f"{pair} agree: decoded together, by their joint probability.")
     mark = " †" * bool(result["tuned"])
-    rows = [[name + mark, scored["metric"], format_interval(scored)] for name, scored in result["oof"].items()]
+    rows = [
+        [name + mark, of["metric"], format_interval({"value": of["value"], "low": of["low"], "high": of["high"]})]
+        for name, of in result["oof"].items()
+    ]
     title = f"what labels made this way score out of fold ({result['oof_rows']:,} rows, {result['folds']} folds)"
     table(title, ["", "metric", "score [95 %]"], rows)
     if result["tuned"]:
@@ -121,13 +126,11 @@ def print_report(result: Mapping[str, Any]) -> None:
             for model, gain in scored.items()
             if model not in ("score", "rows")
         )
-        line(
-            f"{name}: {format_interval(scored['score'])} on {scored['rows']:,} rows, {result['folds']} folds; "
-            f"{against}."
-        )
+        score, rows = format_interval(scored["score"]), f"{scored['rows']:,}"
+        line(f"{name}: {score} on {rows} rows, {result['folds']} folds; {against}.")
     for task, learners in result["leaks"].items():
         for learner, signs in learners.items():
-            line(f"! {task}, {learner}: {' '.join(signs)}")
+            line(f"! {task}, {learner}: {' '.join(map(leak_note, signs))}")
     line(f"Wrote {result['page']} ({result['bytes'] / 1e6:.1f} MB) and {result['json']}.")
 
 

@@ -1,10 +1,9 @@
 """How differently the learners err: correlations of their errors, and Yule's Q of right and wrong."""
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
+from meta.records import Diversity
 from meta.table import MetaTable
 from meta.votes import by_learner
 
@@ -13,7 +12,7 @@ Floats = npt.NDArray[np.float64]
 CONSTANT = 1e-9  # a standard deviation that is nothing but rounding
 
 
-def diversity(table: MetaTable) -> dict[str, Any]:
+def diversity(table: MetaTable) -> Diversity:
     """On the rows with a label, as plain JSON, null where undefined: ``error_correlation`` (learners, learners), and
     ``q_statistic``, Yule's Q: 1 where two learners are right on the same rows, 0 where right is independent, -1 where
     they err on different ones (Kuncheva & Whitaker 2003)."""

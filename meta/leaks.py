@@ -7,6 +7,7 @@ import numpy.typing as npt
 from scipy.stats import ks_2samp
 
 from meta.diversity import errors, is_right
+from meta.records import LeakSign
 from meta.table import MetaTable
 from meta.votes import by_learner
 
@@ -26,28 +27,24 @@ SHIFT = 0.4
 SURER = 0.05  # on average: the distance of distributions alone makes much of the fourth decimal
 
 
-def leak_signs(table: MetaTable) -> dict[str, list[str]]:
-    """Sentences per learner that looks as if it had seen held-out labels; learners that do not are not there.
+def leak_signs(table: MetaTable) -> dict[str, list[LeakSign]]:
+    """Signs per learner that looks as if it had seen held-out labels; learners that do not are not there.
 
     Two signs, both against what is usual, the median of the other learners: it is nearly always right on the rows
     that the others find hardest; its confidence, the largest probability, is distributed otherwise inside the folds
     than outside of them.
     """
-    found: dict[str, list[str]] = {}
-    for name, sentence in (*_knows_too_much(table), *_is_sure_inside(table)):
-        found.setdefault(name, []).append(sentence)
+    found: dict[str, list[LeakSign]] = {}
+    for name, sign in (*_knows_too_much(table), *_is_sure_inside(table)):
+        found.setdefault(name, []).append(sign)
     return found
 
 
-def _knows_too_much(table: MetaTable) -> Iterator[tuple[str, str]]:
+def _knows_too_much(table: MetaTable) -> Iterator[tuple[str, LeakSign]]:
     right = right_where_hard(table)
     for name, own, usual in zip(table.learners, right, _median_of_others(right, np.nan), strict=True):
         if own >= RIGHT and TIMES * (1 - own) <= 1 - usual:
-            yield (
-                name,
-                f"On the posts that the other learners find hardest it is right in {own:.0%}; the others, on theirs, "
-                f"in {usual:.0%}.",
-            )
+            yield name, {"sign": "right_where_hard", "own": float(own), "usual": float(usual)}
 
 
 def right_where_hard(table: MetaTable) -> Floats:
@@ -67,7 +64,7 @@ def right_where_hard(table: MetaTable) -> Floats:
     return np.mean(shares, axis=0) if shares else np.full(count, np.nan)
 
 
-def _is_sure_inside(table: MetaTable) -> Iterator[tuple[str, str]]:
+def _is_sure_inside(table: MetaTable) -> Iterator[tuple[str, LeakSign]]:
     if len(table.test) < OUTSIDE:
         return
     parts = (by_learner(part, len(table.learners), table.classes).max(axis=2).T for part in (table.oof, table.test))
@@ -79,8 +76,13 @@ def _is_sure_inside(table: MetaTable) -> Iterator[tuple[str, str]]:
         if own - usual > SHIFT and abs(within - without) > SURER:
             yield (
                 name,
-                f"It is {within:.2f} sure on average of posts inside the folds and {without:.2f} of those outside; the "
-                f"distributions differ by {own:.2f} (Kolmogorov-Smirnov), where {usual:.2f} is usual.",
+                {
+                    "sign": "surer_in_folds",
+                    "in_folds": float(within),
+                    "outside": float(without),
+                    "distance": float(own),
+                    "usual": float(usual),
+                },
             )
 
 

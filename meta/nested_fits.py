@@ -25,7 +25,7 @@ Left = tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class Nested:
+class NestedProbabilities:
     """Out-of-fold probabilities of one candidate.
 
     ``outer`` (rows, classes): each fold by the fit on all other folds. ``inner`` per fold i (rows, classes): each fold
@@ -39,16 +39,16 @@ class Nested:
 def nest(
     table: MetaTable,
     options: Sequence[Option],
-    problem: StackSpec,
+    spec: StackSpec,
     calibrate: bool = False,
     threads: int = 1,
     track: Track = silent,
-) -> list[Nested]:
+) -> list[NestedProbabilities]:
     """Every option's nested probabilities. As many fits as ``threads`` run at once, each on one thread, so that their
     number changes no bit."""
     folds = [int(fold) for fold in np.unique(table.fold)]
     shape = (len(table.ids), table.classes)
-    found = [Nested(np.zeros(shape), {fold: np.zeros(shape) for fold in folds}) for _ in options]
+    found = [NestedProbabilities(np.zeros(shape), {fold: np.zeros(shape) for fold in folds}) for _ in options]
     lefts: list[Left] = [*((fold,) for fold in folds), *combinations(folds, 2)]
     work = [(left, position) for left in lefts for position in range(len(options))]
     features = table.features  # one array, so that processes share it
@@ -57,7 +57,7 @@ def nest(
     with parallel_config(**backend):
         parallel = Parallel(n_jobs=threads, return_as="generator_unordered")
         done = parallel(
-            delayed(_predict)(options[position], features, table.labels, table.fold, left, problem, calibrate, position)
+            delayed(_predict)(options[position], features, table.labels, table.fold, left, spec, calibrate, position)
             for left, position in work
         )
         for left, position, values in track(done, f"{table.task.name}: nested fits", len(work)):
@@ -71,17 +71,17 @@ def _predict(
     labels: Codes,
     fold: Codes,
     left: Left,
-    problem: StackSpec,
+    spec: StackSpec,
     calibrate: bool,
     position: int,
 ) -> tuple[Left, int, Floats]:
     """The rows of the folds left out, by a fit on the others."""
     held = np.isin(fold, left)
-    fitted = fit(option, features[~held], labels[~held], problem, calibrate)
+    fitted = fit(option, features[~held], labels[~held], spec, calibrate)
     return left, position, fitted.predict_proba(features[held])
 
 
-def _place(nested: Nested, fold: npt.NDArray[np.int64], left: Left, values: Floats) -> None:
+def _place(nested: NestedProbabilities, fold: npt.NDArray[np.int64], left: Left, values: Floats) -> None:
     """A fit without fold i predicts i; one without i and j predicts j for i, and i for j."""
     held = np.isin(fold, left)
     if len(left) == 1:

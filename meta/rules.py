@@ -4,15 +4,15 @@ Each rule moves one number at a time to the best of all places it can have: rows
 their label give the confusion matrix of every place as a cumulative sum, so a step costs one sort.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ensemble.data import Codes
 from ensemble.metrics import Metric
+from meta.records import RuleRecord
 
 Floats = npt.NDArray[np.float64]
 
@@ -45,11 +45,11 @@ class Rule:
         """(rows,) labels."""
         return np.asarray(self.adjust(values).argmax(axis=1), dtype=np.int64)
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> RuleRecord:
         return {"kind": self.kind, "numbers": list(self.numbers)}
 
     @classmethod
-    def of_json(cls, record: Mapping[str, Any]) -> "Rule":
+    def of_json(cls, record: RuleRecord) -> "Rule":
         return cls(record["kind"], tuple(record["numbers"]))
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,11 +10,15 @@ from ensemble.data import Codes, Task
 from ensemble.errors import ConfigError, unknown
 from ensemble.predictions import Predictions
 from ensemble.run import FORMAT, Run
-from ensemble.store import read_predictions
+from ensemble.store import MadeOf, read_predictions
 from ensemble.system.files import fingerprint
 from meta import META_ESTIMATORS
+from meta.records import LearnerRecord
 
 Floats = npt.NDArray[np.float64]
+
+SEED = 0
+RECORD = 2  # of a stack; raise it when its record says other things
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,20 @@ class MetaTable:
         return features[:, position * self.classes : (position + 1) * self.classes]
 
 
+@dataclass(frozen=True)
+class StackInputs:
+    """What one task's stack is made from: the table, and each learner's checked record; records of related tasks stand
+    under ``<task>/<learner>``. To assemble it reads and hashes many files, so it is done once and handed on."""
+
+    table: MetaTable
+    records: Mapping[str, LearnerRecord]
+    settings: StackSettings
+
+    @property
+    def task(self) -> Task:
+        return self.table.task
+
+
 def choose_learners(run: Run, task: Task, named: Sequence[str]) -> tuple[str, ...]:
     """The named learners, or all of the configuration and all imported ones whose folds are known; raises ConfigError
     for unknown names. What was imported with unknown folds may have seen what it predicts: it must be named."""
@@ -93,7 +110,8 @@ def choose_learners(run: Run, task: Task, named: Sequence[str]) -> tuple[str, ..
     for name in named:
         if name not in known:
             raise ConfigError(unknown("base learner", name, known))
-    chosen = tuple(named) or tuple(name for name in known if name not in unknown_folds(run, task))
+    doubtful = () if named else unknown_folds(run, task)  # once: it reads and hashes the files of every imported one
+    chosen = tuple(named) or tuple(name for name in known if name not in doubtful)
     if not chosen:
         raise ConfigError(
             "There is nothing to stack: the configuration has no [base.NAME], and no learner with known folds was "
@@ -107,13 +125,10 @@ def unknown_folds(run: Run, task: Task) -> list[str]:
     return [name for name in run.imported(task) if run.base_record(name, task)["folds"] == "unknown"]
 
 
-def assemble(run: Run, task: Task, settings: StackSettings) -> tuple[MetaTable, dict[str, dict[str, Any]]]:
-    """The table, and each learner's checked record; raises StoreError where one is unfinished, stale or damaged.
-
-    Records of related tasks stand under ``<task>/<learner>``.
-    """
+def assemble(run: Run, task: Task, settings: StackSettings) -> StackInputs:
+    """The table and the records; raises StoreError where a learner is unfinished, stale or damaged."""
     learners = choose_learners(run, task, settings.learners)
-    records = {name: run.base_record(name, task) for name in learners}
+    records: dict[str, LearnerRecord] = {name: run.base_record(name, task) for name in learners}
     others = _others(run, task, settings)
     for other, having in others.items():
         records |= {f"{other.name}/{name}": run.base_record(name, other) for name in having}
@@ -133,7 +148,7 @@ def assemble(run: Run, task: Task, settings: StackSettings) -> tuple[MetaTable, 
     if others:
         related, test_related = (_related(run, others, part, ids) for part, ids in _parts(table))
         table = replace(table, related=related, test_related=test_related)
-    return table, records
+    return StackInputs(table, records, settings)
 
 
 def _others(run: Run, task: Task, settings: StackSettings) -> dict[Task, tuple[str, ...]]:
@@ -171,12 +186,12 @@ def means_of(values: Sequence[Floats]) -> Floats:
     return np.hstack([of_task.mean(axis=1)[:, 1:] for of_task in values])
 
 
-def made_of(
-    run: Run, task: Task, records: Mapping[str, Mapping[str, Any]], settings: StackSettings, seed: int
-) -> dict[str, Any]:
+def made_of(run: Run, inputs: StackInputs) -> MadeOf:
     """What a stack depends on: the learners' files, the candidates, the metric."""
+    task, settings = inputs.task, inputs.settings
     return {
         "format": FORMAT,
+        "record": RECORD,
         **run.identity,
         "task": task.name,
         "classes": list(task.classes),
@@ -185,11 +200,11 @@ def made_of(
         "estimators": list(settings.candidates),
         "calibrate": settings.calibrate,
         "related": settings.related,
-        "seed": seed,
-        **inputs_of(records),
+        "seed": SEED,
+        **inputs_of(inputs.records),
     }
 
 
-def inputs_of(records: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def inputs_of(records: Mapping[str, LearnerRecord]) -> MadeOf:
     """The part of it that is of the learners: which files, and whose folds."""
     return {f"learner.{name}": [fingerprint(record["files"]), record["folds"]] for name, record in records.items()}

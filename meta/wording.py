@@ -1,8 +1,8 @@
 """How numbers and names are written wherever people read them."""
 
 import re
-from collections.abc import Mapping
-from typing import Any
+
+from meta.records import FEW, LeakSign, ScoreCard, Scored, StackReport, TuningNote
 
 DISPLAY_NAMES = {
     "soft_vote": "plain mean",
@@ -38,14 +38,14 @@ GLOSSARY = {
 UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 
 
-def format_interval(scored: Mapping[str, Any] | None, sign: str = "") -> str:
+def format_interval(scored: Scored | None, sign: str = "") -> str:
     """``.599 [.580, .617]``"""
-    if not scored or scored.get("value") is None:
+    if not scored or (value := scored.get("value")) is None:
         return "-"
-    value = format_number(scored["value"], sign)
-    if scored.get("low") is None:
-        return value
-    return f"{value} [{format_number(scored['low'], sign)}, {format_number(scored['high'], sign)}]"
+    low, high = scored.get("low"), scored.get("high")
+    if low is None or high is None:
+        return format_number(value, sign)
+    return f"{format_number(value, sign)} [{format_number(low, sign)}, {format_number(high, sign)}]"
 
 
 def format_number(value: float | None, sign: str = "") -> str:
@@ -69,23 +69,80 @@ def format_size(trainable: int | None, parameters: int | None) -> str:
     return f"{trainable / 1e6:,.1f} / {parameters / 1e6:,.1f} M"
 
 
-def format_bounds(scored: Mapping[str, Any] | None) -> str:
+def format_bounds(scored: Scored | None) -> str:
     """``[.580, .617]``"""
     return format_interval(scored).partition(" ")[2]
 
 
-def tuning_note(name: str, said: Mapping[str, Any], card: Mapping[str, Any], whose: str = "its parameters") -> str:
-    """What the score of a tuned learner is worth: ``said`` of its tuning, ``card`` its score card with folds."""
+def tuning_note(name: str, note: TuningNote, card: ScoreCard, whose: str = "its parameters") -> str:
+    """What the score of a tuned learner is worth: ``note`` is of its tuning, ``card`` its score card with folds."""
     values = dict(enumerate(card.get("folds", {}).get("values", ())))
-    unseen = {fold: value for fold, value in values.items() if fold not in said["judged"] and value is not None}
+    unseen = {fold: value for fold, value in values.items() if fold not in note["judged"] and value is not None}
     if not unseen:
         return f"{name}: {whose} were chosen by scores on these very rows, so its own score may be optimistic."
-    seen = [value for fold, value in values.items() if fold not in unseen and value is not None]
+    others = [value for fold, value in values.items() if fold not in unseen and value is not None]
     which = f"fold {', '.join(map(str, unseen))}"
-    there = f" (against {format_number(sum(seen) / len(seen))} on the others)" if seen else ""
+    there = f" (against {format_number(sum(others) / len(others))} on the others)" if others else ""
     return (
         f"{name}: {whose} were chosen by scores on the rows of other folds than {which}, so its own score may "
         f"be optimistic; on {which} it has {format_number(sum(unseen.values()) / len(unseen))}{there}."
+    )
+
+
+def selection_note(report: StackReport) -> str:
+    """One sentence: what was chosen, and what it had to beat."""
+    reason, metric = report["reason"], report["metric"]
+    rival, best = display_name(reason["rival"]), display_name(reason["best"])
+    gain = "-" if reason["gain"] is None else f"{reason['gain']:.3f}"
+    tried = f"p = {reason['p_value']:.3f}, reality check over {reason['tried']} candidates"
+    if len(report["candidates"]) == 1:
+        return f"The {best} was the only candidate."
+    if best == rival:
+        return f"No candidate scores better than the {rival} under its decision rule, so that is used."
+    if report["fallback"]:
+        return (
+            f"No candidate beats the {rival} beyond noise, both under their decision rules (the best, {best}, by "
+            f"{gain} {metric} where it was chosen; {tried}), so the {rival} is used."
+        )
+    return f"The {best} beats the {rival} by {gain} {metric} where it was chosen, beyond noise ({tried})."
+
+
+def warning_notes(report: StackReport) -> list[str]:
+    """What a reader of a stack's score must know, in sentences."""
+    facts, sentences = report["warnings"], []
+    if facts["log_loss"] is not None:
+        sentences.append(
+            f"The stack wins {report['metric']} and loses log-loss: {facts['log_loss']:.3f} nats worse than the plain "
+            "mean. Its labels are better than its probabilities."
+        )
+    if facts["rare_classes"]:
+        rare = ", ".join(f"{name} {rows:,}" for name, rows in facts["rare_classes"].items())
+        sentences.append(
+            f"Fewer than {FEW} labelled rows of a class ({rare}): scores and intervals hang on single rows."
+        )
+    if facts["unknown_folds"]:
+        sentences.append(
+            f"{', '.join(facts['unknown_folds'])}: imported with unknown folds and stacked because named; the stack's "
+            "score may be optimistic and supports no claim."
+        )
+    if report["tuned"]:
+        together = {"judged": {fold for note in report["tuned"].values() for fold in note["judged"]}}
+        whose = f"the parameters of {', '.join(report['tuned'])}"
+        sentences.append(tuning_note("the stack", together, report["stack"], whose))
+    return sentences
+
+
+def leak_note(sign: LeakSign) -> str:
+    """A sign of a leak in one sentence, whose subject is the learner."""
+    if sign["sign"] == "right_where_hard":
+        return (
+            f"On the posts that the other learners find hardest it is right in {sign['own']:.0%}; the others, on "
+            f"theirs, in {sign['usual']:.0%}."
+        )
+    return (
+        f"It is {sign['in_folds']:.2f} sure on average of posts inside the folds and {sign['outside']:.2f} of those "
+        f"outside; the distributions differ by {sign['distance']:.2f} (Kolmogorov-Smirnov), where {sign['usual']:.2f} "
+        "is usual."
     )
 
 

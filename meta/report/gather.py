@@ -21,7 +21,7 @@ from meta.leaks import leak_signs
 from meta.records import StackReport
 from meta.report.facts import CandidateScores, CurveRow, LearnerCost, Reliability, ReportFacts, TaskFacts
 from meta.report.modality_table import modality_table
-from meta.stack import read_stack
+from meta.stack import FinishedStack, read_stack
 from meta.stack_report import PLAIN, best_single
 from meta.summary import subtasks, summarise
 from meta.table import MetaTable, StackSettings, assemble
@@ -33,20 +33,21 @@ def gather_facts(run: Run, settings: StackSettings, audit: Mapping[str, Any], tr
     """The facts of all tasks; raises StoreError where a stack is missing or stale. ``audit`` is of the dataset."""
     cv_rows = run.data.take(run.plan.cv_rows)
     tasks = run.data.tasks
-    tables = {task.name: assemble(run, task, settings)[0] for task in tasks}
-    stacks = {task.name: read_stack(run, task, settings) for task in tasks}
+    inputs = {task.name: assemble(run, task, settings) for task in tasks}
+    tables = {name: of_task.table for name, of_task in inputs.items()}
+    stacks = {name: read_stack(run, of_task) for name, of_task in inputs.items()}
     modality = {name: run.modality(name, task) for task in tasks for name in tables[task.name].learners}
     facts = [
-        _task_facts(run, tables[task.name], stacks[task.name][0], stacks[task.name][2], cv_rows, modality)
+        _task_facts(run, tables[task.name], stacks[task.name], cv_rows, modality)
         for task in track(tasks, "tasks accounted for", len(tasks))
     ]
     return ReportFacts(
         title=run.store.root.resolve().name,
-        summary=summarise(run, tasks, settings),
+        summary=summarise(run, tables),
         test_rows=len(run.plan.test_rows),
         tasks=facts,
         modality=modality,
-        table7=modality_table(run.data, tables, {name: oof for name, (oof, *_) in stacks.items()}, modality, cv_rows),
+        table7=modality_table(run.data, tables, {name: stack.oof for name, stack in stacks.items()}, modality, cv_rows),
         table8=[_candidate_scores(task.report, _subtasks_of(run.data, task.name)) for task in facts],
         audit=audit,
         provenance=read_json(run.store.record) if run.store.record.is_file() else run.identity,
@@ -54,32 +55,27 @@ def gather_facts(run: Run, settings: StackSettings, audit: Mapping[str, Any], tr
 
 
 def _task_facts(
-    run: Run,
-    table: MetaTable,
-    oof: Predictions,
-    report: StackReport,
-    cv_rows: Dataset,
-    modality: Mapping[str, str],
+    run: Run, table: MetaTable, stack: FinishedStack, cv_rows: Dataset, modality: Mapping[str, str]
 ) -> TaskFacts:
     task, learners = table.task, table.learners
     single = best_single(table)
     models = {
-        "stack": oof.take(table.ids),
+        "stack": stack.oof.take(table.ids),
         PLAIN: table.plain_mean,
         f"best single ({single})": table.learner_oof(single),
     }
     seeds = {name: run.base_record(name, task)["oof"].get("seeds") for name in learners}
     curves = {name: _curve_rows(run, name, task) for name in modality}
     return TaskFacts(
-        report=report,
+        report=stack.report,
         contributions=contributions(table, {name: modality[name] for name in learners}),
         cost={name: LearnerCost(**run.cost(name, task)) for name in learners},
         seeds={name: scores for name, scores in seeds.items() if scores},
         diversity=diversity(table),
         leaks=leak_signs(table),
-        label_issues=label_issues(cv_rows, oof, MAX_POSTS),
+        label_issues=label_issues(cv_rows, stack.oof, MAX_POSTS),
         conflicts=conflicts(cv_rows, task)[:MAX_POSTS],
-        hardest=hardest(cv_rows, oof, MAX_POSTS),
+        hardest=hardest(cv_rows, stack.oof, MAX_POSTS),
         reliability={name: reliability(table, predictions) for name, predictions in models.items()},
         curves={name: rows for name, rows in curves.items() if rows},
     )
@@ -111,7 +107,8 @@ def _candidate_scores(report: StackReport, subtask: str) -> CandidateScores:
     metric = report["metric"]
     scores = {name: card["metrics"][metric] for name, card in report["candidates"].items()}
     sign = metric_named(metric).sign
-    best = max(scores, key=lambda name: sign * scores[name]["value"] if scores[name]["value"] is not None else -np.inf)
+    known = {name: sign * score["value"] for name, score in scores.items() if score["value"] is not None}
+    best = max(scores, key=lambda name: known.get(name, -np.inf))
     return CandidateScores(report["task"], subtask, metric, best, report["chosen"], scores)
 
 

@@ -24,8 +24,11 @@ from meta.wording import (
     format_interval,
     format_mean_std,
     format_number,
+    leak_note,
     printable,
+    selection_note,
     tuning_note,
+    warning_notes,
 )
 
 RIVALS = (PLAIN, PLAIN + RULED, f"best single{RULED}")
@@ -67,6 +70,9 @@ def _environment() -> Environment:
         "mean_std": lambda scores: format_mean_std(scores["mean"], scores["std"]) or DASH,
         "display_name": display_name,
         "tuning_note": tuning_note,
+        "selection_note": selection_note,
+        "warning_notes": warning_notes,
+        "leak_note": leak_note,
         "upper_first": lambda text: text[:1].upper() + text[1:],
         "verdict": verdict,
         "against": difference_from,

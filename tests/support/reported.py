@@ -6,7 +6,6 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -21,7 +20,7 @@ from ensemble.run import Run
 from ensemble.scoring import score_card
 from ensemble.store import CURVE, DONE, Job, Store
 from ensemble.system.files import write_json
-from meta.records import Scored, Summary
+from meta.records import Summary
 from meta.report.facts import ReportFacts, TaskFacts
 from meta.report.gather import gather_facts
 from meta.stack import stack_task

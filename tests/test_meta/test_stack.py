@@ -22,6 +22,7 @@ from meta.decisions import write_submission
 from meta.stack import Stack, read_stack, stack_task
 from meta.summary import stack_tasks
 from meta.table import StackSettings, assemble
+from meta.wording import why
 
 ALL = StackSettings()
 FEW = StackSettings(("best_single", "soft_vote", "logistic_regression"))
@@ -38,7 +39,8 @@ def trained(make_run: Make, data: Dataset, **settings: object) -> Run:
 def test_stacking_writes_probabilities_for_every_row_inside_and_outside_the_folds(make_run: Make) -> None:
     run = trained(make_run, toy_table(150, test_rows=20))
     report = stack_task(run, SENTIMENT, ALL)
-    oof, test, _ = read_stack(run, SENTIMENT, ALL)
+    stack = read_stack(run, assemble(run, SENTIMENT, ALL))
+    oof, test = stack.oof, stack.test
     assert set(oof.ids) == {f"post{number}" for number in range(150)}
     assert set(test.ids) == {f"post{number}" for number in range(150, 170)}
     assert report["stack"]["rows"] == 150
@@ -64,7 +66,7 @@ def test_shuffled_labels_leave_the_stack_at_chance_and_make_it_fall_back(make_ru
     scored = report["stack"]["metrics"]["macro_f1"]
     assert scored["value"] <= limit and scored["low"] <= 1 / 3
     assert report["chosen"] in SIMPLE and report["fallback"]
-    assert report["why"].startswith("No candidate")
+    assert why(report).startswith("No candidate")
 
 
 def test_the_canary_notices_a_learner_that_knows_a_fifth_of_the_held_out_labels(make_run: Make) -> None:
@@ -90,9 +92,9 @@ def test_a_stack_is_stale_once_other_learners_or_candidates_are_wanted(make_run:
     run = trained(make_run, toy_table(120))
     stack_task(run, SENTIMENT, FEW)
     with pytest.raises(StoreError, match="stale: estimators"):
-        read_stack(run, SENTIMENT, StackSettings(("soft_vote",)))
+        read_stack(run, assemble(run, SENTIMENT, StackSettings(("soft_vote",))))
     with pytest.raises(StoreError, match="stale: learner"):
-        read_stack(run, SENTIMENT, replace(FEW, learners=("prior", "tfidf")))
+        read_stack(run, assemble(run, SENTIMENT, replace(FEW, learners=("prior", "tfidf"))))
 
 
 def test_learners_that_are_not_finished_are_refused_by_name(make_run: Make) -> None:
@@ -117,7 +119,8 @@ def test_the_plain_mean_is_of_the_learners_own_probabilities(make_run: Make) -> 
     run = trained(make_run, toy_table(120, test_rows=10))
     only = StackSettings(("soft_vote",))
     stack_task(run, SENTIMENT, only)
-    oof, test, _ = read_stack(run, SENTIMENT, only)
+    stack = read_stack(run, assemble(run, SENTIMENT, only))
+    oof, test = stack.oof, stack.test
     for part, made in (("oof", oof), ("test", test)):
         folders = [run.store.base(name, "sentiment") for name in LEARNERS]
         expected = np.mean([read_predictions(f, part, SENTIMENT).take(made.ids).values for f in folders], axis=0)
@@ -139,7 +142,7 @@ def test_a_run_of_several_tasks_ends_in_a_linted_file_and_one_headline_per_task(
 def test_a_loaded_stack_predicts_the_test_rows_again(make_run: Make) -> None:
     run = trained(make_run, toy_table(150, test_rows=20))
     stack_task(run, SENTIMENT, FEW)
-    _, test, _ = read_stack(run, SENTIMENT, FEW)
+    test = read_stack(run, assemble(run, SENTIMENT, FEW)).test
     stack = Stack.load(run.store.stack("sentiment"))
     folders = [run.store.base(name, "sentiment") for name in stack.learners]
     features = np.hstack([read_predictions(f, "test", SENTIMENT).take(test.ids).values for f in folders])
@@ -166,8 +169,9 @@ def test_related_tasks_are_further_columns_and_make_a_stack_stale(make_run: Make
     stack_task(run, SENTIMENT, FEW)
     related = replace(FEW, related=True)
     with pytest.raises(StoreError, match="stale"):
-        read_stack(run, SENTIMENT, related)
-    table, records = assemble(run, SENTIMENT, related)
+        read_stack(run, assemble(run, SENTIMENT, related))
+    inputs = assemble(run, SENTIMENT, related)
+    table = inputs.table
     assert table.features.shape[1] == 3 * 3 + 1
     np.testing.assert_allclose(
         table.related[:, 0],
@@ -175,7 +179,7 @@ def test_related_tasks_are_further_columns_and_make_a_stack_stale(make_run: Make
             [read_predictions(run.store.base(n, "sarcasm"), "oof", SARCASM).values[:, 1] for n in LEARNERS], axis=0
         ),
     )
-    assert "sarcasm/tfidf" in records
+    assert "sarcasm/tfidf" in inputs.records
     assert stack_task(run, SENTIMENT, related)["stack"]["rows"] == 150
 
 

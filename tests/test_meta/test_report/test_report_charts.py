@@ -6,7 +6,7 @@ from html import unescape
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.reported import SCRIPT, report_facts
+from support.reported import CANDIDATES, LEARNERS, SCRIPT, report_facts
 
 from meta.report.charts import IntervalRow, correlation_map, cost_plot, curve_plot, interval_plot, reliability_plot
 from meta.report.facts import Reliability
@@ -16,7 +16,8 @@ SCORED = {"value": 0.5, "low": 0.45, "high": 0.56}
 
 
 def test_names_with_markup_or_mathematics_are_only_text() -> None:
-    drawn = interval_plot([IntervalRow("$\\frac{1}{2}$", SCORED, "stack"), IntervalRow("<b>bold", SCORED, "learner")], SCRIPT)
+    rows = [IntervalRow("$\\frac{1}{2}$", SCORED, "stack"), IntervalRow("<b>bold", SCORED, "learner")]
+    drawn = interval_plot(rows, SCRIPT)
     assert "<b>" not in drawn and "<script" not in drawn
     assert {"$\\frac{1}{2}$", "<b>bold"} <= {unescape(text) for text in re.findall(r"<text[^>]*>([^<]*)<", drawn)}
 
@@ -61,18 +62,21 @@ def test_curves_of_one_epoch_and_reliability_of_no_rows_can_be_drawn() -> None:
 def test_the_leaderboard_ranks_within_stack_candidates_and_learners() -> None:
     report = report_facts(1).tasks[0].report
     leaderboard = make_leaderboard(report)
-    assert [model.kind for model in leaderboard] == ["stack"] + ["candidate"] * 11 + ["learner"] * 6
+    assert [model.kind for model in leaderboard] == ["stack"] + ["candidate"] * len(CANDIDATES) + ["learner"] * len(
+        LEARNERS
+    )
     for kind in ("candidate", "learner"):
         values = [model.score["value"] for model in leaderboard if model.kind == kind]
         assert values == sorted(values, reverse=True)
-    assert [model.name for model in leaderboard if model.chosen] == ["greedy"]
+    assert [model.name for model in leaderboard if model.chosen] == [report["chosen"]]
     assert [model.title for model in leaderboard if model.mark == "*"] == ["clip_joint *"]
 
 
 def test_a_short_figure_keeps_the_stack_the_chosen_and_the_plain_mean() -> None:
-    leaderboard = make_leaderboard(report_facts(1).tasks[0].report)
+    report = report_facts(1).tasks[0].report
+    leaderboard = make_leaderboard(report)
     few = most_telling(leaderboard, 5)
     assert len(few) == 5
-    assert {"stack", "greedy", "soft_vote"} <= {model.name for model in few}
+    assert {"stack", report["chosen"], "soft_vote"} <= {model.name for model in few}
     assert few == [model for model in leaderboard if model in few]
     assert most_telling(leaderboard, 100) == leaderboard
