@@ -89,6 +89,7 @@ def label_scores(run: Run, decided: Decisions) -> dict[str, LabelScore]:
     scores: dict[str, LabelScore] = {}
     for name, of in subtasks(inside).items():
         metrics = ", ".join(sorted({task.metric for task in tasks if task.name in of}))
-        found = headline(replace(inside, tasks=tasks), of, one_hot) or {}
-        scores[name] = {"value": found["value"], "low": found["low"], "high": found["high"], "metric": metrics}
+        found = headline(replace(inside, tasks=tasks), of, one_hot)
+        assert found is not None  # every task has labels
+        scores[name] = {**found, "metric": metrics}
     return scores

@@ -14,13 +14,12 @@ import numpy as np
 import numpy.typing as npt
 from joblib import Parallel, delayed, parallel_config
 
-from ensemble.data import Codes
+from ensemble.data import Codes, Floats
 from ensemble.system.progress import Track, silent
 from meta.candidates import StackSpec
 from meta.fitting import Option, fit
 from meta.table import MetaTable
 
-Floats = npt.NDArray[np.float64]
 Left = tuple[int, ...]
 
 

@@ -8,13 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from ensemble.data import Codes
+from ensemble.data import Codes, Floats
 from ensemble.metrics import Metric
+from ensemble.targets import TARGETS
 from meta.records import RuleRecord
-
-Floats = npt.NDArray[np.float64]
 
 FLOOR = 1e-6  # of probabilities under a logarithm
 MANY = 100_000  # rows that say as much about a few numbers as more would
@@ -130,7 +128,7 @@ def kinds(metric: Metric, classes: int, ordinal: bool) -> Sequence[str]:
 
 def fit_rule(kind: str, metric: Metric, labels: Codes, values: Floats) -> Rule:
     """One rule on the rows whose label is known, or on MANY of them, evenly spread."""
-    known = np.flatnonzero(labels >= 0)
+    known = np.flatnonzero(TARGETS["classification"].known(labels))
     if len(known) > MANY:
         known = known[np.linspace(0, len(known) - 1, MANY).astype(np.int64)]
     return RULES[kind](metric, labels[known], values[known]) if kind in RULES and len(known) else Rule()

@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import comb
 
-Floats = npt.NDArray[np.float64]
+from ensemble.data import Floats
+
 Members = frozenset[int]
 Worth = Callable[[Members], Floats]
 

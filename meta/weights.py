@@ -1,12 +1,9 @@
 """One weight per learner, on the simplex: the linear opinion pool with the greatest likelihood."""
 
 import numpy as np
-import numpy.typing as npt
 
-from ensemble.data import Codes
+from ensemble.data import Codes, Floats
 from meta.votes import SoftVote
-
-Floats = npt.NDArray[np.float64]
 
 ROUNDS = 300
 SETTLED = 1e-6  # of a weight, in one round

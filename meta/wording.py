@@ -2,7 +2,8 @@
 
 import re
 
-from meta.records import FEW, LeakSign, ScoreCard, Scored, StackReport, TuningNote
+from ensemble.scoring import Score, ScoreCard
+from meta.records import FEW, LeakSign, StackReport, TuningNote
 
 DISPLAY_NAMES = {
     "soft_vote": "plain mean",
@@ -38,7 +39,7 @@ GLOSSARY = {
 UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 
 
-def format_interval(scored: Scored | None, sign: str = "") -> str:
+def format_interval(scored: Score | None, sign: str = "") -> str:
     """``.599 [.580, .617]``"""
     if not scored or (value := scored.get("value")) is None:
         return "-"
@@ -69,7 +70,7 @@ def format_size(trainable: int | None, parameters: int | None) -> str:
     return f"{trainable / 1e6:,.1f} / {parameters / 1e6:,.1f} M"
 
 
-def format_bounds(scored: Scored | None) -> str:
+def format_bounds(scored: Score | None) -> str:
     """``[.580, .617]``"""
     return format_interval(scored).partition(" ")[2]
 
