@@ -101,13 +101,16 @@ def reality_check(rows: SelectionData, rival: Floats, others: Sequence[Floats]) 
         draws = bootstrap(metric, rows.labels, scored, rows.groups)
         return metric.sign * score(metric, rows.labels, scored), metric.sign * draws
 
+    # Draws are of the same groups for all, as bootstrap is seeded, so differences are paired: what is hard in a draw is
+    # hard for both, and scatters less than either score.
     base, base_draws = merits(rival)
     pairs = [merits(scored) for scored in others]
     gains = np.array([merit - base for merit, _ in pairs])
     draws = np.array([drawn - base_draws for _, drawn in pairs])
-    draws = draws[:, np.isfinite(draws).all(axis=0)]
+    draws = draws[:, np.isfinite(draws).all(axis=0)]  # a draw without a class may have no score
     best = int(gains.argmax())
     if not draws.size:
         return 1.0
+    # Centred at what was seen, draws show how far the differences scatter if none were real: the null hypothesis.
     by_chance = (draws - gains[:, None]).max(axis=0) >= gains[best]
     return float(max(by_chance.mean(), (draws[best] <= 0).mean()))

@@ -13,6 +13,8 @@ STRIDE = 2.0  # a Newton step changes one by no more than this factor
 def inverse_temperature(values: Floats, labels: Codes) -> Floats:
     """(learners,) inverse temperatures of least log-loss, from (rows, learners, classes) and known labels: Newton's
     method on a convex function of one number per learner."""
+    # The likelihood of a softmax of b * log p is an exponential family in b: its slope is the mean of log p under the
+    # sharpened probabilities minus that of the true class, its curvature the variance, which is never negative.
     logarithms = np.log(values.clip(FLOOR))
     true = np.take_along_axis(logarithms, labels[:, None, None], axis=2)[:, :, 0]
     found = np.ones(values.shape[1])
