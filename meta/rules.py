@@ -68,8 +68,8 @@ def class_biases(metric: Metric, labels: Codes, values: Floats) -> Rule:
     for _ in range(ROUNDS):
         before = biases.copy()
         for position in range(len(biases)):
-            # A row is given this class once its bias passes ``at``, the lead of the best other class, and that other one
-            # below. Sorted by ``at``, the rows that are given it are a prefix for every place of the bias.
+            # A row is given this class once its bias passes ``at``, the lead of the best other class; below, that other
+            # one. Sorted by ``at``, the rows that are given it are a prefix for every place of the bias.
             rivals = logarithms + biases
             rivals[:, position] = -np.inf
             at = rivals.max(axis=1) - logarithms[:, position]
