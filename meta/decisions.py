@@ -79,7 +79,7 @@ def write_submission(run: Run, form: str, out: Path | None, settings: StackSetti
 
 def label_scores(run: Run, decided: Decisions) -> dict[str, LabelScore]:
     """Out-of-fold score per subtask of just the labels that are handed in. Labels have neither ranks nor
-    probabilities, so tasks judged by those are scored by macro-F1 here."""
+    probabilities, so tasks with a metric of those are scored by macro-F1 here."""
     inside = run.data.take(run.plan.cv_rows)
     tasks = tuple(
         replace(task, metric="macro_f1") if metric_named(task.metric).of_counts is None else task

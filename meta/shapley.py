@@ -29,8 +29,8 @@ def shapley(worth: Worth, players: Sequence[Members]) -> Floats:
 
 def _exact(worth: Worth, players: Sequence[Members]) -> Floats:
     """The mean, over the sizes a set can have, of the mean gain of joining a set of that size."""
-    # A set is the bits of a number: the sets with a player are those without it, its bit set. In a random order it joins
-    # a set of size s with probability 1 / n, and any of the C(n - 1, s) such sets alike.
+    # A set is the bits of a number: the sets with a player are those without it, its bit set. In a random order it
+    # joins a set of size s with probability 1 / n, and any of the C(n - 1, s) such sets alike.
     count = len(players)
     masks = np.arange(2**count)
     joined = [frozenset().union(*(players[i] for i in range(count) if mask >> i & 1)) for mask in masks]
