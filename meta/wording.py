@@ -32,7 +32,7 @@ GLOSSARY = {
     "Q-statistic": "How alike two learners err: 1 where they are right on the same posts, 0 where independently, "
     "\N{MINUS SIGN}1 where they err on different ones.",
     "Shapley value": "What a learner adds to the plain mean, averaged over all orders in which learners could join.",
-    "optimism": "How much better a stack scores on the posts it and its choices were fitted on than on posts it has not "
+    "optimism": "How much better a stack scores on the posts that it was chosen and fitted on than on posts it has not "
     "seen.",
 }
 # Control characters but tab and newline, halves of surrogate pairs, and code points that are no characters.
