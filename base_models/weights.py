@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ensemble.errors import LearnerError
 from ensemble.system.files import known_hash
+from ensemble.system.paths import locate
 
 DECISIVE = (".safetensors", ".json", ".txt", ".model", ".spm", ".bin", ".pkl", ".pth", ".pt", ".tar")
 
@@ -21,8 +22,8 @@ def seeded_init(seed: int) -> Iterator[None]:
 
 
 def local(model: str) -> Path:
-    """The path a model string may stand for."""
-    return Path(model).expanduser()
+    """The path a model string may stand for; a relative one begins where the configuration's do."""
+    return locate(model)
 
 
 def local_files(model: str) -> list[Path]:
@@ -35,7 +36,7 @@ def local_files(model: str) -> list[Path]:
     folder = local(model)
     if folder.is_dir():
         return sorted(path for path in folder.iterdir() if path.suffix in DECISIVE)
-    if folder.is_absolute() or model.startswith("."):
+    if Path(model).expanduser().is_absolute() or model.startswith("."):
         raise LearnerError(f"No such model folder: {model}. Give a folder with config.json and weights, or a hub name.")
     return []
 

@@ -19,13 +19,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ensemble.bound_learners import LearnerSpec
 from ensemble.data import Dataset, Task
 from ensemble.folds import FoldSettings, make_plan
 from ensemble.jobs.cluster import Cluster
 from ensemble.jobs.job import JobSpec, Outcome, list_work
 from ensemble.jobs.local import Local
 from ensemble.jobs.train import Engine, sequential, train
-from ensemble.run import LearnerSpec, Run
+from ensemble.run import Run
 from ensemble.store import Store
 from ensemble.system.progress import Track, silent
 

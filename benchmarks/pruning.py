@@ -20,8 +20,7 @@ import optuna
 
 from cli.session import Session
 from ensemble.predictions import Predictions, concatenate
-from ensemble.store import DONE, Job, read_predictions
-from ensemble.system.files import read_json
+from ensemble.store import Job
 from ensemble.tuning.search import Search, TuneSettings, open_search
 from ensemble.tuning.study import FOUND
 from ensemble.tuning.trial import fold_score, is_worse
@@ -82,9 +81,9 @@ def finished(search: Search) -> list[Trial]:
         alone = search.tried(trial.user_attrs[FOUND])(search.run)
         jobs = [Job(search.spec.name, search.task.name, 0, fold) for fold in search.split.trained(search.run)]
         folders = [alone.store.job(job) for job in jobs]
-        said = [read_predictions(folder, "held_out", search.task) for folder in folders]
+        said = [folder.read("held_out", search.task) for folder in folders]
         scores = [fold_score(alone.data, one) for one in said]
-        found.append(Trial(said, scores, [read_json(folder / DONE)["seconds"] for folder in folders]))
+        found.append(Trial(said, scores, [folder.read_record()["seconds"] for folder in folders]))
     return found
 
 

@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from ensemble.folds import FoldPlan
 from ensemble.metrics import metric_named
 from ensemble.predictions import Predictions, concatenate
 from ensemble.scoring import difference, score_card
-from ensemble.store import read_predictions
+from ensemble.store import Job, Store
 
 
 @dataclass(frozen=True)
@@ -61,9 +62,7 @@ class Bench:
         self.command(
             "train-base", outer, "-l", learner, "-t", task.name, "-f", "0", "--keep-models", "none", *arguments
         )
-        return read_predictions(
-            self.folder / outer / "base" / learner / task.name / "seed-0" / "fold-0", "held_out", task
-        )
+        return Store(self.folder / outer).job(Job(learner, task.name, 0, 0)).read("held_out", task)
 
     def rotate(self, outer: int) -> str:
         """The run folder whose fold 0 is the first plan's fold ``outer``."""
@@ -99,11 +98,11 @@ def judge(bench: Bench, learner: str, task: Task, data: Any, k: int) -> None:
     print(f"searching took {sum(seconds):,.0f} s, pruning saved about {sum(a['saved'] for a in accounts):,.0f} s")
 
 
-def told(metrics: dict[str, dict[str, float]]) -> str:
+def told(metrics: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} {spoken(metrics[name])}" for name in ("macro_f1", "accuracy", "log_loss"))
 
 
-def spoken(found: dict[str, Any], sign: str = "") -> str:
+def spoken(found: Mapping[str, Any], sign: str = "") -> str:
     interval = f" [{found['low']:{sign}.3f}, {found['high']:{sign}.3f}]" if found.get("low") is not None else ""
     return f"{found['value']:{sign}.3f}{interval}"
 

@@ -39,7 +39,7 @@ Address = Annotated[str, typer.Option(help="A Ray cluster's address, or auto. De
 DEFAULT = Path("ensemble.toml")
 
 
-def show(result: Mapping[str, Any], table: Any, as_json: bool) -> None:
+def show(result: Mapping[str, object], table: Any, as_json: bool) -> None:
     if as_json:
         print(json.dumps(result, indent=1, ensure_ascii=False, allow_nan=False))
     else:

@@ -1,15 +1,22 @@
 """Predicting with a finished run: its folder says what a configuration would."""
 
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from cli.progress import Bars
 from cli.session import use_threads
 
 STDOUT = Path("-")
+
+
+class Predicted(TypedDict):
+    """The file written, if any; of how many posts; per task how often each label was given."""
+
+    file: str | None
+    posts: int
+    labels: dict[str, dict[str, int]]
 
 
 def run_folder(named: Path | None) -> Path:
@@ -34,15 +41,12 @@ def predict_posts(
     images: Path | None,
     named: Mapping[str, str],
     quiet: bool,
-) -> dict[str, Any]:
+) -> Predicted:
     """Write what a run says of the posts in ``table``; what was written, or no file for the printed."""
-    from ensemble.jobs.finished import Record
+    from ensemble.jobs.run_record import RunRecord
 
-    record = Record.read(run_folder(named_run))
-    table, images = table.resolve(), images and images.resolve()
-    out = out if out in (None, STDOUT) else out.resolve()
+    record = RunRecord.read(run_folder(named_run))
     use_threads(record.threads)
-    os.chdir(record.home)
     from base_models import LEARNERS
     from ensemble.datasets.new_posts import read_posts, scan_posts
     from ensemble.system.files import check_writable, write_atomic

@@ -4,23 +4,13 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ensemble.jobs.train import Engine
+    from ensemble.jobs.worker import Opener
 
 HERE, RAY = "local", "ray"
-
-
-@dataclass(frozen=True)
-class OpenRun:
-    """Opens the run of a configuration file in another process."""
-
-    config: Path
-    overrides: tuple[str, ...]
-
-    def __call__(self) -> Any:
-        from cli.session import Session
-
-        return Session(self.config, self.overrides, quiet=True).run
 
 
 @dataclass(frozen=True)
@@ -78,12 +68,12 @@ class Parallel:
             )
         return cls(len(named) * each, tuple(named * each))
 
-    def prepare(self, peers: int) -> None:
+    def prepare(self, processes: int) -> None:
         """Before anything looks for GPUs; raises ConfigError where torchrun has started this process as one of
-        several ``peers`` for each job."""
+        several ``processes`` for each job."""
         from ensemble.errors import ConfigError
 
-        if peers > 1 and self != Parallel():
+        if processes > 1 and self != Parallel():
             raise ConfigError("torchrun puts all its processes on each job: leave out --jobs, --gpus and --engine.")
         if self.gpus:
             _check_gpus(self.gpus)
@@ -91,8 +81,8 @@ class Parallel:
             os.environ["CUDA_VISIBLE_DEVICES"] = self.gpus[0]
 
     @contextmanager
-    def working(self, opener: OpenRun, threads: int) -> Iterator[Any]:
-        """The engine that attempts jobs, ``threads`` for each, for as many calls as come inside."""
+    def working(self, opener: "Opener", threads: int) -> "Iterator[Engine]":
+        """The engine that runs jobs, ``threads`` for each, for as many calls as come inside."""
         if self.engine == RAY:
             from ensemble.jobs.cluster import Cluster
 

@@ -42,8 +42,8 @@ class Bars:
     def _line(self, items: Iterable[Item], label: Label, total: int) -> Generator[Item, None, None]:
         try:
             for number, item in enumerate(items, start=1):
-                if hasattr(item, "said"):  # an outcome
-                    print(f"  {number}/{total} {item.said()}", file=sys.stderr, flush=True)
+                if hasattr(item, "describe"):  # an outcome
+                    print(f"  {number}/{total} {item.describe()}", file=sys.stderr, flush=True)
                 yield item
         except GeneratorExit:  # the work ended before its time, such as a training that stopped early
             _print(label, f"of {total}")

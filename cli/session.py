@@ -3,14 +3,36 @@
 import os
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from cli.parallel import OpenRun, Parallel
+from cli.parallel import Parallel
 from cli.progress import Bars
 from ensemble.config import Config, load_config
+
+if TYPE_CHECKING:
+    from ensemble.data import Dataset
+    from ensemble.jobs.job import JobSpec
+    from ensemble.jobs.train import Engine
+    from ensemble.modalities import Scans
+    from ensemble.run import Run
+    from ensemble.store import Store
+    from ensemble.system.distributed import DistributedContext
+    from ensemble.system.progress import Track
+    from meta.table import StackSettings
+
+
+@dataclass(frozen=True)
+class OpenRun:
+    """Opens the run of a configuration file in another process; ``config`` is an absolute path."""
+
+    config: Path
+    overrides: tuple[str, ...]
+
+    def __call__(self) -> "Run":
+        return Session(self.config, self.overrides, quiet=True).run
 
 
 def use_threads(count: int) -> None:
@@ -24,23 +46,25 @@ def use_threads(count: int) -> None:
 
 
 class Session:
-    """One invocation: the configuration, the scanned dataset, the run. Relative paths are the configuration's."""
+    """One invocation: the configuration, the scanned dataset, the run. Relative paths of the configuration begin at
+    ``home``, its own folder; the working folder stays as it is."""
 
     def __init__(self, config: Path, overrides: Sequence[str], quiet: bool, parallel: Parallel | None = None) -> None:
+        from ensemble.system.distributed import rank_and_size
+        from ensemble.system.progress import silent
+
         self.parallel = parallel or Parallel()
         self.config: Config = load_config(config, overrides)
         if not self.config.run.threads:  # written down, so that every process has the same
             overrides = (*overrides, f"run.threads={max(1, self.config.threads // self.parallel.processes)}")
             self.config = load_config(config, overrides)
         self.opener = OpenRun(config.resolve(), tuple(overrides))
+        self.home = self.opener.config.parent
         use_threads(self.config.threads)
-        os.chdir(config.resolve().parent)
-        from ensemble.system.distributed import rank_and_size
-        from ensemble.system.progress import silent
-
-        self.parallel.prepare(rank_and_size()[1])
-        self._quiet = quiet or rank_and_size()[0] > 0
-        self.track = silent if self._quiet else Bars()
+        rank, processes = rank_and_size()
+        self.parallel.prepare(processes)
+        self._quiet = quiet or rank > 0
+        self.track: Track = silent if self._quiet else Bars()
         self._check_names()
 
     def _check_names(self) -> None:
@@ -58,26 +82,32 @@ class Session:
                 raise ConfigError(unknown("meta-estimator", name, META_ESTIMATORS))
 
     @cached_property
-    def store(self) -> Any:
+    def store(self) -> "Store":
         from ensemble.store import Store
 
-        return Store(self.config.run.folder)
+        return Store(self.home / self.config.run.folder)
 
     @cached_property
-    def _scanned(self) -> Any:
+    def _scanned(self) -> "tuple[Dataset, Scans]":
         from ensemble.content.scan import scan
+
+        return scan(self._with_metrics(self._read()), self.home / self.config.run.cache, self.track)
+
+    def _read(self) -> "Dataset":
+        """The posts as their adapter reads them."""
         from ensemble.datasets import ADAPTERS
         from ensemble.errors import DataError
         from ensemble.registry import bind, resolve
 
         section = self.config.data
         read = bind(resolve(ADAPTERS, "preset", section.preset), section.model_extra or {}, "data")
-        if not section.root.is_dir():
-            raise DataError(f"data.root: the folder {section.root} does not exist.")
-        data = read(root=section.root)
-        return scan(self._with_metrics(data), self.config.run.cache, self.track)
+        root = self.home / section.root
+        if not root.is_dir():
+            raise DataError(f"data.root: the folder {root} does not exist.")
+        data: Dataset = read(root=root)
+        return data
 
-    def _with_metrics(self, data: Any) -> Any:
+    def _with_metrics(self, data: "Dataset") -> "Dataset":
         from ensemble.metrics import metric_named
 
         metrics = self.config.stack.metrics
@@ -88,47 +118,43 @@ class Session:
         return replace(data, tasks=tasks)
 
     @property
-    def data(self) -> Any:
+    def data(self) -> "Dataset":
         return self._scanned[0]
 
     @property
-    def scans(self) -> Any:
+    def scans(self) -> "Scans":
         return self._scanned[1]
 
     @cached_property
-    def run(self) -> Any:
-        """The run, its folds made or read."""
+    def run(self) -> "Run":
+        """The run, its folds made or read; what no learner could be trained with is refused first."""
         from base_models import LEARNERS
-        from ensemble.errors import LearnerError
+        from ensemble.bound_learners import check_learners
+        from ensemble.content.grouped_folds import bind_folds
         from ensemble.features import FeatureCache
         from ensemble.folds import FoldSettings
-        from ensemble.learner import make_learner, source_files
-        from ensemble.run import LearnerSpec, Run, bind_folds
+        from ensemble.jobs.run_record import learner_specs
+        from ensemble.run import Run
 
         config = self.config
-        specs = [LearnerSpec(name, base.learner, base.params, base.tuned) for name, base in config.base.items()]
-        for spec in specs:  # a wrong name or parameter is said now, not after the first hour
-            learner = make_learner(LEARNERS, spec.learner, spec.params, f"base.{spec.name}.params")
-            try:
-                source_files(learner)
-            except LearnerError as error:
-                raise LearnerError(f"base.{spec.name}: {error}") from error
+        specs = learner_specs(config)
+        check_learners(LEARNERS, specs, self.home)
         plan = bind_folds(self.store, self.data, self.scans, FoldSettings(**config.folds.model_dump()))
-        cache = FeatureCache(config.run.cache, self.track, config.run.image_bytes)
         return Run(
             self.store,
             plan.with_groups(self.data),
             plan,
             LEARNERS,
-            tuple(specs),
+            specs,
             tuple(config.run.seeds),
-            cache,
+            FeatureCache(self.home / config.run.cache, self.track, config.run.image_bytes),
             config.run.keep_models,
             self._distributed(),
+            self.home,
         )
 
     @property
-    def stacking(self) -> Any:
+    def stacking(self) -> "StackSettings":
         """What the stack is made with."""
         from meta.table import StackSettings
 
@@ -137,18 +163,18 @@ class Session:
             tuple(stack.estimators), tuple(stack.learners), stack.calibrate, stack.related, self.config.threads
         )
 
-    def working(self) -> AbstractContextManager[Any]:
-        """The engine that attempts the jobs, for as many calls as come inside."""
+    def working(self) -> "AbstractContextManager[Engine]":
+        """The engine that runs the jobs, for as many calls as come inside."""
         return self.parallel.working(self.opener, self.config.threads)
 
-    def watching(self, work: Sequence[Any]) -> Any:
+    def watching(self, work: "Sequence[JobSpec]") -> "Track":
         """A track that also shows the jobs of other processes."""
         from ensemble.jobs.status import under_way
         from ensemble.system.progress import silent
 
         return silent if self._quiet else Bars(partial(under_way, self.run, work))
 
-    def _distributed(self) -> Any:
+    def _distributed(self) -> "DistributedContext":
         from ensemble.system.distributed import DistributedContext, rank_and_size
 
         if rank_and_size()[1] == 1:
@@ -159,6 +185,6 @@ class Session:
 
     def record(self) -> None:
         """Write into the run folder what it was made with."""
-        from ensemble.run import write_record
+        from ensemble.jobs.run_record import write_record
 
         write_record(self.run, self.config.model_dump(mode="json") | {"threads": self.config.threads})

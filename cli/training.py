@@ -67,7 +67,7 @@ def train_base(
     parallel = Parallel.of(jobs, gpus, jobs_per_gpu, engine, address)
     session = Session(config, [*set, *kept], quiet, parallel)
     run = session.run
-    specs, tasks = run.some_specs(learner), run.some_tasks(task)
+    specs, tasks = run.learners.some(learner), run.some_tasks(task)
     session.record()
     work = list_work(run, specs, tasks, fold)
     check_disk(run, work, parallel.processes)

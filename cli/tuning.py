@@ -69,7 +69,7 @@ def tune(
     parallel = Parallel.of(jobs, gpus, jobs_per_gpu, engine, address)
     session = Session(config, set, quiet, parallel)
     run = session.run
-    run.spec(learner)
+    run.learners.spec(learner)
     session.record()
     section = session.config.tune.get(learner, Tune())
     settings = TuneSettings(storage=section.storage, **section.model_dump())

@@ -34,7 +34,7 @@ def plan(
     from ensemble.upkeep.planning import plan as make_plan
 
     run = Session(config, set, quiet).run
-    work, waiting = listed(run, run.some_specs(learner), run.some_tasks(task), fold)
+    work, waiting = listed(run, run.learners.some(learner), run.some_tasks(task), fold)
     show(make_plan(run, work, jobs, waiting), print_plan, as_json)
 
 

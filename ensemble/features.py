@@ -42,6 +42,11 @@ class FeatureCache:
         self._bytes: dict[str, int] = {}
 
     @property
+    def batch_sizes(self) -> Path | None:
+        """Where learners remember how many rows the machine's memory holds."""
+        return None if self.root is None else self.root / "batch-sizes.json"
+
+    @property
     def exports(self) -> Path | None:
         """Where encoders keep what they were compiled to."""
         return None if self.root is None else self.root / "onnx"

@@ -1,10 +1,10 @@
 """What a base learner is. No base class: anything with these methods is one."""
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol, cast, get_args, get_origin
+from typing import Any, Literal, Protocol, get_args, get_origin
 
 import numpy as np
 import numpy.typing as npt
@@ -70,9 +70,16 @@ class BaseLearner(Protocol):
     def load(self, folder: Path) -> None: ...
 
 
+def learner_factory(
+    registry: Mapping[str, str], learner: str, params: Mapping[str, Any], where: str
+) -> Callable[[], BaseLearner]:
+    """Makes unfitted learners; raises ConfigError for a name or parameter the learner does not have."""
+    return bind(resolve(registry, "learner", learner), params, where)
+
+
 def make_learner(registry: Mapping[str, str], learner: str, params: Mapping[str, Any], where: str) -> BaseLearner:
     """An unfitted learner; raises ConfigError for a name or parameter it does not have."""
-    return cast(BaseLearner, bind(resolve(registry, "learner", learner), params, where)())
+    return learner_factory(registry, learner, params, where)()
 
 
 def describe_learners(registry: Mapping[str, str], names: Sequence[str] = ()) -> dict[str, Any]:

@@ -2,33 +2,37 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from ensemble.errors import StoreError
-from ensemble.store import first_difference
+from ensemble.provenance import Provenance
+from ensemble.records import BestTrial, TuningNote
 from ensemble.system.files import read_json
 
-BEST = "best.json"
-SAID = ("study", "trial", "folds", "judged", "rows", "pruned")
 
-
-def read_best(folder: Path, learner: str, task: str, made_of: Mapping[str, Any]) -> dict[str, Any]:
+def read_best(path: Path, learner: str, task: str, provenance: Provenance) -> BestTrial:
     """The best trial's record, its ``params`` to be laid over those that are set; raises StoreError where there is
-    none, or where the learner it was found for was ``made_of`` something else."""
+    none, or where the learner it was found for was made of something else."""
     again = f"`ensemble tune {learner} --task {task}`"
-    path = folder / BEST
     if not path.is_file():
         raise StoreError(f"base.{learner} is to be tuned and has no {path} yet; run {again}, or set tuned = false.")
-    best = read_json(path)
-    difference = first_difference(best.get("made_of", {}), made_of)
+    best = cast(BestTrial, read_json(path))
+    difference = Provenance.of_record(best).difference(provenance)
     if difference:
         raise StoreError(f"{path} is for another learner: {difference}; run {again}, or set tuned = false.")
     return best
 
 
-def tuning_note(best: Mapping[str, Any]) -> dict[str, Any]:
-    """What a result says of the tuning behind it: ``judged`` are the folds whose rows judged the trials."""
-    return {key: best[key] for key in SAID}
+def tuning_note(best: BestTrial) -> TuningNote:
+    """What a result says of the tuning behind it."""
+    return {
+        "study": best["study"],
+        "trial": best["trial"],
+        "folds": best["folds"],
+        "judged": best["judged"],
+        "rows": best["rows"],
+        "pruned": best["pruned"],
+    }
 
 
 def overlay(params: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:

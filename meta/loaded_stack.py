@@ -10,17 +10,17 @@ from ensemble.errors import StoreError
 from ensemble.jobs.finished import base_probabilities, find_models
 from ensemble.jobs.job import JobSpec
 from ensemble.predictions import Predictions
+from ensemble.provenance import Provenance
+from ensemble.records import BaseRecord
 from ensemble.run import Run
-from ensemble.store import MadeOf, first_difference, read_predictions
 from ensemble.system.progress import Track, silent
 from meta.linked_tasks import decode
 from meta.post_predictions import PostPredictions
-from meta.records import LearnerRecord
 from meta.stack import Stack, read_report
-from meta.table import inputs_of, means_of
+from meta.table import means_of
 
 Pair = tuple[str, str]  # learner, task
-Models = dict[Pair, tuple[LearnerRecord, list[JobSpec]]]
+Models = dict[Pair, tuple[BaseRecord, list[JobSpec]]]
 STILL = 1e-12  # falls of a probability below this are rounding
 
 
@@ -56,8 +56,9 @@ def _load_stack(run: Run, task: Task, found: Models) -> LoadedStack:
     folder = run.store.stack(task.name)
     again = f"run `ensemble stack --task {task.name}`"
     report = read_report(folder, named=f" --task {task.name}")
-    made, stack = report["made_of"], Stack.load(folder, report)
-    related = _related(made, [other for other in run.data.tasks if other.name != task.name])
+    stack, made_of = Stack.load(folder, report), Provenance.of_record(report)
+    others = {other.name: made_of.inputs_of(other.name) for other in run.data.tasks if other.name != task.name}
+    related = {name: learners for name, learners in others.items() if learners}
     records, jobs = {}, {}
     for of_task, names in {task.name: stack.learners, **related}.items():
         for name in names:
@@ -65,19 +66,12 @@ def _load_stack(run: Run, task: Task, found: Models) -> LoadedStack:
             if pair not in found:
                 found[pair] = find_models(run, name, run.data.task(of_task), [n for n in names if n != name])
             records[name if of_task == task.name else f"{of_task}/{name}"], jobs[pair] = found[pair]
-    now = {**run.identity, **inputs_of(records)}
-    difference = first_difference({key: made.get(key) for key in now}, now)
+    now = Provenance.of_inputs(records).with_parts(**run.identity)
+    difference = made_of.difference(now, list(now.parts))
     if difference:
-        raise StoreError(f"{folder} is stale: {difference}; {again}.")
-    oof = [read_predictions(run.store.base(name, task.name), "oof", task).values for name in stack.learners]
+        raise StoreError(f"{folder.path} is stale: {difference}; {again}.")
+    oof = [run.store.base(name, task.name).read("oof", task).values for name in stack.learners]
     return LoadedStack(task, stack, jobs, np.concatenate([values.mean(axis=0) for values in oof]), related)
-
-
-def _related(made: MadeOf, others: Sequence[Task]) -> dict[str, list[str]]:
-    """The learners of other tasks that a stack was made of."""
-    names = {task.name: [key.removeprefix(f"learner.{task.name}/") for key in made] for task in others}
-    kept = {task: [name for name in found if f"learner.{task}/{name}" in made] for task, found in names.items()}
-    return {task: found for task, found in kept.items() if found}
 
 
 def predict_posts(

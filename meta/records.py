@@ -1,12 +1,10 @@
 """The shapes of what stacking keeps and the report shows, as plain JSON: facts; meta.wording makes the sentences."""
 
-from collections.abc import Mapping
-from typing import Any, Literal, NotRequired, TypedDict
+from typing import Literal, NotRequired, TypedDict
 
+from ensemble.records import TuningNote
 from ensemble.scoring import Score, ScoreCard
 
-LearnerRecord = Mapping[str, Any]  # the checked record of a base learner's results
-TuningNote = Mapping[str, Any]  # what such a record says of the tuning behind it
 Scored = Score
 
 FEW = 10  # rows of a class that say little
@@ -89,12 +87,6 @@ class StackReport(TypedDict):
     tuned: dict[str, TuningNote]
     seconds: float
     test: NotRequired[LabelledTest]
-
-
-class StackRecord(StackReport):
-    """As it is written, with everything the stack was made of."""
-
-    made_of: Mapping[str, Any]
 
 
 class Summary(TypedDict):

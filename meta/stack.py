@@ -3,7 +3,6 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -12,18 +11,19 @@ import numpy.typing as npt
 from ensemble.data import Codes, Floats, Task
 from ensemble.errors import FoldError, StoreError
 from ensemble.predictions import Predictions
+from ensemble.provenance import Provenance
+from ensemble.records import StackRecord
+from ensemble.result_folder import ResultFolder
 from ensemble.run import Run
-from ensemble.store import REPORT, MadeOf, check, clear, read_predictions, seal, state, write_predictions
-from ensemble.system.files import read_json
 from ensemble.system.progress import Track, silent
 from meta.candidates import StackSpec
 from meta.fitting import Fitted, Option, fit
 from meta.nested_cv import NestedCV, nested_cv, option_of, options_of, rule_of
 from meta.nested_fits import NestedProbabilities, nest
-from meta.records import StackRecord, StackReport
+from meta.records import StackReport
 from meta.rules import Rule
 from meta.stack_report import stack_report
-from meta.table import RECORD, SEED, MetaTable, StackInputs, StackSettings, assemble, made_of
+from meta.table import RECORD, SEED, MetaTable, StackInputs, StackSettings, assemble, provenance_of
 
 
 @dataclass(frozen=True)
@@ -45,11 +45,11 @@ class Stack:
         return Predictions(task, ids, values, decided=labels)
 
     @classmethod
-    def load(cls, folder: Path, report: StackReport | None = None) -> "Stack":
+    def load(cls, folder: ResultFolder[StackRecord], report: StackReport | None = None) -> "Stack":
         """``report`` is its record, which is read where it is not given. Raises StoreError where the stack is
         unfinished, damaged, or holds a type that is not trusted."""
         report = report or read_report(folder)
-        return cls(tuple(report["stacked"]), Fitted.load(folder / "model"), Rule.of_json(report["rule"]))
+        return cls(tuple(report["stacked"]), Fitted.load(folder.model), Rule.of_json(report["rule"]))
 
 
 @dataclass(frozen=True)
@@ -69,20 +69,20 @@ def stack_task(run: Run, task: Task, settings: StackSettings, track: Track = sil
 def stack_inputs(run: Run, inputs: StackInputs, track: Track = silent) -> StackReport:
     """The same with inputs that are assembled."""
     started = time.monotonic()
-    table, made, folder = inputs.table, made_of(run, inputs), run.store.stack(inputs.task.name)
-    if state(folder, REPORT, made)[0] == "done":
-        return read_report(folder, made)
+    table, provenance, folder = inputs.table, provenance_of(run, inputs), run.store.stack(inputs.task.name)
+    if folder.is_done(provenance):
+        return read_report(folder, provenance)
     nested, stack = make_stack(table, inputs.settings, track)
     in_sample = stack.predictions(inputs.task, table.ids, table.features)
     test = stack.predictions(inputs.task, table.test_ids, table.test_features)
     report = stack_report(run, inputs, nested, in_sample, test, started)
     with run.store.lock():
-        if state(folder, REPORT, made)[0] != "done":  # another process may have been faster
-            clear(folder)
-            write_predictions(folder, {"oof": nested.oof, "test": test}, made)
-            stack.fitted.save(folder / "model")
-            seal(folder, REPORT, made, **report)
-        return read_report(folder, made)
+        if not folder.is_done(provenance):  # another process may have been faster
+            folder.clear()
+            folder.write({"oof": nested.oof, "test": test}, provenance)
+            stack.fitted.save(folder.model)
+            folder.commit(provenance, **report)
+        return read_report(folder, provenance)
 
 
 def make_stack(table: MetaTable, settings: StackSettings, track: Track = silent) -> tuple[NestedCV, Stack]:
@@ -113,17 +113,18 @@ def _by_candidate(
 def read_stack(run: Run, inputs: StackInputs) -> FinishedStack:
     """The finished stack of these inputs; raises StoreError where it is missing or stale."""
     task, folder = inputs.task, run.store.stack(inputs.task.name)
-    report = read_report(folder, made_of(run, inputs), f" --task {task.name}")
-    return FinishedStack(read_predictions(folder, "oof", task), read_predictions(folder, "test", task), report)
+    report = read_report(folder, provenance_of(run, inputs), f" --task {task.name}")
+    return FinishedStack(folder.read("oof", task), folder.read("test", task), report)
 
 
-def read_report(folder: Path, made: MadeOf | None = None, named: str = "") -> StackRecord:
-    """The record of a finished stack; raises StoreError where it is missing or damaged, of an older version, or not
-    ``made`` of the same (None: whatever it was made of)."""
-    path = folder / REPORT
-    if path.is_file() and read_json(path).get("made_of", {}).get("record") != RECORD:
-        raise StoreError(f"{folder} was made by an older version: run `ensemble stack{named}` again.")
-    return cast(StackRecord, check(folder, REPORT, made, f"run `ensemble stack{named}`"))
+def read_report(
+    folder: ResultFolder[StackRecord], provenance: Provenance | None = None, named: str = ""
+) -> StackReport:
+    """The record of a finished stack; raises StoreError where it is missing or damaged, of an older version, or not of
+    the same ``provenance`` (None: whatever it was made of)."""
+    if folder.record.is_file() and Provenance.of_record(folder.read_record()).parts.get("record") != RECORD:
+        raise StoreError(f"{folder.path} was made by an older version: run `ensemble stack{named}` again.")
+    return cast(StackReport, folder.verify(provenance, f"run `ensemble stack{named}`"))
 
 
 def adjusted(oof: Predictions, report: StackReport, fold: Codes) -> Floats:

@@ -10,7 +10,6 @@ from ensemble.metrics import METRICS, Metric, bootstrap, metric_named, score
 from ensemble.predictions import Predictions
 from ensemble.run import Run
 from ensemble.scoring import Score, difference, finite, metric_input, score_card, score_with_interval
-from ensemble.store import read_predictions
 from meta.nested_cv import NestedCV, mean_under_rule, option_of, rule_of
 from meta.records import FEW, LabelledTest, SelectionReason, StackReport, StackWarnings
 from meta.selection import Selection
@@ -73,7 +72,7 @@ def _oof(run: Run, table: MetaTable, unknown: Sequence[str]) -> dict[str, Predic
     found = {name: table.learner_oof(name) for name in table.learners}
     for name in unknown:
         if name not in found:
-            found[name] = read_predictions(run.store.base(name, table.task.name), "oof", table.task)
+            found[name] = run.store.base(name, table.task.name).read("oof", table.task)
     return found
 
 

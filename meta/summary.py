@@ -9,7 +9,6 @@ from ensemble.data import Dataset, Floats, Task
 from ensemble.metrics import bootstrap, metric_named, score
 from ensemble.run import Run
 from ensemble.scoring import Score, metric_input, score_with_interval
-from ensemble.store import read_predictions
 from ensemble.system.progress import Track, silent
 from meta.nested_cv import mean_under_rule
 from meta.records import StackedTasks, Summary
@@ -87,7 +86,7 @@ def _values_by_model(
         yield learner, {task: table.learner_oof(learner).values for task, table in having.items()}
     yield PLAIN, {task: table.plain_mean.values for task, table in tables.items()}
     yield PLAIN + RULED, {task: _ruled(table, table.learners) for task, table in tables.items()}
-    stacked = {name: read_predictions(run.store.stack(name), "oof", table.task) for name, table in tables.items()}
+    stacked = {name: run.store.stack(name).read("oof", table.task) for name, table in tables.items()}
     yield (
         "stack",
         {name: metric_input(oof.take(inside.ids), metric_named(oof.task.metric)) for name, oof in stacked.items()},

@@ -9,10 +9,9 @@ import numpy.typing as npt
 from ensemble.data import Codes, Floats, Task
 from ensemble.errors import ConfigError, unknown
 from ensemble.predictions import Predictions
-from ensemble.run import FORMAT, Run
-from ensemble.store import MadeOf, read_predictions
-from ensemble.system.files import fingerprint
-from meta.records import LearnerRecord
+from ensemble.provenance import Provenance
+from ensemble.records import BaseRecord
+from ensemble.run import Run
 from meta.targets import target_of
 
 SEED = 0
@@ -98,7 +97,7 @@ class StackInputs:
     under ``<task>/<learner>``. To assemble it reads and hashes many files, so it is done once and handed on."""
 
     table: MetaTable
-    records: Mapping[str, LearnerRecord]
+    records: Mapping[str, BaseRecord]
     settings: StackSettings
 
     @property
@@ -109,7 +108,7 @@ class StackInputs:
 def choose_learners(run: Run, task: Task, named: Sequence[str]) -> tuple[str, ...]:
     """The named learners, or all of the configuration and all imported ones whose folds are known; raises ConfigError
     for unknown names. What was imported with unknown folds may have seen what it predicts: it must be named."""
-    known = list(dict.fromkeys([*(spec.name for spec in run.specs), *run.imported(task)]))
+    known = list(dict.fromkeys([*(spec.name for spec in run.specs), *run.results.imported(task)]))
     for name in named:
         if name not in known:
             raise ConfigError(unknown("base learner", name, known))
@@ -125,16 +124,16 @@ def choose_learners(run: Run, task: Task, named: Sequence[str]) -> tuple[str, ..
 
 def unknown_folds(run: Run, task: Task) -> list[str]:
     """Imported learners of which nobody can say whether they have seen the rows they predict."""
-    return [name for name in run.imported(task) if run.base_record(name, task)["folds"] == "unknown"]
+    return [name for name in run.results.imported(task) if run.results.base_record(name, task)["folds"] == "unknown"]
 
 
 def assemble(run: Run, task: Task, settings: StackSettings) -> StackInputs:
     """The table and the records; raises StoreError where a learner is unfinished, stale or damaged."""
     learners = choose_learners(run, task, settings.learners)
-    records: dict[str, LearnerRecord] = {name: run.base_record(name, task) for name in learners}
+    records: dict[str, BaseRecord] = {name: run.results.base_record(name, task) for name in learners}
     others = _others(run, task, settings)
     for other, having in others.items():
-        records |= {f"{other.name}/{name}": run.base_record(name, other) for name in having}
+        records |= {f"{other.name}/{name}": run.results.base_record(name, other) for name in having}
     inside, outside = run.data.take(run.plan.cv_rows), run.data.take(run.plan.test_rows)
     table = MetaTable(
         task,
@@ -158,7 +157,7 @@ def _others(run: Run, task: Task, settings: StackSettings) -> dict[Task, tuple[s
     """The other tasks whose learners are looked at, and which: of named ones those that the task has."""
     found = {}
     for other in run.data.tasks if settings.related else ():
-        known = [*(spec.name for spec in run.specs), *run.imported(other)]
+        known = [*(spec.name for spec in run.specs), *run.results.imported(other)]
         named = [name for name in settings.learners if name in known]
         if other.name != task.name and (named or not settings.learners):
             found[other] = choose_learners(run, other, named)
@@ -171,7 +170,7 @@ def _parts(table: MetaTable) -> Sequence[tuple[str, npt.NDArray[np.object_]]]:
 
 def _side_by_side(run: Run, task: Task, learners: Sequence[str], part: str, ids: npt.NDArray[np.object_]) -> Floats:
     folders = [run.store.base(name, task.name) for name in learners]
-    return np.hstack([read_predictions(folder, part, task).take(ids).values for folder in folders])
+    return np.hstack([folder.read(part, task).take(ids).values for folder in folders])
 
 
 def _related(run: Run, others: Mapping[Task, Sequence[str]], part: str, ids: npt.NDArray[np.object_]) -> Floats:
@@ -189,25 +188,14 @@ def means_of(values: Sequence[Floats]) -> Floats:
     return np.hstack([of_task.mean(axis=1)[:, 1:] for of_task in values])
 
 
-def made_of(run: Run, inputs: StackInputs) -> MadeOf:
+def provenance_of(run: Run, inputs: StackInputs) -> Provenance:
     """What a stack depends on: the learners' files, the candidates, the metric."""
     task, settings = inputs.task, inputs.settings
-    return {
-        "format": FORMAT,
+    choices = {
         "record": RECORD,
-        **run.identity,
-        "task": task.name,
-        "classes": list(task.classes),
-        "metric": task.metric,
-        "ordinal": task.ordinal,
-        "estimators": list(settings.candidates(task)),
+        "estimators": settings.candidates(task),
         "calibrate": settings.calibrate,
         "related": settings.related,
         "seed": SEED,
-        **inputs_of(inputs.records),
     }
-
-
-def inputs_of(records: Mapping[str, LearnerRecord]) -> MadeOf:
-    """The part of it that is of the learners: which files, and whose folds."""
-    return {f"learner.{name}": [fingerprint(record["files"]), record["folds"]] for name, record in records.items()}
+    return Provenance.of_stack(run.identity, task, choices, Provenance.of_inputs(inputs.records))

@@ -1,9 +1,11 @@
 """How numbers and names are written wherever people read them."""
 
 import re
+from collections.abc import Collection
 
+from ensemble.records import TuningNote
 from ensemble.scoring import Score, ScoreCard
-from meta.records import FEW, LeakSign, StackReport, TuningNote
+from meta.records import FEW, LeakSign, StackReport
 
 DISPLAY_NAMES = {
     "soft_vote": "plain mean",
@@ -75,10 +77,14 @@ def format_bounds(scored: Score | None) -> str:
     return format_interval(scored).partition(" ")[2]
 
 
-def tuning_note(name: str, note: TuningNote, card: ScoreCard, whose: str = "its parameters") -> str:
+def tuning_note(name: str, note: TuningNote, card: ScoreCard) -> str:
     """What the score of a tuned learner is worth: ``note`` is of its tuning, ``card`` its score card with folds."""
+    return _tuning_note(name, "its parameters", note["judged"], card)
+
+
+def _tuning_note(name: str, whose: str, judged: Collection[int], card: ScoreCard) -> str:
     values = dict(enumerate(card.get("folds", {}).get("values", ())))
-    unseen = {fold: value for fold, value in values.items() if fold not in note["judged"] and value is not None}
+    unseen = {fold: value for fold, value in values.items() if fold not in judged and value is not None}
     if not unseen:
         return f"{name}: {whose} were chosen by scores on these very rows, so its own score may be optimistic."
     others = [value for fold, value in values.items() if fold not in unseen and value is not None]
@@ -127,9 +133,9 @@ def warning_notes(report: StackReport) -> list[str]:
             "score may be optimistic and supports no claim."
         )
     if report["tuned"]:
-        together = {"judged": {fold for note in report["tuned"].values() for fold in note["judged"]}}
+        judged = {fold for note in report["tuned"].values() for fold in note["judged"]}
         whose = f"the parameters of {', '.join(report['tuned'])}"
-        sentences.append(tuning_note("the stack", together, report["stack"], whose))
+        sentences.append(_tuning_note("the stack", whose, judged, report["stack"]))
     return sentences
 
 

@@ -13,11 +13,12 @@ from support.world import SARCASM, SENTIMENT
 
 from base_models import LEARNERS
 from cli.memes import draw_memes
+from ensemble.bound_learners import LearnerSpec
 from ensemble.content.scan import scan
 from ensemble.data import Dataset
 from ensemble.datasets import csv
 from ensemble.folds import FoldSettings, make_plan
-from ensemble.run import LearnerSpec, Run
+from ensemble.run import Run
 from ensemble.store import Store
 
 # A busy machine is no failure, and a check of a change looks at the same examples every time.

@@ -4,17 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ensemble.bound_learners import LearnerSpec
 from ensemble.data import Dataset, Task
 from ensemble.errors import ConfigError, StoreError, unknown
-from ensemble.jobs.finished import load_model
-from ensemble.jobs.job import JobSpec, list_work, predict
+from ensemble.jobs.finished import predict_with_model
+from ensemble.jobs.job import JobSpec, list_work
 from ensemble.jobs.train import Engine, over, sequential, train
 from ensemble.metrics import metric_named
-from ensemble.modalities import describe, hash_column, modalities_of
+from ensemble.modalities import describe, hash_column
 from ensemble.predictions import Predictions, concatenate, mean
-from ensemble.run import LearnerSpec, Run
+from ensemble.run import Run
 from ensemble.scoring import difference, score_card
-from ensemble.store import DONE, REPORT, check, clear, read_predictions, seal, state, write_predictions
 from ensemble.system.progress import Track, silent
 
 MASKED, TRAINED = "masked at prediction", "trained masked"
@@ -35,14 +35,14 @@ def ablate(
     never done again). ``against`` is the paired difference to all of them. The table of the FLAVA paper, which has
     one of the two ways. Raises ConfigError for a learner of one modality, StoreError where models are missing.
     """
-    spec = run.spec(name)
-    modalities = modalities_of(run.make(spec))
+    spec = run.learners.spec(name)
+    modalities = run.learners.bind(spec).modalities
     if modalities is None or len(modalities) < 2:
         looks = "says nothing of what it looks at" if modalities is None else f"looks at {describe(modalities)} only"
         raise ConfigError(f"{name!r} {looks}; `ensemble ablate` needs a learner of at least two modalities.")
-    record = run.base_record(name, task)
+    record = run.results.base_record(name, task)
     cv_data = run.data.take(run.plan.cv_rows)
-    whole = read_predictions(run.store.base(name, task.name), "oof", task).take(cv_data.ids)
+    whole = run.store.base(name, task.name).read("oof", task).take(cv_data.ids)
     fold = run.plan.fold[run.plan.cv_rows]
     rows: list[dict[str, Any]] = [{"without": None, "way": None, "card": score_card(task, whole, cv_data, fold)}]
     failures: list[dict[str, Any]] = []
@@ -54,7 +54,7 @@ def ablate(
                 failures += [{**one.as_json(), "job": f"without {modality}: {one.job}"} for one in failed]
                 if failed:
                     continue
-                alone = read_predictions(hidden.store.base(spec.name, task.name), "oof", task)
+                alone = hidden.store.base(spec.name, task.name).read("oof", task)
             else:
                 alone = masked(run, hidden, spec, task, modality, track)
             alone = alone.take(cv_data.ids)
@@ -95,27 +95,27 @@ def hide(data: Dataset, modality: str) -> Dataset:
 def masked(run: Run, hidden: Run, spec: LearnerSpec, task: Task, modality: str, track: Track) -> Predictions:
     """What the fold models say of their held-out rows without a modality; kept, and read again the next time."""
     folder = hidden.store.masked(spec.name, task.name)
-    made_of = {**run.made_of(spec, task), "seeds": list(run.seeds), "without": modality}
-    if state(folder, REPORT, made_of)[0] != "done":
+    provenance = run.results.provenance(spec, task).with_parts(without=modality)
+    if not folder.is_done(provenance):
         work = list_work(run, [spec], [task], ())
         label = f"fold models asked without {modality}"
         asked = [(item.job.seed, _ask(run, hidden, item, track)) for item in track(work, label, len(work))]
         by_seed = [concatenate([part for seed, part in asked if seed == chosen]) for chosen in run.seeds]
-        clear(folder)
-        write_predictions(folder, {"oof": mean(by_seed)}, made_of)
-        seal(folder, REPORT, made_of)
-    return read_predictions(folder, "oof", task)
+        folder.clear()
+        folder.write({"oof": mean(by_seed)}, provenance)
+        folder.commit(provenance)
+    return folder.read("oof", task)
 
 
 def _ask(run: Run, hidden: Run, item: JobSpec, track: Track) -> Predictions:
     folder = run.store.job(item.job)
     again = f"run `ensemble train-base --learner {item.spec.name} --task {item.task.name}`"
-    check(folder, DONE, item.made_of, again)
-    if not (folder / "model").is_dir():
+    folder.verify(item.provenance, again)
+    if not folder.model.is_dir():
         raise StoreError(
             f'{item.job} was trained with keep_models = "none", so there is no model to hide anything from; delete '
-            f"{folder} and {again[:-1]} --keep-models best`, or ask for `--way trained` alone."
+            f"{folder.path} and {again[:-1]} --keep-models best`, or ask for `--way trained` alone."
         )
     data = hidden.data.without_labels()
-    learner = load_model(run, item, data, track)
-    return predict(learner, item, data.take(run.plan.held_out_rows(item.job.fold)))
+    rows = data.take(run.plan.held_out_rows(item.job.fold))
+    return predict_with_model(run, item, data, rows, track)

@@ -8,7 +8,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.util import find_spec
@@ -17,7 +17,7 @@ from platform import node
 from typing import Any
 
 from ensemble.errors import ConfigError, EnsembleError, StoreError, first_line
-from ensemble.jobs.job import JobSpec, Outcome, failed
+from ensemble.jobs.job import JobSpec, Outcome, record_failure
 from ensemble.jobs.worker import ENDED, PATIENCE, Change, Changed, Opener, run_named_job, threads_of
 from ensemble.run import Run
 from ensemble.store import Job
@@ -77,8 +77,8 @@ class Cluster:
             try:
                 while under_way or (waiting and not asked()):
                     while waiting and len(under_way) < (self.jobs or len(work)) and not asked():
-                        item = waiting.popleft()
-                        under_way[task.remote(self.opener, item.job, Path.cwd(), run.store.root)] = item
+                        job_spec = waiting.popleft()
+                        under_way[task.remote(self.opener, job_spec.job, run.store.root.resolve())] = job_spec
                     for ended in ray.wait(list(under_way), timeout=LOOK)[0]:
                         yield _outcome(run, under_way.pop(ended), ended)
                     if asked() and not called_off:
@@ -98,7 +98,7 @@ class Cluster:
             max_retries=PATIENCE - 1,
             max_calls=0,  # by itself Ray starts a process for each job on a GPU, which reads and imports all again
             runtime_env={"env_vars": {**threads_of(self.threads), "PYTHONPATH": os.pathsep.join(own_code())}},
-        )(attempt_there)
+        )(run_job_there)
 
     @contextmanager
     def connected(self) -> Iterator[None]:
@@ -156,15 +156,13 @@ class Cluster:
             )
 
 
-def attempt_there(opener: Opener, job: Job, home: Path, root: Path) -> Outcome:
-    """Attempt a job in a process of Ray's; raises StoreError on a machine that does not share the disk."""
+def run_job_there(opener: Opener, job: Job, root: Path) -> Outcome:
+    """Run a job in a process of Ray's; raises StoreError on a machine that does not share the disk."""
     if os.environ.get("CUDA_VISIBLE_DEVICES") != _first_devices():
         os._exit(0)  # libraries look for devices once: another process has to do it, and Ray tries again
     listen(signal.SIGINT)  # as which Ray calls a task off
-    with suppress(OSError):
-        os.chdir(home)
     if not root.is_dir():
-        raise StoreError(f"{root.absolute()} is not there on {node()}: machines of a cluster have to share its disk.")
+        raise StoreError(f"{root} is not there on {node()}: machines of a cluster have to share its disk.")
     return run_named_job(opener, job)
 
 
@@ -180,7 +178,7 @@ def own_code() -> list[str]:
     return [str(place) for place in places if not any(place.is_relative_to(prefix) for prefix in installed)]
 
 
-def _outcome(run: Run, item: JobSpec, ended: Any) -> Outcome:
+def _outcome(run: Run, job_spec: JobSpec, ended: Any) -> Outcome:
     """What a task gave; raises what it raised."""
     import ray
     from ray.exceptions import NodeDiedError, OutOfMemoryError, RayTaskError, TaskCancelledError, WorkerCrashedError
@@ -188,21 +186,21 @@ def _outcome(run: Run, item: JobSpec, ended: Any) -> Outcome:
     try:
         outcome: Outcome = ray.get(ended)
     except TaskCancelledError:
-        return Outcome(item.job, elsewhere=True)
+        return Outcome(job_spec.job, claimed_elsewhere=True)
     except RayTaskError as error:
         if isinstance(error.cause, Exception):
             raise error.cause from error  # Ray's own text has the traceback
         raise
     except (WorkerCrashedError, NodeDiedError, OutOfMemoryError):
-        _await_end(run, item)
-        return failed(run, item, ENDED)
+        _await_end(run, job_spec)
+        return record_failure(run, job_spec, ENDED)
     return outcome
 
 
-def _await_end(run: Run, item: JobSpec) -> None:
+def _await_end(run: Run, job_spec: JobSpec) -> None:
     """Ray knows of the end of a process a moment before the system does."""
     until = time.monotonic() + LOOK
-    while owner_of(run.store.job(item.job)) is not None and time.monotonic() < until:
+    while owner_of(run.store.job(job_spec.job).path) is not None and time.monotonic() < until:
         time.sleep(0.05)
 
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow.parquet as pq
 
@@ -14,10 +15,20 @@ from ensemble.datasets.tables import ids, read_frame
 from ensemble.errors import PredictionsError, some
 from ensemble.modalities import check_described
 from ensemble.predictions import Predictions
-from ensemble.run import IMPORTED, Run
-from ensemble.scoring import score_card
-from ensemble.store import REPORT, clear, seal, write_predictions
+from ensemble.provenance import Provenance
+from ensemble.run import Run
+from ensemble.scoring import ScoreCard, score_card
 from ensemble.system.files import file_hash
+
+
+class Imported(TypedDict):
+    """What was brought in, as JSON."""
+
+    learner: str
+    task: str
+    folds: str
+    modality: str
+    oof: ScoreCard
 
 
 def import_predictions(
@@ -28,7 +39,7 @@ def import_predictions(
     test_file: Path | None,
     unknown_folds: bool,
     modality: str = "unknown",
-) -> dict[str, Any]:
+) -> Imported:
     """Bring in OOF and test probabilities as ``base/<name>/<task>/`` and return its record.
 
     Both files have ``id`` and one column per class. That the OOF comes from this run's folds must show: by a ``fold``
@@ -50,22 +61,22 @@ def import_predictions(
     else:
         test = _take(task, _read(test_file, task), outside.ids, test_file)
     files = [file_hash(path) for path in (oof_file, test_file) if path is not None]
-    made_of = {**run.identity, "learner": IMPORTED, "task": task.name, "files": files}
+    provenance = Provenance.of_import(run.identity, task, files)
     card = score_card(task, oof, inside, run.plan.fold[run.plan.cv_rows])
-    bring_in(run, name, {"oof": oof, "test": test}, made_of, seconds=0.0, folds=folds, modality=modality, oof=card)
+    bring_in(run, name, {"oof": oof, "test": test}, provenance, seconds=0.0, folds=folds, modality=modality, oof=card)
     return {"learner": name, "task": task.name, "folds": folds, "modality": modality, "oof": card}
 
 
-def bring_in(run: Run, name: str, parts: Mapping[str, Predictions], made_of: dict[str, Any], **facts: Any) -> None:
+def bring_in(run: Run, name: str, parts: Mapping[str, Predictions], provenance: Provenance, **facts: object) -> None:
     """Write ``oof`` and ``test`` as those of one more base learner; raises PredictionsError where the name is taken."""
-    if name in {spec.name for spec in run.specs}:
+    if name in run.learners.names():
         raise PredictionsError(f"{name!r} is a base learner of the configuration; import under another name.")
     folder = run.store.base(name, parts["oof"].task.name)
     with run.store.lock():
-        folder.mkdir(parents=True, exist_ok=True)
-        clear(folder)
-        write_predictions(folder, parts, made_of)
-        seal(folder, REPORT, made_of, **facts)
+        folder.path.mkdir(parents=True, exist_ok=True)
+        folder.clear()
+        folder.write(parts, provenance)
+        folder.commit(provenance, **facts)
 
 
 def _read(path: Path, task: Task) -> pd.DataFrame:
@@ -74,7 +85,7 @@ def _read(path: Path, task: Task) -> pd.DataFrame:
     return frame
 
 
-def _take(task: Task, frame: pd.DataFrame, wanted: Any, path: Path) -> Predictions:
+def _take(task: Task, frame: pd.DataFrame, wanted: npt.NDArray[np.object_], path: Path) -> Predictions:
     try:
         return Predictions.of_frame(task, frame).take(wanted)
     except PredictionsError as error:

@@ -2,37 +2,29 @@
 
 import errno
 import os
-import shutil
 import time
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 import pandas as pd
 
+from ensemble.bound_learners import LearnerSpec
 from ensemble.data import Dataset, Task
 from ensemble.errors import EnsembleError, FoldError, LearnerError, StoreError
 from ensemble.jobs.modality_weights import weigh, write_weights
 from ensemble.jobs.usage import Meter
 from ensemble.learner import BaseLearner, TrainingContext
 from ensemble.predictions import Predictions
-from ensemble.run import LearnerSpec, Run
-from ensemble.store import (
-    CURVE,
-    DONE,
-    FAILED,
-    Job,
-    clear,
-    reserve,
-    seal,
-    state,
-    write_predictions,
-)
+from ensemble.provenance import Provenance
+from ensemble.run import Run
+from ensemble.store import Job
 from ensemble.system.claims import Claim
-from ensemble.system.files import unwritable, write_atomic, write_json
+from ensemble.system.files import unwritable, write_atomic
+from ensemble.system.paths import relative_to
 from ensemble.system.progress import Track, silent
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
@@ -45,27 +37,35 @@ class JobSpec:
     job: Job
     spec: LearnerSpec
     task: Task
-    made_of: dict[str, Any]
+    provenance: Provenance
+
+
+class Failure(TypedDict):
+    """A failed job, as JSON."""
+
+    job: str
+    reason: str | None
+    bug: bool
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a job: done; failed, for a ``reason``, by a ``bug`` in the learner; or ``elsewhere``, another
-    process being at it."""
+    """What became of a job: done; failed, for a ``reason``, by a ``bug`` in the learner; or
+    ``claimed_elsewhere``, another process being at it."""
 
     job: Job
     reason: str | None = None
-    elsewhere: bool = False
+    claimed_elsewhere: bool = False
     seconds: float = 0.0
     bug: bool = False
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> Failure:
         """Of a failure."""
         return {"job": str(self.job), "reason": self.reason, "bug": self.bug}
 
-    def said(self) -> str:
+    def describe(self) -> str:
         """``fusion / sentiment / seed 0 / fold 2: done in 34 s``"""
-        if self.elsewhere:
+        if self.claimed_elsewhere:
             return f"{self.job}: another process is at it"
         return f"{self.job}: {f'failed: {self.reason}' if self.reason else f'done in {self.seconds:.0f} s'}"
 
@@ -78,106 +78,106 @@ def list_work(run: Run, specs: Sequence[LearnerSpec], tasks: Sequence[Task], fol
         if fold not in planned:
             raise FoldError(f"There is no fold {fold}: the plan has folds 0 to {len(planned) - 1}.")
     return [
-        JobSpec(Job(spec.name, task.name, seed, fold), spec, task, {**made_of, "seed": seed, "fold": fold})
+        JobSpec(Job(spec.name, task.name, seed, fold), spec, task, provenance.of_job(seed, fold))
         for learner in specs
         for task in tasks
-        for spec in [run.pinned(learner, task)]
-        for made_of in [run.made_of(spec, task)]
+        for spec in [run.learners.pinned(learner, task)]
+        for provenance in [run.learners.provenance(spec, task)]
         for seed in run.seeds
         for fold in folds or planned
     ]
 
 
-def attempt(run: Run, item: JobSpec, track: Track = silent, wait: bool = False) -> Outcome:
+def run_job(run: Run, job_spec: JobSpec, track: Track = silent, wait: bool = False) -> Outcome:
     """Do a job unless it is done, or another process is at it and we do not ``wait``.
 
     A job that fails does so for itself, also by a bug, whose traceback is recorded; raises StoreError where no other
     job would fare better: the disk is full, or the folder is gone.
     """
-    with run.store.claim(item.job, wait) as claim:
+    with run.store.claim(job_spec.job, wait) as claim:
         if claim is None:
-            return Outcome(item.job, elsewhere=True)
-        folder = run.store.job(item.job)
-        if state(folder, DONE, item.made_of)[0] == "done":  # finished by another process since
-            return Outcome(item.job)
-        clear(folder)
+            return Outcome(job_spec.job, claimed_elsewhere=True)
+        folder = run.store.job(job_spec.job)
+        if folder.is_done(job_spec.provenance):  # finished by another process since
+            return Outcome(job_spec.job)
+        folder.clear()
         started = time.monotonic()
         try:
-            ours = run_job(run, item, claim, track)
-            return Outcome(item.job, elsewhere=not ours, seconds=time.monotonic() - started)
+            with relative_to(run.home):
+                ours = fit_and_predict(run, job_spec, claim, track)
+            return Outcome(job_spec.job, claimed_elsewhere=not ours, seconds=time.monotonic() - started)
         except StoreError:
             raise
         except Exception as error:
-            return failed(run, item, error)
+            return record_failure(run, job_spec, error)
 
 
-def failed(run: Run, item: JobSpec, error: Exception) -> Outcome:
+def record_failure(run: Run, job_spec: JobSpec, error: Exception) -> Outcome:
     """Record why a job failed; raises StoreError where it is the disk that did."""
-    folder = run.store.job(item.job)
+    folder = run.store.job(job_spec.job)
     if isinstance(error, OSError) and error.errno in FULL:
-        raise unwritable(Path(error.filename or folder), error) from error
+        raise unwritable(Path(error.filename or folder.path), error) from error
     if any(os.strerror(number) in str(error) for number in FULL):  # as libraries say it that are not written in Python
-        raise unwritable(folder, OSError(errno.ENOSPC, "")) from error
-    record, bug = folder / FAILED, not isinstance(error, EnsembleError | OSError)
+        raise unwritable(folder.path, OSError(errno.ENOSPC, "")) from error
+    bug = not isinstance(error, EnsembleError | OSError)
     reason = str(error) if isinstance(error, EnsembleError) else f"{type(error).__name__}: {error}"
-    details = {"traceback": "".join(traceback.format_exception(error))} if bug else {}
-    reason += f" (a bug; its traceback is in {record})" if bug else ""
-    write_json(record, {"made_of": item.made_of, "reason": reason, **details})
-    return Outcome(item.job, reason, bug=bug)
+    reason += f" (a bug; its traceback is in {folder.failure})" if bug else ""
+    details = "".join(traceback.format_exception(error)) if bug else None
+    folder.record_failure(job_spec.provenance, reason, details)
+    return Outcome(job_spec.job, reason, bug=bug)
 
 
-def run_job(run: Run, item: JobSpec, claim: Claim, track: Track = silent) -> bool:
-    """Fit on the other folds, predict the held-out fold and the rows outside all folds, save, seal.
+def fit_and_predict(run: Run, job_spec: JobSpec, claim: Claim, track: Track = silent) -> bool:
+    """Fit on the other folds, predict the held-out fold and the rows outside all folds, save, commit.
 
     False where another process has taken us for dead meanwhile, and the job with it: what we have is thrown away.
     """
     started, meter = time.monotonic(), Meter(run.cache)
-    folder = run.store.job(item.job)
+    folder, job = run.store.job(job_spec.job), job_spec.job
     unlabelled = run.data.without_labels()
-    learner = ready(run, item, track)
+    learner = prepare_learner(run, job_spec, track)
     meter.ready()
-    fit_rows = run.plan.fit_rows(item.job.fold)
-    learner.fit(run.data.take(fit_rows), item.task, item.job.seed)
-    rows = {"held_out": run.plan.held_out_rows(item.job.fold), "test": run.plan.test_rows}
-    parts = {name: predict(learner, item, unlabelled.take(positions)) for name, positions in rows.items()}
+    fit_rows = run.plan.fit_rows(job.fold)
+    learner.fit(run.data.take(fit_rows), job_spec.task, job.seed)
+    rows = {"held_out": run.plan.held_out_rows(job.fold), "test": run.plan.test_rows}
+    parts = {name: predict(learner, job_spec, unlabelled.take(positions)) for name, positions in rows.items()}
     if not claim.held():
         return False
-    write_predictions(folder, parts, item.made_of)
+    folder.write(parts, job_spec.provenance)
     everywhere = np.concatenate([positions for positions in rows.values() if len(positions)])
-    write_weights(folder, weigh(learner, unlabelled.take(everywhere)))
+    write_weights(folder.path, weigh(learner, unlabelled.take(everywhere)))
     if run.keep_models == "best":
-        (folder / "model").mkdir(exist_ok=True)
-        learner.save(folder / "model")
+        folder.model.mkdir(exist_ok=True)
+        learner.save(folder.model)
     if not claim.held():
         return False
-    facts = learner.facts() if hasattr(learner, "facts") else {}
+    training_info = learner.facts() if hasattr(learner, "facts") else {}
     if hasattr(learner, "curve") and learner.curve():
-        write_atomic(folder / CURVE, pd.DataFrame(learner.curve()).to_csv(index=False).encode())
-    usage = meter.read(len(fit_rows), folder / "model", run.store.unfinished(item.job))
-    seal(folder, DONE, item.made_of, seconds=round(time.monotonic() - started, 3), usage=usage, **facts)
-    shutil.rmtree(run.store.unfinished(item.job), ignore_errors=True)
+        write_atomic(folder.curve, pd.DataFrame(learner.curve()).to_csv(index=False).encode())
+    usage = meter.read(len(fit_rows), folder.model, folder.training)
+    seconds = round(time.monotonic() - started, 3)
+    folder.commit(job_spec.provenance, seconds=seconds, usage=usage, **training_info)
+    folder.discard_training()
     return True
 
 
-def ready(run: Run, item: JobSpec, track: Track) -> BaseLearner:
+def prepare_learner(run: Run, job_spec: JobSpec, track: Track) -> BaseLearner:
     """A learner with what the optional methods of the protocol offer it."""
-    learner = run.make(item.spec, item.task)
+    learner = run.learners.make(job_spec.spec, job_spec.task)
     if hasattr(learner, "prepare"):
         learner.prepare(run.data.without_labels(), run.cache)
     if hasattr(learner, "set_context"):
-        unfinished = run.store.unfinished(item.job)
+        job, folder = job_spec.job, run.store.job(job_spec.job)
         if not run.distributed.is_worker:
-            reserve(unfinished, {**item.made_of, "processes": run.distributed.size})
-        memory = None if run.cache.root is None else run.cache.root / "batch-sizes.json"
-        learner.set_context(
-            TrainingContext(unfinished, memory, f"{item.job.learner} {item.job.task} fold {item.job.fold}", track)
-        )
+            folder.prepare_training(job_spec.provenance.with_parts(processes=run.distributed.size))
+        name = f"{job.learner} {job.task} fold {job.fold}"
+        learner.set_context(TrainingContext(folder.training, run.cache.batch_sizes, name, track))
     return learner
 
 
-def predict(learner: BaseLearner, item: JobSpec, data: Dataset) -> Predictions:
+def predict(learner: BaseLearner, job_spec: JobSpec, data: Dataset) -> Predictions:
     """What a fitted learner says of these rows; raises LearnerError where its probabilities have the wrong shape."""
-    shape = (len(data), len(item.task.classes))
+    shape = (len(data), len(job_spec.task.classes))
     spread = None
     if not len(data):
         values = np.zeros(shape)
@@ -186,5 +186,5 @@ def predict(learner: BaseLearner, item: JobSpec, data: Dataset) -> Predictions:
     else:
         values = learner.predict_proba(data)
     if values.shape != shape:
-        raise LearnerError(f"{item.job}: predict_proba gave shape {values.shape}, expected {shape}.")
-    return Predictions(item.task, data.ids, values, spread)
+        raise LearnerError(f"{job_spec.job}: predict_proba gave shape {values.shape}, expected {shape}.")
+    return Predictions(job_spec.task, data.ids, values, spread)

@@ -15,7 +15,7 @@ from threading import Event, Thread
 
 from joblib import Parallel, delayed, parallel_config
 
-from ensemble.jobs.job import JobSpec, Outcome, failed
+from ensemble.jobs.job import JobSpec, Outcome, record_failure
 from ensemble.jobs.worker import ENDED, PATIENCE, Change, Changed, Gpus, Opener, end_with, run_named_job
 from ensemble.run import Run
 from ensemble.store import Job
@@ -42,39 +42,39 @@ class Local:
 
     def __post_init__(self) -> None:
         if self.processes < 2:
-            raise ValueError(f"for {self.processes} process there is `in_turn`")
+            raise ValueError(f"for {self.processes} process there is `sequential`")
 
     def over(self, change: Change) -> "Local":
         return replace(self, opener=Changed(self.opener, change))
 
     def __call__(self, run: Run, work: Sequence[JobSpec], track: Track) -> Iterator[Outcome]:
         warnings.filterwarnings("ignore", message="A worker stopped while some jobs were given to the executor")
-        left: dict[Job, JobSpec] = {item.job: item for item in work}
+        remaining: dict[Job, JobSpec] = {job_spec.job: job_spec for job_spec in work}
         ends = 0
-        with deferred(), _passing_on(run, left):
-            while left and not asked():
+        with deferred(), _passing_on(run, remaining):
+            while remaining and not asked():
                 try:
-                    for outcome in self._attempts(list(left)):
-                        del left[outcome.job]
+                    for outcome in self._outcomes(list(remaining)):
+                        del remaining[outcome.job]
                         ends = 0
                         yield outcome
                 except BrokenProcessPool:
                     ends += 1
                     if ends == PATIENCE:
                         ends = 0
-                        at_work = [item for item in left.values() if was_left(run.store.job(item.job))]
+                        at_work = [job for job in remaining if was_left(run.store.job(job).path)]
                         if not at_work:
                             raise ENDED from None
-                        for item in at_work:
-                            yield self._alone(run, left.pop(item.job))
+                        for job in at_work:
+                            yield self._alone(run, remaining.pop(job))
 
-    def _alone(self, run: Run, item: JobSpec) -> Outcome:
+    def _alone(self, run: Run, job_spec: JobSpec) -> Outcome:
         try:
-            return next(self._attempts([item.job]))
+            return next(self._outcomes([job_spec.job]))
         except BrokenProcessPool:
-            return failed(run, item, ENDED)
+            return record_failure(run, job_spec, ENDED)
 
-    def _attempts(self, jobs: Sequence[Job]) -> Iterator[Outcome]:
+    def _outcomes(self, jobs: Sequence[Job]) -> Iterator[Outcome]:
         gpus = Gpus(self.gpus, _places()) if self.gpus else None
         first = {"initializer": begin_below, "initargs": (os.getpid(),)}
         with parallel_config(backend="loky", inner_max_num_threads=self.threads, **first):
@@ -97,22 +97,22 @@ def _places() -> Path:
 
 
 @contextmanager
-def _passing_on(run: Run, left: Mapping[Job, JobSpec]) -> Iterator[None]:
+def _passing_on(run: Run, remaining: Mapping[Job, JobSpec]) -> Iterator[None]:
     """Once this process is asked to come to an end, so are those that work for it."""
     over = Event()
-    Thread(target=_pass_on, args=(run, left, over), daemon=True).start()
+    Thread(target=_pass_on, args=(run, remaining, over), daemon=True).start()
     try:
         yield
     finally:
         over.set()
 
 
-def _pass_on(run: Run, left: Mapping[Job, JobSpec], over: Event) -> None:
+def _pass_on(run: Run, remaining: Mapping[Job, JobSpec], over: Event) -> None:
     """Each is told once, as soon as it is at a job."""
     told = set()
     while not over.wait(ASK):
-        for job in list(left) if asked() else ():
-            owner = owner_of(run.store.job(job))
+        for job in list(remaining) if asked() else ():
+            owner = owner_of(run.store.job(job).path)
             if owner is None or owner["machine"] != machine() or owner["process"] in told:
                 continue
             if parent_of(owner["process"]) == os.getpid():

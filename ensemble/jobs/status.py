@@ -2,31 +2,53 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import NotRequired, TypedDict
 
+from ensemble.bound_learners import LearnerSpec
 from ensemble.data import Task
 from ensemble.errors import StoreError
 from ensemble.jobs.job import JobSpec, list_work
-from ensemble.run import LearnerSpec, Run
-from ensemble.store import DONE, state
+from ensemble.records import TuningNote
+from ensemble.run import Run
+from ensemble.scoring import ScoreCard
 from ensemble.system.files import read_json
 
 
-def status(run: Run) -> dict[str, Any]:
-    """Per learner and task the jobs in each state; per failed or stale job the reason."""
+class RunStatus(TypedDict):
+    """How many jobs are in each state, in all, and by learner and task; per failed or stale job the reason."""
+
+    jobs: dict[str, int]
+    learners: dict[str, dict[str, dict[str, int]]]
+    imported: dict[str, list[str]]
+    reasons: dict[str, str]
+
+
+class FinishedLearner(TypedDict):
+    """A learner whose folds are all done."""
+
+    learner: str
+    task: str
+    seconds: float
+    parameters: int | None
+    trainable_parameters: int | None
+    oof: ScoreCard
+    tuned: NotRequired[TuningNote]
+
+
+def status(run: Run) -> RunStatus:
     learners: dict[str, dict[str, dict[str, int]]] = {}
     work, reasons = listed(run, run.specs, run.data.tasks)
-    for item in work:
-        found, reason = state(run.store.job(item.job), DONE, item.made_of)
-        counts = learners.setdefault(item.job.learner, {}).setdefault(item.job.task, {})
-        counts[found] = counts.get(found, 0) + 1
+    for job_spec in work:
+        job_status, reason = run.store.job(job_spec.job).status(job_spec.provenance)
+        counts = learners.setdefault(job_spec.job.learner, {}).setdefault(job_spec.job.task, {})
+        counts[job_status] = counts.get(job_status, 0) + 1
         if reason:
-            reasons[str(item.job)] = f"{found}: {reason}"
+            reasons[str(job_spec.job)] = f"{job_status}: {reason}"
     totals = Counter[str]()
     for tasks in learners.values():
         for counts in tasks.values():
             totals.update(counts)
-    imported = {task.name: names for task in run.data.tasks if (names := run.imported(task))}
+    imported = {task.name: names for task in run.data.tasks if (names := run.results.imported(task))}
     return {"jobs": dict(totals), "learners": learners, "imported": imported, "reasons": reasons}
 
 
@@ -47,26 +69,35 @@ def listed(
 
 def under_way(run: Run, work: Sequence[JobSpec]) -> dict[str, tuple[str, int, int]]:
     """By job in another process: what it does, how much of it is done, of how much."""
-    found = {}
-    for item in work:
+    reports = {}
+    for job_spec in work:
         try:
-            report = read_json(run.store.progress(item.job))
-            found[str(item.job)] = (str(report["label"]), int(report["done"]), int(report["total"]))
+            report = read_json(run.store.job(job_spec.job).progress)
+            reports[str(job_spec.job)] = (str(report["label"]), int(report["done"]), int(report["total"]))
         except (OSError, StoreError, KeyError):
             continue  # not under way, or just over
-    return found
+    return reports
 
 
-def finished(run: Run, specs: Sequence[LearnerSpec], tasks: Sequence[Task]) -> list[dict[str, Any]]:
+def finished(run: Run, specs: Sequence[LearnerSpec], tasks: Sequence[Task]) -> list[FinishedLearner]:
     """The score cards of the learners whose folds are all done."""
-    cards = []
+    cards: list[FinishedLearner] = []
     for spec in specs:
         for task in tasks:
             try:
-                record = run.base_record(spec.name, task)
+                record = run.results.base_record(spec.name, task)
             except StoreError:
                 continue
-            known = {"seconds": record["seconds"], **run.size(spec.name, task), "oof": record["oof"]}
-            known |= {"tuned": record["tuned"]} if "tuned" in record else {}
-            cards.append({"learner": spec.name, "task": task.name, **known})
+            size = run.results.size(spec.name, task)
+            card: FinishedLearner = {
+                "learner": spec.name,
+                "task": task.name,
+                "seconds": record["seconds"],
+                "parameters": size["parameters"],
+                "trainable_parameters": size["trainable_parameters"],
+                "oof": record["oof"],
+            }
+            if "tuned" in record:
+                card["tuned"] = record["tuned"]
+            cards.append(card)
     return cards

@@ -1,4 +1,4 @@
-"""What a process does that was started for jobs: it opens the run for itself, once, and attempts what it is told to."""
+"""What a process does that was started for jobs: it opens the run for itself, once, and runs the jobs it is told to."""
 
 import os
 import threading
@@ -12,7 +12,7 @@ from pathlib import Path
 from filelock import Timeout
 
 from ensemble.errors import LearnerError
-from ensemble.jobs.job import JobSpec, Outcome, attempt, list_work
+from ensemble.jobs.job import JobSpec, Outcome, list_work, run_job
 from ensemble.run import Run
 from ensemble.store import Job
 from ensemble.system.interruption import asked
@@ -52,19 +52,19 @@ def threads_of(count: int) -> dict[str, str]:
 
 
 def run_named_job(opener: Opener, job: Job, gpus: Gpus | None = None) -> Outcome:
-    """Attempt a job of the run that ``opener`` opens, on a GPU of this process's own where ``gpus`` are named."""
+    """Run a job of the run that ``opener`` opens, on a GPU of this process's own where ``gpus`` are named."""
     if asked():
-        return Outcome(job, elsewhere=True)
+        return Outcome(job, claimed_elsewhere=True)
     if gpus is not None:
         _take_gpu(gpus)
     run = _opened(opener)
-    found = list_work(run, [run.spec(job.learner)], [run.data.task(job.task)], [job.fold])
-    item: JobSpec = next(one for one in found if one.job == job)
+    work = list_work(run, [run.learners.spec(job.learner)], [run.data.task(job.task)], [job.fold])
+    job_spec: JobSpec = next(listed for listed in work if listed.job == job)
     try:
-        with Reports(run.store.progress(job)) as reports:
-            return attempt(run, item, reports)
+        with Reports(run.store.job(job).progress) as reports:
+            return run_job(run, job_spec, reports)
     except KeyboardInterrupt:
-        return Outcome(job, elsewhere=True)
+        return Outcome(job, claimed_elsewhere=True)
 
 
 @lru_cache(maxsize=2)  # a changed run, and the one it is changed from

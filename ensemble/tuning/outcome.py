@@ -4,21 +4,24 @@ import re
 import shutil
 from collections.abc import Collection
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ensemble.bound_learners import LearnerSpec, flatten
 from ensemble.data import Task
 from ensemble.errors import ConfigError
 from ensemble.jobs.importing import bring_in
 from ensemble.jobs.train import Engine
-from ensemble.modalities import describe, modalities_of
-from ensemble.run import IMPORTED, LearnerSpec, Run, flat
-from ensemble.store import REPORT, read_predictions
-from ensemble.system.files import read_json, write_json
+from ensemble.modalities import describe
+from ensemble.provenance import Provenance
+from ensemble.records import BestTrial
+from ensemble.run import Run
+from ensemble.system.files import write_json
 from ensemble.system.locks import hold
 from ensemble.system.progress import Track
-from ensemble.tuned import BEST, tuning_note
+from ensemble.tuned import tuning_note
 from ensemble.tuning.search import Search
 from ensemble.tuning.study import FOUND, REASON, SECONDS, TRAINED
 from ensemble.tuning.trial import train_folds
@@ -32,18 +35,24 @@ def write_best(search: Search) -> None:
     with hold(search.study.folder):
         best = search.study.best()
         if best is not None:
-            write_json(search.study.folder / BEST, _record(search, best))
+            write_json(_best_trial(search), {**_record(search, best)})
 
 
-def _record(search: Search, trial: "FrozenTrial") -> dict[str, Any]:
+def _best_trial(search: Search) -> Path:
+    return search.run.store.best_trial(search.spec.name, search.task.name)
+
+
+def _record(search: Search, trial: "FrozenTrial") -> BestTrial:
     run = search.run
-    judged = search.split.judged(run)
+    judged, scores = search.split.judged(run), _scores(trial)
     states = [one.state.name for one in search.study.trials()]
     return {
         "params": trial.user_attrs[FOUND],
         "study": search.study.name,
         "trial": trial.number,
-        **_scores(trial),
+        "score": scores["score"],
+        "std": scores["std"],
+        "values": scores["values"],
         "metric": search.task.metric,
         "folds": search.split.folds,
         "judged": judged,
@@ -51,7 +60,7 @@ def _record(search: Search, trial: "FrozenTrial") -> dict[str, Any]:
         "trials": len(states),
         "pruned": states.count("PRUNED"),
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
-        "made_of": run.settings(search.spec, search.task),
+        "made_of": dict(run.learners.settings(search.spec, search.task).parts),
     }
 
 
@@ -84,13 +93,12 @@ def account(search: Search) -> dict[str, Any]:
         "saved": round(
             sum(row["seconds"] / row["folds"] * (folds - row["folds"]) for row in pruned if row["folds"]), 3
         ),
-        "best": str(search.study.folder / BEST) if search.study.best() else None,
+        "best": str(_best_trial(search)) if search.study.best() else None,
     }
 
 
 def _row(search: Search, trial: "FrozenTrial") -> dict[str, Any]:
-    found = flat("", trial.user_attrs.get(FOUND, {}))
-    params = {path.removeprefix("."): value for path, value in found.items()}
+    params = flatten(trial.user_attrs.get(FOUND, {}))
     return {
         "trial": trial.number,
         "state": {"COMPLETE": "done", "PRUNED": "pruned"}.get(trial.state.name, "failed"),
@@ -113,7 +121,7 @@ def keep(search: Search, count: int, track: Track, engine: Engine) -> list[str]:
     done = [trial for trial in search.study.trials() if trial.state.name == "COMPLETE"]
     distinct = {search.tried(trial.user_attrs[FOUND]): trial for trial in reversed(done)}
     ranked = [trial for trial in done if trial in distinct.values()]
-    own = run.pinned(run.spec(learner), task)
+    own = run.learners.pinned(run.learners.spec(learner), task)
     ranked = [trial for trial in ranked if not _is(search, trial, own)]
     names = {f"{learner}.trial{trial.number}": trial for trial in ranked[:count]}
     _forget_kept(run, learner, task, names)
@@ -121,18 +129,17 @@ def keep(search: Search, count: int, track: Track, engine: Engine) -> list[str]:
         tried = search.tried(trial.user_attrs[FOUND])
         train_folds(run, tried, (), track, engine)
         alone = tried(run)
-        record = alone.base_record(learner, task)
+        record = alone.results.base_record(learner, task)
         folder = alone.store.base(learner, task.name)
-        parts = {part: read_predictions(folder, part, task) for part in ("oof", "test")}
-        made_of = {**run.identity, "learner": IMPORTED, "task": task.name, "files": record["files"]}
+        parts = {part: folder.read(part, task) for part in ("oof", "test")}
         bring_in(
             run,
             name,
             parts,
-            made_of,
+            Provenance.of_import(run.identity, task, record["files"]),
             seconds=record["seconds"],
             folds="run",
-            modality=describe(modalities_of(alone.make(alone.specs[0]))),
+            modality=describe(alone.learners.bind(alone.specs[0]).modalities),
             oof=record["oof"],
             tuned=tuning_note(_record(search, trial)),
         )
@@ -142,16 +149,16 @@ def keep(search: Search, count: int, track: Track, engine: Engine) -> list[str]:
 def _is(search: Search, trial: "FrozenTrial", own: LearnerSpec) -> bool:
     """Whether a trial has the parameters that the learner itself is trained with."""
     alone = search.tried(trial.user_attrs[FOUND])(search.run)
-    return alone.settings(alone.specs[0], search.task) == alone.settings(own, search.task)
+    return alone.learners.settings(alone.specs[0], search.task) == alone.learners.settings(own, search.task)
 
 
 def _forget_kept(run: Run, learner: str, task: Task, names: Collection[str]) -> None:
     """Remove the trials of a learner that were kept before; raises ConfigError where others have one of the names."""
     with run.store.lock():
-        for name in run.imported(task):
+        for name in run.results.imported(task):
             folder = run.store.base(name, task.name)
-            kept = re.fullmatch(re.escape(learner) + r"\.trial\d+", name) and "tuned" in read_json(folder / REPORT)
+            kept = re.fullmatch(re.escape(learner) + r"\.trial\d+", name) and "tuned" in folder.read_record()
             if kept:
-                shutil.rmtree(folder)
+                shutil.rmtree(folder.path)
             elif name in names:
                 raise ConfigError(f"{name!r} was imported; a trial of {learner!r} would be kept under this name.")

@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ensemble.bound_learners import LearnerSpec
 from ensemble.data import Task
 from ensemble.errors import ConfigError
 from ensemble.learner import make_learner
 from ensemble.metrics import metric_named
-from ensemble.run import LearnerSpec, Run, flat
+from ensemble.run import Run
 from ensemble.search_space import Space, as_set, grid, outline, space_of
-from ensemble.system.files import fingerprint
 from ensemble.tuned import overlay
 from ensemble.tuning.study import Plan, Study
 from ensemble.tuning.trial import Split, TrialRun
@@ -50,22 +50,19 @@ def open_search(run: Run, name: str, task: Task, settings: TuneSettings) -> Sear
     """Raises ConfigError for a space or settings that cannot be, StoreError where the study cannot be opened."""
     if run.distributed.size > 1:
         raise ConfigError("`ensemble tune` is not for torchrun; start it once per GPU, they share the trials.")
-    spec = replace(run.spec(name), tuned=False)
+    spec = replace(run.learners.spec(name), tuned=False)
     split = Split(settings.folds, settings.seed)
     space = space_of(run.registry, spec.learner, name, settings.space)
     seen, example = outline(space)
     make_learner(run.registry, spec.learner, overlay(spec.params, example), f"tune.{name}.space")
-    made = vars(run.make(spec))
-    params = flat("", {key: value for key, value in made.items() if not key.startswith("_")})
-    params = {path.removeprefix("."): value for path, value in params.items()}
-    study_of = {
-        **run.settings(spec, task),
-        "metric": task.metric,
-        "split": [split.folds, split.seed, len(split.trained(run))],
-        "space": seen.spoken(),
-        "prune": settings.prune,
-    }
-    title = f"{name}/{task.name}/{fingerprint(study_of)[:8]}"
+    params = run.learners.bind(spec).params
+    study_of = run.learners.settings(spec, task).fingerprint(
+        metric=task.metric,
+        split=[split.folds, split.seed, len(split.trained(run))],
+        space=seen.spoken(),
+        prune=settings.prune,
+    )
+    title = f"{name}/{task.name}/{study_of[:8]}"
     better = metric_named(task.metric).greater_is_better
     study = Study(run.store.tune(name, task.name), title, better, settings.seed, settings.storage)
     plan = plan_of(space, as_set(seen.asked, params), grid(seen.asked, settings.trials), settings.trials)

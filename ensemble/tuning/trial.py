@@ -12,8 +12,7 @@ from ensemble.metrics import metric_named, score
 from ensemble.predictions import Predictions, concatenate
 from ensemble.run import Run
 from ensemble.scoring import difference, metric_input
-from ensemble.store import DONE, Job, Store, read_predictions
-from ensemble.system.files import fingerprint, read_json
+from ensemble.store import Job
 from ensemble.system.progress import Track
 from ensemble.tuned import overlay
 
@@ -55,13 +54,12 @@ class TrialRun:
     split: Split
 
     def __call__(self, run: Run) -> Run:
-        spec = run.spec(self.learner)
+        spec = run.learners.spec(self.learner)
         spec = replace(spec, params=overlay(spec.params, json.loads(self.found)), tuned=False)
         plan = run.plan.nested(run.data, KEPT_OUT, self.split.seed) if self.split.folds == "nested" else run.plan
         tried = replace(run, plan=plan, specs=(spec,), seeds=run.seeds[:1], keep_models="none")
-        made_of = {**tried.settings(spec, run.data.task(self.task)), "seed": tried.seeds[0]}
-        folder = run.store.tune(self.learner, self.task) / "trials" / fingerprint(made_of)[:16]
-        return replace(tried, store=Store(folder))
+        name = tried.learners.settings(spec, run.data.task(self.task)).fingerprint(seed=tried.seeds[0])[:16]
+        return replace(tried, store=run.store.trial(self.learner, self.task, name))
 
 
 def judge(
@@ -124,12 +122,12 @@ def _rows(data: Dataset, predictions: Predictions) -> Dataset:
 
 def seconds_of(run: Run, task: Task, folds: Sequence[int]) -> float:
     """What a trial's folds took, whenever they were done."""
-    records = [run.store.job(_job(run, task, fold)) / DONE for fold in folds]
-    return round(sum(float(read_json(path)["seconds"]) for path in records), 3)
+    records = [run.store.job(_job(run, task, fold)).read_record() for fold in folds]
+    return round(sum(record["seconds"] for record in records), 3)
 
 
 def _held_out(run: Run, task: Task, fold: int) -> Predictions:
-    return read_predictions(run.store.job(_job(run, task, fold)), "held_out", task)
+    return run.store.job(_job(run, task, fold)).read("held_out", task)
 
 
 def _job(run: Run, task: Task, fold: int) -> Job:

@@ -64,7 +64,7 @@ class FinishedTrial:
     search: Search
     number: int
 
-    def said(self) -> str:
+    def describe(self) -> str:
         """``trial 3: 0.496 over 5 folds (best 0.501)``"""
         trials = {trial.number: trial for trial in self.search.study.trials()}
         best, mine = self.search.study.best(), trials[self.number]

@@ -12,7 +12,6 @@ from ensemble.jobs.job import JobSpec
 from ensemble.jobs.usage import size_of
 from ensemble.modalities import MODALITIES
 from ensemble.run import Run
-from ensemble.store import DONE, state
 from ensemble.upkeep.estimates import Estimate, History
 
 FLOOR = 20_000_000  # bytes that stay free, also where nothing is known of the jobs
@@ -41,7 +40,7 @@ class Needs:
 
 def check_disk(run: Run, work: Sequence[JobSpec], jobs: int = 1) -> None:
     """Raises StoreError, saying how much is missing, where the disk cannot hold what these jobs will write."""
-    todo = [item for item in work if state(run.store.job(item.job), DONE, item.made_of)[0] != "done"]
+    todo = [item for item in work if not run.store.job(item.job).is_done(item.provenance)]
     if not todo:
         return
     needs = needs_of(run, todo, History(run, work), jobs)
@@ -129,7 +128,7 @@ def _is_unknown(run: Run, estimate: Estimate) -> bool:
 
 def _checkpoints(run: Run, item: JobSpec, estimate: Estimate) -> int:
     """A new one is complete before the old one goes."""
-    return max(0, 2 * estimate.checkpoints - size_of(run.store.unfinished(item.job)))
+    return max(0, 2 * estimate.checkpoints - size_of(run.store.job(item.job).training))
 
 
 def _predictions(run: Run, item: JobSpec) -> int:
@@ -142,4 +141,4 @@ def _predictions(run: Run, item: JobSpec) -> int:
 def _replaced(run: Run, item: JobSpec) -> int:
     """What is left of a result that is stale or was never finished; a checkpoint may be gone on from."""
     folder = run.store.job(item.job)
-    return size_of(folder) - size_of(run.store.unfinished(item.job))
+    return size_of(folder.path) - size_of(folder.training)

@@ -1,21 +1,18 @@
 """What a job will take, judged by finished ones: of this run, or of others beside it with the same learner."""
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import median
 from typing import Any
 
 from ensemble.errors import StoreError
 from ensemble.jobs.job import JobSpec
+from ensemble.provenance import Provenance
 from ensemble.run import Run
-from ensemble.store import DONE
-from ensemble.system.files import read_json
+from ensemble.store import LearnerFolder, Store
 
 STRANGE = (StoreError, OSError, KeyError, TypeError, ValueError, AttributeError)
-SETTLED = ("task", "classes", "seed", "fold", "data", "folds")  # what a learner is asked, not what it is
 BYTES_PER_PARAMETER = 4
 THIS_TASK, THIS_RUN, OTHER_RUN = "this task", "other tasks", "other runs"
 
@@ -41,12 +38,12 @@ class JobRecord:
     @classmethod
     def of(cls, record: Mapping[str, Any]) -> "JobRecord":
         """Raises an error of ``STRANGE`` for the record of something else, or of an older version."""
-        usage = record.get("usage", {})
+        usage, provenance = record.get("usage", {}), Provenance.of_record(record)
         shared = float(usage.get("shared_seconds", 0.0))
         trained = float(record.get("training_seconds", 0.0))  # also before it was killed
         return cls(
-            recipe=recipe(record["made_of"]),
-            task=record["made_of"]["task"],
+            recipe=provenance.recipe,
+            task=provenance.task,
             seconds=max(record["seconds"] - shared, trained),
             shared=shared,
             rows=usage.get("rows"),
@@ -76,23 +73,18 @@ class Estimate:
     source: str | None = None
 
 
-def recipe(made_of: Mapping[str, Any]) -> str:
-    """Equal for jobs of the same learner with the same parameters and weights, whatever they learn."""
-    return json.dumps({key: value for key, value in made_of.items() if key not in SETTLED}, sort_keys=True)
-
-
 class History:
     """Finished jobs by what they did. Other run folders are looked into only for what this one cannot tell."""
 
     def __init__(self, run: Run, work: Sequence[JobSpec]) -> None:
         self.run = run
-        self._own = _by_recipe(_jobs_below(run.store.root))
-        wanted = {recipe(item.made_of) for item in work} - set(self._own)
-        self._others = _by_recipe(_others(run.store.root, wanted)) if wanted else {}
+        self._own = _by_recipe(_jobs_of(run.store.learner_folders()))
+        wanted = {item.provenance.recipe for item in work} - set(self._own)
+        self._others = _by_recipe(_others(run.store, wanted)) if wanted else {}
 
     def like(self, item: JobSpec) -> tuple[list[JobRecord], str | None]:
         """The finished jobs nearest to this one."""
-        key = recipe(item.made_of)
+        key = item.provenance.recipe
         own = self._own.get(key, [])
         same = [past for past in own if past.task == item.job.task]
         if own:
@@ -116,7 +108,7 @@ class History:
 
     def shared(self, item: JobSpec) -> tuple[float, Mapping[str, Mapping[str, int]]]:
         """Seconds that what all jobs of a learner share took when it was not there yet, and its keys in the cache."""
-        key = recipe(item.made_of)
+        key = item.provenance.recipe
         found = self._own.get(key, []) or self._others.get(key, [])
         seconds = max((past.shared for past in found), default=0.0)
         return seconds, next((past.cache for past in found if past.cache), {})
@@ -137,20 +129,15 @@ def _by_recipe(jobs: Iterable[JobRecord]) -> dict[str, list[JobRecord]]:
     return found
 
 
-def _jobs_below(folder: Path) -> Iterator[JobRecord]:
-    for path in folder.glob(f"base/*/*/seed-*/fold-*/{DONE}"):
+def _jobs_of(folders: Iterable[LearnerFolder]) -> Iterator[JobRecord]:
+    for folder in (job for learner in folders for job in learner.finished_jobs()):
         with suppress(*STRANGE):
-            yield JobRecord.of(read_json(path))
+            yield JobRecord.of(folder.read_record())
 
 
-def _others(root: Path, wanted: set[str]) -> Iterator[JobRecord]:
+def _others(store: Store, wanted: set[str]) -> Iterator[JobRecord]:
     """Jobs of the runs beside this one with a recipe that is ``wanted``; of a learner's task the first one shows it."""
-    for folder in root.parent.glob("*/base/*/*"):
-        if folder.parents[2] == root or not folder.is_dir():
-            continue
-        jobs = folder.glob(f"seed-*/fold-*/{DONE}")
-        with suppress(*STRANGE):
-            first = next((JobRecord.of(read_json(path)) for path in jobs), None)
-            if first is not None and first.recipe in wanted:
-                yield first
-                yield from (JobRecord.of(read_json(path)) for path in jobs)
+    for learner in (folder for beside in store.others_beside() for folder in beside.learner_folders()):
+        first = next(_jobs_of([learner]), None)
+        if first is not None and first.recipe in wanted:
+            yield from _jobs_of([learner])

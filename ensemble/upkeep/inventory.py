@@ -6,21 +6,21 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 
-from ensemble.errors import StoreError
 from ensemble.features import ENCODER
 from ensemble.jobs.job import JobSpec
 from ensemble.jobs.status import listed
 from ensemble.jobs.usage import size_of
-from ensemble.run import IMPORTED, Run
-from ensemble.store import DONE, FAILED, REPORT, state
+from ensemble.result_folder import FOLDERS, RECORDS
+from ensemble.results import may_be_imported
+from ensemble.run import Run
+from ensemble.store import ABLATIONS, FOLDS, LEARNERS, TRAINING, TRIALS, JobFolder, LearnerFolder
 from ensemble.system.claims import FILE as CLAIM
 from ensemble.system.claims import owner_of
-from ensemble.system.files import read_json
+from ensemble.system.locks import FILE as LOCK
+from ensemble.system.progress import FILE as PROGRESS
 from ensemble.system.stale_files import is_stale
 
-RECORDS = (DONE, REPORT, FAILED)
-KEPT = (".lock", CLAIM, "training", "progress.json")
-FOLDERS = ("model", "tensorboard")  # of a job; others are not ours to judge
+KEPT = (LOCK, CLAIM, TRAINING, PROGRESS)
 
 
 @dataclass(frozen=True)
@@ -52,21 +52,21 @@ class Inventory:
         self._jobs: dict[Path, JobSpec] = {}
         self._learners: dict[Path, JobSpec] = {}
         for item in listed(run, run.specs, run.data.tasks)[0]:
-            self._jobs[run.store.job(item.job)] = item
-            self._learners[run.store.base(item.job.learner, item.job.task)] = item
-        configured = {run.store.base(spec.name, task.name) for spec in run.specs for task in run.data.tasks}
+            self._jobs[run.store.job(item.job).path] = item
+            self._learners[run.store.base(item.job.learner, item.job.task).path] = item
+        configured = {run.store.base(spec.name, task.name).path for spec in run.specs for task in run.data.tasks}
         self._to_be_tuned = configured - set(self._learners)
 
     def everything(self) -> list[Item]:
         """All that may go, whoever may be using it."""
         found: list[Item] = []
-        for folder in folders(self.root, "base", "*", "*", "seed-*", "fold-*"):
+        for folder in folders(self.root, *LEARNERS, *FOLDS):
             found += self.of_job(folder)
-        for folder in folders(self.root, "base", "*", "*"):
+        for folder in folders(self.root, *LEARNERS):
             found += self.of_learner(folder)
-        for folder in folders(self.root, "tune", "*", "*", "trials"):
+        for folder in folders(self.root, *TRIALS):
             found += of_tree("trials", folder, folder.parent)
-        for folder in folders(self.root, "ablation", "without-*"):
+        for folder in folders(self.root, *ABLATIONS):
             found += of_tree("ablation", folder)
         if self.run.cache.root is not None:
             for folder in folders(self.run.cache.root, "*"):
@@ -79,7 +79,8 @@ class Inventory:
         """What may go of one job; nothing where it is not known yet what it is to be made of."""
         if folder.parents[1] in self._to_be_tuned:
             return []
-        result, training, item = results_in(folder), folder / "training", self._jobs.get(folder)
+        job, result, item = JobFolder(folder), results_in(folder), self._jobs.get(folder)
+        training = job.training
         left = (training,) if is_folder(training) else ()
 
         def one(kind: str, why: str, paths: tuple[Path, ...], asked: bool = False) -> list[Item]:
@@ -87,12 +88,12 @@ class Inventory:
 
         if item is None:
             return one("dropped", "the configuration no longer has it", (*result, *left), True)
-        found, reason = state(folder, DONE, item.made_of)
+        found, reason = job.status(item.provenance)
         if found == "done":
-            model = (folder / "model",) if is_folder(folder / "model") else ()
+            model = (job.model,) if is_folder(job.model) else ()
             return [*one("models", "a fold model", model, True), *one("checkpoints", "of a job that is done", left)]
         kind, why = ("temporary", "written by a job that did not end") if found == "missing" else (found, reason)
-        over = not _is_of(training, item)
+        over = not job.is_training_of(item.provenance)
         why_left = "of other data, folds or parameters" if over else "its training would go on from here"
         return [*one(kind, why, result), *one("checkpoints", why_left, left, not over)]
 
@@ -106,15 +107,14 @@ class Inventory:
         if folder in self._to_be_tuned:
             return []
         if item is not None:
-            made = {key: value for key, value in item.made_of.items() if key not in ("seed", "fold")}
-            found, reason = state(folder, REPORT, {**made, "seeds": list(self.run.seeds)})
+            found, reason = LearnerFolder(folder).status(item.provenance.of_all_folds(self.run.seeds))
             return one("stale", reason) if found == "stale" else []
-        trained_here = next(folders(folder, "seed-*", "fold-*"), None) and not _may_be_imported(folder / REPORT)
+        trained_here = next(folders(folder, *FOLDS), None) and not may_be_imported(LearnerFolder(folder))
         return one("dropped", "the configuration no longer has it", True) if trained_here else []
 
     def is_busy(self) -> bool:
         """Whether a process is at work in this run or in one beside it, whose cache may be the same."""
-        plan = self.run.store.plan.with_suffix(".json").name
+        plan = self.run.store.plan_settings.name
         beside = {folder for folder in inside(self.root.parent) if folder / plan in inside(folder)}
         return any(at_work(folder) for folder in {self.root, *beside})
 
@@ -213,18 +213,3 @@ def is_folder(path: Path) -> bool:
 def count(path: Path) -> int:
     """Files below a path; one where it is a file itself."""
     return sum(1 for _ in files_below(path, set())) if is_folder(path) else 1
-
-
-def _is_of(training: Path, item: JobSpec) -> bool:
-    try:
-        made_of = read_json(training / "made_of.json")
-    except (OSError, StoreError):
-        return False
-    return {key: value for key, value in made_of.items() if key != "processes"} == item.made_of
-
-
-def _may_be_imported(report: Path) -> bool:
-    try:
-        return bool(read_json(report).get("made_of", {}).get("learner", IMPORTED) == IMPORTED)
-    except (OSError, StoreError, AttributeError):
-        return True

@@ -10,7 +10,6 @@ from typing import Any
 
 from ensemble.jobs.job import JobSpec
 from ensemble.run import Run
-from ensemble.store import DONE, state
 from ensemble.system.claims import owner_of
 from ensemble.system.processes import cores
 from ensemble.upkeep.disk import cached, needs_of, places
@@ -27,7 +26,7 @@ def plan(run: Run, work: Sequence[JobSpec], jobs: int = 1, waiting: Mapping[str,
     Seconds are those of finished jobs; wall time supposes that jobs share the cores evenly and lose nothing by it.
     """
     history = History(run, work)
-    states = {item.job: state(run.store.job(item.job), DONE, item.made_of)[0] for item in work}
+    states: dict[Any, str] = {item.job: run.store.job(item.job).status(item.provenance)[0] for item in work}
     todo = [item for item in work if states[item.job] != "done"]
     fit_rows = {fold: len(run.plan.fit_rows(fold)) for fold in {item.job.fold for item in work}}
     estimates = {item.job: history.estimate(item, fit_rows[item.job.fold]) for item in work}
@@ -36,7 +35,7 @@ def plan(run: Run, work: Sequence[JobSpec], jobs: int = 1, waiting: Mapping[str,
     peaks = [estimates[item.job].peak for item in todo]
     return {
         "jobs": {name: count for name in STATES if (count := Counter(states.values())[name])},
-        "running": sum(owner_of(run.store.job(item.job)) is not None for item in todo),
+        "running": sum(owner_of(run.store.job(item.job).path) is not None for item in todo),
         "learners": [_row(group, states, estimates) for group in _groups(work)],
         "time": _time(run, todo, estimates, history, cache, jobs),
         "disk": {**needs.parts(), "unknown": list(needs.unknown), "places": places(run, needs)},

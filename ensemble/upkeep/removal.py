@@ -10,7 +10,7 @@ from filelock import Timeout
 
 from ensemble.errors import ConfigError, StoreError, unknown
 from ensemble.run import Run
-from ensemble.store import DONE
+from ensemble.store import JobFolder
 from ensemble.system.files import read_json, write_json
 from ensemble.system.locks import hold
 from ensemble.upkeep.inventory import Inventory, Item, in_use
@@ -117,9 +117,11 @@ def _delete_paths(paths: Sequence[Path]) -> None:
             path.unlink(missing_ok=True)
 
 
-def _forget_model(folder: Path) -> None:
+def _forget_model(path: Path) -> None:
     """A job's record as if it had been done with keep_models = "none"."""
-    record = read_json(folder / DONE)
+    folder = JobFolder(path)
+    record = read_json(folder.record)
     for part in ("files", "stamps"):
-        record[part] = {name: value for name, value in record.get(part, {}).items() if not name.startswith("model/")}
-    write_json(folder / DONE, record)
+        kept = {name: value for name, value in record.get(part, {}).items() if not name.startswith("model/")}
+        record[part] = kept
+    write_json(folder.record, record)

@@ -11,7 +11,7 @@ from ensemble.metrics import BINS, metric_named, score
 from ensemble.predictions import Predictions
 from ensemble.run import Run
 from ensemble.scoring import finite
-from ensemble.store import CURVE, Job
+from ensemble.store import Job
 from ensemble.system.files import read_json
 from ensemble.system.progress import Track, silent
 from meta.contributions import contributions
@@ -36,7 +36,7 @@ def gather_facts(run: Run, settings: StackSettings, audit: Mapping[str, Any], tr
     inputs = {task.name: assemble(run, task, settings) for task in tasks}
     tables = {name: of_task.table for name, of_task in inputs.items()}
     stacks = {name: read_stack(run, of_task) for name, of_task in inputs.items()}
-    modality = {name: run.modality(name, task) for task in tasks for name in tables[task.name].learners}
+    modality = {name: run.results.modality(name, task) for task in tasks for name in tables[task.name].learners}
     facts = [
         _task_facts(run, tables[task.name], stacks[task.name], cv_rows, modality)
         for task in track(tasks, "tasks accounted for", len(tasks))
@@ -64,12 +64,12 @@ def _task_facts(
         PLAIN: table.plain_mean,
         f"best single ({single})": table.learner_oof(single),
     }
-    seeds = {name: run.base_record(name, task)["oof"].get("seeds") for name in learners}
+    seeds = {name: run.results.base_record(name, task)["oof"].get("seeds") for name in learners}
     curves = {name: _curve_rows(run, name, task) for name in modality}
     return TaskFacts(
         report=stack.report,
         contributions=contributions(table, {name: modality[name] for name in learners}),
-        cost={name: LearnerCost(**run.cost(name, task)) for name in learners},
+        cost={name: LearnerCost(**run.results.cost(name, task)) for name in learners},
         seeds={name: scores for name, scores in seeds.items() if scores},
         diversity=diversity(table),
         leaks=leak_signs(table),
@@ -116,7 +116,7 @@ def _curve_rows(run: Run, learner: str, task: Task) -> list[CurveRow]:
     """The learning curves of the first seed's folds, a row per fold and epoch."""
     curve: list[CurveRow] = []
     for fold in range(run.plan.settings.k):
-        path = run.store.job(Job(learner, task.name, run.seeds[0], fold)) / CURVE
+        path = run.store.job(Job(learner, task.name, run.seeds[0], fold)).curve
         if path.is_file():
             rows = pd.read_csv(path).assign(fold=fold)
             plain = rows.astype(object).where(rows.notna(), None)

@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 
 from base_models import LEARNERS
+from ensemble.bound_learners import LearnerSpec
 from ensemble.config import Config
 from ensemble.data import Dataset
 from ensemble.folds import FoldSettings, make_plan
 from ensemble.jobs.job import list_work
+from ensemble.jobs.run_record import write_record
 from ensemble.jobs.train import train
-from ensemble.run import LearnerSpec, Run, write_record
+from ensemble.run import Run
 from ensemble.store import Store
 from meta.stack import stack_task
 from meta.table import StackSettings

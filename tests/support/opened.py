@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
+from ensemble.bound_learners import LearnerSpec
 from ensemble.folds import FoldSettings, make_plan
 from ensemble.jobs.job import Outcome, list_work
 from ensemble.jobs.train import Engine, sequential, train
-from ensemble.run import LearnerSpec, Run
+from ensemble.run import Run
 from ensemble.store import Store
 from support.toys import TOYS
 from support.world import toy_table

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from support.world import SARCASM, SENTIMENT, toy_table
 
 from ensemble.content.duplicates import find_duplicates
+from ensemble.content.grouped_folds import bind_folds
 from ensemble.content.scan import scan
 from ensemble.data import Codes, Dataset
 from ensemble.errors import FoldError, StoreError
 from ensemble.folds import TEST_FOLD, FoldPlan, FoldSettings, make_plan, stratified_group_split
-from ensemble.run import bind_folds
 from ensemble.store import Store
 from ensemble.system.files import read_json, write_json
 

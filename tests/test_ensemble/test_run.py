@@ -10,13 +10,16 @@ import pytest
 from support.toys import TOYS, Hash
 from support.world import SARCASM, SENTIMENT, toy_table
 
+from ensemble.bound_learners import LearnerSpec
+from ensemble.content.grouped_folds import bind_folds
 from ensemble.content.scan import scan
 from ensemble.data import Dataset
 from ensemble.errors import ConfigError, DataError
 from ensemble.folds import FoldSettings
 from ensemble.jobs.job import list_work
+from ensemble.jobs.run_record import versions, write_record
 from ensemble.jobs.train import train
-from ensemble.run import LearnerSpec, Run, bind_folds, versions, write_record
+from ensemble.run import Run
 from ensemble.store import Store
 from ensemble.system.files import read_json
 
@@ -60,7 +63,7 @@ def run(make_run: MakeRun) -> Run:
 
 
 def test_results_are_made_of_parameters_task_data_and_folds(run: Run) -> None:
-    made = run.made_of(run.specs[0], SENTIMENT)
+    made = run.learners.provenance(run.specs[0], SENTIMENT)
     assert made == json.loads(json.dumps(made))
     assert made["learner"] == "support.toys:Hash"
     assert (made["task"], made["classes"]) == ("sentiment", ["negative", "neutral", "positive"])
@@ -70,10 +73,10 @@ def test_results_are_made_of_parameters_task_data_and_folds(run: Run) -> None:
 
 
 def test_a_default_written_out_is_the_same_parameter(run: Run) -> None:
-    assert run.made_of(LearnerSpec("b", "hash", {}), SENTIMENT) == run.made_of(
+    assert run.learners.provenance(LearnerSpec("b", "hash", {}), SENTIMENT) == run.learners.provenance(
         LearnerSpec("b", "hash", {"salt": 0}), SENTIMENT
     )
-    assert run.made_of(LearnerSpec("b", "hash", {}), SENTIMENT) != run.made_of(
+    assert run.learners.provenance(LearnerSpec("b", "hash", {}), SENTIMENT) != run.learners.provenance(
         LearnerSpec("b", "hash", {"salt": 2}), SENTIMENT
     )
 
@@ -82,23 +85,23 @@ def test_a_changed_weight_file_makes_results_stale(run: Run, tmp_path: Path) -> 
     weights = tmp_path / "weights"
     weights.write_bytes(b"one")
     spec = LearnerSpec("w", "weighted", {"weights": str(weights)})
-    before = run.made_of(spec, SENTIMENT)
+    before = run.learners.provenance(spec, SENTIMENT)
     assert not any(key.startswith("params._") for key in before)
     weights.write_bytes(b"two")
-    assert run.made_of(spec, SENTIMENT)["sources"] != before["sources"]
+    assert run.learners.provenance(spec, SENTIMENT)["sources"] != before["sources"]
 
 
 def test_names_are_looked_up_with_a_suggestion(run: Run) -> None:
-    assert run.spec("b").name == "b"
+    assert run.learners.spec("b").name == "b"
     with pytest.raises(ConfigError, match=r"Unknown base learner 'aa'. Did you mean 'a'\? Available: a, b"):
-        run.spec("aa")
+        run.learners.spec("aa")
     with pytest.raises(DataError, match="Unknown task 'sarcsm'"):
         run.some_tasks(["sarcsm"])
 
 
 def test_no_name_means_all(run: Run) -> None:
-    assert [spec.name for spec in run.some_specs([])] == ["a", "b"]
-    assert [spec.name for spec in run.some_specs(["b"])] == ["b"]
+    assert [spec.name for spec in run.learners.some([])] == ["a", "b"]
+    assert [spec.name for spec in run.learners.some(["b"])] == ["b"]
     assert run.some_tasks([]) == [SENTIMENT, SARCASM]
 
 
@@ -141,19 +144,19 @@ def test_the_drawn_memes_bind_with_their_copies_together(posts: Dataset, tmp_pat
 )
 def test_a_learner_says_what_it_looks_at(run: Run, sees: list[str], expected: str) -> None:
     other = replace(run, specs=(LearnerSpec("a", "hash"), LearnerSpec("s", "seeing", {"sees": sees})))
-    assert other.modality("s", SENTIMENT) == expected
-    assert other.modality("a", SENTIMENT) == "unknown"
+    assert other.results.modality("s", SENTIMENT) == expected
+    assert other.results.modality("a", SENTIMENT) == "unknown"
 
 
 def test_a_learner_costs_the_seconds_of_its_folds_and_the_parameters_it_recorded(run: Run) -> None:
     other = replace(run, specs=(LearnerSpec("a", "hash"), LearnerSpec("s", "seeing", {"parameters": 70})))
     train(other, list_work(other, other.specs, [SENTIMENT], ()))
-    seconds = {name: other.base_record(name, SENTIMENT)["seconds"] for name in ("a", "s")}
+    seconds = {name: other.results.base_record(name, SENTIMENT)["seconds"] for name in ("a", "s")}
     none = {"parameters": None, "trainable_parameters": None}
-    assert other.cost("s", SENTIMENT) == {"seconds": seconds["s"], **none, "parameters": 70}
-    assert other.cost("a", SENTIMENT) == {"seconds": seconds["a"], **none}
-    assert other.base_record("s", SENTIMENT)["parameters"] == 70, "it stays with the results"
+    assert other.results.cost("s", SENTIMENT) == {"seconds": seconds["s"], **none, "parameters": 70}
+    assert other.results.cost("a", SENTIMENT) == {"seconds": seconds["a"], **none}
+    assert other.results.base_record("s", SENTIMENT)["parameters"] == 70, "it stays with the results"
 
 
 def test_nothing_is_imported_before_something_was(run: Run) -> None:
-    assert run.imported(SENTIMENT) == []
+    assert run.results.imported(SENTIMENT) == []

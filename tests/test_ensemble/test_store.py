@@ -17,7 +17,6 @@ from ensemble.store import (
     check,
     clear,
     first_difference,
-    read_predictions,
     seal,
     state,
     write_predictions,
@@ -62,7 +61,7 @@ def test_a_finished_result_is_read_with_its_facts(folder: Path) -> None:
     assert facts["made_of"] == MADE
     assert set(facts["files"]) == {"held_out.parquet", "test.parquet"}
     assert state(folder, DONE, MADE) == ("done", "")
-    assert read_predictions(folder, "held_out", SENTIMENT).ids.tolist() == predictions().ids.tolist()
+    assert folder.read("held_out", SENTIMENT).ids.tolist() == predictions().ids.tolist()
 
 
 def test_an_unfinished_result_is_refused(folder: Path) -> None:

@@ -18,7 +18,6 @@ from ensemble.errors import StoreError
 from ensemble.features import FeatureCache
 from ensemble.jobs.finished import Record
 from ensemble.run import Run
-from ensemble.store import REPORT, read_predictions
 from ensemble.system.files import read_json, write_json
 from meta.loaded_stack import Floats, load_stacks, predict_posts, shares
 from meta.post_predictions import PostPredictions
@@ -63,7 +62,7 @@ def test_the_runs_own_test_rows_as_new_posts_get_what_the_stack_gave_them(networ
     assert list(new.ids) == list(networks.data.take(networks.plan.test_rows).ids)
     with one_core():
         predicted = ask(networks.store.root, new)[0]
-    stacked = read_predictions(networks.store.stack("sentiment"), "test", SENTIMENT).take(new.ids)
+    stacked = networks.store.stack("sentiment").read("test", SENTIMENT).take(new.ids)
     np.testing.assert_allclose(predicted.predictions.values, stacked.values, rtol=0, atol=1e-9)
     assert (predicted.predictions.labels() == stacked.labels()).all()
     assert predicted.learners == ("tfidf", "text", "image", "textual", "visual")
@@ -86,7 +85,7 @@ def test_posts_without_text_or_image_and_without_the_runs_cache_are_predicted(
         predicted = ask(moved, blind)[0]
     assert len(predicted.names) == len(new)
     whole = np.flatnonzero(new.frame.index % 6 == 4)
-    stacked = read_predictions(networks.store.stack("sentiment"), "test", SENTIMENT).take(new.ids)
+    stacked = networks.store.stack("sentiment").read("test", SENTIMENT).take(new.ids)
     np.testing.assert_allclose(predicted.predictions.values[whole], stacked.values[whole], atol=1e-4)
     assert not (tmp_path / "none").exists()
 
@@ -105,7 +104,7 @@ def test_every_seed_and_fold_is_asked_and_posts_may_come_in_any_order(run: Run, 
     new = data.take(run.plan.test_rows[::-1]).without_labels()
     for predicted in ask(run.store.root, new):
         task = predicted.predictions.task
-        stacked = read_predictions(run.store.stack(task.name), "test", task).take(new.ids)
+        stacked = run.store.stack(task.name).read("test", task).take(new.ids)
         np.testing.assert_allclose(predicted.predictions.values, stacked.values, rtol=0, atol=1e-12)
 
 
@@ -131,7 +130,7 @@ def test_a_stack_on_what_is_said_of_related_tasks_gets_that_of_new_posts_too(tmp
     new = data.take(run.plan.test_rows[::-1]).without_labels()
     for predicted in ask(run.store.root, new):
         task = predicted.predictions.task
-        stacked = read_predictions(run.store.stack(task.name), "test", task).take(new.ids)
+        stacked = run.store.stack(task.name).read("test", task).take(new.ids)
         np.testing.assert_allclose(predicted.predictions.values, stacked.values, rtol=0, atol=1e-12)
         assert predicted.shares.shape == (len(new), 2)
 
@@ -146,18 +145,18 @@ def test_a_binary_label_and_its_degree_agree(tmp_path: Path) -> None:
     assert ((binary.values.argmax(axis=1) == 1) != (degrees.values.argmax(axis=1) > 0)).any()
     opened = Record.read(run.store.root).open(REGISTRY)
     alone = predict_posts(opened, load_stacks(opened, [degree]), new)[0].predictions
-    stacked = read_predictions(run.store.stack(degree.name), "test", degree).take(new.ids)
+    stacked = run.store.stack(degree.name).read("test", degree).take(new.ids)
     assert (alone.labels() == stacked.labels()).all()  # by the stack's own rule
 
 
 def test_an_unfinished_stack_is_refused(run: Run, data: Dataset) -> None:
-    (run.store.stack("sarcasm") / REPORT).unlink()
+    run.store.stack("sarcasm").record.unlink()
     with pytest.raises(StoreError, match="sarcasm is not finished; run `ensemble stack --task sarcasm`"):
         ask(run.store.root, data)
 
 
 def test_a_stack_of_what_learners_said_before_is_refused(run: Run, data: Dataset) -> None:
-    report = run.store.base("a", "sentiment") / REPORT
+    report = run.store.base("a", "sentiment").record
     facts = read_json(report)
     facts["files"]["test.parquet"] = facts["files"]["oof.parquet"]
     (report.parent / "test.parquet").write_bytes((report.parent / "oof.parquet").read_bytes())

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -17,8 +17,9 @@ from ensemble.errors import StoreError
 from ensemble.jobs.job import list_work
 from ensemble.jobs.train import train
 from ensemble.metrics import METRICS, score
+from ensemble.records import BaseRecord
+from ensemble.results import Results
 from ensemble.run import Run
-from ensemble.store import read_predictions
 from ensemble.system.files import read_json, write_json
 from meta import META_ESTIMATORS, SIMPLE
 from meta.decisions import write_submission
@@ -86,9 +87,9 @@ def test_labels_that_can_be_read_off_the_text_are_found(make_run: Make) -> None:
 def test_a_finished_stack_is_read_and_not_made_again(make_run: Make) -> None:
     run = trained(make_run, toy_table(120))
     stack_task(run, SENTIMENT, FEW)
-    written = (run.store.stack("sentiment") / "oof.parquet").stat().st_mtime_ns
+    written = (run.store.stack("sentiment").path / "oof.parquet").stat().st_mtime_ns
     stack_task(run, SENTIMENT, FEW)
-    assert (run.store.stack("sentiment") / "oof.parquet").stat().st_mtime_ns == written
+    assert (run.store.stack("sentiment").path / "oof.parquet").stat().st_mtime_ns == written
 
 
 def test_a_stack_is_stale_once_other_learners_or_candidates_are_wanted(make_run: Make) -> None:
@@ -114,7 +115,7 @@ def test_the_labelled_test_part_is_scored_only_in_the_stack_report(make_run: Mak
     assert report["test"]["cards"]["stack"]["rows"] == outside
     assert report["stack"]["rows"] == 200 - outside
     assert {"low", "high"} <= set(report["test"]["cards"]["stack"]["metrics"]["macro_f1"])
-    base = [run.base_record(name, SENTIMENT)["oof"]["rows"] for name in LEARNERS]
+    base = [run.results.base_record(name, SENTIMENT)["oof"]["rows"] for name in LEARNERS]
     assert base == [200 - outside] * 3
 
 
@@ -126,7 +127,7 @@ def test_the_plain_mean_is_of_the_learners_own_probabilities(make_run: Make) -> 
     oof, test = stack.oof, stack.test
     for part, made in (("oof", oof), ("test", test)):
         folders = [run.store.base(name, "sentiment") for name in LEARNERS]
-        expected = np.mean([read_predictions(f, part, SENTIMENT).take(made.ids).values for f in folders], axis=0)
+        expected = np.mean([f.read(part, SENTIMENT).take(made.ids).values for f in folders], axis=0)
         np.testing.assert_allclose(made.values, expected, atol=1e-6)
 
 
@@ -148,7 +149,7 @@ def test_a_loaded_stack_predicts_the_test_rows_again(make_run: Make) -> None:
     test = read_stack(run, assemble(run, SENTIMENT, FEW)).test
     stack = Stack.load(run.store.stack("sentiment"))
     folders = [run.store.base(name, "sentiment") for name in stack.learners]
-    features = np.hstack([read_predictions(f, "test", SENTIMENT).take(test.ids).values for f in folders])
+    features = np.hstack([f.read("test", SENTIMENT).take(test.ids).values for f in folders])
     values, labels = stack.predict(features)
     np.testing.assert_allclose(values, test.values, atol=1e-12)
     assert (labels == test.labels()).all()
@@ -178,9 +179,7 @@ def test_related_tasks_are_further_columns_and_make_a_stack_stale(make_run: Make
     assert table.features.shape[1] == 3 * 3 + 1
     np.testing.assert_allclose(
         table.related[:, 0],
-        np.mean(
-            [read_predictions(run.store.base(n, "sarcasm"), "oof", SARCASM).values[:, 1] for n in LEARNERS], axis=0
-        ),
+        np.mean([run.store.base(n, "sarcasm").read("oof", SARCASM).values[:, 1] for n in LEARNERS], axis=0),
     )
     assert "sarcasm/tfidf" in inputs.records
     assert stack_task(run, SENTIMENT, related)["stack"]["rows"] == 150
@@ -195,10 +194,13 @@ def test_calibrated_learners_give_a_stack_of_lower_log_loss_where_they_were_too_
     assert calibrated < plain
 
 
-class Counting(Run):
+@dataclass(frozen=True)
+class CountingResults(Results):
     """Counts how often records of learners are read, and imported learners are looked for."""
 
-    def base_record(self, name: str, task: Task) -> dict[str, Any]:
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def base_record(self, name: str, task: Task) -> BaseRecord:
         self.counts[f"{task.name}/{name}"] += 1
         return super().base_record(name, task)
 
@@ -206,13 +208,16 @@ class Counting(Run):
         self.counts["imported"] += 1
         return super().imported(task)
 
+
+class Counting(Run):
     @cached_property
-    def counts(self) -> Counter[str]:
-        return Counter()
+    def results(self) -> CountingResults:
+        of = super().results
+        return CountingResults(of.store, of.learners, of.seeds)
 
 
 def counting(run: Run) -> Counting:
-    return Counting(run.store, run.data, run.plan, run.registry, run.specs)
+    return Counting(**{each.name: getattr(run, each.name) for each in fields(run)})
 
 
 def test_imported_learners_are_looked_for_as_often_whatever_the_number_of_learners(make_run: Make) -> None:
@@ -220,7 +225,7 @@ def test_imported_learners_are_looked_for_as_often_whatever_the_number_of_learne
     for learners in ({"prior": ("prior", {})}, {f"prior{number}": ("prior", {}) for number in range(9)}):
         run = counting(make_run(toy_table(60), learners))
         assert len(choose_learners(run, SENTIMENT, ())) == len(learners)
-        looked.append(run.counts["imported"])
+        looked.append(run.results.counts["imported"])
     assert looked == [2, 2]
 
 
@@ -229,13 +234,14 @@ def test_each_learner_of_each_task_is_read_once_to_stack_and_to_sum_up(make_run:
     run = counting(trained(make_run, data))
     stack_tasks(run, data.tasks, StackSettings(("soft_vote",)))
     expected = {f"{task}/{name}": 1 for task in data.task_names for name in LEARNERS}
-    assert {name: count for name, count in run.counts.items() if name != "imported"} == expected
+    assert {name: count for name, count in run.results.counts.items() if name != "imported"} == expected
 
 
 def test_a_stack_of_an_older_version_is_refused_in_one_line_and_made_again(make_run: Make) -> None:
     run = trained(make_run, toy_table(90))
     stack_task(run, SENTIMENT, FEW)
-    path = run.store.stack("sentiment") / "report.json"
+    folder = run.store.stack("sentiment")
+    path = folder.record
     record = read_json(path)
     del record["made_of"]["record"], record["reason"]
     write_json(path, {**record, "why": "It is good."})
@@ -243,5 +249,5 @@ def test_a_stack_of_an_older_version_is_refused_in_one_line_and_made_again(make_
     with pytest.raises(StoreError, match=line):
         read_stack(run, assemble(run, SENTIMENT, FEW))
     with pytest.raises(StoreError, match="made by an older version"):
-        Stack.load(path.parent)
+        Stack.load(folder)
     assert stack_task(run, SENTIMENT, FEW)["reason"]["tried"] == 1

@@ -70,7 +70,7 @@ def test_masking_asks_each_fold_model_about_its_held_out_rows_without_the_modali
     folder = hidden.store.masked("pair", "sentiment")
     kept = pd.read_parquet(folder / "oof.parquet").set_index("id")
     for fold in range(3):
-        model = run.make(run.spec("pair"))
+        model = run.make(run.learners.spec("pair"))
         model.fit(run.data.take(run.plan.fit_rows(fold)), SENTIMENT, seed=0)  # with images
         held = hidden.data.take(run.plan.held_out_rows(fold))
         np.testing.assert_allclose(model.predict_proba(held), kept.loc[held.ids, list(SENTIMENT.classes)])
@@ -80,8 +80,8 @@ def test_masking_asks_each_fold_model_about_its_held_out_rows_without_the_modali
 def test_training_masked_is_training_on_posts_without_the_modality(run: Run) -> None:
     ablate(run, "pair", SENTIMENT, [TRAINED])
     hidden = Without("text")(run)
-    kept = pd.read_parquet(hidden.store.base("pair", "sentiment") / "oof.parquet").set_index("id")
-    model = run.make(run.spec("pair"))
+    kept = pd.read_parquet(hidden.store.base("pair", "sentiment").path / "oof.parquet").set_index("id")
+    model = run.make(run.learners.spec("pair"))
     model.fit(hidden.data.take(run.plan.fit_rows(1)), SENTIMENT, seed=0)
     held = hidden.data.take(run.plan.held_out_rows(1))
     np.testing.assert_allclose(model.predict_proba(held), kept.loc[held.ids, list(SENTIMENT.classes)])
@@ -92,7 +92,7 @@ def test_what_is_finished_is_not_done_again_and_what_has_changed_is(run: Run) ->
     written = {path: path.stat().st_mtime_ns for path in (run.store.root / "ablation").rglob("*.parquet")}
     assert ablate(run, "pair", SENTIMENT) == first
     assert {path: path.stat().st_mtime_ns for path in (run.store.root / "ablation").rglob("*.parquet")} == written
-    (Without("image")(run).store.masked("pair", "sentiment") / "oof.parquet").write_bytes(b"damage")
+    (Without("image")(run).store.masked("pair", "sentiment").path / "oof.parquet").write_bytes(b"damage")
     assert ablate(run, "pair", SENTIMENT) == first
 
 
@@ -117,7 +117,7 @@ def test_a_learner_of_one_modality_is_refused(run: Run) -> None:
 def test_models_that_were_not_kept_are_asked_for(run: Run) -> None:
     import shutil
 
-    for folder in run.store.base("pair", "sentiment").glob("*/*/model"):
+    for folder in run.store.base("pair", "sentiment").path.glob("*/*/model"):
         for path in folder.iterdir():
             path.unlink()
         shutil.rmtree(folder)
@@ -137,12 +137,12 @@ def test_what_a_network_looked_at_is_kept_for_every_row(run: Run) -> None:
     assert list(weights.columns) == ["text", "image"] and set(weights.index) == set(run.data.ids)
     assert (weights.loc["post0"] == [0.75, 0.25]).all() and (weights.loc["post3"] == [1, 0]).all()
     assert weights.loc["post11"].isna().all()
-    means = run.base_record("pair", SENTIMENT)["modality_weights"]
+    means = run.results.base_record("pair", SENTIMENT)["modality_weights"]
     assert means == weights.mean().round(4).to_dict()
     assert ablate(run, "pair", SENTIMENT, [MASKED])["modality_weights"] == means
 
 
 def test_a_learner_without_such_weights_keeps_none(run: Run) -> None:
-    train(run, list_work(run, [run.spec("hash")], [SENTIMENT], ()))
-    assert not list(run.store.base("hash", "sentiment").rglob(FILE))
-    assert "modality_weights" not in run.base_record("hash", SENTIMENT)
+    train(run, list_work(run, [run.learners.spec("hash")], [SENTIMENT], ()))
+    assert not list(run.store.base("hash", "sentiment").path.rglob(FILE))
+    assert "modality_weights" not in run.results.base_record("hash", SENTIMENT)

@@ -17,7 +17,7 @@ from support.opened import Open, files, train_all
 
 from ensemble.errors import ConfigError, EnsembleError, StoreError
 from ensemble.jobs import cluster
-from ensemble.jobs.cluster import Cluster, attempt_there, own_code, threads_of
+from ensemble.jobs.cluster import Cluster, own_code, run_job_there, threads_of
 from ensemble.store import Job
 
 INSTALLED = find_spec("ray") is not None  # importing it here would be too early for the engine's settings of it
@@ -65,7 +65,7 @@ def test_a_failing_job_stops_no_other(tmp_path: Path, started: None) -> None:
     opener = Open(tmp_path, (("failing", (("task", "sentiment"),)), ("hash", ())))
     failed = train_all(opener, Cluster(opener, 1, gpus=0))
     assert {(outcome.job.learner, outcome.reason) for outcome in failed} == {("failing", "no luck with sentiment")}
-    assert len(failed) == 3 and (opener().store.base("hash", "sentiment") / "oof.parquet").exists()
+    assert len(failed) == 3 and (opener().store.base("hash", "sentiment").path / "oof.parquet").exists()
 
 
 def test_a_job_whose_process_always_dies_fails_and_the_others_are_done(
@@ -75,7 +75,7 @@ def test_a_job_whose_process_always_dies_fails_and_the_others_are_done(
     opener = Open(tmp_path, (("mortal", (("lives", 99),)), ("hash", ())))
     failed = train_all(opener, Cluster(opener, 1, gpus=0), folds=[0])
     assert [(outcome.job.learner, outcome.reason) for outcome in failed] == [("mortal", str(cluster.ENDED))]
-    assert opener().store.job(Job("hash", "sentiment", 0, 0)).joinpath("done.json").exists()
+    assert opener().store.job(Job("hash", "sentiment", 0, 0)).path.joinpath("done.json").exists()
     assert capfd.readouterr() == ("", "")  # Ray keeps its thoughts to itself
     assert not files(tmp_path, "claim.json")
 
@@ -193,7 +193,7 @@ def test_ray_that_starts_too_slowly_for_itself_is_started_again(tmp_path: Path) 
 
 def test_a_machine_that_does_not_share_the_disk_says_so(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=r"gone is not there on .*: machines of a cluster have to share its disk"):
-        attempt_there(Open(tmp_path), Job("hash", "sentiment", 0, 0), Path.cwd(), tmp_path / "gone")
+        run_job_there(Open(tmp_path), Job("hash", "sentiment", 0, 0), Path.cwd(), tmp_path / "gone")
 
 
 def test_workers_find_code_that_is_not_installed() -> None:

@@ -30,7 +30,7 @@ def test_a_failing_job_stops_no_other(tmp_path: Path) -> None:
     opener = Open(tmp_path, (("failing", (("task", "sentiment"),)), ("hash", ())))
     failed = train_all(opener, Local(opener, 2, 1))
     assert {(outcome.job.learner, outcome.reason) for outcome in failed} == {("failing", "no luck with sentiment")}
-    assert len(failed) == 3 and (opener().store.base("hash", "sentiment") / "oof.parquet").exists()
+    assert len(failed) == 3 and (opener().store.base("hash", "sentiment").path / "oof.parquet").exists()
 
 
 def test_processes_that_are_killed_are_replaced_and_every_job_is_done(tmp_path: Path) -> None:
@@ -50,7 +50,7 @@ def test_a_job_whose_process_always_dies_fails_and_the_others_are_done(
     opener = Open(tmp_path, (("mortal", (("lives", 99),)), ("hash", ())))
     failed = train_all(opener, Local(opener, 2, 1), folds=[0])
     assert [(outcome.job.learner, outcome.reason) for outcome in failed] == [("mortal", str(local.ENDED))]
-    assert opener().store.job(Job("hash", "sentiment", 0, 0)).joinpath("done.json").exists()
+    assert opener().store.job(Job("hash", "sentiment", 0, 0)).path.joinpath("done.json").exists()
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,6 @@ from ensemble.jobs.finished import Record, base_probabilities, find_models
 from ensemble.jobs.job import list_work
 from ensemble.jobs.train import train
 from ensemble.run import IMPORTED, Run
-from ensemble.store import REPORT
 from ensemble.system.files import read_json, write_json
 
 
@@ -104,7 +103,7 @@ def test_models_that_were_not_kept_are_named_with_what_helps(tmp_path: Path, dat
     with pytest.raises(StoreError) as caught:
         find_models(opened(run), "a", SENTIMENT, ["b"])
     assert "stack without it" not in str(caught.value), "b has no models either"
-    (run.store.base("b", "sentiment") / "seed-0" / "fold-0" / "model").mkdir()
+    (run.store.base("b", "sentiment").path / "seed-0" / "fold-0" / "model").mkdir()
     refused(run, "a", re.escape("or stack without it: `ensemble stack --set 'stack.learners=[\"b\"]'`"))
     again = replace(run, keep_models="best")
     assert train(again, list_work(again, run.specs, data.tasks, ())) == []
@@ -112,7 +111,7 @@ def test_models_that_were_not_kept_are_named_with_what_helps(tmp_path: Path, dat
 
 
 def test_an_imported_learner_is_refused_with_what_helps(run: Run) -> None:
-    report = run.store.base("b", "sentiment") / REPORT
+    report = run.store.base("b", "sentiment").record
     facts = read_json(report)
     write_json(report, facts | {"made_of": {**run.identity, "learner": IMPORTED, "task": "sentiment"}})
     refused(run, "b", "'b' was imported: .* no model to predict new ones; stack without it", others=("a",))

@@ -16,7 +16,6 @@ from ensemble.jobs.job import list_work
 from ensemble.jobs.status import status
 from ensemble.jobs.train import train
 from ensemble.run import Run
-from ensemble.store import read_predictions
 
 
 @pytest.fixture
@@ -52,12 +51,12 @@ def test_probabilities_are_joined_by_id_and_class_name(run: Run, tmp_path: Path,
     frame = foreign(run, run.plan.cv_rows)
     record = bring_in(run, tmp_path, frame, suffix)
     assert record["folds"] == "run"
-    oof = read_predictions(run.store.base("theirs", "sentiment"), "oof", SENTIMENT)
+    oof = run.store.base("theirs", "sentiment").read("oof", SENTIMENT)
     expected = frame.set_index("id").loc[run.data.ids[:30], list(SENTIMENT.classes)].to_numpy()
     assert oof.ids.tolist() == run.data.ids[:30].tolist()
     np.testing.assert_allclose(oof.values, expected, atol=1e-7)
-    assert run.imported(SENTIMENT) == ["theirs"]
-    assert run.base_record("theirs", SENTIMENT)["oof"]["rows"] == 30
+    assert run.results.imported(SENTIMENT) == ["theirs"]
+    assert run.results.base_record("theirs", SENTIMENT)["oof"]["rows"] == 30
     assert status(run)["imported"] == {"sentiment": ["theirs"]}
 
 
@@ -93,24 +92,24 @@ def test_folds_that_are_not_said_are_refused(run: Run, tmp_path: Path, suffix: s
 def test_declared_unknown_folds_are_accepted_and_marked(run: Run, tmp_path: Path) -> None:
     frame = foreign(run, run.plan.cv_rows).drop(columns="fold")
     assert bring_in(run, tmp_path, frame, unknown_folds=True)["folds"] == "unknown"
-    assert run.base_record("theirs", SENTIMENT)["folds"] == "unknown"
+    assert run.results.base_record("theirs", SENTIMENT)["folds"] == "unknown"
 
 
 def test_what_a_learner_looked_at_is_kept_where_it_is_said(run: Run, tmp_path: Path) -> None:
     bring_in(run, tmp_path, foreign(run, run.plan.cv_rows))
-    assert run.modality("theirs", SENTIMENT) == "unknown"
+    assert run.results.modality("theirs", SENTIMENT) == "unknown"
     record = import_predictions(
         run, "theirs", SENTIMENT, tmp_path / "oof.csv", tmp_path / "test.csv", False, modality="both"
     )
-    assert record["modality"] == run.modality("theirs", SENTIMENT) == "both"
+    assert record["modality"] == run.results.modality("theirs", SENTIMENT) == "both"
     with pytest.raises(ConfigError, match=r"Unknown modality 'txt'. Did you mean 'text'\?"):
         import_predictions(run, "t", SENTIMENT, tmp_path / "oof.csv", tmp_path / "test.csv", False, modality="txt")
-    assert run.imported(SENTIMENT) == ["theirs"]
+    assert run.results.imported(SENTIMENT) == ["theirs"]
 
 
 def test_nobody_knows_what_an_imported_learner_cost(run: Run, tmp_path: Path) -> None:
     bring_in(run, tmp_path, foreign(run, run.plan.cv_rows))
-    assert run.cost("theirs", SENTIMENT) == {"seconds": 0.0, "parameters": None, "trainable_parameters": None}
+    assert run.results.cost("theirs", SENTIMENT) == {"seconds": 0.0, "parameters": None, "trainable_parameters": None}
 
 
 def test_our_own_files_come_back_by_their_metadata(run: Run) -> None:
@@ -118,7 +117,7 @@ def test_our_own_files_come_back_by_their_metadata(run: Run) -> None:
     folder = run.store.base("a", "sentiment")
     import_predictions(run, "copy", SENTIMENT, folder / "oof.parquet", folder / "test.parquet", False)
     for name in ("oof.parquet", "test.parquet"):
-        assert (run.store.base("copy", "sentiment") / name).read_bytes() == (folder / name).read_bytes()
+        assert (run.store.base("copy", "sentiment").path / name).read_bytes() == (folder / name).read_bytes()
 
 
 def test_our_own_files_of_another_plan_are_refused(run: Run, make_run: Callable[..., Run]) -> None:
@@ -140,7 +139,7 @@ def test_missing_rows_are_refused_and_named(run: Run, tmp_path: Path) -> None:
 def test_rows_that_are_not_of_the_run_do_no_harm(run: Run, tmp_path: Path) -> None:
     frame = foreign(run, run.plan.cv_rows)
     bring_in(run, tmp_path, pd.concat([frame, frame.head(1).assign(id="stranger", fold=7)]))
-    assert run.base_record("theirs", SENTIMENT)["oof"]["rows"] == 30
+    assert run.results.base_record("theirs", SENTIMENT)["oof"]["rows"] == 30
 
 
 def test_test_rows_must_be_predicted_too(run: Run, tmp_path: Path) -> None:
@@ -188,10 +187,10 @@ def test_a_name_that_is_no_folder_name_is_refused(run: Run, tmp_path: Path, name
 
 def test_a_second_import_replaces_the_first(run: Run, tmp_path: Path) -> None:
     bring_in(run, tmp_path, foreign(run, run.plan.cv_rows))
-    before = (run.store.base("theirs", "sentiment") / "oof.parquet").read_bytes()
+    before = (run.store.base("theirs", "sentiment").path / "oof.parquet").read_bytes()
     bring_in(run, tmp_path, foreign(run, run.plan.cv_rows, seed=1))
-    assert (run.store.base("theirs", "sentiment") / "oof.parquet").read_bytes() != before
-    assert run.imported(SENTIMENT) == ["theirs"]
+    assert (run.store.base("theirs", "sentiment").path / "oof.parquet").read_bytes() != before
+    assert run.results.imported(SENTIMENT) == ["theirs"]
 
 
 def test_an_import_of_another_plan_is_not_used(run: Run, tmp_path: Path) -> None:
@@ -199,12 +198,12 @@ def test_an_import_of_another_plan_is_not_used(run: Run, tmp_path: Path) -> None
     plan = make_plan(run.data, np.arange(36), FoldSettings(k=3, seed=9))
     other = Run(run.store, plan.with_groups(run.data), plan, TOYS)
     with pytest.raises(StoreError, match=r"is of another run: folds was .*; import it again"):
-        other.base_record("theirs", SENTIMENT)
+        other.results.base_record("theirs", SENTIMENT)
 
 
 def test_a_damaged_import_is_refused(run: Run, tmp_path: Path) -> None:
     bring_in(run, tmp_path, foreign(run, run.plan.cv_rows))
-    path = run.store.base("theirs", "sentiment") / "oof.parquet"
+    path = run.store.base("theirs", "sentiment").path / "oof.parquet"
     path.write_bytes(path.read_bytes()[:-10])
     with pytest.raises(StoreError, match=r"oof\.parquet is damaged .*; import it again"):
-        run.base_record("theirs", SENTIMENT)
+        run.results.base_record("theirs", SENTIMENT)

@@ -10,6 +10,7 @@ import pytest
 from support.toys import TOYS, Hash
 from support.world import SENTIMENT, toy_table
 
+from ensemble.bound_learners import LearnerSpec
 from ensemble.data import Dataset, Task
 from ensemble.errors import StoreError
 from ensemble.features import FeatureCache
@@ -17,8 +18,8 @@ from ensemble.folds import FoldSettings, make_plan
 from ensemble.jobs.job import Outcome, list_work
 from ensemble.jobs.status import status
 from ensemble.jobs.train import train
-from ensemble.run import LearnerSpec, Run
-from ensemble.store import DONE, FAILED, Store, read_predictions
+from ensemble.run import Run
+from ensemble.store import DONE, FAILED, Store
 
 MakeRun = Callable[..., Run]
 
@@ -86,7 +87,7 @@ def test_a_learner_that_misbehaves_fails_with_its_reason_and_alone(make_run: Mak
     failures = train_all(run)
     assert len(failures) == 3
     assert reason in failures[0].reason
-    assert run.base_record("good", SENTIMENT)["oof"]["rows"] == 30
+    assert run.results.base_record("good", SENTIMENT)["oof"]["rows"] == 30
 
 
 def test_a_bug_in_a_learner_is_recorded_with_its_traceback_and_stops_no_other(make_run: MakeRun) -> None:
@@ -94,7 +95,7 @@ def test_a_bug_in_a_learner_is_recorded_with_its_traceback_and_stops_no_other(ma
     failures = train_all(run)
     assert {outcome.job.learner for outcome in failures} == {"bug"} and all(outcome.bug for outcome in failures)
     assert "ZeroDivisionError: one over nothing (a bug; its traceback is in " in str(failures[0].reason)
-    assert run.base_record("hash", SENTIMENT)["oof"]["rows"] == 30
+    assert run.results.base_record("hash", SENTIMENT)["oof"]["rows"] == 30
     failed = next(run.store.root.rglob(FAILED)).read_text()
     assert "ZeroDivisionError: one over nothing" in failed
     assert "Traceback" in failed
@@ -145,9 +146,7 @@ def test_two_processes_on_one_run_folder_share_the_work(tmp_path: Path) -> None:
     assert status(shared)["jobs"] == {"done": 8}
     for name in ("slow", "quick"):
         for part in ("oof", "test"):
-            ours, theirs = (
-                read_predictions(run.store.base(name, "sentiment"), part, SENTIMENT) for run in (shared, alone)
-            )
+            ours, theirs = (run.store.base(name, "sentiment").read(part, SENTIMENT) for run in (shared, alone))
             np.testing.assert_array_equal(ours.values, theirs.values)
 
 

@@ -55,7 +55,7 @@ def hashed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 def made_of(run: Run, job: Job = JOB) -> dict[str, object]:
     work = list_work(run, run.specs, run.data.tasks, ())
-    return next(item.made_of for item in work if item.job == job)
+    return next(item.provenance for item in work if item.job == job)
 
 
 def test_a_finished_run_is_resumed_planned_and_shown_without_hashing_a_byte(run: Run, hashed: list[int]) -> None:
@@ -74,7 +74,7 @@ def test_joining_folds_hashes_the_probabilities_it_reads_and_no_weights(run: Run
 
 @pytest.mark.parametrize("same_size", [True, False])
 def test_a_file_that_has_changed_is_found_at_once(run: Run, same_size: bool) -> None:
-    weights = run.store.job(JOB) / "model" / "weights.bin"
+    weights = run.store.job(JOB).path / "model" / "weights.bin"
     raw = weights.read_bytes()
     weights.write_bytes(b"?" + raw[1:] if same_size else raw[:-1])
     found, reason = state(run.store.job(JOB), DONE, made_of(run))
@@ -100,12 +100,14 @@ def test_damage_that_does_not_show_is_found_by_who_reads_and_from_then_on_by_all
 
 
 def test_damaged_probabilities_of_a_fold_are_not_joined(run: Run) -> None:
-    (run.store.base("heavy", "sentiment") / "report.json").unlink()
-    rot(run.store.job(JOB) / "held_out.parquet")
+    (run.store.base("heavy", "sentiment").record).unlink()
+    rot(run.store.job(JOB).path / "held_out.parquet")
     with pytest.raises(StoreError, match=r"held_out\.parquet is damaged .*; run the command again"):
         combine(run, run.specs[0], SENTIMENT)
     assert train(run, list_work(run, run.specs, run.data.tasks, ())) == []
-    assert state(run.store.base("heavy", "sentiment"), "report.json", run.base_record("heavy", SENTIMENT)["made_of"])
+    assert state(
+        run.store.base("heavy", "sentiment"), "report.json", run.results.base_record("heavy", SENTIMENT)["made_of"]
+    )
 
 
 def test_a_copy_is_hashed_once(run: Run, hashed: list[int], tmp_path: Path) -> None:

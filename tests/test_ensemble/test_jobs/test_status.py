@@ -8,10 +8,11 @@ import pytest
 from support.toys import TOYS
 from support.world import SARCASM, SENTIMENT, toy_table
 
+from ensemble.bound_learners import LearnerSpec
 from ensemble.jobs.job import list_work
 from ensemble.jobs.status import finished, status
 from ensemble.jobs.train import train
-from ensemble.run import LearnerSpec, Run
+from ensemble.run import Run
 from ensemble.store import Job
 
 LEARNERS = {"a": ("hash", {"salt": 1}), "bad": ("failing", {"task": "sarcasm"})}
@@ -48,7 +49,7 @@ def test_done_failed_and_stale_jobs_are_told_apart_with_reasons(run: Run) -> Non
 
 def test_a_damaged_job_is_not_done(run: Run) -> None:
     train(run, list_work(run, run.specs[:1], run.data.tasks, ()))
-    (run.store.job(Job("a", "sentiment", 0, 0)) / "held_out.parquet").write_bytes(b"")
+    (run.store.job(Job("a", "sentiment", 0, 0)).path / "held_out.parquet").write_bytes(b"")
     now = status(run)
     assert now["learners"]["a"]["sentiment"] == {"stale": 1, "done": 2}
     assert "held_out.parquet is damaged" in now["reasons"]["a / sentiment / seed 0 / fold 0"]

@@ -15,7 +15,7 @@ from ensemble.jobs.train import train
 from ensemble.learner import TrainingContext
 from ensemble.predictions import Predictions
 from ensemble.run import Run
-from ensemble.store import Job, read_predictions
+from ensemble.store import Job
 from ensemble.system.distributed import DistributedContext
 
 MakeRun = Callable[..., Run]
@@ -72,7 +72,7 @@ def train_all(run: Run) -> None:
 def facts(run: Run, job: Job = FIRST) -> dict[str, object]:
     import json
 
-    return dict(json.loads((run.store.job(job) / "done.json").read_text()))
+    return dict(json.loads((run.store.job(job).record).read_text()))
 
 
 def test_a_killed_job_finds_what_it_left(run: Run) -> None:
@@ -94,12 +94,12 @@ def test_what_was_left_by_other_parameters_is_not_found(run: Run, make_run: Make
 
 def test_nothing_unfinished_stays_when_the_job_is_done(run: Run) -> None:
     train_all(run)
-    assert not run.store.unfinished(FIRST).exists()
+    assert not run.store.job(FIRST).training.exists()
 
 
 def test_the_learning_curve_and_what_is_to_be_said_are_kept(run: Run) -> None:
     train_all(run)
-    curve = pd.read_csv(run.store.job(FIRST) / "curve.csv")
+    curve = pd.read_csv(run.store.job(FIRST).path / "curve.csv")
     assert curve.to_dict("records") == [{"epoch": 1, "loss": 0.5}]
     assert facts(run)["begun_at"] == 0
 
@@ -108,7 +108,7 @@ def test_the_spread_over_views_is_kept_beside_the_probabilities(run: Run) -> Non
     train_all(run)
     task = run.data.tasks[0]
     for part, rows in (("oof", 30), ("test", 6)):
-        found = read_predictions(run.store.base("patient", task.name), part, task)
+        found = run.store.base("patient", task.name).read(part, task)
         assert found.spread is not None and found.spread.shape == (rows, 3)
         np.testing.assert_allclose(found.spread, found.values / 10)
 
@@ -125,7 +125,7 @@ def test_a_process_that_follows_trains_and_writes_nothing(run: Run, tmp_path: Pa
     met = []
     follower = replace(run, distributed=DistributedContext(1, 2, lambda: met.append(True)))
     for job in list_work(run, run.specs, run.data.tasks, ()):
-        run.store.unfinished(job.job).mkdir(parents=True)  # the leader has done this
+        run.store.job(job.job).training.mkdir(parents=True)  # the leader has done this
     train_all(follower)
     assert met == [True]
     assert len(list(run.store.root.rglob("diary.txt"))) == 3

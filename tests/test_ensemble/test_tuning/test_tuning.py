@@ -12,13 +12,14 @@ import pytest
 from support.toys import TOYS, Dial
 from support.world import SENTIMENT, toy_table
 
+from ensemble.bound_learners import LearnerSpec
 from ensemble.errors import ConfigError, LearnerError, StoreError
 from ensemble.folds import FoldSettings, make_plan
 from ensemble.jobs.job import list_work
 from ensemble.jobs.status import status
 from ensemble.jobs.train import train
-from ensemble.run import LearnerSpec, Run
-from ensemble.store import DONE, REPORT, read_predictions
+from ensemble.run import Run
+from ensemble.store import DONE
 from ensemble.system.files import read_json
 from ensemble.tuned import BEST
 from ensemble.tuning.search import TuneSettings
@@ -123,7 +124,7 @@ def test_a_result_is_made_of_what_was_found_when_its_jobs_were_listed(run: Run) 
     search(run)  # finds something better meanwhile
     Dial.fits.clear()
     assert train(tuned(run), work) == [] and Dial.fits == [0.3] * 3
-    assert {item.made_of["params.dial"] for item in work} == {0.3}
+    assert {item.provenance["params.dial"] for item in work} == {0.3}
 
 
 def test_hopeless_trials_end_early_and_the_best_never_does(run: Run) -> None:
@@ -142,7 +143,7 @@ def test_training_uses_what_was_found_and_says_so(run: Run) -> None:
     search(run)
     after = tuned(run)
     assert train(after, list_work(after, after.specs, [SENTIMENT], ())) == []
-    record = after.base_record("dial", SENTIMENT)
+    record = after.results.base_record("dial", SENTIMENT)
     assert record["made_of"]["params.dial"] == 0.7
     assert record["tuned"] | {"study": ""} == {
         "study": "",
@@ -160,7 +161,7 @@ def test_results_are_stale_once_tuning_has_found_something_better(run: Run) -> N
     train(after, list_work(after, after.specs, [SENTIMENT], ()))
     search(run)
     with pytest.raises(StoreError, match=r"is stale: params\.dial was 0\.3, is now 0\.7"):
-        after.base_record("dial", SENTIMENT)
+        after.results.base_record("dial", SENTIMENT)
 
 
 def test_a_tuned_learner_that_was_not_tuned_names_the_command(run: Run) -> None:
@@ -180,16 +181,18 @@ def test_what_was_found_for_another_learner_is_refused(run: Run) -> None:
 
 def test_the_best_trials_are_stacked_as_learners_of_their_own(run: Run) -> None:
     found = search(run, TuneSettings(space=GRID, folds="all", prune=False), kept=2)
-    assert found["kept"] == ["dial.trial2", "dial.trial1"] == run.imported(SENTIMENT)[::-1]  # the first is as set
-    record = run.base_record("dial.trial2", SENTIMENT)
+    assert (
+        found["kept"] == ["dial.trial2", "dial.trial1"] == run.results.imported(SENTIMENT)[::-1]
+    )  # the first is as set
+    record = run.results.base_record("dial.trial2", SENTIMENT)
     assert record["folds"] == "run" and record["tuned"]["trial"] == 2 and record["tuned"]["judged"] == [0, 1, 2]
     folder = run.store.base("dial.trial2", "sentiment")
-    assert len(read_predictions(folder, "oof", SENTIMENT).ids) == 200
-    assert len(read_predictions(folder, "test", SENTIMENT).ids) == 6
+    assert len(folder.read("oof", SENTIMENT).ids) == 200
+    assert len(folder.read("test", SENTIMENT).ids) == 6
     search(run, TuneSettings(space=GRID, folds="all", prune=False), kept=1)
-    assert run.imported(SENTIMENT) == ["dial.trial2"]
+    assert run.results.imported(SENTIMENT) == ["dial.trial2"]
     search(tuned(run), TuneSettings(space=GRID, folds="all", prune=False), kept=1)
-    assert run.imported(SENTIMENT) == ["dial.trial0"]  # the best is the learner itself
+    assert run.results.imported(SENTIMENT) == ["dial.trial0"]  # the best is the learner itself
 
 
 def test_what_others_have_imported_is_never_taken_for_a_kept_trial(run: Run) -> None:
@@ -197,10 +200,10 @@ def test_what_others_have_imported_is_never_taken_for_a_kept_trial(run: Run) -> 
     search(run, settings, kept=1)
     for name in ("dial.trials-of-bob", "dial.trial1"):
         shutil.copytree(run.store.base("dial.trial2", "sentiment"), run.store.base(name, "sentiment"))
-        record = run.store.base(name, "sentiment") / REPORT
+        record = run.store.base(name, "sentiment").record
         record.write_text(json.dumps({key: value for key, value in read_json(record).items() if key != "tuned"}))
     search(run, settings, kept=1)
-    assert set(run.imported(SENTIMENT)) == {"dial.trial1", "dial.trial2", "dial.trials-of-bob"}
+    assert set(run.results.imported(SENTIMENT)) == {"dial.trial1", "dial.trial2", "dial.trials-of-bob"}
     with pytest.raises(ConfigError, match=r"'dial.trial1' was imported; a trial of 'dial' would be kept under this"):
         search(run, settings, kept=2)
 

@@ -15,10 +15,11 @@ import pytest
 from support.toys import TOYS, MortalDial
 from support.world import SENTIMENT, toy_table
 
+from ensemble.bound_learners import LearnerSpec
 from ensemble.folds import FoldSettings, make_plan
 from ensemble.jobs.local import Local
 from ensemble.learner import Trial
-from ensemble.run import LearnerSpec, Run
+from ensemble.run import Run
 from ensemble.store import Store
 from ensemble.tuning.search import TuneSettings
 from ensemble.tuning.study import Plan, Study

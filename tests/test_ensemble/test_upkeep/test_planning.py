@@ -11,14 +11,15 @@ import pytest
 from support.toys import TOYS, Hash
 from support.world import SARCASM, SENTIMENT, toy_table
 
+from ensemble.bound_learners import LearnerSpec
 from ensemble.data import Dataset, Task
 from ensemble.errors import StoreError
 from ensemble.features import FeatureCache
 from ensemble.jobs.job import JobSpec, list_work
 from ensemble.jobs.train import train
 from ensemble.learner import TrainingContext
-from ensemble.run import LearnerSpec, Run
-from ensemble.store import DONE, Job
+from ensemble.run import Run
+from ensemble.store import Job
 from ensemble.system.files import read_json, write_json
 from ensemble.upkeep import disk
 from ensemble.upkeep.disk import check_disk, readable
@@ -64,12 +65,12 @@ def all_work(run: Run) -> list[JobSpec]:
 
 
 def train_some(run: Run, name: str, task: Task, folds: Sequence[int]) -> None:
-    assert train(run, list_work(run, [run.spec(name)], [task], folds)) == []
+    assert train(run, list_work(run, [run.learners.spec(name)], [task], folds)) == []
 
 
 def said(run: Run, job: Job, **seconds: float) -> None:
     """Write into a job's record how long it took."""
-    path = run.store.job(job) / DONE
+    path = run.store.job(job).record
     write_json(path, {**read_json(path), **seconds})
 
 
@@ -112,7 +113,7 @@ def test_a_learner_new_here_is_judged_by_the_runs_beside_this_one(run: Run, make
 
 def test_a_record_of_an_older_version_tells_nothing_and_does_no_harm(run: Run) -> None:
     train_some(run, "a", SENTIMENT, [0])
-    path = run.store.job(Job("a", "sentiment", 0, 0)) / DONE
+    path = run.store.job(Job("a", "sentiment", 0, 0)).record
     write_json(path, {key: value for key, value in read_json(path).items() if key not in ("usage", "stamps")})
     assert plan(run, all_work(run))["jobs"] == {"done": 1, "missing": 11}
     path.write_text('{"made_of": {}, "usage": []}')
@@ -124,7 +125,7 @@ def test_time_is_that_of_the_jobs_at_a_time_and_never_less_than_the_cores_allow(
     assert _makespan([1.0, 1.0, 3.0], 2) == 4.0
     assert _makespan([], 2) == 0.0
     train_some(run, "a", SENTIMENT, [0])
-    path = run.store.job(Job("a", "sentiment", 0, 0)) / DONE
+    path = run.store.job(Job("a", "sentiment", 0, 0)).record
     record = read_json(path)
     write_json(path, {**record, "seconds": 10.0, "usage": {**record["usage"], "threads": 10_000}})
     work = list_work(run, run.specs[:1], [SENTIMENT], ())
@@ -134,7 +135,7 @@ def test_time_is_that_of_the_jobs_at_a_time_and_never_less_than_the_cores_allow(
 def test_disk_and_memory_are_those_of_finished_jobs(run: Run) -> None:
     train_some(run, "deep", SENTIMENT, [0])
     found = plan(run, all_work(run), jobs=2)
-    model = read_json(run.store.job(Job("deep", "sentiment", 0, 0)) / DONE)["usage"]["model_bytes"]
+    model = read_json(run.store.job(Job("deep", "sentiment", 0, 0)).record)["usage"]["model_bytes"]
     assert model > 10_000
     assert found["disk"]["models"] == 5 * model
     assert found["disk"]["checkpoints"] > 2 * 2 * 5_000, "a new one is complete before the old one goes"
@@ -154,7 +155,7 @@ def test_predictions_are_estimated_at_what_they_take(run: Run) -> None:
 def test_what_is_cached_is_counted_by_content(run: Run) -> None:
     train_some(run, "deep", SENTIMENT, [0])
     said(run, Job("deep", "sentiment", 0, 0), seconds=50.0)
-    path = run.store.job(Job("deep", "sentiment", 0, 0)) / DONE
+    path = run.store.job(Job("deep", "sentiment", 0, 0)).record
     record = read_json(path)
     write_json(path, {**record, "usage": {**record["usage"], "shared_seconds": 40.0}})
     (entry,) = plan(run, all_work(run))["cache"]
@@ -172,7 +173,7 @@ def test_what_is_cached_is_counted_by_content(run: Run) -> None:
 
 def test_what_is_bulky_needs_no_more_than_its_room(run: Run) -> None:
     train_some(run, "deep", SENTIMENT, [0])
-    path = run.store.job(Job("deep", "sentiment", 0, 0)) / DONE
+    path = run.store.job(Job("deep", "sentiment", 0, 0)).record
     record = read_json(path)
     asked = {f"{what}-{'0' * 32}": {"contents": 36, "bytes": 10**12} for what in ("pixels", "states")}
     write_json(path, {**record, "usage": {**record["usage"], "cache": asked}})
@@ -206,7 +207,7 @@ def test_a_disk_that_cannot_hold_the_result_is_refused_with_what_is_missing(
     run: Run, free: Callable[[int], None]
 ) -> None:
     train_some(run, "deep", SENTIMENT, [0])
-    path = run.store.job(Job("deep", "sentiment", 0, 0)) / DONE
+    path = run.store.job(Job("deep", "sentiment", 0, 0)).record
     record = read_json(path)
     write_json(path, {**record, "usage": {**record["usage"], "model_bytes": 2_000_000_000, "checkpoint_bytes": 0}})
     free(3_100_000_000)

@@ -13,6 +13,7 @@ import pytest
 from support.toys import TOYS, Hash
 from support.world import SARCASM, SENTIMENT, toy_table
 
+from ensemble.bound_learners import LearnerSpec
 from ensemble.errors import ConfigError
 from ensemble.features import FeatureCache
 from ensemble.folds import FoldSettings, make_plan
@@ -20,8 +21,8 @@ from ensemble.jobs.importing import import_predictions
 from ensemble.jobs.job import list_work
 from ensemble.jobs.status import status
 from ensemble.jobs.train import train
-from ensemble.run import LearnerSpec, Run
-from ensemble.store import DONE, Job, Store
+from ensemble.run import Run
+from ensemble.store import Job, Store
 from ensemble.system.claims import claim
 from ensemble.system.files import write_json
 from ensemble.system.locks import hold
@@ -99,8 +100,8 @@ def contents(root: Path) -> dict[str, bytes]:
 def unfinished(run: Run, job: Job, fresh: bool = True) -> Path:
     """What a killed training has left."""
     item = next(item for item in list_work(run, run.specs, run.data.tasks, ()) if item.job == job)
-    folder = run.store.unfinished(job)
-    write_json(folder / "made_of.json", {**item.made_of, "processes": 1, **({} if fresh else {"seed": 9})})
+    folder = run.store.job(job).training
+    write_json(folder / "made_of.json", {**item.provenance, "processes": 1, **({} if fresh else {"seed": 9})})
     (folder / "checkpoint-3").mkdir()
     (folder / "checkpoint-3" / "model").write_bytes(bytes(500))
     return folder
@@ -108,7 +109,7 @@ def unfinished(run: Run, job: Job, fresh: bool = True) -> Path:
 
 def undo(run: Run, job: Job) -> None:
     """As if a job had never been done."""
-    for path in run.store.job(job).iterdir():
+    for path in run.store.job(job).path.iterdir():
         shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
@@ -172,11 +173,11 @@ def test_stale_results_go_and_only_they_are_done_again(run: Run) -> None:
 def test_without_its_models_a_job_is_still_done(run: Run) -> None:
     found = clean(run, ["models"], "base/w/sentiment", delete=True)
     assert found["bytes"] > 3 * 1_000 and len(found["items"]) == 3
-    assert not list(run.store.base("w", "sentiment").rglob("model"))
-    assert len(list(run.store.base("w", "sarcasm").rglob("model"))) == 3
+    assert not list(run.store.base("w", "sentiment").path.rglob("model"))
+    assert len(list(run.store.base("w", "sarcasm").path.rglob("model"))) == 3
     assert status(run)["jobs"] == {"done": 15, "failed": 3}
-    assert run.base_record("w", SENTIMENT)["oof"]["rows"] == 30
-    written = run.store.job(FIRST) / DONE
+    assert run.results.base_record("w", SENTIMENT)["oof"]["rows"] == 30
+    written = run.store.job(FIRST).record
     before = written.stat().st_mtime_ns
     train_all(run)
     assert written.stat().st_mtime_ns == before
@@ -220,7 +221,7 @@ def test_what_killed_processes_left_goes_once_it_is_old(run: Run) -> None:
         path.write_bytes(bytes(10))
         os.utime(path, None if path == new else (1, 1))
     undo(run, FIRST)
-    (run.store.job(FIRST) / "held_out.parquet").write_bytes(bytes(20))
+    (run.store.job(FIRST).path / "held_out.parquet").write_bytes(bytes(20))
     found = clean(run, ["temporary"], delete=True)
     assert found["bytes"] == 30 and new.exists() and not old.exists() and all(path.exists() for path in theirs)
     assert status(run)["learners"]["w"]["sentiment"] == {"done": 2, "missing": 1}
@@ -306,12 +307,12 @@ def test_what_lies_in_run_folder_and_cache_at_once_is_counted_once(run: Run) -> 
 
 
 def test_imported_probabilities_the_folds_and_the_record_always_stay(run: Run, tmp_path: Path) -> None:
-    oof = run.store.base("a", "sentiment") / "oof.parquet"
+    oof = run.store.base("a", "sentiment").path / "oof.parquet"
     test = oof.with_name("test.parquet")
     import_predictions(run, "bought", SENTIMENT, oof, test, unknown_folds=False)
     write_json(run.store.record, {"config": {}})
     fewer = replace(run, specs=())
-    kept = [run.store.plan, run.store.record, *run.store.base("bought", "sentiment").iterdir()]
+    kept = [run.store.plan, run.store.record, *run.store.base("bought", "sentiment").path.iterdir()]
     kept = [path for path in kept if path.exists()]
     before = {path: path.read_bytes() for path in kept}
     found = clean(fewer, list(KINDS), delete=True)
@@ -411,4 +412,4 @@ def test_predictions_of_new_posts_and_submissions_stay(run: Run) -> None:
         (run.store.root / name).write_text("kept")
     clean(run, list(KINDS), delete=True)
     assert sum(raw == b"kept" for raw in contents(run.store.root).values()) == 4
-    assert pd.read_parquet(run.store.base("a", "sentiment") / "oof.parquet").shape[0] == 30
+    assert pd.read_parquet(run.store.base("a", "sentiment").path / "oof.parquet").shape[0] == 30

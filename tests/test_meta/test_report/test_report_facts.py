@@ -83,7 +83,7 @@ def test_a_modality_without_a_name_of_its_own_has_an_ensemble_and_an_unknown_one
 
 
 def test_a_report_needs_every_stack(run: Run) -> None:
-    (run.store.stack("sarcasm") / "report.json").unlink()
+    (run.store.stack("sarcasm").record).unlink()
     with pytest.raises(StoreError, match=r"sarcasm is not finished; run `ensemble stack --task sarcasm`"):
         gather_facts(run, FEW, {})
 

@@ -1,0 +1,144 @@
+"""The learners of a configuration, bound to their code and checked once; of each what its results are made of."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from ensemble.data import Task
+from ensemble.errors import ConfigError, LearnerError, unknown
+from ensemble.learner import BaseLearner, learner_factory, source_files
+from ensemble.modalities import modalities_of
+from ensemble.provenance import Provenance
+from ensemble.records import BestTrial
+from ensemble.store import Store
+from ensemble.system.files import known_hash
+from ensemble.system.paths import relative_to
+from ensemble.tuned import overlay, read_best
+
+
+@dataclass(frozen=True)
+class LearnerSpec:
+    """A base learner of the configuration: its name there, its name in the registry, its parameters; ``tuned``: over
+    them those that tuning found best for the task, which is read anew each time unless ``best`` holds it."""
+
+    name: str
+    learner: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+    tuned: bool = False
+    best: BestTrial | None = None
+
+
+@dataclass(frozen=True)
+class BoundLearner:
+    """A learner with checked parameters: ``make`` gives an unfitted one, ``example`` is one that stays unfitted.
+    Relative paths among the parameters begin at ``home``."""
+
+    make: Callable[[], BaseLearner]
+    example: BaseLearner
+    home: Path
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """By dotted name, defaults among them, paths as they were written."""
+        return flatten({name: value for name, value in vars(self.example).items() if not name.startswith("_")})
+
+    @property
+    def modalities(self) -> tuple[str, ...] | None:
+        """What it looks at; None where it does not say."""
+        return modalities_of(self.example)
+
+    def source_files(self) -> list[Path]:
+        """The files that results depend on besides the parameters, sorted."""
+        with relative_to(self.home):
+            return source_files(self.example)
+
+
+@dataclass(frozen=True)
+class BoundLearners:
+    """The learners of ``specs``, and variants of them; relative paths among their parameters begin at ``home``."""
+
+    registry: Mapping[str, str]
+    specs: tuple[LearnerSpec, ...]
+    store: Store
+    identity: Mapping[str, str]
+    home: Path
+    _bound: dict[str, BoundLearner] = field(default_factory=dict, repr=False)
+
+    def names(self) -> list[str]:
+        return [spec.name for spec in self.specs]
+
+    def spec(self, name: str) -> LearnerSpec:
+        for spec in self.specs:
+            if spec.name == name:
+                return spec
+        raise ConfigError(unknown("base learner", name, self.names()))
+
+    def some(self, names: Sequence[str]) -> list[LearnerSpec]:
+        """The named base learners, or all; raises ConfigError where there are none."""
+        if not self.specs:
+            raise ConfigError("The configuration has no base learner; add a table such as [base.tfidf].")
+        return [self.spec(name) for name in names] or list(self.specs)
+
+    def bind(self, spec: LearnerSpec, task: Task | None = None) -> BoundLearner:
+        """For a task with what tuning found for it, where the learner is a tuned one."""
+        params = spec.params
+        if task is not None and spec.tuned:
+            params = overlay(params, self.best(spec, task)["params"])
+        key = json.dumps([spec.learner, params], default=repr)
+        if key not in self._bound:
+            self._bound[key] = bind_learner(self.registry, replace(spec, params=params), self.home)
+        return self._bound[key]
+
+    def make(self, spec: LearnerSpec, task: Task | None = None) -> BaseLearner:
+        """An unfitted learner."""
+        return self.bind(spec, task).make()
+
+    def best(self, spec: LearnerSpec, task: Task) -> BestTrial:
+        """What tuning found for a task; raises StoreError where it has not, or where it was for something else."""
+        if spec.best is not None:
+            return spec.best
+        path = self.store.best_trial(spec.name, task.name)
+        return read_best(path, spec.name, task.name, self.settings(replace(spec, tuned=False), task))
+
+    def pinned(self, spec: LearnerSpec, task: Task) -> LearnerSpec:
+        """A tuned learner with what tuning has found by now: it may find something better meanwhile."""
+        return replace(spec, best=self.best(spec, task)) if spec.tuned else spec
+
+    def provenance(self, spec: LearnerSpec, task: Task) -> Provenance:
+        """Everything a learner's results for a task depend on."""
+        files = self.bind(spec, task).source_files()
+        return self.settings(spec, task).with_sources([known_hash(path) for path in files])
+
+    def settings(self, spec: LearnerSpec, task: Task) -> Provenance:
+        """The same without the files of weights, which need not be there any more once a model is trained."""
+        return Provenance.of_learner(self.identity, self.registry[spec.learner], task, self.bind(spec, task).params)
+
+
+def bind_learner(registry: Mapping[str, str], spec: LearnerSpec, home: Path) -> BoundLearner:
+    """Raises ConfigError for a name or parameter there is not."""
+    make = learner_factory(registry, spec.learner, spec.params, f"base.{spec.name}.params")
+    return BoundLearner(make, make(), home)
+
+
+def check_learners(registry: Mapping[str, str], specs: Sequence[LearnerSpec], home: Path) -> None:
+    """A wrong name, parameter or file of weights is refused now, not after the first hour."""
+    for spec in specs:
+        bound = bind_learner(registry, spec, home)
+        try:
+            bound.source_files()
+        except LearnerError as error:
+            raise LearnerError(f"base.{spec.name}: {error}") from error
+
+
+def flatten(value: object, name: str = "") -> dict[str, Any]:
+    """Nested parameters as one level of dotted names; a model's excluded fields change no result."""
+    if isinstance(value, BaseModel):
+        value = value.model_dump()
+    if not isinstance(value, dict):
+        return {name: value}
+    parts = {f"{name}.{key}" if name else key: part for key, part in value.items()}
+    return {path: leaf for key, part in parts.items() for path, leaf in flatten(part, key).items()}

@@ -1,0 +1,137 @@
+"""run.json: what a run folder says of itself, written by every training, read by whoever opens the folder alone."""
+
+import os
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ensemble.bound_learners import LearnerSpec
+from ensemble.config import Config
+from ensemble.data import Dataset, Task
+from ensemble.errors import ConfigError, StoreError
+from ensemble.features import FeatureCache
+from ensemble.folds import FoldPlan
+from ensemble.modalities import MODALITIES
+from ensemble.registry import validate
+from ensemble.run import Run
+from ensemble.store import Store
+from ensemble.system.files import read_json, write_json
+from ensemble.system.progress import Track, silent
+
+MEMORY_BYTES = 1_000_000_000  # of decoded images, where no cache on disk holds them
+PACKAGES = (
+    "modality-ensemble",
+    "numpy",
+    "pandas",
+    "scikit-learn",
+    "torch",
+    "torchvision",
+    "timm",
+    "pretrainedmodels",
+    "transformers",
+    "accelerate",
+    "onnxruntime",
+    "optuna",
+)
+
+
+def write_record(run: Run, config: Mapping[str, Any]) -> None:
+    """run.json: the resolved configuration, the fingerprints, the tasks, the versions of what computed.
+
+    ``home`` is where the configuration's relative paths begin, seen from the run folder: both may move together.
+    """
+    record = {
+        **run.identity,
+        "config": dict(config),
+        "home": Path(os.path.relpath(run.home, run.store.root.resolve())).as_posix(),
+        "tasks": [asdict(task) for task in run.data.tasks],
+        "presence": run.data.presence,
+        "versions": versions(),
+    }
+    with run.store.lock():
+        write_json(run.store.record, record)
+
+
+def versions() -> dict[str, str]:
+    """Installed versions, without importing anything."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """What a run folder says of itself: relative paths of ``config`` begin at ``home``."""
+
+    store: Store
+    config: Config
+    threads: int
+    home: Path
+    tasks: tuple[Task, ...]
+    presence: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def read(cls, folder: Path) -> "RunRecord":
+        """Raises StoreError for what is not a run folder, or of a version that did not write down its tasks."""
+        store = Store(folder.resolve())
+        if not store.record.is_file():
+            raise StoreError(f"{folder} is not a run folder: it has no {store.record.name}; --run names one.")
+        record = read_json(store.record)
+        if "tasks" not in record or "home" not in record:
+            raise StoreError(
+                f"{store.record} is of an older version and names no tasks; run `ensemble train-base` again, with the "
+                "configuration of this run (finished jobs are not done again)."
+            )
+        try:
+            config = dict(record["config"])
+            threads = int(config.pop("threads"))
+            tasks = tuple(Task(**{**task, "classes": tuple(task["classes"])}) for task in record["tasks"])
+            home = (store.root / record["home"]).resolve()
+            home = home if home.is_dir() else Path.cwd()
+            presence = tuple((binary, degree) for binary, degree in record["presence"])
+            return cls(store, validate(Config, config, ""), threads, home, tasks, presence)
+        except (ConfigError, KeyError, TypeError, ValueError) as error:
+            raise StoreError(f"{store.record} is damaged ({error}); run `ensemble train-base` again.") from error
+
+    @property
+    def columns(self) -> Mapping[str, str]:
+        """What id, text and image columns were called in the run's own table, where its configuration says."""
+        data = self.config.data.model_extra or {}
+        return {name: data[name] for name in ("id", *MODALITIES) if isinstance(data.get(name), str)}
+
+    def open(self, registry: Mapping[str, str], track: Track = silent) -> Run:
+        """The run without its posts. Features go to the run's cache where that is still there, else they stay in
+        memory."""
+        columns = ["id", *MODALITIES, "part", *(task.name for task in self.tasks)]
+        no_posts = Dataset(pd.DataFrame(columns=columns, dtype=object), self.home, self.tasks, presence=self.presence)
+        section = self.config.run
+        cache = FeatureCache(self.home / section.cache, track, section.image_bytes)
+        if cache.root is None or not cache.root.is_dir():
+            cache = FeatureCache(None, track, min(section.image_bytes, MEMORY_BYTES))
+        if not self.store.plan_settings.is_file():
+            raise StoreError(f"{self.store.plan_settings} is gone; restore it, the run's results rest on it.")
+        return Run(
+            self.store,
+            no_posts,
+            FoldPlan.read(self.store.plan),
+            registry,
+            learner_specs(self.config),
+            tuple(section.seeds),
+            cache,
+            section.keep_models,
+            home=self.home,
+        )
+
+
+def learner_specs(config: Config) -> tuple[LearnerSpec, ...]:
+    """The base learners that a configuration names."""
+    return tuple(LearnerSpec(name, base.learner, base.params, base.tuned) for name, base in config.base.items())
