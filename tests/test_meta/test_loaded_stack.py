@@ -150,7 +150,7 @@ def test_a_binary_label_and_its_degree_agree(tmp_path: Path) -> None:
 
 
 def test_an_unfinished_stack_is_refused(run: Run, data: Dataset) -> None:
-    run.store.stack("sarcasm").record.unlink()
+    (run.store.stack("sarcasm").record).unlink()
     with pytest.raises(StoreError, match="sarcasm is not finished; run `ensemble stack --task sarcasm`"):
         ask(run.store.root, data)
 
