@@ -16,7 +16,7 @@ from ensemble.data import Dataset, Task
 from ensemble.datasets.new_posts import read_posts, scan_posts
 from ensemble.errors import StoreError
 from ensemble.features import FeatureCache
-from ensemble.jobs.finished import Record
+from ensemble.jobs.run_record import RunRecord
 from ensemble.run import Run
 from ensemble.system.files import read_json, write_json
 from meta.loaded_stack import Floats, load_stacks, predict_posts, shares
@@ -25,7 +25,7 @@ from meta.table import StackSettings
 
 
 def ask(folder: Path, posts: Dataset) -> list[PostPredictions]:
-    run = Record.read(folder).open(REGISTRY)
+    run = RunRecord.read(folder).open(REGISTRY)
     return predict_posts(run, load_stacks(run, run.data.tasks), posts)
 
 
@@ -57,7 +57,7 @@ def networks(posts: Dataset, encoders: dict[str, str], tmp_path_factory: pytest.
 
 
 def test_the_runs_own_test_rows_as_new_posts_get_what_the_stack_gave_them(networks: Run, memes: Path) -> None:
-    record = Record.read(networks.store.root)
+    record = RunRecord.read(networks.store.root)
     new = scan_posts(read_posts(memes / "test.csv", record.tasks, memes / "images", usual=record.columns))
     assert list(new.ids) == list(networks.data.take(networks.plan.test_rows).ids)
     with one_core():
@@ -76,7 +76,9 @@ def test_posts_without_text_or_image_and_without_the_runs_cache_are_predicted(
     facts["config"]["run"]["cache"] = str(tmp_path / "none")
     shutil.rmtree(facts["config"]["base"]["textual"]["params"]["model"])  # its fold models have tokenizers of their own
     write_json(moved / "run.json", facts)
-    new = scan_posts(read_posts(memes / "test.csv", (SENTIMENT,), memes / "images", usual=Record.read(moved).columns))
+    new = scan_posts(
+        read_posts(memes / "test.csv", (SENTIMENT,), memes / "images", usual=RunRecord.read(moved).columns)
+    )
     blind = new.with_columns(text=new.frame["text"].where(new.frame.index % 2 == 0, None))
     blind = blind.with_columns(
         **{c: new.frame[c].where(new.frame.index % 3 > 0, None) for c in ("image", "image_hash")}
@@ -143,7 +145,7 @@ def test_a_binary_label_and_its_degree_agree(tmp_path: Path) -> None:
     binary, degrees = (predicted.predictions for predicted in ask(run.store.root, new))
     assert ((binary.labels() == 1) == (degrees.labels() > 0)).all()
     assert ((binary.values.argmax(axis=1) == 1) != (degrees.values.argmax(axis=1) > 0)).any()
-    opened = Record.read(run.store.root).open(REGISTRY)
+    opened = RunRecord.read(run.store.root).open(REGISTRY)
     alone = predict_posts(opened, load_stacks(opened, [degree]), new)[0].predictions
     stacked = run.store.stack(degree.name).read("test", degree).take(new.ids)
     assert (alone.labels() == stacked.labels()).all()  # by the stack's own rule
