@@ -15,20 +15,17 @@ import time
 from collections.abc import Generator, Iterable
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.ensemble import StackingClassifier
 
-from ensemble.data import Codes, Task
+from ensemble.data import Codes, Floats, Task
 from ensemble.system.progress import Item, Label
 from meta import META_ESTIMATORS
 from meta.candidates import StackSpec, logistic_regression
 from meta.fitting import fit
-from meta.nested_cv import nested_cv, options_of
-from meta.nested_fits import Nested, nest
+from meta.nested_cv import nested_cv, option_of, options_of
+from meta.nested_fits import NestedProbabilities, nest
 from meta.table import MetaTable
-
-Floats = npt.NDArray[np.float64]
 
 CLASSES = 3
 FOLDS = 5
@@ -66,16 +63,15 @@ def stage(name: str, started: float) -> float:
 
 def stack(table: MetaTable, candidates: tuple[str, ...], threads: int) -> None:
     """One task, stage by stage."""
-    problem = StackSpec(len(table.learners), table.classes, table.task.metric, 0)
-    fits: dict[str, list[Nested]] = {}
+    spec = StackSpec(len(table.learners), table.classes, table.task.metric, 0)
+    fits: dict[str, list[NestedProbabilities]] = {}
     now = time.monotonic()
     for name, options in options_of(candidates).items():
-        fits[name] = nest(table, options, problem, threads=threads, track=counted)
+        fits[name] = nest(table, options, spec, threads=threads, track=counted)
         now = stage(f"{name}: nested fits, {len(options)} variants", now)
-    procedure = nested_cv(table, fits)
-    now = stage(f"choice (of new rows: {procedure.final.name})", now)
-    setting = procedure.final.settings[procedure.final.name]
-    fit(options_of(candidates)[procedure.final.name][setting.variant], table.features, table.labels, problem)
+    final = nested_cv(table, fits).final
+    now = stage(f"choice (of new rows: {final.name})", now)
+    fit(option_of(final), table.features, table.labels, spec)
     stage("last fit", now)
 
 
@@ -99,19 +95,19 @@ class Column(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 def beside_scikit_learn(rows: int, learners: int, rounds: int) -> None:
     """Fit and out-of-fold prediction of one logistic regression, once per fold."""
     table = generated(rows, learners, 0)
-    problem = StackSpec(learners, CLASSES, "log_loss", 0)
+    spec = StackSpec(learners, CLASSES, "log_loss", 0)
     folds = [(np.flatnonzero(table.fold != fold), np.flatnonzero(table.fold == fold)) for fold in range(FOLDS)]
     ratios = []
     for _ in range(rounds):
         started = time.monotonic()
         for seen, held in folds:
             columns = [(f"c{number}", Column(number).fit(table.oof, table.labels)) for number in range(learners)]
-            theirs = StackingClassifier(columns, logistic_regression(problem), cv="prefit")
+            theirs = StackingClassifier(columns, logistic_regression(spec), cv="prefit")
             theirs.fit(table.oof[seen], table.labels[seen]).predict_proba(table.oof[held])
         between = time.monotonic()
         option = options_of(("logistic_regression",))["logistic_regression"][1]
         for seen, held in folds:
-            fit(option, table.oof[seen], table.labels[seen], problem).predict_proba(table.oof[held])
+            fit(option, table.oof[seen], table.labels[seen], spec).predict_proba(table.oof[held])
         ended = time.monotonic()
         ratios.append((between - started) / (ended - between))
     print(f"StackingClassifier takes {np.median(ratios):.2f} times as long (median of {rounds} rounds, {rows:,} rows)")

@@ -4,30 +4,40 @@ from collections.abc import Mapping
 from typing import Any
 
 from cli.tables import CARD_COLUMNS, card_row, line, table
-from meta.stack_report import spoken
-from meta.wording import interval, short, tuned
+from ensemble.scoring import Score, ScoreCard
+from meta.records import LabelledTest, StackedTasks, StackReport, Submission
+from meta.wording import (
+    display_name,
+    format_interval,
+    format_number,
+    leak_note,
+    selection_note,
+    tuning_note,
+    warning_notes,
+)
 
 
-def print_stacks(result: Mapping[str, Any]) -> None:
+def print_stacks(result: StackedTasks) -> None:
     for report in result["tasks"]:
         _print_stack(report, result["folds"])
     if result["subtasks"]:
         models = dict.fromkeys(model for scores in result["subtasks"].values() for model in scores)
         columns = [f"{name} [95 %]" for name in result["subtasks"]]
         counts = ["labelled rows", *(f"{result['rows_of'][name]:,}" for name in result["subtasks"])]
-        tuned_ones = {name for report in result["tasks"] for name in report.get("tuned", {})}
+        tuned_ones = {name for report in result["tasks"] for name in report["tuned"]}
         tuned_ones |= {"stack"} if tuned_ones else set()
         rows = [
             [
                 model + " *" * (model in result["doubtful"]) + " †" * (model in tuned_ones),
-                *(interval(of.get(model)) for of in result["subtasks"].values()),
+                *(format_interval(of.get(model)) for of in result["subtasks"].values()),
             ]
             for model in models
         ]
         table(f"subtasks, out of fold, {result['folds']} folds", ["", *columns], [*rows, counts])
     if len(result["columns"]) > len(result["subtasks"]):
         rows = [
-            [name, interval(entry["plain mean"]), interval(entry["stack"])] for name, entry in result["columns"].items()
+            [name, format_interval(entry["plain mean"]), format_interval(entry["stack"])]
+            for name, entry in result["columns"].items()
         ]
         table("column by column", ["", "plain mean [95 %]", "stack [95 %]"], rows)
 
@@ -35,50 +45,54 @@ def print_stacks(result: Mapping[str, Any]) -> None:
 STACK_COLUMNS = ("score [95 %]", "arg max", "over folds", "accuracy", "ROC AUC", "log-loss")
 
 
-def _row(card: Mapping[str, Any]) -> list[str]:
+def _row(card: ScoreCard, arg_max: Score | None = None) -> list[str]:
     """A card with the score by plain arg max, where it has one, and without weighted F1."""
     score, over, accuracy, _, *others = card_row(card)
-    return [score, interval({"value": card["arg_max"]["value"]}) if "arg_max" in card else "", over, accuracy, *others]
+    return [score, format_number(arg_max["value"]) if arg_max else "", over, accuracy, *others]
 
 
-def _print_stack(report: Mapping[str, Any], folds: int) -> None:
-    mark = {name: " *" for name in report["unknown_folds"]} | {name: " †" for name in report.get("tuned", {})}
+def _print_stack(report: StackReport, folds: int) -> None:
+    mark = {name: " *" for name in report["unknown_folds"]} | {name: " †" for name in report["tuned"]}
     rows = [[name + mark.get(name, ""), *_row(card)] for name, card in report["learners"].items()]
-    rows += [[f"  {spoken(name)}", *_row(card)] for name, card in report["candidates"].items()]
-    rows += [["stack" + " †" * bool(report.get("tuned")), *_row(report["stack"] | {"arg_max": report["arg_max"]})]]
+    rows += [[f"  {display_name(name)}", *_row(card, card["arg_max"])] for name, card in report["candidates"].items()]
+    rows += [["stack" + " †" * bool(report["tuned"]), *_row(report["stack"], report["arg_max"])]]
     title = f"{report['task']}: out-of-fold {report['metric']} on {report['stack']['rows']:,} rows, {folds} folds"
     table(title, ["learner / candidate", *STACK_COLUMNS], rows)
     line("Learners by arg max; candidates and the stack under a decision rule, nested, and beside it by arg max.")
     line("")
     classes = report["stack"]["classes"].items()
-    rows = [[name, *map(short, (c["precision"], c["recall"], c["f1"])), f"{c['support']:,}"] for name, c in classes]
+    rows = [
+        [name, *map(format_number, (c["precision"], c["recall"], c["f1"])), f"{c['support']:,}"] for name, c in classes
+    ]
     table("the stack, class by class", [report["task"], "precision", "recall", "F1", "rows"], rows)
-    line(report["why"])
-    against = ", ".join(f"{interval(value, '+')} against the {name}" for name, value in report["against"].items())
+    line(selection_note(report))
+    against = ", ".join(
+        f"{format_interval(value, '+')} against the {name}" for name, value in report["against"].items()
+    )
     line(f"Candidate, parameters and decision rule are chosen for each fold on the other folds: {against}.")
     line(
         "The plain mean is decided by arg max unless a rule is named; the best single learner is the best in hindsight."
     )
-    option, rule = spoken(report["option"]), report["rule"]["kind"].replace("_", " ")
-    gain = interval(report["rule_gain"], "+")
+    option, rule = display_name(report["option"]), report["rule"]["kind"].replace("_", " ")
+    gain = format_interval(report["rule_gain"], "+")
     line(f"The test rows get {option} under {rule}. Decision rules gain {gain} over arg max.")
-    if report["optimism"] is not None:
-        seen, optimism = short(report["in_sample"]), short(report["optimism"], "+")
+    if report["in_sample"] is not None and report["optimism"] is not None:
+        seen, optimism = format_number(report["in_sample"]), format_number(report["optimism"], "+")
         line(
             f"On the rows it was fitted on, the final stack has {seen}: an optimism of {optimism}, not reported above."
         )
-    for warning in report["warnings"]:
+    for warning in warning_notes(report):
         line(f"! {warning}")
     if report["unknown_folds"]:
         line("* imported with unknown folds: its own score may be optimistic; it is stacked only where named.")
-    for name, said in report.get("tuned", {}).items():
-        line(f"† {tuned(name, said, report['learners'][name])}")
+    for name, note in report["tuned"].items():
+        line(f"† {tuning_note(name, note, report['learners'][name])}")
     if "test" in report:
         _print_test_part(report["task"], report["test"])
     line("")
 
 
-def _print_test_part(task: str, part: Mapping[str, Any]) -> None:
+def _print_test_part(task: str, part: LabelledTest) -> None:
     rows = [[name, *card_row(card)] for name, card in part["cards"].items()]
     if part["copies_in_training"]:
         rows.append(["stack, without copies", *card_row(part["stack_without_copies"])])
@@ -88,12 +102,12 @@ def _print_test_part(task: str, part: Mapping[str, Any]) -> None:
         line(f"{part['copies_in_training']:,} of these rows have a copy among the training rows.")
 
 
-def print_submission(result: Mapping[str, Any]) -> None:
+def print_submission(result: Submission) -> None:
     line(f"Wrote {result['file']}: {result['rows']:,} rows in the {result['format']} format, linted.")
     for pair in result["agreed"]:
         line(f"{pair} agree: decoded together, by their joint probability.")
     mark = " †" * bool(result["tuned"])
-    rows = [[name + mark, scored["metric"], interval(scored)] for name, scored in result["oof"].items()]
+    rows = [[name + mark, of["metric"], format_interval(of)] for name, of in result["oof"].items()]
     title = f"what labels made this way score out of fold ({result['oof_rows']:,} rows, {result['folds']} folds)"
     table(title, ["", "metric", "score [95 %]"], rows)
     if result["tuned"]:
@@ -106,12 +120,15 @@ def print_submission(result: Mapping[str, Any]) -> None:
 def print_report(result: Mapping[str, Any]) -> None:
     for name, scored in result["scores"].items():
         against = ", ".join(
-            f"{interval(gain, '+')} against {model}" for model, gain in scored.items() if model not in ("score", "rows")
+            f"{format_interval(gain, '+')} against {model}"
+            for model, gain in scored.items()
+            if model not in ("score", "rows")
         )
-        line(f"{name}: {interval(scored['score'])} on {scored['rows']:,} rows, {result['folds']} folds; {against}.")
+        score, rows = format_interval(scored["score"]), f"{scored['rows']:,}"
+        line(f"{name}: {score} on {rows} rows, {result['folds']} folds; {against}.")
     for task, learners in result["leaks"].items():
         for learner, signs in learners.items():
-            line(f"! {task}, {learner}: {' '.join(signs)}")
+            line(f"! {task}, {learner}: {' '.join(map(leak_note, signs))}")
     line(f"Wrote {result['page']} ({result['bytes'] / 1e6:.1f} MB) and {result['json']}.")
 
 

@@ -8,15 +8,15 @@ from rich.markup import escape
 from rich.table import Table
 
 from ensemble.content.audit import audit_lines
-from meta.wording import interval, short, size, spread, tuned
+from meta.wording import format_interval, format_mean_std, format_number, format_size, tuning_note
 
 WIDTH = 100
 SHORT = 20  # cells that are not broken; the name beside them is
 
 
 def console() -> Console:
-    found = Console(highlight=False)
-    return found if found.width <= WIDTH and found.is_terminal else Console(width=WIDTH, highlight=False)
+    terminal = Console(highlight=False)
+    return terminal if terminal.width <= WIDTH and terminal.is_terminal else Console(width=WIDTH, highlight=False)
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
@@ -61,11 +61,9 @@ def card_row(card: Mapping[str, Any]) -> list[str]:
     if not card.get("rows"):
         return ["no labels"] + [""] * (len(CARD_COLUMNS) - 1)
     metrics, folds = card["metrics"], card.get("folds")
-    over = spread(folds) if folds else ""
-    others = [
-        interval({"value": metrics[name]["value"]}) for name in ("accuracy", "weighted_f1", "roc_auc", "log_loss")
-    ]
-    return [interval(metrics[card["metric"]]), over, *others]
+    over = format_mean_std(folds["mean"], folds["std"]) if folds else ""
+    others = [format_number(metrics[name]["value"]) for name in ("accuracy", "weighted_f1", "roc_auc", "log_loss")]
+    return [format_interval(metrics[card["metric"]]), over, *others]
 
 
 def print_trained(result: Mapping[str, Any]) -> None:
@@ -79,20 +77,19 @@ def print_trained(result: Mapping[str, Any]) -> None:
                 entry["learner"] + " †" * ("tuned" in entry),
                 *card_row(entry["oof"]),
                 f"{entry['seconds']:.1f}",
-                size(entry) or "",
+                format_size(entry["trainable_parameters"], entry["parameters"]),
             ]
             for entry in entries
         ]
         table(title, ["base learner", *CARD_COLUMNS, "seconds", SIZE], rows)
         for entry in entries:
             if "tuned" in entry:
-                line(f"† {tuned(entry['learner'], entry['tuned'], entry['oof'])}")
+                line(f"† {tuning_note(entry['learner'], entry['tuned'], entry['oof'])}")
             if "seeds" in entry["oof"]:
                 seeds = entry["oof"]["seeds"]
-                alone = ", ".join(spread({"mean": value, "std": None}) or "-" for value in seeds["values"])
-                line(
-                    f"{entry['learner']}: {spread(seeds)} over seeds alone ({alone}); above, their mean probabilities."
-                )
+                alone = ", ".join(format_number(value) for value in seeds["values"])
+                over = format_mean_std(seeds["mean"], seeds["std"])
+                line(f"{entry['learner']}: {over} over seeds alone ({alone}); above, their mean probabilities.")
     for failure in result["failures"]:
         line(f"failed: {failure['job']}: {failure['reason']}", whole=True)
     if count := len(result["failures"]):
@@ -110,10 +107,10 @@ def print_ablations(result: Mapping[str, Any]) -> None:
         for row in entry["rows"]:
             score, over, accuracy, weighted, *_ = card_row(row["card"])
             name = f"without {row['without']}, {row['way']}" if row["without"] else "text and image"
-            rows.append([name, score, interval(row.get("against"), "+"), over, accuracy, weighted])
+            rows.append([name, score, format_interval(row.get("against"), "+"), over, accuracy, weighted])
         table(title, ["posts", "score [95 %]", "minus both [95 %]", "over folds", "accuracy", "weighted F1"], rows)
         if entry["modality_weights"]:
-            shares = ", ".join(f"{name} {short(weight)}" for name, weight in entry["modality_weights"].items())
+            shares = ", ".join(f"{name} {format_number(weight)}" for name, weight in entry["modality_weights"].items())
             line(f"Mean weight inside the network: {shares} (what it looked at, not why it decided).")
         for failure in entry["failures"]:
             line(f"failed: {failure['job']}: {failure['reason']}", whole=True)

@@ -112,11 +112,11 @@ def _print_study(summary: "StudySummary") -> None:
 
 
 def _row(trial: "TrialRow") -> list[object]:
-    from meta.wording import short
+    from meta.wording import format_number
 
     params = ", ".join(f"{name} = {_brief(value)}" for name, value in trial.params.items()) or "as configured"
-    score = "" if trial.score is None else short(trial.score)
-    spread = "" if trial.std is None else f" ±{short(trial.std)}"
+    score = "" if trial.score is None else format_number(trial.score)
+    spread = "" if trial.std is None else f" ±{format_number(trial.std)}"
     return [params, trial.trial, trial.state, score + spread, trial.folds, f"{trial.seconds:.1f}"]
 
 

@@ -6,7 +6,7 @@ from cli.tables import line, table
 from ensemble.upkeep.disk import FLOOR, readable
 from ensemble.upkeep.planning import STATES, JobPlan, PlannedLearner
 from ensemble.upkeep.removal import KINDS, Cleanup
-from meta.wording import cut
+from meta.wording import truncate
 
 SHOWN = 20  # rows of what goes
 
@@ -68,7 +68,7 @@ def print_cleaned(cleanup: Cleanup) -> None:
     goes = "deleted" if cleanup.deleted else "would go"
     table("what there is", ["kind", "places", "files", "size", goes, ""], rows)
     if cleanup.items:
-        shown = [[item.folder, readable(item.bytes), cut(item.why, 44)] for item in cleanup.items[:SHOWN]]
+        shown = [[item.folder, readable(item.bytes), truncate(item.why, 44)] for item in cleanup.items[:SHOWN]]
         table(goes, ["folder", "size", ""], shown)
     if len(cleanup.items) > SHOWN:
         line(f"... and {len(cleanup.items) - SHOWN:,} more; --json names all")

@@ -108,17 +108,13 @@ class BaseRecord(Record, BaseFacts):
     oof: ScoreCard
 
 
-class StackRecord(Record, total=False):
-    """report.json of a stack: what `meta.stack_report` says of it, and what it takes to ask it again."""
+class StackRecord(Record):
+    """report.json of a stack; the rest of it is meta.records.StackReport."""
 
-    task: str
-    metric: str
-    stacked: list[str]  # the learners, in the order of their columns
-    chosen: str
-    rule: dict[str, Json]
-    rules_by_fold: dict[str, dict[str, Json]]
-    stack: ScoreCard
-    candidates: dict[str, ScoreCard]
-    tuned: dict[str, TuningNote]
-    warnings: list[str]
-    seconds: float
+
+class FailureRecord(TypedDict, total=False):
+    """failed.json: why a job failed; the ``traceback`` of a bug."""
+
+    made_of: dict[str, Json]
+    reason: str
+    traceback: str

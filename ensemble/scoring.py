@@ -5,7 +5,7 @@ from typing import NotRequired, TypedDict
 
 import numpy as np
 
-from ensemble.data import Codes, Dataset, Task
+from ensemble.data import Codes, Dataset, Floats, Task
 from ensemble.metrics import Metric, bootstrap, confusion_matrix, interval, metric_named, metrics_of, per_class, score
 from ensemble.predictions import Predictions, Probabilities
 
@@ -116,7 +116,12 @@ def difference(metric: Metric, labels: Codes, groups: Codes, ours: Predictions, 
     pair = [metric_input(each, metric) for each in (ours, theirs)]
     value = metric.sign * (score(metric, labels, pair[0]) - score(metric, labels, pair[1]))
     draws = [bootstrap(metric, labels, each, groups) for each in pair]
-    low, high = interval(metric.sign * (draws[0] - draws[1]))
+    return score_with_interval(value, metric.sign * (draws[0] - draws[1]))
+
+
+def score_with_interval(value: float, draws: Floats) -> Score:
+    """A score and the interval of its bootstrap ``draws``."""
+    low, high = interval(draws)
     return {"value": _or_none(value), "low": _or_none(low), "high": _or_none(high)}
 
 

@@ -1,19 +1,17 @@
 """Who contributes: what the ensemble loses without a learner or a modality, and the share of it that each earns."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from ensemble.metrics import CHUNK, DRAWS, interval, metric_named, resamples
-from ensemble.scoring import finite
+from ensemble.data import Floats
+from ensemble.metrics import CHUNK, DRAWS, metric_named, resamples
+from ensemble.scoring import Score, score_with_interval
 from meta.diversity import correlation, errors
+from meta.records import Contributions, LearnerShare, Share
 from meta.shapley import Members, shapley, subsets
 from meta.table import MetaTable
 from meta.votes import by_learner
-
-Floats = npt.NDArray[np.float64]
 
 EVALUATIONS = 500_000  # sets of learners times draws: some ten seconds on 7,000 rows
 
@@ -22,7 +20,7 @@ EVALUATIONS = 500_000  # sets of learners times draws: some ten seconds on 7,000
 REDUNDANT = 0.98
 
 
-def contributions(table: MetaTable, modality: Mapping[str, str]) -> dict[str, Any]:
+def contributions(table: MetaTable, modality: Mapping[str, str]) -> Contributions:
     """Contributions of each learner, and of all learners of a modality as one player, as plain JSON; in units of the
     task's metric, positive is good whatever the metric.
 
@@ -40,11 +38,12 @@ def contributions(table: MetaTable, modality: Mapping[str, str]) -> dict[str, An
         together[kind] = together.get(kind, frozenset()) | one
     draws = min(DRAWS, EVALUATIONS // subsets(len(alone)) // CHUNK * CHUNK)
     worth = PlainMean(table, draws)
-    learners = _shares(worth, alone)
+    shares = _shares(worth, alone)
     better = redundant(table, [float(worth(one)[0]) for one in alone.values()])
-    for name, shares in learners.items():
-        low = shares["leave_one_out"]["low"]
-        shares |= {"redundant_with": better[name], "adds_nothing": low is None or low <= 0}
+    learners: dict[str, LearnerShare] = {
+        name: {**share, "redundant_with": better[name], "adds_nothing": (share["leave_one_out"]["low"] or 0) <= 0}
+        for name, share in shares.items()
+    }
     modalities = _shares(worth, together)
     return {"learners": learners, "modalities": modalities, "draws": draws, "subsets": len(worth.scored)}
 
@@ -53,7 +52,7 @@ class PlainMean:
     """The value of a set of learners, (1 + draws,): on all labelled rows, then on resampled ones; scored once."""
 
     def __init__(self, table: MetaTable, draws: int) -> None:
-        known = table.labels >= 0
+        known = table.known
         self.metric = metric_named(table.task.metric)
         self.labels = table.labels[known]
         self.weights = np.vstack([np.ones((1, known.sum())), *resamples(table.groups, known, draws)])
@@ -77,7 +76,7 @@ class PlainMean:
         return self.metric.sign * self.metric.score(self.labels, values, self.weights)
 
 
-def _shares(worth: PlainMean, players: Mapping[str, Members]) -> dict[str, dict[str, Any]]:
+def _shares(worth: PlainMean, players: Mapping[str, Members]) -> dict[str, Share]:
     everyone: Members = frozenset().union(*players.values())
     shares = shapley(worth, list(players.values()))
     return {
@@ -86,15 +85,14 @@ def _shares(worth: PlainMean, players: Mapping[str, Members]) -> dict[str, dict[
     }
 
 
-def _scored(values: Floats) -> dict[str, float | None]:
-    low, high = interval(values[1:])
-    return finite(value=float(values[0]), low=low, high=high)
+def _scored(values: Floats) -> Score:
+    return score_with_interval(float(values[0]), values[1:])
 
 
 def redundant(table: MetaTable, values: Sequence[float]) -> dict[str, str | None]:
     """Per learner a better one (of equal ``values``, an earlier one), not redundant itself, whose errors correlate with
     its own above REDUNDANT within the classes: what all know of the class frequencies is no agreement."""
-    labels, left = table.labels[table.labels >= 0], errors(table)
+    labels, left = table.labels[table.known], errors(table)
     for label in np.unique(labels):
         left[labels == label] -= left[labels == label].mean(axis=0)
     alike = correlation(left) > REDUNDANT

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -13,10 +12,11 @@ from ensemble.predictions import Predictions
 from ensemble.run import Run
 from ensemble.system.files import write_atomic
 from meta.linked_tasks import decode
+from meta.records import LabelScore, Submission
 from meta.rules import Rule
 from meta.stack import adjusted, read_stack
 from meta.summary import headline, labelled_rows, subtasks
-from meta.table import StackSettings
+from meta.table import StackSettings, assemble
 
 
 @dataclass(frozen=True)
@@ -38,13 +38,13 @@ def decide(run: Run, settings: StackSettings) -> Decisions:
     fold = run.plan.fold[run.plan.cv_rows]
     decided, of_oof, of_test = Decisions({}, {}, {}, [], []), {}, {}
     for task in run.data.tasks:
-        oof, test, report = read_stack(run, task, settings)
-        decided.tuned.extend(name for name in report.get("tuned", {}) if name not in decided.tuned)
-        oof, test = oof.take(inside.ids), test.take(outside.ids)
+        stack = read_stack(run, assemble(run, task, settings))
+        decided.tuned.extend(name for name in stack.report["tuned"] if name not in decided.tuned)
+        oof, test = stack.oof.take(inside.ids), stack.test.take(outside.ids)
         decided.oof[task.name], decided.test[task.name] = oof.labels(), test.labels()
         decided.probabilities[task.name] = test
-        of_oof[task.name] = adjusted(oof, report, fold)
-        of_test[task.name] = Rule.of_json(report["rule"]).adjust(test.values)
+        of_oof[task.name] = adjusted(oof, stack.report, fold)
+        of_test[task.name] = Rule.of_json(stack.report["rule"]).adjust(test.values)
     for binary, degree in run.data.presence:
         decided.oof[binary], decided.oof[degree] = decode(of_oof[binary], of_oof[degree])
         decided.test[binary], decided.test[degree] = decode(of_test[binary], of_test[degree])
@@ -52,7 +52,7 @@ def decide(run: Run, settings: StackSettings) -> Decisions:
     return decided
 
 
-def write_submission(run: Run, form: str, out: Path | None, settings: StackSettings) -> dict[str, Any]:
+def write_submission(run: Run, form: str, out: Path | None, settings: StackSettings) -> Submission:
     """Write the competition file of the test rows; return what was written and what its labels score out of fold."""
     decided = decide(run, settings)
     outside = run.data.take(run.plan.test_rows)
@@ -77,17 +77,19 @@ def write_submission(run: Run, form: str, out: Path | None, settings: StackSetti
     }
 
 
-def label_scores(run: Run, decided: Decisions) -> dict[str, dict[str, Any]]:
+def label_scores(run: Run, decided: Decisions) -> dict[str, LabelScore]:
     """Out-of-fold score per subtask of just the labels that are handed in. Labels have neither ranks nor
-    probabilities, so tasks judged by those are scored by macro-F1 here."""
+    probabilities, so tasks with a metric of those are scored by macro-F1 here."""
     inside = run.data.take(run.plan.cv_rows)
     tasks = tuple(
         replace(task, metric="macro_f1") if metric_named(task.metric).of_counts is None else task
         for task in inside.tasks
     )
     one_hot = {name: np.eye(len(inside.task(name).classes))[labels] for name, labels in decided.oof.items()}
-    scores = {}
+    scores: dict[str, LabelScore] = {}
     for name, of in subtasks(inside).items():
-        metrics = sorted({task.metric for task in tasks if task.name in of})
-        scores[name] = {**(headline(replace(inside, tasks=tasks), of, one_hot) or {}), "metric": ", ".join(metrics)}
+        metrics = ", ".join(sorted({task.metric for task in tasks if task.name in of}))
+        found = headline(replace(inside, tasks=tasks), of, one_hot)
+        assert found is not None  # every task has labels
+        scores[name] = {**found, "metric": metrics}
     return scores

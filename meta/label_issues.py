@@ -1,6 +1,6 @@
-"""Labels under suspicion: contradicted by the ensemble, at odds with those of copies; and the hardest posts."""
+"""Label issues: labels contradicted by the ensemble, at odds with those of copies; and the hardest posts."""
 
-from typing import Any
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -8,14 +8,15 @@ import pandas as pd
 from ensemble.data import Dataset, Task
 from ensemble.modalities import MODALITIES
 from ensemble.predictions import Predictions
+from meta.records import LabelConflict, LabelIssue
 
 
-def label_issues(data: Dataset, oof: Predictions, count: int) -> list[dict[str, Any]]:
+def label_issues(data: Dataset, oof: Predictions, count: int) -> list[LabelIssue]:
     """The ``count`` rows whose label the ensemble contradicts most confidently, by ``margin``: how much more probable
     the decided class is than the label. ``oof`` has the rows of ``data`` in any order.
 
     The decided class must be as probable as it is, on average, on the rows that are labelled so: the threshold of
-    confident learning (Northcutt et al. 2021), without which every row of a rare class would be a suspect.
+    confident learning (Northcutt et al. 2021), without which every row of a rare class would be one.
     """
     frame = _labelled(data, oof)
     self_confidence = frame.groupby("label")["probability_of_label"].mean()
@@ -23,16 +24,16 @@ def label_issues(data: Dataset, oof: Predictions, count: int) -> list[dict[str, 
     return _records(frame[sure & (frame["margin"] > 0)].nlargest(count, "margin"))
 
 
-def hardest(data: Dataset, oof: Predictions, count: int) -> list[dict[str, Any]]:
+def hardest(data: Dataset, oof: Predictions, count: int) -> list[LabelIssue]:
     """The ``count`` rows of the greatest log-loss, as those of ``label_issues``: their label is least probable."""
     return _records(_labelled(data, oof).nsmallest(count, "probability_of_label"))
 
 
-def conflicts(data: Dataset, task: Task) -> list[dict[str, Any]]:
+def conflicts(data: Dataset, task: Task) -> list[LabelConflict]:
     """The groups of copies whose labels differ, those of most rows first; rows without a label are left out."""
     frame = pd.DataFrame({"group": data.groups, "id": data.ids, "label": data.frame[task.name]}).dropna()
     differing = frame[frame.groupby("group")["label"].transform("nunique") > 1]
-    found = [
+    found: list[LabelConflict] = [
         {"group": int(rows["group"].iloc[0]), "ids": rows["id"].tolist(), "labels": rows["label"].tolist()}
         for _, rows in differing.groupby("group")
     ]
@@ -53,8 +54,8 @@ def _labelled(data: Dataset, oof: Predictions) -> pd.DataFrame:
         "margin": of_decided - of_label,
         **{name: pd.Series(data.cells(name), dtype=object) for name in MODALITIES},
     }
-    return pd.DataFrame(columns)[labels >= 0]
+    return pd.DataFrame(columns)[task.target.known(labels)]
 
 
-def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(name): value for name, value in record.items()} for record in frame.to_dict("records")]
+def _records(frame: pd.DataFrame) -> list[LabelIssue]:
+    return [cast(LabelIssue, record) for record in frame.to_dict("records")]

@@ -3,17 +3,16 @@
 from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 from scipy.stats import ks_2samp
 
+from ensemble.data import Floats
 from meta.diversity import errors, is_right
+from meta.records import LeakSign
 from meta.table import MetaTable
 from meta.votes import by_learner
 
-Floats = npt.NDArray[np.float64]
-
 # An honest learner that is much better than the others, .85 right against .5, is no more right where they fail most;
-# it must be nearly always right there, and err a quarter as often as is usual, before it is suspected.
+# it must be nearly always right there, and err a quarter as often as is usual, before it is named.
 HARDEST = 0.25
 FEW = 20  # hardest rows of a class, below which it says nothing
 RIGHT = 0.95
@@ -26,35 +25,31 @@ SHIFT = 0.4
 SURER = 0.05  # on average: the distance of distributions alone makes much of the fourth decimal
 
 
-def leak_signs(table: MetaTable) -> dict[str, list[str]]:
-    """Sentences per learner that looks as if it had seen held-out labels; learners that do not are not there.
+def leak_signs(table: MetaTable) -> dict[str, list[LeakSign]]:
+    """Signs per learner that looks as if it had seen held-out labels; learners that do not are not there.
 
     Two signs, both against what is usual, the median of the other learners: it is nearly always right on the rows
     that the others find hardest; its confidence, the largest probability, is distributed otherwise inside the folds
     than outside of them.
     """
-    found: dict[str, list[str]] = {}
-    for name, sentence in (*_knows_too_much(table), *_is_sure_inside(table)):
-        found.setdefault(name, []).append(sentence)
+    found: dict[str, list[LeakSign]] = {}
+    for name, sign in (*_knows_too_much(table), *_is_sure_inside(table)):
+        found.setdefault(name, []).append(sign)
     return found
 
 
-def _knows_too_much(table: MetaTable) -> Iterator[tuple[str, str]]:
+def _knows_too_much(table: MetaTable) -> Iterator[tuple[str, LeakSign]]:
     right = right_where_hard(table)
     for name, own, usual in zip(table.learners, right, _median_of_others(right, np.nan), strict=True):
         if own >= RIGHT and TIMES * (1 - own) <= 1 - usual:
-            yield (
-                name,
-                f"On the posts that the other learners find hardest it is right in {own:.0%}; the others, on theirs, "
-                f"in {usual:.0%}.",
-            )
+            yield name, {"sign": "right_where_hard", "own": float(own), "usual": float(usual)}
 
 
 def right_where_hard(table: MetaTable) -> Floats:
     """(learners,): the mean over classes of the share of rows it has right, among the quarter of the class to whose
     label the mean of the others gives least probability; NaN where too few. Never all nor none of so few rows: one
     right and one wrong are added (Laplace's rule of succession)."""
-    labels, count = table.labels[table.labels >= 0], len(table.learners)
+    labels, count = table.labels[table.known], len(table.learners)
     wrong, right = errors(table), is_right(table)
     others = wrong.sum(axis=1, keepdims=True) - wrong
     shares = []
@@ -67,7 +62,7 @@ def right_where_hard(table: MetaTable) -> Floats:
     return np.mean(shares, axis=0) if shares else np.full(count, np.nan)
 
 
-def _is_sure_inside(table: MetaTable) -> Iterator[tuple[str, str]]:
+def _is_sure_inside(table: MetaTable) -> Iterator[tuple[str, LeakSign]]:
     if len(table.test) < OUTSIDE:
         return
     parts = (by_learner(part, len(table.learners), table.classes).max(axis=2).T for part in (table.oof, table.test))
@@ -79,8 +74,13 @@ def _is_sure_inside(table: MetaTable) -> Iterator[tuple[str, str]]:
         if own - usual > SHIFT and abs(within - without) > SURER:
             yield (
                 name,
-                f"It is {within:.2f} sure on average of posts inside the folds and {without:.2f} of those outside; the "
-                f"distributions differ by {own:.2f} (Kolmogorov-Smirnov), where {usual:.2f} is usual.",
+                {
+                    "sign": "surer_in_folds",
+                    "in_folds": float(within),
+                    "outside": float(without),
+                    "distance": float(own),
+                    "usual": float(usual),
+                },
             )
 
 

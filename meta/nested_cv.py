@@ -1,27 +1,23 @@
-"""The whole procedure, scored as a whole: choose candidate, parameters and rule on the other folds, then predict."""
+"""Nested cross-validation: candidate, parameters and rule are chosen on the other folds, then the fold is predicted."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ensemble.predictions import Predictions
 from meta.candidates import VARIANTS
 from meta.fitting import Option
-from meta.nested_fits import Nested
+from meta.nested_fits import NestedProbabilities
 from meta.rules import Rule
 from meta.selection import Selection, SelectionData, select
 from meta.table import MetaTable
 from meta.votes import by_learner
 
-Floats = npt.NDArray[np.float64]
-
 
 @dataclass(frozen=True)
-class Procedure:
-    """``oof`` is the procedure's own out-of-fold prediction: fold by fold what was chosen on the other folds.
+class NestedCV:
+    """``oof`` are out-of-fold predictions of the choice itself: fold by fold by what was chosen on the other folds.
     ``candidates`` are the same with the candidate given and only its parameters and rule chosen. ``final`` is the
     choice on all folds, which predicts new rows."""
 
@@ -33,11 +29,11 @@ class Procedure:
 
 def options_of(candidates: Sequence[str]) -> dict[str, list[Option]]:
     """Every candidate with all its variants."""
-    nothing: tuple[Mapping[str, Any], ...] = ({},)
+    nothing: tuple[Mapping[str, float], ...] = ({},)
     return {name: [Option(name, variant) for variant in VARIANTS.get(name, nothing)] for name in candidates}
 
 
-def nested_cv(table: MetaTable, nested: Mapping[str, Sequence[Nested]]) -> Procedure:
+def nested_cv(table: MetaTable, nested: Mapping[str, Sequence[NestedProbabilities]]) -> NestedCV:
     """Choose for each fold on the others, and once on all."""
     rows = SelectionData(table.task, table.labels, table.fold, table.groups)
     by_fold = {}
@@ -48,32 +44,32 @@ def nested_cv(table: MetaTable, nested: Mapping[str, Sequence[Nested]]) -> Proce
     final = select(rows, {name: [one.outer for one in variants] for name, variants in nested.items()})
     candidates = {name: _assembled(table, nested, dict.fromkeys(by_fold, name), by_fold) for name in nested}
     chosen = {fold: selection.name for fold, selection in by_fold.items()}
-    return Procedure(_assembled(table, nested, chosen, by_fold), candidates, by_fold, final)
+    return NestedCV(_assembled(table, nested, chosen, by_fold), candidates, by_fold, final)
 
 
 def _assembled(
     table: MetaTable,
-    nested: Mapping[str, Sequence[Nested]],
+    nested: Mapping[str, Sequence[NestedProbabilities]],
     names: Mapping[int, str],
     by_fold: Mapping[int, Selection],
 ) -> Predictions:
     """Each fold by the candidate named for it, as set up on the other folds."""
     values, decided = np.zeros((len(table.ids), table.classes)), np.zeros(len(table.ids), dtype=np.int64)
     for fold, name in names.items():
-        held, setting = table.fold == fold, by_fold[fold].settings[name]
-        values[held] = nested[name][setting.variant].outer[held]
-        decided[held] = setting.rule.decide(values[held])
+        held, tuned = table.fold == fold, by_fold[fold].tuned[name]
+        values[held] = nested[name][tuned.variant].outer[held]
+        decided[held] = tuned.rule.decide(values[held])
     return Predictions(table.task, table.ids, values, decided=decided)
 
 
 def option_of(selection: Selection) -> Option:
     """What was chosen, with its parameters."""
-    return options_of([selection.name])[selection.name][selection.settings[selection.name].variant]
+    return options_of([selection.name])[selection.name][selection.tuned[selection.name].variant]
 
 
 def rule_of(selection: Selection) -> Rule:
     """The decision rule of what was chosen."""
-    return selection.settings[selection.name].rule
+    return selection.tuned[selection.name].rule
 
 
 def mean_under_rule(table: MetaTable, learners: Sequence[str]) -> Predictions:
@@ -81,5 +77,7 @@ def mean_under_rule(table: MetaTable, learners: Sequence[str]) -> Predictions:
     compared with, lest its rule pass for its skill."""
     positions = [table.learners.index(name) for name in learners]
     mean = by_learner(table.oof, len(table.learners), table.classes)[:, positions].mean(axis=1)
-    nested = Nested(mean, {int(fold): mean for fold in np.unique(table.fold)})  # nothing is fitted, so nothing leaks
+    nested = NestedProbabilities(
+        mean, {int(fold): mean for fold in np.unique(table.fold)}
+    )  # nothing is fitted, so nothing leaks
     return nested_cv(table, {"soft_vote": [nested]}).oof

@@ -1,7 +1,13 @@
 """Nested fits on the base folds: what every candidate says of every fold, with and without each other fold.
 
+Why nested: the best of many candidates is best in part by luck, so its score on the rows it was chosen on flatters it
+(Cawley & Talbot 2010; Varma & Simon 2006). Here fold i is predicted by what was chosen without i.
+
 To choose for fold i, candidates are compared on the other folds j, each predicted by a fit that saw neither i nor j.
-Leaving out {i, j} serves both i and j: five folds need 10 + 5 fits of a candidate, and one on all rows at the end.
+Plain nested cross-validation would fit 5 x 4 = 20 times for that with five folds; but the fit without {i, j} serves
+both, to choose for i (it predicts j) and for j (it predicts i), so 10 pairs do. 5 more fits, each without one fold,
+predict that fold once the choice is made, and are what the last choice, for new rows, is made on; one on all rows at
+the end predicts these.
 What is nested is the stack: the learners' own models are those of the base folds, of which the model that predicts j
 has seen labels of i.
 """
@@ -14,18 +20,17 @@ import numpy as np
 import numpy.typing as npt
 from joblib import Parallel, delayed, parallel_config
 
-from ensemble.data import Codes
+from ensemble.data import Codes, Floats
 from ensemble.system.progress import Track, silent
 from meta.candidates import StackSpec
 from meta.fitting import Option, fit
 from meta.table import MetaTable
 
-Floats = npt.NDArray[np.float64]
 Left = tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class Nested:
+class NestedProbabilities:
     """Out-of-fold probabilities of one candidate.
 
     ``outer`` (rows, classes): each fold by the fit on all other folds. ``inner`` per fold i (rows, classes): each fold
@@ -39,16 +44,17 @@ class Nested:
 def nest(
     table: MetaTable,
     options: Sequence[Option],
-    problem: StackSpec,
+    spec: StackSpec,
     calibrate: bool = False,
     threads: int = 1,
     track: Track = silent,
-) -> list[Nested]:
+) -> list[NestedProbabilities]:
     """Every option's nested probabilities. As many fits as ``threads`` run at once, each on one thread, so that their
     number changes no bit."""
+    # Each job is independent of the others and writes to rows of its own, so their order changes nothing either.
     folds = [int(fold) for fold in np.unique(table.fold)]
     shape = (len(table.ids), table.classes)
-    found = [Nested(np.zeros(shape), {fold: np.zeros(shape) for fold in folds}) for _ in options]
+    found = [NestedProbabilities(np.zeros(shape), {fold: np.zeros(shape) for fold in folds}) for _ in options]
     lefts: list[Left] = [*((fold,) for fold in folds), *combinations(folds, 2)]
     work = [(left, position) for left in lefts for position in range(len(options))]
     features = table.features  # one array, so that processes share it
@@ -57,7 +63,7 @@ def nest(
     with parallel_config(**backend):
         parallel = Parallel(n_jobs=threads, return_as="generator_unordered")
         done = parallel(
-            delayed(_predict)(options[position], features, table.labels, table.fold, left, problem, calibrate, position)
+            delayed(_predict)(options[position], features, table.labels, table.fold, left, spec, calibrate, position)
             for left, position in work
         )
         for left, position, values in track(done, f"{table.task.name}: nested fits", len(work)):
@@ -71,17 +77,17 @@ def _predict(
     labels: Codes,
     fold: Codes,
     left: Left,
-    problem: StackSpec,
+    spec: StackSpec,
     calibrate: bool,
     position: int,
 ) -> tuple[Left, int, Floats]:
     """The rows of the folds left out, by a fit on the others."""
     held = np.isin(fold, left)
-    fitted = fit(option, features[~held], labels[~held], problem, calibrate)
+    fitted = fit(option, features[~held], labels[~held], spec, calibrate)
     return left, position, fitted.predict_proba(features[held])
 
 
-def _place(nested: Nested, fold: npt.NDArray[np.int64], left: Left, values: Floats) -> None:
+def _place(nested: NestedProbabilities, fold: npt.NDArray[np.int64], left: Left, values: Floats) -> None:
     """A fit without fold i predicts i; one without i and j predicts j for i, and i for j."""
     held = np.isin(fold, left)
     if len(left) == 1:

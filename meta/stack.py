@@ -1,32 +1,29 @@
-"""Stacking one task: candidates fitted in nested folds, the procedure scored, the winner fitted on all and kept."""
+"""Stacking one task: candidates fitted in nested folds, their choice scored, the winner fitted on all and kept."""
 
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 
-from ensemble.data import Codes, Task
-from ensemble.errors import FoldError
+from ensemble.data import Codes, Floats, Task
+from ensemble.errors import FoldError, StoreError
 from ensemble.predictions import Predictions
+from ensemble.provenance import Provenance
 from ensemble.records import StackRecord
 from ensemble.result_folder import ResultFolder
 from ensemble.run import Run
 from ensemble.system.progress import Track, silent
 from meta.candidates import StackSpec
 from meta.fitting import Fitted, Option, fit
-from meta.nested_cv import Procedure, nested_cv, option_of, options_of, rule_of
-from meta.nested_fits import Nested, nest
+from meta.nested_cv import NestedCV, nested_cv, option_of, options_of, rule_of
+from meta.nested_fits import NestedProbabilities, nest
+from meta.records import StackReport
 from meta.rules import Rule
-from meta.stack_report import account
-from meta.table import MetaTable, StackSettings, assemble, provenance_of
-from meta.wording import tuned
-
-Floats = npt.NDArray[np.float64]
-
-SEED = 0
+from meta.stack_report import stack_report
+from meta.table import RECORD, SEED, MetaTable, StackInputs, StackSettings, assemble, provenance_of
 
 
 @dataclass(frozen=True)
@@ -42,73 +39,95 @@ class Stack:
         values = self.fitted.predict_proba(features)
         return values, self.rule.decide(values)
 
+    def predictions(self, task: Task, ids: npt.NDArray[np.object_], features: Floats) -> Predictions:
+        """The same with task and ids."""
+        values, labels = self.predict(features)
+        return Predictions(task, ids, values, decided=labels)
+
     @classmethod
-    def load(cls, folder: ResultFolder[StackRecord]) -> "Stack":
-        """Raises StoreError where the stack is unfinished, damaged, or holds a type that is not trusted."""
-        report = folder.verify(None, "run `ensemble stack`")
+    def load(cls, folder: ResultFolder[StackRecord], report: StackReport | None = None) -> "Stack":
+        """``report`` is its record, which is read where it is not given. Raises StoreError where the stack is
+        unfinished, damaged, or holds a type that is not trusted."""
+        report = report or read_report(folder)
         return cls(tuple(report["stacked"]), Fitted.load(folder.model), Rule.of_json(report["rule"]))
 
 
-def stack_task(run: Run, task: Task, settings: StackSettings, track: Track = silent) -> StackRecord:
+@dataclass(frozen=True)
+class FinishedStack:
+    """Its out-of-fold and test predictions, and its report."""
+
+    oof: Predictions
+    test: Predictions
+    report: StackReport
+
+
+def stack_task(run: Run, task: Task, settings: StackSettings, track: Track = silent) -> StackReport:
     """Stack one task into ``stack/<task>/`` and return its report; a fresh finished stack is only read again."""
+    return stack_inputs(run, assemble(run, task, settings), track)
+
+
+def stack_inputs(run: Run, inputs: StackInputs, track: Track = silent) -> StackReport:
+    """The same with inputs that are assembled."""
     started = time.monotonic()
-    table, records = assemble(run, task, settings)
-    provenance = provenance_of(run, task, records, settings, SEED)
-    folder = run.store.stack(task.name)
+    table, provenance, folder = inputs.table, provenance_of(run, inputs), run.store.stack(inputs.task.name)
     if folder.is_done(provenance):
-        return folder.verify(provenance, "")
-    procedure, stack = make_stack(table, settings, track)
-    values, labels = stack.predict(table.test_features)
-    test = Predictions(task, table.test_ids, values, decided=labels)
-    report = account(run, table, procedure, stack.predict(table.features), test)
-    report["tuned"] = {name: records[name]["tuned"] for name in table.learners if "tuned" in records[name]}
-    if report["tuned"]:
-        judged = {"judged": {fold for said in report["tuned"].values() for fold in said["judged"]}}
-        whose = f"the parameters of {', '.join(report['tuned'])}"
-        report["warnings"].append(tuned("the stack", judged, report["stack"], whose))
-    report["seconds"] = round(time.monotonic() - started, 3)
+        return read_report(folder, provenance)
+    nested, stack = make_stack(table, inputs.settings, track)
+    in_sample = stack.predictions(inputs.task, table.ids, table.features)
+    test = stack.predictions(inputs.task, table.test_ids, table.test_features)
+    report = stack_report(run, inputs, nested, in_sample, test, started)
     with run.store.lock():
         if not folder.is_done(provenance):  # another process may have been faster
             folder.clear()
-            folder.write({"oof": procedure.oof, "test": test}, provenance)
+            folder.write({"oof": nested.oof, "test": test}, provenance)
             stack.fitted.save(folder.model)
             folder.commit(provenance, **report)
-        return folder.verify(provenance, "")
+        return read_report(folder, provenance)
 
 
-def make_stack(table: MetaTable, settings: StackSettings, track: Track = silent) -> tuple[Procedure, Stack]:
-    """The procedure on a table, and what it chose, fitted on all rows; raises FoldError where labels are in too few
-    folds to choose and score on different ones."""
-    labelled = np.unique(table.fold[table.labels >= 0])
+def make_stack(table: MetaTable, settings: StackSettings, track: Track = silent) -> tuple[NestedCV, Stack]:
+    """Nested cross-validation on a table, and what it chose, fitted on all rows; raises FoldError where labels are in
+    too few folds to choose and score on different ones."""
+    labelled = np.unique(table.fold[table.known])
     if len(labelled) < 3:
         raise FoldError(
             f"Task {table.task.name!r} has labels in {len(labelled)} of {len(np.unique(table.fold))} folds; stacking "
             "needs them in at least 3."
         )
-    problem = StackSpec(len(table.learners), table.classes, table.task.metric, SEED)
-    options = options_of(settings.candidates)
+    spec = StackSpec(len(table.learners), table.classes, table.task.metric, SEED, table.task.kind)
+    options = options_of(settings.candidates(table.task))
     flat = [option for variants in options.values() for option in variants]
-    fits = nest(table, flat, problem, settings.calibrate, settings.threads, track)
-    procedure = nested_cv(table, _by_candidate(options, fits))
-    fitted = fit(option_of(procedure.final), table.features, table.labels, problem, settings.calibrate)
-    return procedure, Stack(table.learners, fitted, rule_of(procedure.final))
+    fits = nest(table, flat, spec, settings.calibrate, settings.threads, track)
+    nested = nested_cv(table, _by_candidate(options, fits))
+    fitted = fit(option_of(nested.final), table.features, table.labels, spec, settings.calibrate)
+    return nested, Stack(table.learners, fitted, rule_of(nested.final))
 
 
-def _by_candidate(options: Mapping[str, list[Option]], fits: list[Nested]) -> dict[str, list[Nested]]:
+def _by_candidate(
+    options: Mapping[str, list[Option]], fits: list[NestedProbabilities]
+) -> dict[str, list[NestedProbabilities]]:
     remaining = iter(fits)
     return {name: [next(remaining) for _ in variants] for name, variants in options.items()}
 
 
-def read_stack(run: Run, task: Task, settings: StackSettings) -> tuple[Predictions, Predictions, StackRecord]:
-    """The finished stack's OOF and test predictions and its report; raises StoreError where it is missing or stale."""
-    _, records = assemble(run, task, settings)
-    folder = run.store.stack(task.name)
-    provenance = provenance_of(run, task, records, settings, SEED)
-    report = folder.verify(provenance, f"run `ensemble stack --task {task.name}`")
-    return folder.read("oof", task), folder.read("test", task), report
+def read_stack(run: Run, inputs: StackInputs) -> FinishedStack:
+    """The finished stack of these inputs; raises StoreError where it is missing or stale."""
+    task, folder = inputs.task, run.store.stack(inputs.task.name)
+    report = read_report(folder, provenance_of(run, inputs), f" --task {task.name}")
+    return FinishedStack(folder.read("oof", task), folder.read("test", task), report)
 
 
-def adjusted(oof: Predictions, report: Mapping[str, Any], fold: Codes) -> Floats:
+def read_report(
+    folder: ResultFolder[StackRecord], provenance: Provenance | None = None, named: str = ""
+) -> StackReport:
+    """The record of a finished stack; raises StoreError where it is missing or damaged, of an older version, or not of
+    the same ``provenance`` (None: whatever it was made of)."""
+    if folder.record.is_file() and Provenance.of_record(folder.read_record()).parts.get("record") != RECORD:
+        raise StoreError(f"{folder.path} was made by an older version: run `ensemble stack{named}` again.")
+    return cast(StackReport, folder.verify(provenance, f"run `ensemble stack{named}`"))
+
+
+def adjusted(oof: Predictions, report: StackReport, fold: Codes) -> Floats:
     """(rows of oof, classes) with each fold adjusted by the rule that decided it."""
     values = np.zeros_like(oof.values)
     for name, rule in report["rules_by_fold"].items():

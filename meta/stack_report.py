@@ -1,74 +1,68 @@
-"""The account of one stack: what everything scored, on which rows, why this candidate, and what to be wary of."""
+"""The report of one stack: what everything scored, on which rows, why this candidate, and what to be wary of."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+import time
+from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-from ensemble.data import Codes, Dataset
-from ensemble.metrics import METRICS, Metric, bootstrap, interval, metric_named, score
+from ensemble.data import Dataset
+from ensemble.metrics import METRICS, Metric, bootstrap, metric_named, score
 from ensemble.predictions import Predictions
 from ensemble.run import Run
-from ensemble.scoring import difference, finite, metric_input, score_card
-from meta.nested_cv import Procedure, mean_under_rule, option_of, rule_of
+from ensemble.scoring import Score, difference, finite, metric_input, score_card, score_with_interval
+from meta.nested_cv import NestedCV, mean_under_rule, option_of, rule_of
+from meta.records import FEW, LabelledTest, SelectionReason, StackReport, StackWarnings
 from meta.selection import Selection
-from meta.table import MetaTable, unknown_folds
+from meta.table import MetaTable, StackInputs, unknown_folds
 from meta.votes import by_learner, count_ties
-
-Floats = npt.NDArray[np.float64]
 
 PLAIN = "plain mean"
 RULED = " under a rule"
-FEW = 10  # rows of a class that say little
 WORSE = 0.02  # nats of log-loss above the plain mean's that are worth a warning
 
 
-def account(
-    run: Run, table: MetaTable, procedure: Procedure, in_sample: tuple[Floats, Codes], test: Predictions
-) -> dict[str, Any]:
-    """The report of a task, as plain JSON. ``in_sample`` are probabilities and labels of the final stack for the rows
-    it was fitted on; ``test`` its predictions for the rows outside the folds."""
+def stack_report(
+    run: Run, inputs: StackInputs, nested: NestedCV, in_sample: Predictions, test: Predictions, started: float
+) -> StackReport:
+    """The report of a task. ``in_sample`` are predictions of the final stack for the rows it was fitted on, ``test``
+    those for the rows outside the folds; ``started`` when it was begun, by time.monotonic()."""
+    table, stack, final = inputs.table, nested.oof, nested.final
     task, metric = table.task, metric_named(table.task.metric)
     unknown = unknown_folds(run, task)
+    learners = _oof(run, table, unknown)
     inside, outside = run.data.take(run.plan.cv_rows), run.data.take(run.plan.test_rows)
-    stack = procedure.oof
-    again = Predictions(task, table.ids, in_sample[0], decided=in_sample[1])
-    seen = score(metric, table.labels, metric_input(again, metric))
-    nested = score(metric, table.labels, metric_input(stack, metric))
-    report: dict[str, Any] = {
+    fitted, unseen = (score(metric, table.labels, metric_input(each, metric)) for each in (in_sample, stack))
+    report: StackReport = {
         "task": task.name,
         "metric": task.metric,
         "classes": list(task.classes),
         "folds": run.plan.settings.k,
         "stacked": list(table.learners),
-        "learners": {
-            name: score_card(task, oof, inside, table.fold) for name, oof in _oof(run, table, unknown).items()
-        },
+        "learners": {name: score_card(task, oof, inside, table.fold) for name, oof in learners.items()},
         "unknown_folds": list(dict.fromkeys([*unknown, *table.doubtful])),
         "candidates": {
-            name: score_card(task, values, inside, table.fold) | {"arg_max": _arg_max(metric, table, values)}
-            for name, values in procedure.candidates.items()
+            name: {**score_card(task, values, inside, table.fold), "arg_max": _arg_max(metric, table, values)}
+            for name, values in nested.candidates.items()
         },
         "stack": score_card(task, stack, inside, table.fold),
         "arg_max": _arg_max(metric, table, stack),
         "rule_gain": difference(metric, table.labels, table.groups, stack, Predictions(task, table.ids, stack.values)),
-        "chosen": procedure.final.name,
-        "option": str(option_of(procedure.final)),
-        "chosen_by_fold": {str(fold): selection.name for fold, selection in procedure.by_fold.items()},
-        "why": why(procedure.final, metric),
-        "fallback": procedure.final.fallback,
-        "rule": rule_of(procedure.final).as_json(),
-        "rules_by_fold": {str(fold): rule_of(selection).as_json() for fold, selection in procedure.by_fold.items()},
-        **finite(in_sample=seen, optimism=metric.sign * (seen - nested)),
-        "against": {
-            name: difference(metric, table.labels, table.groups, stack, rival)
-            for name, rival in rivals_of(table).items()
-        },
+        "chosen": final.name,
+        "option": str(option_of(final)),
+        "chosen_by_fold": {str(fold): selection.name for fold, selection in nested.by_fold.items()},
+        "reason": reason(final),
+        "fallback": final.fallback,
+        "rule": rule_of(final).as_json(),
+        "rules_by_fold": {str(fold): rule_of(selection).as_json() for fold, selection in nested.by_fold.items()},
+        "in_sample": finite(value=fitted)["value"],
+        "optimism": finite(value=metric.sign * (fitted - unseen))["value"],
+        "against": against(table, stack),
         "hard_vote_ties": count_ties(by_learner(table.oof, len(table.learners), table.classes)),
         "warnings": warnings(table, stack),
+        "tuned": {name: inputs.records[name]["tuned"] for name in table.learners if "tuned" in inputs.records[name]},
+        "seconds": round(time.monotonic() - started, 3),
     }
-    if (outside.labels(task) >= 0).any():  # the labelled test part: looked at only here, after the choice
+    if task.target.known(outside.labels(task)).any():  # the labelled test part: looked at only here, after the choice
         report["test"] = _test_part(table, test, inside, outside)
     return report
 
@@ -101,66 +95,49 @@ def best_single(table: MetaTable) -> str:
     return max(scores, key=lambda name: np.nan_to_num(scores[name], nan=-np.inf))
 
 
-def why(selection: Selection, metric: Metric) -> str:
-    """One sentence: what was chosen, and what it had to beat."""
-    rival, best = spoken(selection.rival), spoken(selection.best)
-    gain = selection.settings[selection.best].score - selection.settings[selection.rival].score
-    tried = f"p = {selection.p_value:.3f}, reality check over {selection.tried} candidates"
-    if len(selection.settings) == 1:
-        return f"The {best} was the only candidate."
-    if selection.best == selection.rival:
-        return f"No candidate scores better than the {rival} under its decision rule, so that is used."
-    if selection.fallback:
-        return (
-            f"No candidate beats the {rival} beyond noise, both under their decision rules (the best, {best}, by "
-            f"{gain:.3f} {metric.name} where it was chosen; {tried}), so the {rival} is used."
-        )
-    return f"The {best} beats the {rival} by {gain:.3f} {metric.name} where it was chosen, beyond noise ({tried})."
+def against(table: MetaTable, stack: Predictions) -> dict[str, Score]:
+    """By how much the stack is better than each rival, paired row by row."""
+    metric, rivals = metric_named(table.task.metric), rivals_of(table)
+    return {name: difference(metric, table.labels, table.groups, stack, rival) for name, rival in rivals.items()}
 
 
-def spoken(name: str) -> str:
-    """A candidate's name as people say it."""
-    return "plain mean" if name == "soft_vote" else name.replace("_", " ")
+def reason(selection: Selection) -> SelectionReason:
+    """What was chosen had to beat what, and did by how much."""
+    gain = selection.tuned[selection.best].score - selection.tuned[selection.rival].score
+    return {
+        "rival": selection.rival,
+        "best": selection.best,
+        "gain": finite(gain=gain)["gain"],
+        "p_value": selection.p_value,
+        "tried": selection.tried,
+    }
 
 
-def warnings(table: MetaTable, stack: Predictions) -> list[str]:
+def warnings(table: MetaTable, stack: Predictions) -> StackWarnings:
     """What a reader of the score must know."""
-    found, metric = [], metric_named(table.task.metric)
-    plain = table.plain_mean
+    metric, plain, lost = metric_named(table.task.metric), table.plain_mean, None
     if metric.of_counts and (difference(metric, table.labels, table.groups, stack, plain)["value"] or 0) > 0:
         worse = difference(METRICS["log_loss"], table.labels, table.groups, plain, stack)
         if (worse["low"] or 0) > 0 and (worse["value"] or 0) > WORSE:
-            found.append(
-                f"The stack wins {metric.name} and loses log-loss: {worse['value']:.3f} nats worse than the plain "
-                "mean. Its labels are better than its probabilities."
-            )
-    counts = np.bincount(table.labels[table.labels >= 0], minlength=table.classes)
-    rare = [f"{name} {rows:,}" for name, rows in zip(table.task.classes, counts, strict=True) if rows < FEW]
-    if rare:
-        found.append(
-            f"Fewer than {FEW} labelled rows of a class ({', '.join(rare)}): scores and intervals hang on single rows."
-        )
-    if table.doubtful:
-        found.append(
-            f"{', '.join(table.doubtful)}: imported with unknown folds and stacked because named; the stack's score "
-            "may be optimistic and supports no claim."
-        )
-    return found
+            lost = worse["value"]
+    counts = np.bincount(table.labels[table.known], minlength=table.classes).tolist()
+    rare = {name: rows for name, rows in zip(table.task.classes, counts, strict=True) if rows < FEW}
+    return {"log_loss": lost, "rare_classes": rare, "unknown_folds": list(table.doubtful)}
 
 
-def _arg_max(metric: Metric, table: MetaTable, predictions: Predictions) -> dict[str, float | None]:
+def _arg_max(metric: Metric, table: MetaTable, predictions: Predictions) -> Score:
     """The score without the decision rule."""
-    low, high = interval(bootstrap(metric, table.labels, predictions.values, table.groups))
-    return finite(value=score(metric, table.labels, predictions.values), low=low, high=high)
+    draws = bootstrap(metric, table.labels, predictions.values, table.groups)
+    return score_with_interval(score(metric, table.labels, predictions.values), draws)
 
 
-def _test_part(table: MetaTable, test: Predictions, inside: Dataset, outside: Dataset) -> Mapping[str, Any]:
+def _test_part(table: MetaTable, test: Predictions, inside: Dataset, outside: Dataset) -> LabelledTest:
     """Cards of the labelled rows outside the folds; a given test part may hold copies of training rows, so the stack
     is also scored without these."""
     copied = outside.frame["group"].isin(set(inside.frame["group"])).to_numpy()
     cards = {name: score_card(table.task, table.learner_test(name), outside) for name in table.learners}
     return {
         "cards": {**cards, "stack": score_card(table.task, test, outside)},
-        "copies_in_training": int((copied & (outside.labels(table.task) >= 0)).sum()),
+        "copies_in_training": int((copied & table.task.target.known(outside.labels(table.task))).sum()),
         "stack_without_copies": score_card(table.task, test, outside.take(~copied)),
     }

@@ -1,47 +1,48 @@
 """Stacking several tasks, and the scores of the subtasks they belong to."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ensemble.data import Dataset, Task
-from ensemble.metrics import bootstrap, interval, metric_named, score
+from ensemble.data import Dataset, Floats, Task
+from ensemble.metrics import bootstrap, metric_named, score
 from ensemble.run import Run
-from ensemble.scoring import finite, metric_input
+from ensemble.scoring import Score, metric_input, score_with_interval
 from ensemble.system.progress import Track, silent
 from meta.nested_cv import mean_under_rule
-from meta.stack import stack_task
+from meta.records import StackedTasks, Summary
+from meta.stack import stack_inputs
 from meta.stack_report import PLAIN, RULED
 from meta.table import MetaTable, StackSettings, assemble
 
-Floats = npt.NDArray[np.float64]
 
-
-def stack_tasks(run: Run, tasks: Sequence[Task], settings: StackSettings, track: Track = silent) -> dict[str, Any]:
+def stack_tasks(run: Run, tasks: Sequence[Task], settings: StackSettings, track: Track = silent) -> StackedTasks:
     """Stack each task, then score each subtask: every learner, the plain mean, the stack."""
-    reports = [stack_task(run, task, settings, track) for task in track(tasks, "tasks stacked", len(tasks))]
-    return {"tasks": reports, **summarise(run, tasks, settings)}
+    reports, tables = [], {}
+    for task in track(tasks, "tasks stacked", len(tasks)):
+        inputs = assemble(run, task, settings)
+        reports.append(stack_inputs(run, inputs, track))
+        tables[task.name] = inputs.table
+    return {"tasks": reports, **summarise(run, tables)}
 
 
-def summarise(run: Run, tasks: Sequence[Task], settings: StackSettings) -> dict[str, Any]:
-    """Scores of finished stacks by subtask and by column."""
+def summarise(run: Run, tables: Mapping[str, MetaTable]) -> Summary:
+    """Scores of finished stacks by subtask and by column; ``tables`` are those of the tasks they were made from."""
     inside = run.data.take(run.plan.cv_rows)
-    tables = {task.name: assemble(run, task, settings)[0] for task in tasks}
-    judged_by = dict(_judged_by_model(run, tables, inside))
-    whole = {name: of for name, of in subtasks(run.data).items() if set(of) <= {task.name for task in tasks}}
+    values_of = dict(_values_by_model(run, tables, inside))
+    whole = {name: of for name, of in subtasks(run.data).items() if set(of) <= set(tables)}
     doubtful = {name for table in tables.values() for name in table.doubtful}
     scored = {
-        name: {model: headline(inside, of, values) for model, values in judged_by.items()} for name, of in whole.items()
+        name: {model: headline(inside, of, values) for model, values in values_of.items()} for name, of in whole.items()
     }
     others = {PLAIN, PLAIN + RULED, "stack", *doubtful}
     bests = {name: best_of(run.data, of, scored[name], others) for name, of in whole.items()}
     for single in sorted({single for best in bests.values() for single in best}):
         having = {task: table for task, table in tables.items() if single in table.learners}
-        judged_by[single + RULED] = {task: _ruled(table, [single]) for task, table in having.items()}
+        values_of[single + RULED] = {task: _ruled(table, [single]) for task, table in having.items()}
         for name, of in whole.items():
-            scored[name][single + RULED] = headline(inside, of, judged_by[single + RULED])
+            scored[name][single + RULED] = headline(inside, of, values_of[single + RULED])
     rivals = {name: [PLAIN, PLAIN + RULED, *(single + RULED for single in best)] for name, best in bests.items()}
     return {
         "rows": labelled_rows(inside),
@@ -50,45 +51,49 @@ def summarise(run: Run, tasks: Sequence[Task], settings: StackSettings) -> dict[
         "doubtful": sorted(doubtful),
         "subtasks": {name: _stack_last(models) for name, models in scored.items()},
         "against": {
-            name: {model: headline(inside, of, judged_by["stack"], judged_by[model]) for model in rivals[name]}
+            name: {model: headline(inside, of, values_of["stack"], values_of[model]) for model in rivals[name]}
             for name, of in whole.items()
         },
         "columns": {
-            f"{name} {task}": {model: headline(inside, (task,), judged_by[model]) for model in (PLAIN, "stack")}
+            f"{name} {task}": {model: headline(inside, (task,), values_of[model]) for model in (PLAIN, "stack")}
             for name, of in subtasks(run.data).items()
             for task in of
-            if task in judged_by["stack"]
+            if task in values_of["stack"]
         },
     }
 
 
-def best_of(data: Dataset, tasks: Sequence[str], scores: Mapping[str, Any], without: Collection[str]) -> list[str]:
+def best_of(
+    data: Dataset, tasks: Sequence[str], scores: Mapping[str, Score | None], without: Collection[str]
+) -> list[str]:
     """The model with the best score, as a list that is empty where none has one. A subtask of metrics of which some are
     better small and some great has no best."""
     signs = {metric_named(data.task(name).metric).sign for name in tasks}
     known = {
-        name: signs.copy().pop() * scored["value"]
+        name: signs.copy().pop() * value
         for name, scored in scores.items()
-        if name not in without and scored and scored["value"] is not None
+        if name not in without and scored and (value := scored["value"]) is not None
     }
     return [max(known, key=lambda name: known[name])] if known and len(signs) == 1 else []
 
 
-def _judged_by_model(
+def _values_by_model(
     run: Run, tables: Mapping[str, MetaTable], inside: Dataset
 ) -> Iterator[tuple[str, dict[str, Floats]]]:
-    """Per model and task what its metric judges, (rows, classes)."""
+    """Per model and task what the metric is given, (rows, classes) probabilities or one-hot labels."""
     for learner in dict.fromkeys(name for table in tables.values() for name in table.learners):
         having = {task: table for task, table in tables.items() if learner in table.learners}
         yield learner, {task: table.learner_oof(learner).values for task, table in having.items()}
     yield PLAIN, {task: table.plain_mean.values for task, table in tables.items()}
     yield PLAIN + RULED, {task: _ruled(table, table.learners) for task, table in tables.items()}
     stacked = {name: run.store.stack(name).read("oof", table.task) for name, table in tables.items()}
-    ours = {name: oof.take(inside.ids) for name, oof in stacked.items()}
-    yield "stack", {name: metric_input(oof, metric_named(oof.task.metric)) for name, oof in ours.items()}
+    yield (
+        "stack",
+        {name: metric_input(oof.take(inside.ids), metric_named(oof.task.metric)) for name, oof in stacked.items()},
+    )
 
 
-def _stack_last(models: Mapping[str, Any]) -> dict[str, Any]:
+def _stack_last(models: Mapping[str, Score | None]) -> dict[str, Score]:
     """Without models that lack one of the tasks."""
     known = {name: scored for name, scored in models.items() if scored}
     return {**{name: scored for name, scored in known.items() if name != "stack"}, "stack": known["stack"]}
@@ -99,13 +104,14 @@ def _ruled(table: MetaTable, learners: Sequence[str]) -> Floats:
 
 
 def labelled_rows(data: Dataset) -> int:
-    """SelectionData with a label for at least one task."""
+    """Rows with a label for at least one task."""
     return int(_labelled(data, data.task_names).sum())
 
 
 def _labelled(data: Dataset, tasks: Sequence[str]) -> npt.NDArray[np.bool_]:
     """(rows,) whether a label for one of the tasks is known."""
-    return np.asarray(np.any([data.labels(data.task(name)) >= 0 for name in tasks], axis=0))
+    chosen = [data.task(name) for name in tasks]
+    return np.asarray(np.any([task.target.known(data.labels(task)) for task in chosen], axis=0))
 
 
 def subtasks(data: Dataset) -> Mapping[str, tuple[str, ...]]:
@@ -115,7 +121,7 @@ def subtasks(data: Dataset) -> Mapping[str, tuple[str, ...]]:
 
 def headline(
     data: Dataset, tasks: Sequence[str], values: Mapping[str, Floats], minus: Mapping[str, Floats] | None = None
-) -> dict[str, float | None] | None:
+) -> Score | None:
     """The mean of the tasks' scores with its 95 % interval; None where a task has no values.
 
     ``values`` holds per task (rows of data, classes) probabilities or one-hot labels. The interval resamples the same
@@ -134,5 +140,4 @@ def headline(
             drawn = metric.sign * (drawn - bootstrap(metric, labels, minus[name], data.groups))
         scores.append(found)
         draws.append(drawn)
-    low, high = interval(np.mean(draws, axis=0))
-    return finite(value=float(np.mean(scores)), low=low, high=high)
+    return score_with_interval(float(np.mean(scores)), np.mean(draws, axis=0))

@@ -6,15 +6,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from ensemble.data import Codes, Task
+from ensemble.data import Codes, Floats, Task
 from ensemble.errors import ConfigError, unknown
 from ensemble.predictions import Predictions
 from ensemble.provenance import Provenance
 from ensemble.records import BaseRecord
 from ensemble.run import Run
-from meta import META_ESTIMATORS
+from meta.targets import target_of
 
-Floats = npt.NDArray[np.float64]
+SEED = 0
+RECORD = 2  # of a stack; raise it when its record says other things
 
 
 @dataclass(frozen=True)
@@ -28,9 +29,9 @@ class StackSettings:
     related: bool = False
     threads: int = 1
 
-    @property
-    def candidates(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(self.estimators)) or tuple(META_ESTIMATORS)
+    def candidates(self, task: Task) -> tuple[str, ...]:
+        """The named ones, or all that a task of this kind has."""
+        return tuple(dict.fromkeys(self.estimators)) or tuple(target_of(task).estimators)
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,11 @@ class MetaTable:
         return self.test if self.test_related is None else np.hstack([self.test, self.test_related])
 
     @property
+    def known(self) -> npt.NDArray[np.bool_]:
+        """(inside rows,) whether the label is known."""
+        return self.task.target.known(self.labels)
+
+    @property
     def classes(self) -> int:
         return len(self.task.classes)
 
@@ -85,6 +91,20 @@ class MetaTable:
         return features[:, position * self.classes : (position + 1) * self.classes]
 
 
+@dataclass(frozen=True)
+class StackInputs:
+    """What one task's stack is made from: the table, and each learner's checked record; records of related tasks stand
+    under ``<task>/<learner>``. To assemble it reads and hashes many files, so it is done once and handed on."""
+
+    table: MetaTable
+    records: Mapping[str, BaseRecord]
+    settings: StackSettings
+
+    @property
+    def task(self) -> Task:
+        return self.table.task
+
+
 def choose_learners(run: Run, task: Task, named: Sequence[str]) -> tuple[str, ...]:
     """The named learners, or all of the configuration and all imported ones whose folds are known; raises ConfigError
     for unknown names. What was imported with unknown folds may have seen what it predicts: it must be named."""
@@ -92,7 +112,8 @@ def choose_learners(run: Run, task: Task, named: Sequence[str]) -> tuple[str, ..
     for name in named:
         if name not in known:
             raise ConfigError(unknown("base learner", name, known))
-    chosen = tuple(named) or tuple(name for name in known if name not in unknown_folds(run, task))
+    doubtful = () if named else unknown_folds(run, task)  # once: it reads and hashes the files of every imported one
+    chosen = tuple(named) or tuple(name for name in known if name not in doubtful)
     if not chosen:
         raise ConfigError(
             "There is nothing to stack: the configuration has no [base.NAME], and no learner with known folds was "
@@ -106,13 +127,10 @@ def unknown_folds(run: Run, task: Task) -> list[str]:
     return [name for name in run.results.imported(task) if run.results.base_record(name, task)["folds"] == "unknown"]
 
 
-def assemble(run: Run, task: Task, settings: StackSettings) -> tuple[MetaTable, dict[str, BaseRecord]]:
-    """The table, and each learner's checked record; raises StoreError where one is unfinished, stale or damaged.
-
-    Records of related tasks stand under ``<task>/<learner>``.
-    """
+def assemble(run: Run, task: Task, settings: StackSettings) -> StackInputs:
+    """The table and the records; raises StoreError where a learner is unfinished, stale or damaged."""
     learners = choose_learners(run, task, settings.learners)
-    records = {name: run.results.base_record(name, task) for name in learners}
+    records: dict[str, BaseRecord] = {name: run.results.base_record(name, task) for name in learners}
     others = _others(run, task, settings)
     for other, having in others.items():
         records |= {f"{other.name}/{name}": run.results.base_record(name, other) for name in having}
@@ -132,7 +150,7 @@ def assemble(run: Run, task: Task, settings: StackSettings) -> tuple[MetaTable, 
     if others:
         related, test_related = (_related(run, others, part, ids) for part, ids in _parts(table))
         table = replace(table, related=related, test_related=test_related)
-    return table, records
+    return StackInputs(table, records, settings)
 
 
 def _others(run: Run, task: Task, settings: StackSettings) -> dict[Task, tuple[str, ...]]:
@@ -170,14 +188,14 @@ def means_of(values: Sequence[Floats]) -> Floats:
     return np.hstack([of_task.mean(axis=1)[:, 1:] for of_task in values])
 
 
-def provenance_of(
-    run: Run, task: Task, records: Mapping[str, BaseRecord], settings: StackSettings, seed: int
-) -> Provenance:
+def provenance_of(run: Run, inputs: StackInputs) -> Provenance:
     """What a stack depends on: the learners' files, the candidates, the metric."""
+    task, settings = inputs.task, inputs.settings
     choices = {
-        "estimators": settings.candidates,
+        "record": RECORD,
+        "estimators": settings.candidates(task),
         "calibrate": settings.calibrate,
         "related": settings.related,
-        "seed": seed,
+        "seed": SEED,
     }
-    return Provenance.of_stack(run.identity, task, choices, Provenance.of_inputs(records))
+    return Provenance.of_stack(run.identity, task, choices, Provenance.of_inputs(inputs.records))

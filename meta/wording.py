@@ -1,10 +1,13 @@
 """How numbers and names are written wherever people read them."""
 
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Collection
 
-SPOKEN = {
+from ensemble.records import TuningNote
+from ensemble.scoring import Score, ScoreCard
+from meta.records import FEW, LeakSign, StackReport
+
+DISPLAY_NAMES = {
     "soft_vote": "plain mean",
     "macro_f1": "macro-F1",
     "weighted_f1": "weighted F1",
@@ -31,74 +34,136 @@ GLOSSARY = {
     "Q-statistic": "How alike two learners err: 1 where they are right on the same posts, 0 where independently, "
     "\N{MINUS SIGN}1 where they err on different ones.",
     "Shapley value": "What a learner adds to the plain mean, averaged over all orders in which learners could join.",
-    "optimism": "How much better the whole procedure scores on the posts it was fitted on than on posts it has not "
+    "optimism": "How much better a stack scores on the posts that it was chosen and fitted on than on posts it has not "
     "seen.",
 }
 # Control characters but tab and newline, halves of surrogate pairs, and code points that are no characters.
-UNSHOWN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 
 
-def interval(scored: Mapping[str, Any] | None, sign: str = "") -> str:
+def format_interval(scored: Score | None, sign: str = "") -> str:
     """``.599 [.580, .617]``"""
-    if not scored or scored.get("value") is None:
+    if not scored or (value := scored.get("value")) is None:
         return "-"
-    value = short(scored["value"], sign)
-    if scored.get("low") is None:
-        return value
-    return f"{value} [{short(scored['low'], sign)}, {short(scored['high'], sign)}]"
+    low, high = scored.get("low"), scored.get("high")
+    if low is None or high is None:
+        return format_number(value, sign)
+    return f"{format_number(value, sign)} [{format_number(low, sign)}, {format_number(high, sign)}]"
 
 
-def short(value: float, sign: str = "") -> str:
-    """Three decimals without a leading zero."""
+def format_number(value: float | None, sign: str = "") -> str:
+    """Three decimals without a leading zero, a hyphen for None."""
+    if value is None:
+        return "-"
     return f"{value:{sign}.3f}".replace("0.", ".", 1) if abs(value) < 1 else f"{value:{sign}.3f}"
 
 
-def spread(found: Mapping[str, Any]) -> str:
+def format_mean_std(mean: float | None, std: float | None) -> str:
     """Mean and standard deviation: ``.601 ±.012``; without the latter the mean alone, without that nothing."""
-    if found["mean"] is None:
+    if mean is None:
         return ""
-    return short(found["mean"]) + (f" ±{short(found['std'])}" if found["std"] is not None else "")
+    return format_number(mean) + (f" ±{format_number(std)}" if std is not None else "")
 
 
-def size(cost: Mapping[str, Any]) -> str:
+def format_size(trainable: int | None, parameters: int | None) -> str:
     """Millions of parameters that are trained, and of all: ``0.2 / 151.5 M``; empty where not known."""
-    trained, every = cost.get("trainable_parameters"), cost.get("parameters")
-    if trained is None or every is None:
+    if trainable is None or parameters is None:
         return ""
-    return f"{trained / 1e6:,.1f} / {every / 1e6:,.1f} M"
+    return f"{trainable / 1e6:,.1f} / {parameters / 1e6:,.1f} M"
 
 
-def bounds(scored: Mapping[str, Any] | None) -> str:
+def format_bounds(scored: Score | None) -> str:
     """``[.580, .617]``"""
-    return interval(scored).partition(" ")[2]
+    return format_interval(scored).partition(" ")[2]
 
 
-def tuned(name: str, said: Mapping[str, Any], card: Mapping[str, Any], whose: str = "its parameters") -> str:
-    """What the score of a tuned learner is worth: ``said`` of its tuning, ``card`` its score card with folds."""
+def tuning_note(name: str, note: TuningNote, card: ScoreCard) -> str:
+    """What the score of a tuned learner is worth: ``note`` is of its tuning, ``card`` its score card with folds."""
+    return _tuning_note(name, "its parameters", note["judged"], card)
+
+
+def _tuning_note(name: str, whose: str, judged: Collection[int], card: ScoreCard) -> str:
     values = dict(enumerate(card.get("folds", {}).get("values", ())))
-    unseen = {fold: value for fold, value in values.items() if fold not in said["judged"] and value is not None}
+    unseen = {fold: value for fold, value in values.items() if fold not in judged and value is not None}
     if not unseen:
         return f"{name}: {whose} were chosen by scores on these very rows, so its own score may be optimistic."
-    seen = [value for fold, value in values.items() if fold not in unseen and value is not None]
+    others = [value for fold, value in values.items() if fold not in unseen and value is not None]
     which = f"fold {', '.join(map(str, unseen))}"
-    there = f" (against {short(sum(seen) / len(seen))} on the others)" if seen else ""
+    there = f" (against {format_number(sum(others) / len(others))} on the others)" if others else ""
     return (
         f"{name}: {whose} were chosen by scores on the rows of other folds than {which}, so its own score may "
-        f"be optimistic; on {which} it has {short(sum(unseen.values()) / len(unseen))}{there}."
+        f"be optimistic; on {which} it has {format_number(sum(unseen.values()) / len(unseen))}{there}."
     )
 
 
-def spoken(name: str) -> str:
+def selection_note(report: StackReport) -> str:
+    """One sentence: what was chosen, and what it had to beat."""
+    reason, metric = report["reason"], report["metric"]
+    rival, best = display_name(reason["rival"]), display_name(reason["best"])
+    gain = "-" if reason["gain"] is None else f"{reason['gain']:.3f}"
+    tried = f"p = {reason['p_value']:.3f}, reality check over {reason['tried']} candidates"
+    if len(report["candidates"]) == 1:
+        return f"The {best} was the only candidate."
+    if best == rival:
+        return f"No candidate scores better than the {rival} under its decision rule, so that is used."
+    if report["fallback"]:
+        return (
+            f"No candidate beats the {rival} beyond noise, both under their decision rules (the best, {best}, by "
+            f"{gain} {metric} where it was chosen; {tried}), so the {rival} is used."
+        )
+    return f"The {best} beats the {rival} by {gain} {metric} where it was chosen, beyond noise ({tried})."
+
+
+def warning_notes(report: StackReport) -> list[str]:
+    """What a reader of a stack's score must know, in sentences."""
+    facts, sentences = report["warnings"], []
+    if facts["log_loss"] is not None:
+        sentences.append(
+            f"The stack wins {report['metric']} and loses log-loss: {facts['log_loss']:.3f} nats worse than the plain "
+            "mean. Its labels are better than its probabilities."
+        )
+    if facts["rare_classes"]:
+        rare = ", ".join(f"{name} {rows:,}" for name, rows in facts["rare_classes"].items())
+        sentences.append(
+            f"Fewer than {FEW} labelled rows of a class ({rare}): scores and intervals hang on single rows."
+        )
+    if facts["unknown_folds"]:
+        sentences.append(
+            f"{', '.join(facts['unknown_folds'])}: imported with unknown folds and stacked because named; the stack's "
+            "score may be optimistic and supports no claim."
+        )
+    if report["tuned"]:
+        judged = {fold for note in report["tuned"].values() for fold in note["judged"]}
+        whose = f"the parameters of {', '.join(report['tuned'])}"
+        sentences.append(_tuning_note("the stack", whose, judged, report["stack"]))
+    return sentences
+
+
+def leak_note(sign: LeakSign) -> str:
+    """A sign of a leak in one sentence, whose subject is the learner."""
+    if sign["sign"] == "right_where_hard":
+        return (
+            f"On the posts that the other learners find hardest it is right in {sign['own']:.0%}; the others, on "
+            f"theirs, in {sign['usual']:.0%}."
+        )
+    return (
+        f"It is {sign['in_folds']:.2f} sure on average of posts inside the folds and {sign['outside']:.2f} of those "
+        f"outside; the distributions differ by {sign['distance']:.2f} (Kolmogorov-Smirnov), where {sign['usual']:.2f} "
+        "is usual."
+    )
+
+
+def display_name(name: str) -> str:
     """A metric's or a candidate's name in words."""
-    return SPOKEN.get(name, name.replace("_", " "))
+    return DISPLAY_NAMES.get(name, name.replace("_", " "))
 
 
-def plain(text: object) -> str:
+def printable(text: object) -> str:
     """The text with a replacement character for everything that no page can show."""
-    return UNSHOWN.sub("\N{REPLACEMENT CHARACTER}", str(text))
+    return UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", str(text))
 
 
-def cut(text: str, limit: int) -> str:
+def truncate(text: str, limit: int) -> str:
     """One line of at most ``limit`` characters, an ellipsis for what is left out."""
-    line = " ".join(plain(text).split())
+    line = " ".join(printable(text).split())
     return line if len(line) <= limit else line[: limit - 1] + "\N{HORIZONTAL ELLIPSIS}"

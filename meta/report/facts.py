@@ -1,124 +1,129 @@
-"""Everything a report shows, as plain JSON: gathered from finished stacks, none of which is fitted or chosen here."""
+"""What a report shows, as plain facts: report.json is written from them, the page is drawn from them."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, TypedDict
 
-import numpy as np
-import numpy.typing as npt
-import pandas as pd
+from meta.records import Contributions, Diversity, LabelConflict, LabelIssue, LeakSign, Scored, StackReport, Summary
 
-from ensemble.data import Dataset, Task
-from ensemble.metrics import BINS, metric_named, score
-from ensemble.predictions import Predictions
-from ensemble.run import Run
-from ensemble.scoring import finite
-from ensemble.store import Job
-from ensemble.system.files import read_json
-from ensemble.system.progress import Track, silent
-from meta.contributions import contributions
-from meta.diversity import diversity
-from meta.label_issues import conflicts, hardest, label_issues
-from meta.leaks import leak_signs
-from meta.report.families import table7
-from meta.stack import read_stack
-from meta.stack_report import PLAIN, best_single
-from meta.summary import subtasks, summarise
-from meta.table import MetaTable, StackSettings, assemble
-
-Floats = npt.NDArray[np.float64]
-
-GALLERY = 12  # posts of a kind, per task
+CurveRow = Mapping[str, float | None]  # fold and epoch, then what the learner measures
 
 
-def gather(run: Run, settings: StackSettings, audit: Mapping[str, Any], track: Track = silent) -> dict[str, Any]:
-    """The facts of all tasks; raises StoreError where a stack is missing or stale. ``audit`` is of the dataset."""
-    inside = run.data.take(run.plan.cv_rows)
-    tasks = run.data.tasks
-    tables = {task.name: assemble(run, task, settings)[0] for task in tasks}
-    stacks = {task.name: read_stack(run, task, settings) for task in tasks}
-    reports = [stacks[task.name][2] for task in tasks]
-    modality = {name: run.results.modality(name, task) for task in tasks for name in tables[task.name].learners}
-    each: dict[str, dict[str, Any]] = {}
-    for task in track(tasks, "tasks accounted for", len(tasks)):
-        each[task.name] = _of_task(run, tables[task.name], stacks[task.name][0], inside, modality)
-    by_kind = {kind: {name: facts[kind] for name, facts in each.items()} for kind in next(iter(each.values()))}
-    return {
-        "title": run.store.root.resolve().name,
-        **summarise(run, tasks, settings),
-        "test_rows": len(run.plan.test_rows),
-        "tasks": reports,
-        "modality": modality,
-        "table7": table7(run.data, tables, {name: oof for name, (oof, _, _) in stacks.items()}, modality, inside),
-        "table8": [_best_candidate(report, _subtask_of(run.data, report["task"])) for report in reports],
-        **by_kind,
-        "curves": {name: _curves(run, name, tasks) for name in modality},
-        "audit": dict(audit),
-        "provenance": read_json(run.store.record) if run.store.record.is_file() else dict(run.identity),
-    }
+class SeedScores(TypedDict):
+    """What each seed alone scores, None where it has no score; mean and sample standard deviation."""
+
+    values: list[float | None]
+    mean: float | None
+    std: float | None
 
 
-def _of_task(
-    run: Run, table: MetaTable, oof: Predictions, inside: Dataset, modality: Mapping[str, str]
-) -> dict[str, Any]:
-    task = table.task
-    costs = {name: run.results.cost(name, task) for name in table.learners}
-    single = best_single(table)
-    models = {
-        "stack": oof.take(table.ids),
-        PLAIN: table.plain_mean,
-        f"best single ({single})": table.learner_oof(single),
-    }
-    found = contributions(table, {name: modality[name] for name in table.learners})
-    seeds = {name: run.results.base_record(name, task)["oof"].get("seeds") for name in table.learners}
-    return {
-        "contributions": {**found, "cost": costs},
-        "seeds": {name: scores for name, scores in seeds.items() if scores},
-        "diversity": diversity(table),
-        "leaks": leak_signs(table),
-        "suspects": {"labels": label_issues(inside, oof, GALLERY), "conflicts": conflicts(inside, task)[:GALLERY]},
-        "hardest": hardest(inside, oof, GALLERY),
-        "reliability": {name: reliability(table, values) for name, values in models.items()},
-    }
+@dataclass(frozen=True)
+class LearnerCost:
+    """Seconds that all folds took; parameters, and those that are trained, None where not known."""
+
+    seconds: float
+    parameters: int | None = None
+    trainable_parameters: int | None = None
 
 
-def reliability(table: MetaTable, predictions: Predictions) -> dict[str, Any]:
-    """Mean probability of the most probable class and how often it is right, in bins of equal width."""
-    known = table.labels >= 0
-    values = predictions.values[known]
-    sure, right = values.max(axis=1, initial=0), values.argmax(axis=1) == table.labels[known]
-    bins = np.minimum((sure * BINS).astype(np.int64), BINS - 1)
-    rows = np.bincount(bins, minlength=BINS)
-    some = np.flatnonzero(rows)
-    return {
-        "confidence": (np.bincount(bins, sure, BINS)[some] / rows[some]).tolist(),
-        "accuracy": (np.bincount(bins, right, BINS)[some] / rows[some]).tolist(),
-        "rows": rows[some].tolist(),
-        **finite(ece=score(metric_named("ece"), table.labels, predictions.values)),
-    }
+@dataclass(frozen=True)
+class Reliability:
+    """Bins of rows by confidence: its mean, the share that is right, how many; the expected calibration error."""
+
+    confidence: Sequence[float]
+    accuracy: Sequence[float]
+    rows: Sequence[int]
+    ece: float | None
 
 
-def _subtask_of(data: Dataset, task: str) -> str:
-    """The named groups a task is in."""
-    return ", ".join(name for name, of in subtasks(data).items() if task in of)
+@dataclass(frozen=True)
+class TaskFacts:
+    """One task: its stack's report, and per learner ``cost``, ``seeds``, ``leaks`` and learning ``curves``; per model
+    its reliability. Learners of which nothing is known are left out of ``seeds``, ``leaks`` and ``curves``."""
+
+    report: StackReport
+    contributions: Contributions
+    cost: Mapping[str, LearnerCost]
+    seeds: Mapping[str, SeedScores]
+    diversity: Diversity
+    leaks: Mapping[str, list[LeakSign]]
+    label_issues: Sequence[LabelIssue]
+    conflicts: Sequence[LabelConflict]
+    hardest: Sequence[LabelIssue]
+    reliability: Mapping[str, Reliability]
+    curves: Mapping[str, Sequence[CurveRow]]
+
+    @property
+    def name(self) -> str:
+        return self.report["task"]
 
 
-def _best_candidate(report: Mapping[str, Any], subtask: str) -> dict[str, Any]:
-    """The candidate with the best nested score of a task (the paper's Table 8), beside the one that was chosen."""
-    scores = {name: card["metrics"][report["metric"]] for name, card in report["candidates"].items()}
-    sign = metric_named(report["metric"]).sign
-    best = max(scores, key=lambda name: sign * scores[name]["value"] if scores[name]["value"] is not None else -np.inf)
-    return {"task": report["task"], "subtask": subtask, "best": best, "chosen": report["chosen"], "scores": scores}
+@dataclass(frozen=True)
+class ModalityRow:
+    """A row of Table 7: a score per column, None where a task has no such learner; ``learners`` names the best single
+    one of each column."""
+
+    name: str
+    scores: Sequence[Scored | None]
+    learners: Sequence[str | None] = ()
 
 
-def _curves(run: Run, learner: str, tasks: tuple[Task, ...]) -> dict[str, list[dict[str, Any]]]:
-    """Per task the learning curves of the first seed's folds, a row per fold and epoch."""
-    found: dict[str, list[dict[str, Any]]] = {}
-    for task in tasks:
-        for fold in range(run.plan.settings.k):
-            path = run.store.job(Job(learner, task.name, run.seeds[0], fold)).curve
-            if path.is_file():
-                rows = pd.read_csv(path).assign(fold=fold)
-                plain = rows.astype(object).where(rows.notna(), None)
-                lines = [dict(zip(plain.columns, line, strict=True)) for line in plain.itertuples(index=False)]
-                found.setdefault(task.name, []).extend(lines)
-    return found
+@dataclass(frozen=True)
+class ModalityTable:
+    """Table 7: ``columns`` are subtasks, then tasks; ``metrics`` those of a column's tasks."""
+
+    columns: Sequence[str] = ()
+    metrics: Sequence[Sequence[str]] = ()
+    rows: Sequence[ModalityRow] = ()
+
+
+@dataclass(frozen=True)
+class CandidateScores:
+    """A row of Table 8: the nested score of each candidate for a task, the best of them, and what was chosen."""
+
+    task: str
+    subtask: str
+    metric: str
+    best: str
+    chosen: str
+    scores: Mapping[str, Scored]
+
+
+@dataclass(frozen=True)
+class ReportFacts:
+    """A run. ``modality``: what each learner looks at; ``test_rows`` are in no fold; ``audit`` is of the dataset."""
+
+    title: str
+    summary: Summary
+    test_rows: int
+    tasks: Sequence[TaskFacts]
+    modality: Mapping[str, str]
+    table7: ModalityTable
+    table8: Sequence[CandidateScores]
+    audit: Mapping[str, Any]
+    provenance: Mapping[str, Any]
+
+    def as_json(self) -> dict[str, Any]:
+        """The shape of report.json, where each kind of fact is listed by task."""
+        facts = {task.name: asdict(task) for task in self.tasks}
+        kinds = ("seeds", "diversity", "leaks", "hardest", "reliability")
+        return {
+            "title": self.title,
+            **self.summary,
+            "test_rows": self.test_rows,
+            "tasks": [task.report for task in self.tasks],
+            "modality": dict(self.modality),
+            "table7": asdict(self.table7),
+            "table8": [asdict(row) for row in self.table8],
+            "contributions": {name: {**of["contributions"], "cost": of["cost"]} for name, of in facts.items()},
+            **{kind: {name: of[kind] for name, of in facts.items()} for kind in kinds},
+            "suspects": {
+                name: {"labels": of["label_issues"], "conflicts": of["conflicts"]} for name, of in facts.items()
+            },
+            "curves": {
+                learner: {name: of["curves"][learner] for name, of in facts.items() if learner in of["curves"]}
+                for learner in self.modality
+            },
+            "audit": dict(self.audit),
+            "provenance": dict(self.provenance),
+        }

@@ -4,28 +4,54 @@ import json
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from ensemble.content.audit import audit_lines
 from ensemble.metrics import metric_named
-from meta.report.gallery import room
-from meta.report.sections import section
-from meta.wording import GLOSSARY, bounds, interval, plain, short, spoken, spread, tuned
+from meta.records import RuleRecord, Scored
+from meta.report.facts import CandidateScores, ModalityTable, ReportFacts
+from meta.report.gallery import posts_per_gallery
+from meta.report.leaderboard import PAPER_METRICS
+from meta.report.task_section import task_section
+from meta.stack_report import PLAIN, RULED
+from meta.wording import (
+    GLOSSARY,
+    display_name,
+    format_bounds,
+    format_interval,
+    format_mean_std,
+    format_number,
+    leak_note,
+    printable,
+    selection_note,
+    tuning_note,
+    warning_notes,
+)
 
+RIVALS = (PLAIN, PLAIN + RULED, f"best single{RULED}")
+Key = TypeVar("Key")
 MINUS, DASH = "\N{MINUS SIGN}", "\N{EN DASH}"
 
 
-def draw(facts: Mapping[str, Any], root: Path) -> str:
-    """The page of a run's facts (the shape of report.json); ``root`` is the folder its image paths start from."""
-    galleries = 2 * len(facts["tasks"])
-    tasks = [section(facts, report, root, room(galleries)) for report in facts["tasks"]]
-    style = resources.files("meta.report").joinpath("page.css").read_text(encoding="utf-8")
+def draw_page(facts: ReportFacts, root: Path) -> str:
+    """The page of a run's facts; ``root`` is the folder its image paths start from."""
+    conflicts = facts.audit.get("conflicting_labels", {})
+    limit = posts_per_gallery(2 * len(facts.tasks))
+    tasks = [task_section(task, conflicts.get(task.name, len(task.conflicts)), root, limit) for task in facts.tasks]
     page = _environment().get_template("page.html.jinja")
-    best = {"cells": best_cells(facts), "candidates": best_candidates(facts)}
-    return page.render(facts=facts, tasks=tasks, best=best, glossary=GLOSSARY, style=Markup(style))
+    return page.render(
+        facts=facts,
+        tasks=tasks,
+        best_cells=best_cells(facts.table7),
+        best_candidates=best_candidates(facts.table8),
+        paper_metrics=PAPER_METRICS,
+        rivals=RIVALS,
+        glossary=GLOSSARY,
+        style=Markup(resources.files("meta.report").joinpath("page.css").read_text(encoding="utf-8")),
+    )
 
 
 def _environment() -> Environment:
@@ -33,19 +59,23 @@ def _environment() -> Environment:
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
         undefined=StrictUndefined,
-        finalize=lambda value: plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value,
+        finalize=lambda value: printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     made.filters |= {
-        "interval": lambda scored, sign="": _typeset(interval(scored, sign)),
-        "bounds": lambda scored: _typeset(bounds(scored)),
-        "short": lambda value, sign="": DASH if value is None else _typeset(short(value, sign)),
-        "spread": lambda found: spread(found) or DASH,
-        "spoken": spoken,
-        "tuned_note": tuned,
+        "interval": lambda scored, sign="": _typeset(format_interval(scored, sign)),
+        "bounds": lambda scored: _typeset(format_bounds(scored)),
+        "number": lambda value, sign="": _typeset(format_number(value, sign)),
+        "mean_std": lambda scores: format_mean_std(scores["mean"], scores["std"]) or DASH,
+        "display_name": display_name,
+        "tuning_note": tuning_note,
+        "selection_note": selection_note,
+        "warning_notes": warning_notes,
+        "leak_note": leak_note,
         "upper_first": lambda text: text[:1].upper() + text[1:],
         "verdict": verdict,
+        "against": difference_from,
         "rule": rule_numbers,
         "pretty": lambda value: json.dumps(value, indent=2, ensure_ascii=False, default=str),
         "audit_lines": audit_lines,
@@ -57,42 +87,51 @@ def _typeset(number: str) -> str:
     return DASH if number == "-" else number.replace("-", MINUS)
 
 
-def verdict(difference: Mapping[str, Any]) -> str:
+def verdict(difference: Scored) -> str:
     """Whether a paired difference is more than noise: better, worse or even."""
-    if difference.get("low") is None or difference["low"] <= 0 <= difference["high"]:
+    low, high = difference.get("low"), difference.get("high")
+    if low is None or high is None or low <= 0 <= high:
         return "even"
-    return "better" if difference["low"] > 0 else "worse"
+    return "better" if low > 0 else "worse"
 
 
-def rule_numbers(rule: Mapping[str, Any], classes: Sequence[str]) -> str:
+def difference_from(against: Mapping[str, Scored], rival: str) -> Scored | None:
+    """The stack's difference from just this rival, a name in parentheses after it or not."""
+    return next((difference for name, difference in against.items() if name.partition(" (")[0] == rival), None)
+
+
+def rule_numbers(rule: RuleRecord, classes: Sequence[str]) -> str:
     """The numbers of a decision rule, those of class biases beside their classes."""
     signs = "+" if rule["kind"] == "class_biases" else ""
-    written = [_typeset(short(number, signs)) for number in rule["numbers"]]
+    written = [_typeset(format_number(number, signs)) for number in rule["numbers"]]
     named = [f"{name} {number}" for name, number in zip(classes, written, strict=True)] if signs else written
     return ", ".join(named)
 
 
-def best_cells(facts: Mapping[str, Any]) -> set[tuple[int, int]]:
+def best_cells(table: ModalityTable) -> set[tuple[int, int]]:
     """(row, column) of the best scores in each column of Table 7."""
-    if not facts["table7"]["rows"]:
-        return set()
-    columns = zip(*(row["scores"] for row in facts["table7"]["rows"]), strict=True)
-    metric = facts["tasks"][0]["metric"]
-    return {(y, x) for x, column in enumerate(columns) for y in _best(dict(enumerate(column)), metric)}
+    return {
+        (y, x)
+        for x, metrics in enumerate(table.metrics)
+        for y in _best({y: row.scores[x] for y, row in enumerate(table.rows)}, metrics)
+    }
 
 
-def best_candidates(facts: Mapping[str, Any]) -> set[tuple[str, str]]:
+def best_candidates(table: Sequence[CandidateScores]) -> set[tuple[str, str]]:
     """(task, candidate) of the best scores of each task in Table 8."""
-    metric = {report["task"]: report["metric"] for report in facts["tasks"]}
-    return {(row["task"], name) for row in facts["table8"] for name in _best(row["scores"], metric[row["task"]])}
+    return {(row.task, name) for row in table for name in _best(row.scores, [row.metric])}
 
 
-def _best(scores: Mapping[Any, Mapping[str, Any] | None], metric: str) -> set[Any]:
-    """Whose score is best as it is shown, with three decimals."""
-    sign = metric_named(metric).sign
+def _best(scores: Mapping[Key, Scored | None], metrics: Sequence[str]) -> set[Key]:
+    """Whose score is best as it is shown, with three decimals; nobody's where some of the metrics are better great and
+    some small."""
+    signs = {metric_named(metric).sign for metric in metrics}
+    if len(signs) > 1:
+        return set()
+    sign = signs.pop()
     known = {
-        key: round(sign * scored["value"], 3)
+        key: round(sign * value, 3)
         for key, scored in scores.items()
-        if scored and scored["value"] is not None
+        if scored and (value := scored["value"]) is not None
     }
     return {key for key, value in known.items() if value == max(known.values())}

@@ -10,37 +10,36 @@ from ensemble.modalities import Scans
 from ensemble.run import Run
 from ensemble.system.files import check_writable, write_atomic
 from ensemble.system.progress import Track, silent
-from meta.report.facts import gather
-from meta.report.page import draw
+from meta.report.gather import gather_facts
+from meta.report.page import draw_page
 from meta.table import StackSettings
 
 
 def write_report(
-    run: Run, settings: StackSettings, scans: Scans, out: Path | None = None, track: Track = silent
+    run: Run, settings: StackSettings, scanned: Scans, out: Path | None = None, track: Track = silent
 ) -> dict[str, Any]:
-    """Write the page and its JSON twin; return where they are and the headline. ``scans`` are the dataset's."""
+    """Write the page and its JSON twin; return where they are and the headline. ``scanned`` are the dataset's scans."""
     page = out or run.store.report
     if page.suffix == ".json":
         raise ConfigError(f"--out {page}: the page is HTML and its JSON twin lies beside it; name it .html.")
     check_writable(page)
     twin = page.with_suffix(".json")
-    facts = gather(run, settings, audit(run.data, scans), track)
-    drawn = draw(facts, run.data.root)
+    facts = gather_facts(run, settings, audit(run.data, scanned), track)
+    drawn = draw_page(facts, run.data.root)
     write_atomic(page, drawn.encode())
-    write_atomic(
-        twin, json.dumps(facts, indent=1, ensure_ascii=False, allow_nan=False).encode(errors="backslashreplace")
-    )
+    written = json.dumps(facts.as_json(), indent=1, ensure_ascii=False, allow_nan=False)
+    write_atomic(twin, written.encode(errors="backslashreplace"))
+    summary = facts.summary
     scores = {
-        name: {"score": models.get("stack"), "rows": facts["rows_of"][name], **facts["against"][name]}
-        for name, models in facts["subtasks"].items()
+        name: {"score": models.get("stack"), "rows": summary["rows_of"][name], **summary["against"][name]}
+        for name, models in summary["subtasks"].items()
     }
-    signs = {task: signs for task, signs in facts["leaks"].items() if signs}
     return {
         "page": str(page.resolve()),
         "json": str(twin.resolve()),
         "bytes": len(drawn.encode()),
         "scores": scores,
-        "rows": facts["rows"],
-        "folds": facts["folds"],
-        "leaks": signs,
+        "rows": summary["rows"],
+        "folds": summary["folds"],
+        "leaks": {task.name: task.leaks for task in facts.tasks if task.leaks},
     }

@@ -1,26 +1,33 @@
-"""Facts of a run as `ensemble report` gathers them, for tests of the page: plausible numbers, hostile words."""
+"""Facts of a run for tests of the report: gathered by the real functions from a small drawn run of hostile words."""
 
 from collections.abc import Sequence
+from copy import deepcopy
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
 
 import numpy as np
+import pandas as pd
 
-from support.world import picture
+from ensemble.content.audit import audit
+from ensemble.content.scan import scan
+from ensemble.data import Dataset, Task
+from ensemble.folds import FoldSettings, make_plan
+from ensemble.jobs.importing import IMPORTED, bring_in
+from ensemble.predictions import Predictions
+from ensemble.run import Run
+from ensemble.scoring import score_card
+from ensemble.store import CURVE, DONE, Job, Store
+from ensemble.system.files import write_json
+from meta.records import Summary
+from meta.report.facts import ReportFacts, TaskFacts
+from meta.report.gather import gather_facts
+from meta.stack import stack_task
+from meta.table import StackSettings
+from support.world import picture, skilled, toy_table
 
-CANDIDATES = (
-    "best_single",
-    "soft_vote",
-    "hard_vote",
-    "log_odds_mean",
-    "rank_mean",
-    "simplex",
-    "greedy",
-    "logistic_regression",
-    "decision_tree",
-    "random_forest",
-    "xgboost",
-)
+CANDIDATES = ("best_single", "soft_vote", "hard_vote", "log_odds_mean", "rank_mean", "greedy", "logistic_regression")
 LEARNERS = {
     "tfidf": "text",
     "bert_large": "text",
@@ -29,10 +36,6 @@ LEARNERS = {
     "senet_154_finetuned": "image",
     "clip_joint": "both",
 }
-MEASURES = ("accuracy", "macro_f1", "weighted_f1", "roc_auc")
-SENTIMENT, HUMOUR, DEGREE = ("negative", "neutral", "positive"), ("0", "1"), ("0", "1", "2", "3")
-GAIN = {"value": 0.021, "low": 0.008, "high": 0.034}
-LOSS = {"value": -0.004, "low": -0.013, "high": 0.006}
 SCRIPT = """<script>alert(1)</script>"'><img src=x onerror=alert(2)><style>*{display:none}</style>"""
 HEBREW = "\u05de\u05d9 \u05e9\u05dc\u05d0 \u05e6\u05d5\u05d7\u05e7 \u05e2\u05db\u05e9\u05d9\u05d5 \u202e\u2067 123"
 TEXTS = (
@@ -45,6 +48,13 @@ TEXTS = (
     "",
     "MONDAY\nNOBODY:\nABSOLUTELY NOBODY:\nme: one more coffee",
 )
+IMAGES = (*(f"{row}.jpg" for row in range(5)), "noise.png", "broken.jpg", "gone.jpg", None, "../../etc/passwd")
+TASKS = (
+    Task(f"sentiment {SCRIPT}", ("negative", "neutral", "positive")),
+    Task("humour", ("0", "1")),
+    Task("humour_degree", ("0", "1", "2", "3"), ordinal=True),
+)
+ROWS, TEST_ROWS, FOLDS = 200, 40, 5
 
 
 def draw_pictures(root: Path) -> None:
@@ -55,253 +65,94 @@ def draw_pictures(root: Path) -> None:
     (root / "broken.jpg").write_bytes(b"no image at all")
 
 
-def report_facts(
-    tasks: int = 3, learners: Sequence[str] = tuple(LEARNERS), rows: int = 4000, shown: int = 14
-) -> dict[str, Any]:
-    """The first of the three tasks A, B, C (more repeat them under other names); every word that a dataset or a
-    configuration gives may hold markup."""
-    random = np.random.default_rng(5)
-    kinds = ((f"sentiment {SCRIPT}", SENTIMENT), ("humour", HUMOUR), ("humour_degree", DEGREE))
-    names = [(f"{kinds[n % 3][0]}{n // 3 or ''}", kinds[n % 3][1]) for n in range(tasks)]
-    subtasks = dict(zip("ABC", (name for name, _ in names), strict=False))
-    reports = [_report(random, name, classes, learners, rows) for name, classes in names]
-    models = [*learners, "plain mean", "stack"]
-    suspects = {name: _suspects(random, classes, shown) for name, classes in names}
-    return {
-        "title": "memotion <b>&amp;",
-        "rows": rows,
-        "test_rows": 1878,
-        "folds": 5,
-        "tasks": reports,
-        "modality": {name: LEARNERS.get(name, "text") for name in learners},
-        "against": {name: {"plain mean": GAIN, learners[0]: LOSS} for name in subtasks},
-        "subtasks": {name: {model: _scored(random, 0.45) for model in models} for name in subtasks},
-        "columns": {f"A {name}": {"plain mean": _scored(random), "stack": _scored(random)} for name, _ in names * 2},
-        "table7": _table7(random, list(subtasks)),
-        "table8": [
-            {
-                "task": name,
-                "subtask": "ABC"[position % 3],
-                "best": "greedy",
-                "chosen": "simplex",
-                "scores": {candidate: _scored(random) for candidate in CANDIDATES},
-            }
-            for position, (name, _) in enumerate(names)
-        ],
-        "contributions": {name: _contributions(random, learners) for name, _ in names},
-        "diversity": {name: _diversity(random, learners) for name, _ in names},
-        "leaks": {names[0][0]: {"bert_large": [f"It is right on 99 % of the posts that share a copy {SCRIPT}."]}},
-        "seeds": {names[0][0]: {name: {"values": [0.47, 0.49], "mean": 0.48, "std": 0.0141} for name in learners[:2]}},
-        "suspects": suspects,
-        "hardest": {name: suspects[name]["labels"][::-1] for name, _ in names},
-        "reliability": {
-            name: _reliability(random, ["stack", "plain mean", "best single (bert_large)"]) for name, _ in names
-        },
-        "curves": {
-            learner: {name: _curve(random) for name, _ in names}
-            for learner in learners
-            if learner in list(learners)[1:3]
-        },
-        "audit": _audit(names, rows),
-        "provenance": {
-            "data": "2b064bb6f1f568b1c08e0a9ccbf690f4",
-            "folds": "0927ea4a99f05a47a46aa6fd618c8b80",
-            "config": {"root": f"/data/{SCRIPT}", "base": {"tfidf": {"learner": "tfidf", "params": {"c": 1.0}}}},
-            "versions": {"python": "3.11.2", "modality-ensemble": "0.1.0", "numpy": "2.4.6"},
-        },
-    }
+def report_facts(tasks: int = 3, learners: Sequence[str] = tuple(LEARNERS)) -> ReportFacts:
+    """The first of the tasks (more repeat them under other names); every word that a dataset or a configuration gives
+    may hold markup. The first learner is tuned; the last of several was imported with unknown folds."""
+    facts = deepcopy(_gathered(tuple(learners)))
+    chosen = [_renamed(facts.tasks[n % 3], f"{facts.tasks[n % 3].name}{n // 3 or ''}") for n in range(tasks)]
+    names = {task.name for task in chosen}
+    whole = [name for name, of in SUBTASKS.items() if set(of) <= names]
+    summary: Summary = {**facts.summary, "subtasks": {name: facts.summary["subtasks"][name] for name in whole}}
+    summary["against"] = {name: facts.summary["against"][name] for name in whole}
+    rows = [row for row in facts.table8 if row.task in names]
+    return replace(facts, tasks=chosen, summary=summary, table8=rows)
 
 
-def _scored(random: np.random.Generator, middle: float = 0.5, width: float = 0.018) -> dict[str, float | None]:
-    value = float(random.normal(middle, 0.03))
-    return {"value": value, "low": value - width, "high": value + width}
+SUBTASKS = {"A": (TASKS[0].name,), "B": (TASKS[1].name,), "C": (TASKS[1].name, TASKS[2].name)}
 
 
-def _card(random: np.random.Generator, classes: Sequence[str], rows: int, middle: float) -> dict[str, Any]:
-    folds = random.normal(middle, 0.012, size=5)
-    counts = random.multinomial(rows, random.dirichlet(np.ones(len(classes) ** 2) * 3)).reshape(len(classes), -1)
-    others = {name: {"value": float(random.uniform(0.5, 0.8))} for name in ("weighted_f1", "roc_auc", "brier", "ece")}
-    return {
-        "rows": rows,
-        "metric": "macro_f1",
-        "metrics": {
-            "macro_f1": _scored(random, middle),
-            "accuracy": _scored(random, middle + 0.08),
-            "log_loss": {"value": 0.947},
-            **others,
-        },
-        "classes": {
-            name: {"precision": 0.5, "recall": 0.4, "f1": 0.444, "support": int(counts[position].sum())}
-            for position, name in enumerate(classes)
-        },
-        "confusion": counts.tolist(),
-        "folds": {"values": [None, *folds[1:].tolist()], "mean": float(folds.mean()), "std": float(folds.std())}
-        | {"metrics": {name: {"mean": middle, "std": 0.0123} for name in MEASURES}},
-    }
+def _renamed(facts: TaskFacts, name: str) -> TaskFacts:
+    return replace(facts, report={**facts.report, "task": name})
 
 
-def _report(
-    random: np.random.Generator, task: str, classes: Sequence[str], learners: Sequence[str], rows: int
-) -> dict[str, Any]:
-    rule = {"kind": "class_biases", "numbers": random.normal(0, 0.4, len(classes)).tolist()}
-    report = {
-        "task": task,
-        "metric": "macro_f1",
-        "classes": list(classes),
-        "folds": 5,
-        "learners": {name: _card(random, classes, rows, 0.48) for name in learners},
-        "unknown_folds": [learners[-1]],
-        "tuned": {learners[0]: {"judged": [2, 3, 4]}},
-        "candidates": {name: _card(random, classes, rows, 0.53) | {"arg_max": _scored(random)} for name in CANDIDATES},
-        "stack": _card(random, classes, rows, 0.56),
-        "arg_max": _scored(random, 0.52),
-        "rule_gain": GAIN,
-        "chosen": "greedy",
-        "chosen_by_fold": {str(fold): "greedy" if fold else "simplex" for fold in range(5)},
-        "why": "Greedy selection beat the plain mean by .012 [.003, .021] on the other folds, beyond noise.",
-        "fallback": task == "humour",
-        "rule": rule if task != "humour" else {"kind": "arg_max", "numbers": []},
-        "rules_by_fold": {str(fold): rule for fold in range(5)},
-        "in_sample": 0.581,
-        "optimism": 0.021,
-        "against": {
-            "plain mean": GAIN,
-            f"best single ({learners[0]})": LOSS,
-        },
-        "hard_vote_ties": 321,
-        "warnings": ["Greedy selection wins macro-F1 and loses log-loss badly: 1.204 against .947."],
-        "seconds": 12.5,
-    }
-    if task == "humour":
-        card = _card(random, classes, 500, 0.5)
-        cards = {"stack": card} | {name: {"rows": 0} if n % 2 else card for n, name in enumerate(learners)}
-        report["test"] = {"cards": cards, "copies_in_training": 12, "stack_without_copies": card}
-    return report
+@cache
+def _gathered(learners: tuple[str, ...]) -> ReportFacts:
+    """Of all three tasks, with signs of a leak added."""
+    with TemporaryDirectory() as folder:
+        run = _run(Path(folder) / "memotion <b>&amp;")
+        for task in TASKS:
+            _bring_in(run, task, learners)
+            stack_task(run, task, StackSettings(CANDIDATES, learners))
+        write_json(run.store.record, {**run.identity, "versions": {"numpy": "2.4.6"}, "config": {"root": SCRIPT}})
+        clean = toy_table(ROWS, tasks=TASKS)
+        audited = audit(clean, scan(clean)[1])
+        audited["images"]["unreadable_first"] = ["images/<b>.jpg: not an image that can be read"]
+        facts = gather_facts(run, StackSettings(CANDIDATES, learners), audited)
+    first = replace(facts.tasks[0], leaks={learners[-1]: [{"sign": "right_where_hard", "own": 0.99, "usual": 0.4}]})
+    return replace(facts, tasks=[first, *facts.tasks[1:]])
 
 
-def _table7(random: np.random.Generator, subtasks: list[str]) -> dict[str, Any]:
-    columns = [*subtasks, *(f"{subtask} {emotion}" for subtask in subtasks[1:] for emotion in ("humour", "offence"))]
-    names = (
-        "best single",
-        "visual ensemble (2)",
-        "textual ensemble (3)",
-        "joint ensemble (1)",
-        "all learners (6)",
-        "stack",
+def _run(folder: Path) -> Run:
+    """Posts with hostile texts and paths, some copies of others; the test part is labelled for one task."""
+    data = toy_table(ROWS + TEST_ROWS, tasks=TASKS)
+    rows = np.arange(len(data))
+    frame = data.frame.assign(
+        id=[SCRIPT if row == 3 else f"image_{row}.jpg" for row in rows],
+        text=[TEXTS[row % len(TEXTS)] or None for row in rows],
+        image=[IMAGES[row % len(IMAGES)] for row in rows],
+        part=["train" if row < ROWS else "test" for row in rows],
     )
-    rows = [{"name": name, "scores": [_scored(random, 0.4) for _ in columns]} for name in names]
-    rows[0]["learners"] = ["bert_large"] * len(columns)
-    rows[3]["scores"][-1] = None  # type: ignore[index]
-    return {"columns": columns, "rows": rows}
+    for task in (TASKS[0], TASKS[2]):
+        frame[task.name] = frame[task.name].where(rows < ROWS, None)
+    hostile = Dataset(frame, Path("."), TASKS, subtasks=SUBTASKS)
+    plan = make_plan(hostile, np.where(rows < 60, rows // 2, rows), FoldSettings(k=FOLDS))
+    return Run(Store(folder), plan.with_groups(hostile), plan, {}, ())
 
 
-def _contributions(random: np.random.Generator, learners: Sequence[str]) -> dict[str, Any]:
-    def shares() -> dict[str, Any]:
-        return {"shapley": _scored(random, 0.02, 0.006), "leave_one_out": _scored(random, 0.004, 0.004)}
-
-    return {
-        "metric": "macro_f1",
-        "learners": {
-            name: shares()
-            | {
-                "redundant_with": learners[0] if position == 2 else None,
-                "adds_nothing": position == 3,
-            }
-            for position, name in enumerate(learners)
-        },
-        "modalities": {kind: shares() for kind in ("text", "image", "both")},
-        "cost": {
-            name: {
-                "seconds": float(10 ** random.uniform(0.5, 4.5)),
-                "parameters": int(10 ** random.uniform(5, 8.6)) if position else None,
-                "trainable_parameters": 151_513 if position else None,
-            }
-            for position, name in enumerate(learners)
-        },
-        "draws": 1000,
-        "subsets": 64,
-    }
-
-
-def _diversity(random: np.random.Generator, learners: Sequence[str]) -> dict[str, Any]:
-    matrix = np.atleast_2d(np.corrcoef(random.normal(size=(len(learners), 6)) + random.normal(size=6)))
-    plain = [[float(value) for value in row] for row in matrix]
-    if len(learners) > 1:
-        plain[0][1] = plain[1][0] = None  # type: ignore[call-overload]
-    return {"learners": list(learners), "error_correlation": plain, "q_statistic": plain}
+def _bring_in(run: Run, task: Task, learners: Sequence[str]) -> None:
+    """Learners of growing skill, the third nearly the first; all but the first are networks, two have a curve."""
+    random = np.random.default_rng(5)
+    labels = np.maximum(run.data.labels(task), 0)
+    difficulty = random.normal(size=(len(labels), len(task.classes)))
+    skills = np.linspace(0.8, 1.4, len(learners))
+    values = [skilled(random, labels, len(task.classes), skill, difficulty) for skill in skills]
+    cv, test = run.data.take(run.plan.cv_rows), run.data.take(run.plan.test_rows)
+    for position, name in enumerate(learners):
+        mixed = values[position] if position != 2 else 0.99 * values[0] + 0.01 / len(task.classes)
+        oof = Predictions(task, cv.ids, mixed[run.plan.cv_rows])
+        card = score_card(task, oof, cv, run.plan.fold[run.plan.cv_rows])
+        seeds = {"seeds": {"values": [0.47, 0.49], "mean": 0.48, "std": 0.0141}} if position < 2 else {}
+        unknown = position and name == learners[-1]
+        bring_in(
+            run,
+            name,
+            {"oof": oof, "test": Predictions(task, test.ids, mixed[run.plan.test_rows])},
+            {**run.identity, "learner": IMPORTED, "task": task.name},
+            seconds=10.0 ** (position % 5),
+            folds="unknown" if unknown else "run",
+            modality=LEARNERS.get(name, "text"),
+            oof={**card, **seeds},
+            **({} if position else {"tuned": {"judged": [2, 3, 4]}}),
+        )
+        for fold in range(FOLDS if position else 0):
+            _finish_job(run.store.job(Job(name, task.name, run.seeds[0], fold)), random, curve=position < 3)
 
 
-def _reliability(random: np.random.Generator, models: Sequence[str]) -> dict[str, Any]:
-    confidence = np.linspace(0.35, 0.97, 9)
-    return {
-        model: {
-            "confidence": confidence.tolist(),
-            "accuracy": (confidence - 0.08 + random.normal(0, 0.04, 9)).clip(0, 1).tolist(),
-            "rows": random.integers(20, 900, 9).tolist(),
-            "ece": float(random.uniform(0.01, 0.12)),
-        }
-        for model in models
-    }
-
-
-def _curve(random: np.random.Generator) -> list[dict[str, float]]:
-    return [
-        {"fold": fold, "epoch": epoch, "loss": float(np.exp(-epoch / 4) + random.normal(0, 0.02)), "lr": 1e-4}
-        | {"macro_f1": 0.5 - float(np.exp(-epoch / 3)) / 3}
-        for fold in range(5)
-        for epoch in range(1, 11)
-    ]
-
-
-def _suspects(random: np.random.Generator, classes: Sequence[str], count: int) -> dict[str, Any]:
-    images = (*(f"{row}.jpg" for row in range(5)), "noise.png", "broken.jpg", "gone.jpg", None, "../../etc/passwd")
-    rows = [
-        {
-            "id": f"image_{row}.jpg" if row else SCRIPT,
-            "label": classes[row % len(classes)],
-            "decided": classes[(row + 1) % len(classes)],
-            "probability_of_label": float(random.uniform(0, 0.1)),
-            "probability_of_decided": float(random.uniform(0.7, 1)),
-            "margin": 0.8,
-            "text": TEXTS[row % len(TEXTS)] or None,
-            "image": images[row % len(images)],
-        }
-        for row in range(count)
-    ]
-    conflicts = [{"group": n, "ids": [f"post{n}", f"<i>{n}</i>"], "labels": list(classes[:2])} for n in range(20)]
-    return {"labels": rows, "conflicts": conflicts}
-
-
-def _audit(names: Sequence[tuple[str, Sequence[str]]], rows: int) -> dict[str, Any]:
-    return {
-        "rows": {"train": rows, "test": 1878},
-        "tasks": {name: {c: rows // len(classes) for c in classes} | {"missing": 3} for name, classes in names},
-        "texts": {
-            "missing": 5,
-            "without_words": 9,
-            "right_to_left": 2,
-            "control_characters": 1,
-            "longest": 10_000,
-            "encodings": {"utf-8": rows},
-            "languages": {"en": rows - 12, "es": 7, "und": 5},
-        },
-        "images": {
-            "missing": 1,
-            "missing_first": ["images/gone.jpg"],
-            "unreadable": 7,
-            "modes": {"RGB": rows},
-            "unreadable_first": ["images/<b>.jpg: not an image that can be read"],
-            "animated": 0,
-        },
-        "duplicates": {
-            "same_image_groups": 40,
-            "near_image_pairs": 12,
-            "same_text_rows": 210,
-            "groups": 90,
-            "rows_in_groups": 240,
-            "largest_group": 9,
-        },
-        "conflicting_labels": {name: 20 for name, _ in names},
-        "train_test_overlap": 31,
-        "notes": ["12 rows have no text in text_corrected; text_ocr was used."],
-    }
+def _finish_job(folder: Path, random: np.random.Generator, curve: bool) -> None:
+    folder.mkdir(parents=True)
+    write_json(folder / DONE, {"parameters": 151_500_000, "trainable_parameters": 221_187})
+    if curve:
+        epochs = np.arange(1, 11)
+        losses = np.exp(-epochs / 4) + random.normal(0, 0.02, 10)
+        measured = {"epoch": epochs, "loss": losses, "lr": 1e-4, "macro_f1": 0.5 - np.exp(-epochs / 3) / 3}
+        pd.DataFrame(measured).to_csv(folder / CURVE, index=False)

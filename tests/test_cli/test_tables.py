@@ -6,7 +6,7 @@ import pytest
 
 from cli.stack_tables import print_submission
 from cli.tables import print_trained
-from meta.wording import size, spread
+from meta.wording import format_mean_std, format_size
 
 
 def entry(learner: str, **facts: Any) -> dict[str, Any]:
@@ -30,9 +30,9 @@ def test_learners_are_shown_with_their_size_and_each_seed(capsys: pytest.Capture
 
 
 def test_a_size_is_not_made_up_and_a_deviation_of_one_value_is_none() -> None:
-    assert size({}) == size({"parameters": 3, "trainable_parameters": None}) == ""
-    assert size({"parameters": 1_234_500_000, "trainable_parameters": 0}) == "0.0 / 1,234.5 M"
-    assert spread({"mean": 0.5, "std": None}) == ".500" and spread({"mean": None, "std": None}) == ""
+    assert format_size({}) == format_size({"parameters": 3, "trainable_parameters": None}) == ""
+    assert format_size({"parameters": 1_234_500_000, "trainable_parameters": 0}) == "0.0 / 1,234.5 M"
+    assert format_mean_std({"mean": 0.5, "std": None}) == ".500" and format_mean_std({"mean": None, "std": None}) == ""
 
 
 @pytest.mark.parametrize("tuned", [[], ["bert", "tfidf"]])

@@ -1,4 +1,4 @@
-"""Suspicious labels, conflicting copies, hard posts."""
+"""Label issues, conflicting copies, hard posts."""
 
 import json
 from pathlib import Path
@@ -45,7 +45,7 @@ def test_the_most_confident_contradictions_come_first_with_post_and_probabilitie
     }
 
 
-def test_suspects_are_flipped_labels_where_the_others_can_be_learned() -> None:
+def test_label_issues_are_flipped_labels_where_the_others_can_be_learned() -> None:
     random = np.random.default_rng(0)
     truth = random.choice(3, size=500, p=[0.6, 0.1, 0.3])
     values = skilled(random, truth, 3, 4.0, np.zeros((500, 3)))
@@ -57,7 +57,7 @@ def test_suspects_are_flipped_labels_where_the_others_can_be_learned() -> None:
     assert found <= {f"p{row}" for row in flipped} and len(found) >= 15
 
 
-def test_rows_of_a_rare_class_that_is_never_probable_are_no_suspects_for_that() -> None:
+def test_rows_of_a_rare_class_that_is_never_probable_are_no_issues_for_that() -> None:
     data = posts(["negative"] * 18 + ["neutral"] * 2)
     values = [[0.8, 0.1, 0.1]] * 17 + [[0.9, 0.05, 0.05]] + [[0.7, 0.2, 0.1]] * 2
     assert label_issues(data, guess(data, values), 5) == []
@@ -87,7 +87,7 @@ def test_copies_with_differing_labels_are_in_conflict_and_unlabelled_ones_are_no
     assert conflicts(posts(["negative", "positive"]), SENTIMENT) == []
 
 
-def test_without_labels_nothing_is_suspicious_or_hard() -> None:
+def test_without_labels_there_is_no_issue_and_nothing_hard() -> None:
     data = posts([None, None])
     oof = guess(data, [[0.6, 0.2, 0.2], [0.3, 0.3, 0.4]])
     assert label_issues(data, oof, 3) == hardest(data, oof, 3) == conflicts(data, SENTIMENT) == []

@@ -1,7 +1,9 @@
 """The stack: joined by id, honest about its choice, at chance where there is nothing to find."""
 
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -10,17 +12,21 @@ from support.toys import TOYS
 from support.world import SARCASM, SENTIMENT, toy_table
 
 from base_models import LEARNERS as LEARNERS_REGISTRY
-from ensemble.data import Dataset
+from ensemble.data import Dataset, Task
 from ensemble.errors import StoreError
 from ensemble.jobs.job import list_work
 from ensemble.jobs.train import train
 from ensemble.metrics import METRICS, score
+from ensemble.records import BaseRecord
+from ensemble.results import Results
 from ensemble.run import Run
+from ensemble.system.files import read_json, write_json
 from meta import META_ESTIMATORS, SIMPLE
 from meta.decisions import write_submission
 from meta.stack import Stack, read_stack, stack_task
 from meta.summary import stack_tasks
-from meta.table import StackSettings, assemble
+from meta.table import StackSettings, assemble, choose_learners
+from meta.wording import selection_note
 
 ALL = StackSettings()
 FEW = StackSettings(("best_single", "soft_vote", "logistic_regression"))
@@ -37,7 +43,8 @@ def trained(make_run: Make, data: Dataset, **settings: object) -> Run:
 def test_stacking_writes_probabilities_for_every_row_inside_and_outside_the_folds(make_run: Make) -> None:
     run = trained(make_run, toy_table(150, test_rows=20))
     report = stack_task(run, SENTIMENT, ALL)
-    oof, test, _ = read_stack(run, SENTIMENT, ALL)
+    stack = read_stack(run, assemble(run, SENTIMENT, ALL))
+    oof, test = stack.oof, stack.test
     assert set(oof.ids) == {f"post{number}" for number in range(150)}
     assert set(test.ids) == {f"post{number}" for number in range(150, 170)}
     assert report["stack"]["rows"] == 150
@@ -63,7 +70,7 @@ def test_shuffled_labels_leave_the_stack_at_chance_and_make_it_fall_back(make_ru
     scored = report["stack"]["metrics"]["macro_f1"]
     assert scored["value"] <= limit and scored["low"] <= 1 / 3
     assert report["chosen"] in SIMPLE and report["fallback"]
-    assert report["why"].startswith("No candidate")
+    assert selection_note(report).startswith("No candidate")
 
 
 def test_the_canary_notices_a_learner_that_knows_a_fifth_of_the_held_out_labels(make_run: Make) -> None:
@@ -89,9 +96,9 @@ def test_a_stack_is_stale_once_other_learners_or_candidates_are_wanted(make_run:
     run = trained(make_run, toy_table(120))
     stack_task(run, SENTIMENT, FEW)
     with pytest.raises(StoreError, match="stale: estimators"):
-        read_stack(run, SENTIMENT, StackSettings(("soft_vote",)))
+        read_stack(run, assemble(run, SENTIMENT, StackSettings(("soft_vote",))))
     with pytest.raises(StoreError, match="stale: learner"):
-        read_stack(run, SENTIMENT, replace(FEW, learners=("prior", "tfidf")))
+        read_stack(run, assemble(run, SENTIMENT, replace(FEW, learners=("prior", "tfidf"))))
 
 
 def test_learners_that_are_not_finished_are_refused_by_name(make_run: Make) -> None:
@@ -116,7 +123,8 @@ def test_the_plain_mean_is_of_the_learners_own_probabilities(make_run: Make) -> 
     run = trained(make_run, toy_table(120, test_rows=10))
     only = StackSettings(("soft_vote",))
     stack_task(run, SENTIMENT, only)
-    oof, test, _ = read_stack(run, SENTIMENT, only)
+    stack = read_stack(run, assemble(run, SENTIMENT, only))
+    oof, test = stack.oof, stack.test
     for part, made in (("oof", oof), ("test", test)):
         folders = [run.store.base(name, "sentiment") for name in LEARNERS]
         expected = np.mean([f.read(part, SENTIMENT).take(made.ids).values for f in folders], axis=0)
@@ -138,7 +146,7 @@ def test_a_run_of_several_tasks_ends_in_a_linted_file_and_one_headline_per_task(
 def test_a_loaded_stack_predicts_the_test_rows_again(make_run: Make) -> None:
     run = trained(make_run, toy_table(150, test_rows=20))
     stack_task(run, SENTIMENT, FEW)
-    _, test, _ = read_stack(run, SENTIMENT, FEW)
+    test = read_stack(run, assemble(run, SENTIMENT, FEW)).test
     stack = Stack.load(run.store.stack("sentiment"))
     folders = [run.store.base(name, "sentiment") for name in stack.learners]
     features = np.hstack([f.read("test", SENTIMENT).take(test.ids).values for f in folders])
@@ -165,14 +173,15 @@ def test_related_tasks_are_further_columns_and_make_a_stack_stale(make_run: Make
     stack_task(run, SENTIMENT, FEW)
     related = replace(FEW, related=True)
     with pytest.raises(StoreError, match="stale"):
-        read_stack(run, SENTIMENT, related)
-    table, records = assemble(run, SENTIMENT, related)
+        read_stack(run, assemble(run, SENTIMENT, related))
+    inputs = assemble(run, SENTIMENT, related)
+    table = inputs.table
     assert table.features.shape[1] == 3 * 3 + 1
     np.testing.assert_allclose(
         table.related[:, 0],
         np.mean([run.store.base(n, "sarcasm").read("oof", SARCASM).values[:, 1] for n in LEARNERS], axis=0),
     )
-    assert "sarcasm/tfidf" in records
+    assert "sarcasm/tfidf" in inputs.records
     assert stack_task(run, SENTIMENT, related)["stack"]["rows"] == 150
 
 
@@ -183,3 +192,62 @@ def test_calibrated_learners_give_a_stack_of_lower_log_loss_where_they_were_too_
     plain = stack_task(run, SENTIMENT, only)["stack"]["metrics"]["log_loss"]["value"]
     calibrated = stack_task(run, SENTIMENT, replace(only, calibrate=True))["stack"]["metrics"]["log_loss"]["value"]
     assert calibrated < plain
+
+
+@dataclass(frozen=True)
+class CountingResults(Results):
+    """Counts how often records of learners are read, and imported learners are looked for."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def base_record(self, name: str, task: Task) -> BaseRecord:
+        self.counts[f"{task.name}/{name}"] += 1
+        return super().base_record(name, task)
+
+    def imported(self, task: Task) -> list[str]:
+        self.counts["imported"] += 1
+        return super().imported(task)
+
+
+class Counting(Run):
+    @cached_property
+    def results(self) -> CountingResults:
+        of = super().results
+        return CountingResults(of.store, of.learners, of.seeds)
+
+
+def counting(run: Run) -> Counting:
+    return Counting(**{each.name: getattr(run, each.name) for each in fields(run)})
+
+
+def test_imported_learners_are_looked_for_as_often_whatever_the_number_of_learners(make_run: Make) -> None:
+    looked = []
+    for learners in ({"prior": ("prior", {})}, {f"prior{number}": ("prior", {}) for number in range(9)}):
+        run = counting(make_run(toy_table(60), learners))
+        assert len(choose_learners(run, SENTIMENT, ())) == len(learners)
+        looked.append(run.results.counts["imported"])
+    assert looked == [2, 2]
+
+
+def test_each_learner_of_each_task_is_read_once_to_stack_and_to_sum_up(make_run: Make) -> None:
+    data = toy_table(90, tasks=(SENTIMENT, SARCASM))
+    run = counting(trained(make_run, data))
+    stack_tasks(run, data.tasks, StackSettings(("soft_vote",)))
+    expected = {f"{task}/{name}": 1 for task in data.task_names for name in LEARNERS}
+    assert {name: count for name, count in run.results.counts.items() if name != "imported"} == expected
+
+
+def test_a_stack_of_an_older_version_is_refused_in_one_line_and_made_again(make_run: Make) -> None:
+    run = trained(make_run, toy_table(90))
+    stack_task(run, SENTIMENT, FEW)
+    folder = run.store.stack("sentiment")
+    path = folder.record
+    record = read_json(path)
+    del record["made_of"]["record"], record["reason"]
+    write_json(path, {**record, "why": "It is good."})
+    line = r"sentiment was made by an older version: run `ensemble stack --task sentiment` again\.$"
+    with pytest.raises(StoreError, match=line):
+        read_stack(run, assemble(run, SENTIMENT, FEW))
+    with pytest.raises(StoreError, match="made by an older version"):
+        Stack.load(folder)
+    assert stack_task(run, SENTIMENT, FEW)["reason"]["tried"] == 1

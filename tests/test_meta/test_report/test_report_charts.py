@@ -6,31 +6,33 @@ from html import unescape
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.reported import SCRIPT, report_facts
+from support.reported import CANDIDATES, LEARNERS, SCRIPT, report_facts
 
-from meta.report.board import leaderboard, shown
-from meta.report.charts import Mark, correlation_map, cost_plot, curve_plot, interval_plot, reliability_plot
+from meta.report.charts import IntervalRow, correlation_map, cost_plot, curve_plot, interval_plot, reliability_plot
+from meta.report.facts import Reliability
+from meta.report.leaderboard import make_leaderboard, most_telling
 
 SCORED = {"value": 0.5, "low": 0.45, "high": 0.56}
 
 
 def test_names_with_markup_or_mathematics_are_only_text() -> None:
-    drawn = interval_plot([Mark("$\\frac{1}{2}$", SCORED, "stack"), Mark("<b>bold", SCORED, "learner")], SCRIPT)
+    rows = [IntervalRow("$\\frac{1}{2}$", SCORED, "stack"), IntervalRow("<b>bold", SCORED, "learner")]
+    drawn = interval_plot(rows, SCRIPT)
     assert "<b>" not in drawn and "<script" not in drawn
     assert {"$\\frac{1}{2}$", "<b>bold"} <= {unescape(text) for text in re.findall(r"<text[^>]*>([^<]*)<", drawn)}
 
 
 def test_a_figure_takes_its_colours_and_its_font_from_the_page() -> None:
-    drawn = interval_plot([Mark("a", SCORED, "learner")], "one", origin=0.5)
+    drawn = interval_plot([IntervalRow("a", SCORED, "learner")], "one", origin=0.5)
     assert "var(--learner)" in drawn and "var(--muted)" in drawn
     assert "#0a0b" not in drawn and "font-family" not in drawn
     assert "<style" not in drawn and "<metadata" not in drawn
 
 
 def test_ids_differ_between_figures_and_equal_figures_are_equal() -> None:
-    marks = [Mark("a", SCORED, "learner")]
-    first, again = interval_plot(marks, "one"), interval_plot(marks, "one")
-    other = interval_plot([*marks, Mark("b", SCORED, "stack")], "two")
+    rows = [IntervalRow("a", SCORED, "learner")]
+    first, again = interval_plot(rows, "one"), interval_plot(rows, "one")
+    other = interval_plot([*rows, IntervalRow("b", SCORED, "stack")], "two")
     assert first == again
     ids, others = (set(re.findall(r' id="([^"]+)"', drawn)) for drawn in (first, other))
     assert ids and not ids & others
@@ -48,30 +50,33 @@ def test_a_map_of_any_correlations_can_be_drawn(values: list[float | None]) -> N
 @pytest.mark.parametrize("value", [0.5, None])
 def test_scores_that_do_not_exist_leave_their_place_empty(value: float | None) -> None:
     scored = {"value": value, "low": None, "high": None}
-    assert interval_plot([Mark("a", scored, "stack"), Mark("b", SCORED, "stack")], "scores")
+    assert interval_plot([IntervalRow("a", scored, "stack"), IntervalRow("b", SCORED, "stack")], "scores")
     assert cost_plot({"a": (10.0, scored), "b": (100.0, SCORED)}, "gain", "cost")
 
 
 def test_curves_of_one_epoch_and_reliability_of_no_rows_can_be_drawn() -> None:
     assert curve_plot({0: [(1, 0.5)]}, "loss", "one epoch")
-    assert reliability_plot({"stack": {"confidence": [], "accuracy": [], "rows": []}}, "nothing")
+    assert reliability_plot({"stack": Reliability([], [], [], None)}, "nothing")
 
 
 def test_the_leaderboard_ranks_within_stack_candidates_and_learners() -> None:
-    report = report_facts(1)["tasks"][0]
-    board = leaderboard(report)
-    assert [model.kind for model in board] == ["stack"] + ["candidate"] * 11 + ["learner"] * 6
+    report = report_facts(1).tasks[0].report
+    leaderboard = make_leaderboard(report)
+    assert [model.kind for model in leaderboard] == ["stack"] + ["candidate"] * len(CANDIDATES) + ["learner"] * len(
+        LEARNERS
+    )
     for kind in ("candidate", "learner"):
-        values = [model.scored["value"] for model in board if model.kind == kind]
+        values = [model.score["value"] for model in leaderboard if model.kind == kind]
         assert values == sorted(values, reverse=True)
-    assert [model.name for model in board if model.chosen] == ["greedy"]
-    assert [model.title for model in board if model.mark == "*"] == ["clip_joint *"]
+    assert [model.name for model in leaderboard if model.chosen] == [report["chosen"]]
+    assert [model.title for model in leaderboard if model.mark == "*"] == ["clip_joint *"]
 
 
 def test_a_short_figure_keeps_the_stack_the_chosen_and_the_plain_mean() -> None:
-    board = leaderboard(report_facts(1)["tasks"][0])
-    few = shown(board, 5)
+    report = report_facts(1).tasks[0].report
+    leaderboard = make_leaderboard(report)
+    few = most_telling(leaderboard, 5)
     assert len(few) == 5
-    assert {"stack", "greedy", "soft_vote"} <= {model.name for model in few}
-    assert few == [model for model in board if model in few]
-    assert shown(board, 100) == board
+    assert {"stack", report["chosen"], "soft_vote"} <= {model.name for model in few}
+    assert few == [model for model in leaderboard if model in few]
+    assert most_telling(leaderboard, 100) == leaderboard

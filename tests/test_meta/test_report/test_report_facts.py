@@ -15,8 +15,9 @@ from ensemble.errors import ConfigError, StoreError
 from ensemble.jobs.job import list_work
 from ensemble.jobs.train import train
 from ensemble.run import Run
-from meta.report.board import as_papers_report, leaderboard
-from meta.report.facts import gather, reliability
+from meta.report.gather import gather_facts, reliability
+from meta.report.leaderboard import make_leaderboard, paper_table
+from meta.report.modality_table import modality_table
 from meta.report.writing import write_report
 from meta.stack import stack_task
 from meta.table import StackSettings, assemble
@@ -44,34 +45,47 @@ def run(make_run: Make) -> Run:
     return made
 
 
-def test_the_facts_are_json_and_name_what_leaks_and_what_is_redundant(run: Run) -> None:
-    facts = gather(run, FEW, {"rows": 400})
-    json.dumps(facts, allow_nan=False)
-    assert [report["task"] for report in facts["tasks"]] == ["sentiment", "sarcasm"]
-    assert list(facts["leaks"]["sentiment"]) == ["leaking"]
-    again = facts["contributions"]["sentiment"]["learners"]
-    assert {again["words"]["redundant_with"], again["again"]["redundant_with"]} == {None, "words"}
-    assert facts["table7"]["columns"] == ["A", "B", "sarcasm"]
-    names = [row["name"] for row in facts["table7"]["rows"]]
-    assert names[0] == "best single" and names[-1] == "stack" and "textual ensemble" in names
-    assert facts["table8"][0]["subtask"] == "A, B"
-    assert {"stack", "plain mean"} < set(facts["reliability"]["sarcasm"])
-    assert set(facts["against"]["B"]) == {"plain mean", "plain mean under a rule", "leaking under a rule"}
-    assert facts["rows_of"] == {"A": 400, "B": 400}
-    for kind in ("suspects", "hardest"):
-        assert set(facts[kind]) == {"sentiment", "sarcasm"}
+def test_the_facts_name_what_leaks_and_what_is_redundant(run: Run) -> None:
+    facts = gather_facts(run, FEW, {"rows": 400})
+    sentiment, sarcasm = facts.tasks
+    assert (sentiment.name, sarcasm.name) == ("sentiment", "sarcasm")
+    assert list(sentiment.leaks) == ["leaking"]
+    shares = sentiment.contributions["learners"]
+    assert {shares["words"]["redundant_with"], shares["again"]["redundant_with"]} == {None, "words"}
+    assert {"stack", "plain mean"} < set(sarcasm.reliability)
+    assert facts.table8[0].subtask == "A, B"
+    assert set(facts.summary["against"]["B"]) == {"plain mean", "plain mean under a rule", "leaking under a rule"}
+    assert facts.summary["rows_of"] == {"A": 400, "B": 400}
 
 
-def test_the_stack_row_of_table_7_is_the_headline(run: Run) -> None:
-    facts = gather(run, FEW, {})
-    position = facts["table7"]["columns"].index("B")
-    assert facts["table7"]["rows"][-1]["scores"][position] == facts["subtasks"]["B"]["stack"]
+def test_the_json_lists_each_kind_of_fact_by_task_and_curves_by_learner(run: Run) -> None:
+    facts = gather_facts(run, FEW, {"rows": 400}).as_json()
+    assert json.loads(json.dumps(facts, allow_nan=False)) == facts
+    for kind in ("contributions", "seeds", "diversity", "leaks", "suspects", "hardest", "reliability"):
+        assert list(facts[kind]) == ["sentiment", "sarcasm"]
+    assert facts["contributions"]["sentiment"]["cost"].keys() == facts["modality"].keys() == facts["curves"].keys()
+    assert facts["suspects"]["sentiment"].keys() == {"labels", "conflicts"}
+
+
+def test_table_7_has_a_row_for_each_modality_and_its_last_is_the_headline(run: Run) -> None:
+    facts = gather_facts(run, FEW, {})
+    table = facts.table7
+    assert table.columns == ["A", "B", "sarcasm"] and table.metrics == [["macro_f1"]] * 3
+    assert [row.name for row in table.rows] == ["best single", "textual ensemble", "all learners", "stack"]
+    assert table.rows[-1].scores[1] == facts.summary["subtasks"]["B"]["stack"]
+
+
+def test_a_modality_without_a_name_of_its_own_has_an_ensemble_and_an_unknown_one_has_none(run: Run) -> None:
+    inputs = {task.name: assemble(run, task, FEW).table for task in run.data.tasks}
+    modality = {"words": "text", "again": "sound", "letters": "unknown", "leaking": "sound"}
+    rows = modality_table(run.data, inputs, {}, modality, run.data.take(run.plan.cv_rows)).rows
+    assert [row.name for row in rows][1:-1] == ["textual ensemble", "sound ensemble", "all learners"]
 
 
 def test_a_report_needs_every_stack(run: Run) -> None:
     (run.store.stack("sarcasm").record).unlink()
     with pytest.raises(StoreError, match=r"sarcasm is not finished; run `ensemble stack --task sarcasm`"):
-        gather(run, FEW, {})
+        gather_facts(run, FEW, {})
 
 
 def test_a_page_that_cannot_be_written_is_refused_before_the_facts_are_gathered(run: Run) -> None:
@@ -88,23 +102,21 @@ def test_seeds_alone_and_the_test_part_of_every_learner_are_among_the_facts(make
     assert train(made, list_work(made, made.specs, made.data.tasks, ())) == []
     settings = StackSettings(("soft_vote",))
     stack_task(made, SENTIMENT, settings)
-    facts = gather(made, settings, {"rows": {"train": 80, "test": 0}})
-    (report,) = facts["tasks"]
-    assert set(report["test"]["cards"]) == {"a", "b", "stack"}
-    assert {card["rows"] for card in report["test"]["cards"].values()} == {16}
-    assert {name: len(found["values"]) for name, found in facts["seeds"]["sentiment"].items()} == {"a": 2, "b": 2}
-    rows = as_papers_report(
-        leaderboard(report), report, facts["contributions"]["sentiment"]["cost"], facts["seeds"]["sentiment"]
-    )
-    assert {row["model"].name for row in rows} == {"a", "b", "stack"}
+    facts = gather_facts(made, settings, {"rows": {"train": 80, "test": 0}})
+    (task,) = facts.tasks
+    assert set(task.report["test"]["cards"]) == {"a", "b", "stack"}
+    assert {card["rows"] for card in task.report["test"]["cards"].values()} == {16}
+    assert {name: len(scores["values"]) for name, scores in task.seeds.items()} == {"a": 2, "b": 2}
+    rows = paper_table(make_leaderboard(task.report), task)
+    assert {row.model.name for row in rows} == {"a", "b", "stack"}
     for row in rows:
-        assert len(row["over_folds"]) == len(row["test"]) == 4 and row["over_folds"][0]["std"] is not None
-        assert row["size"] == ""
+        assert row.test is not None and len(row.over_folds) == len(row.test) == 4
+        assert row.over_folds[0]["std"] is not None and row.size == ""
 
 
 def test_reliability_counts_every_labelled_row_once(run: Run) -> None:
-    table, _ = assemble(run, SENTIMENT, FEW)
+    table = assemble(run, SENTIMENT, FEW).table
     curve = reliability(table, table.learner_oof("words"))
-    assert sum(curve["rows"]) == 400
-    right = np.dot(curve["accuracy"], curve["rows"]) / 400
+    assert sum(curve.rows) == 400
+    right = np.dot(curve.accuracy, curve.rows) / 400
     assert right == pytest.approx((table.learner_oof("words").labels() == table.labels).mean())

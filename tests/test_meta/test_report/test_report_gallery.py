@@ -9,12 +9,21 @@ from PIL import Image
 from support.reported import draw_pictures
 from support.world import picture as noise
 
-from ensemble.content.image import MAX_BYTES, MAX_SIDE
-from meta.report.gallery import picture, posts, room
+from meta.records import LabelIssue
+from meta.report.gallery import MAX_BYTES, MAX_SIDE, make_gallery, posts_per_gallery, thumbnail
 
 
-def row(image: str | None, text: str | None) -> dict[str, object]:
-    return {"id": "1", "text": text, "image": image}
+def post(text: str | None) -> LabelIssue:
+    return LabelIssue(
+        id="1",
+        label="no",
+        decided="yes",
+        probability_of_label=0.1,
+        probability_of_decided=0.9,
+        margin=0.8,
+        text=text,
+        image=None,
+    )
 
 
 @pytest.fixture
@@ -25,7 +34,7 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("name", ["0.jpg", "1.jpg", "2.jpg", "3.jpg", "noise.png"])
 def test_a_picture_is_a_small_jpeg_of_the_whole_image(root: Path, name: str) -> None:
-    found, problem = picture(root, name, "1")
+    found, problem = thumbnail(root, name, "1")
     assert found is not None and problem == ""
     assert found.startswith("data:image/jpeg;base64,")
     raw = b64decode(found.partition(",")[2])
@@ -39,7 +48,7 @@ def test_what_a_camera_wrote_into_an_image_is_dropped(root: Path) -> None:
     exif = Image.Exif()
     exif[0x010E] = "taken at home"
     noise(40, 40).save(root / "camera.jpg", exif=exif, icc_profile=b"profile of a screen")
-    found, _ = picture(root, "camera.jpg", "1")
+    found, _ = thumbnail(root, "camera.jpg", "1")
     assert found is not None
     raw = b64decode(found.partition(",")[2])
     assert b"taken at home" not in raw and b"profile" not in raw
@@ -58,17 +67,17 @@ def test_what_a_camera_wrote_into_an_image_is_dropped(root: Path) -> None:
     ],
 )
 def test_without_a_picture_there_is_a_reason(root: Path, name: str | None, problem: str) -> None:
-    assert picture(root, name, "1") == (None, problem)
+    assert thumbnail(root, name, "1") == (None, problem)
 
 
 def test_a_long_text_is_cut_and_counted(root: Path) -> None:
-    long, short, none = posts([row(None, "x" * 10_000), row(None, "short"), row(None, None)], root, 5)
+    long, short, none = make_gallery([post("x" * 10_000), post("short"), post(None)], root, 5).posts
     assert len(long.text) + long.more == 10_000
     assert (short.text, short.more) == ("short", 0)
     assert (none.text, none.more) == ("", 0)
 
 
 def test_many_galleries_show_few_posts_each() -> None:
-    assert room(2) == room(6) == 8
-    assert 18 * room(18) <= 120
-    assert room(1000) == 2
+    assert posts_per_gallery(2) == posts_per_gallery(6) == 8
+    assert 18 * posts_per_gallery(18) <= 120
+    assert posts_per_gallery(1000) == 2

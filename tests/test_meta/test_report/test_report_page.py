@@ -2,7 +2,8 @@
 
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,10 @@ from typing import Any
 import pytest
 from support.reported import LEARNERS, SCRIPT, draw_pictures, report_facts
 
-from meta.report.page import best_candidates, best_cells, draw, rule_numbers, verdict
-from meta.wording import GLOSSARY, tuned
+from meta.records import Contributions, StackReport
+from meta.report.facts import CandidateScores, ModalityRow, ModalityTable, ReportFacts, TaskFacts
+from meta.report.page import best_candidates, best_cells, draw_page, rule_numbers, verdict
+from meta.wording import GLOSSARY, format_interval, format_mean_std, tuning_note
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 MINUTES = 300_000  # for a busy machine, in milliseconds
@@ -60,7 +63,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of three tasks, as a file beside its images."""
     root = tmp_path_factory.mktemp("report")
     draw_pictures(root)
-    (root / "report.html").write_text(draw(report_facts(), root), encoding="utf-8")
+    (root / "report.html").write_text(draw_page(report_facts(), root), encoding="utf-8")
     return root / "report.html"
 
 
@@ -119,27 +122,27 @@ def test_each_section_stands_in_the_page(elements: Elements) -> None:
 
 
 def test_equal_facts_give_equal_bytes(written: Path, page: str) -> None:
-    assert draw(report_facts(), written.parent) == page
+    assert draw_page(report_facts(), written.parent) == page
 
 
 def test_nine_tasks_of_fifty_learners_stay_under_five_megabytes_and_say_what_is_left_out(written: Path) -> None:
     learners = [f"{name}_{copy}" for copy in range(9) for name in LEARNERS][:50]
-    large = draw(report_facts(9, learners, 7000, 60), written.parent)
+    large = draw_page(report_facts(9, learners), written.parent)
     assert len(large.encode()) < 5_000_000
     assert "weaker models are in the table only" in large
-    assert "of 60; all are in report.json" in large
+    assert "of 12; all are in report.json" in large
 
 
 def test_a_bare_run_of_one_learner_has_a_page(tmp_path: Path) -> None:
     facts = report_facts(1, ["tfidf"])
-    task = facts["tasks"][0]["task"]
-    kinds = ("contributions", "diversity", "leaks", "suspects", "hardest", "reliability", "curves", "seeds")
-    bare: dict[str, Any] = {name: {} for name in kinds}
-    facts |= bare | {"test_rows": 0, "table7": {"columns": [], "rows": []}, "table8": []}
-    facts["tasks"][0] |= {"warnings": [], "rule": {"kind": "arg_max", "numbers": []}}
-    found = Elements(draw(facts, tmp_path))
-    assert task in found.text
-    assert "Who errs alike" not in found.text
+    (task,) = facts.tasks
+    report: StackReport = {**task.report, "warnings": {"log_loss": None, "rare_classes": {}, "unknown_folds": []}}
+    report["rule"] = {"kind": "arg_max", "numbers": []}
+    nothing: Contributions = {"learners": {}, "modalities": {}, "draws": 0, "subsets": 0}
+    bare = TaskFacts(report, nothing, {}, {}, task.diversity, {}, [], [], [], {}, {})
+    page = draw_page(replace(facts, tasks=[bare], test_rows=0, table7=ModalityTable(), table8=[]), tmp_path)
+    assert task.name in Elements(page).text
+    assert "Who errs alike" not in page
 
 
 def test_a_difference_is_beyond_noise_only_where_its_interval_leaves_out_zero() -> None:
@@ -149,37 +152,48 @@ def test_a_difference_is_beyond_noise_only_where_its_interval_leaves_out_zero() 
     assert verdict({"value": 0.02, "low": None, "high": None}) == "even"
 
 
-def papers_rows(facts: dict[str, Any], folder: Path, task: int = 0) -> list[list[str]]:
+def papers_rows(facts: ReportFacts, folder: Path, task: int = 0) -> list[list[str]]:
     """The cells of a task's table, row by row."""
-    table = re.findall(r'<table class="papers">.*?</table>', draw(facts, folder), re.DOTALL)[task]
-    rows = re.findall(r"<tr.*?</tr>", table, re.DOTALL)
+    return cells_of(re.findall(r'<table class="papers">.*?</table>', draw_page(facts, folder), re.DOTALL)[task])
+
+
+def cells_of(page: str) -> list[list[str]]:
+    """The text of the cells of the first table, row by row."""
+    rows = re.findall(r"<tr.*?</tr>", page.partition("</table>")[0], re.DOTALL)
     cells = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.DOTALL) for row in rows]
     return [[" ".join(re.sub("<.*?>", "", cell).split()) for cell in row] for row in cells]
 
 
-def test_learners_are_shown_in_the_measures_of_papers_with_their_size_and_seeds(tmp_path: Path) -> None:
-    groups, head, *rows = papers_rows(report_facts(1, ["tfidf", "bert_large"]), tmp_path)
+def test_learners_are_shown_in_the_metrics_of_papers_with_their_size_and_seeds(tmp_path: Path) -> None:
+    facts = report_facts(1, ["tfidf", "bert_large"])
+    groups, head, *rows = papers_rows(facts, tmp_path)
     assert groups[1] == "over 5 folds" and head[:3] == ["learner", "accuracy", "macro-F1"]
     assert head[-2:] == ["macro-F1 over seeds alone", "trained / all parameters"]
     by_name = {row[0]: row for row in rows}
     assert list(by_name)[-1] == "stack" and set(by_name) == {"stack", "tfidf †", "bert_large *"}
-    assert by_name["tfidf †"][1:6] == [".480 ±.012"] * 4 + [".480 ±.014 of 2"] and by_name["tfidf †"][6] == ""
-    assert by_name["bert_large *"][-1].startswith("0.2 / ") and by_name["bert_large *"][-1].endswith(" M")
+    over_folds = facts.tasks[0].report["learners"]["tfidf"]["folds"]["metrics"]["accuracy"]
+    assert by_name["tfidf †"][1] == format_mean_std(over_folds["mean"], over_folds["std"])
+    assert all(re.fullmatch(r"\.\d{3} ±\.\d{3}", cell) for cell in by_name["tfidf †"][1:5])
+    assert by_name["tfidf †"][5:] == [".480 ±.014 of 2", ""]
+    assert by_name["bert_large *"][-1] == "0.2 / 151.5 M"
 
 
 def test_the_labelled_test_part_stands_beside_the_folds(tmp_path: Path) -> None:
-    groups, head, *rows = papers_rows(report_facts(2, ["tfidf", "bert_large"]), tmp_path, task=1)
-    assert groups[1:3] == ["over 5 folds", "labelled test part, 500 rows"] and len(head) == 1 + 2 * 4 + 1
+    facts = report_facts(2, ["tfidf", "bert_large"])
+    groups, head, *rows = papers_rows(facts, tmp_path, task=1)
+    labelled = facts.tasks[1].report["test"]["cards"]["stack"]["rows"]
+    assert groups[1:3] == ["over 5 folds", f"labelled test part, {labelled} rows"] and len(head) == 1 + 2 * 4 + 2
     tested = {row[0]: row[5:9] for row in rows}
-    assert tested["tfidf †"] == tested["stack"] and all(re.fullmatch(r"\.\d{3}", cell) for cell in tested["stack"])
+    assert all(re.fullmatch(r"\.\d{3}", cell) for cell in tested["stack"] + tested["tfidf †"])
     assert tested["bert_large *"] == [""] * 4, "of an imported one nothing may be known"
 
 
 def test_cards_of_an_older_run_show_their_scores_without_a_deviation(tmp_path: Path) -> None:
     facts = report_facts(1, ["tfidf"])
-    for card in (facts["tasks"][0]["learners"]["tfidf"], facts["tasks"][0]["stack"]):
+    (task,) = facts.tasks
+    for card in (task.report["learners"]["tfidf"], task.report["stack"]):
         del card["folds"]["metrics"]
-    rows = papers_rows(facts | {"seeds": {}}, tmp_path)
+    rows = papers_rows(replace(facts, tasks=[replace(task, seeds={})]), tmp_path)
     assert all(re.fullmatch(r"\.\d{3}", cell) for cell in rows[2][1:5])
 
 
@@ -187,8 +201,12 @@ def test_a_tuned_learner_is_marked_and_what_its_score_is_worth_is_said(page: str
     assert "\N{DAGGER}</bdi>" in page and "chosen by scores on the rows of other folds than fold 1, so its own" in page
     assert re.search(r'class="score">[^<]+ †<', page), "the headline, too"
     card = {"folds": {"values": [0.5, 0.6, 0.7, None]}}
-    assert tuned("bert", {"judged": [1, 2, 3]}, card).endswith("on fold 0 it has .500 (against .650 on the others).")
-    assert tuned("bert", {"judged": [0, 1, 2]}, card).startswith("bert: its parameters were chosen by scores on these")
+    assert tuning_note("bert", {"judged": [1, 2, 3]}, card).endswith(
+        "on fold 0 it has .500 (against .650 on the others)."
+    )
+    assert tuning_note("bert", {"judged": [0, 1, 2]}, card).startswith(
+        "bert: its parameters were chosen by scores on these"
+    )
 
 
 def test_the_numbers_of_a_rule_stand_beside_their_classes() -> None:
@@ -200,42 +218,54 @@ def test_the_numbers_of_a_rule_stand_beside_their_classes() -> None:
     assert rule_numbers({"kind": "arg_max", "numbers": []}, ["no", "yes"]) == ""
 
 
+def modality_table(columns: Sequence[Sequence[float | None]], metrics: Sequence[Sequence[str]]) -> ModalityTable:
+    scores = [[{"value": value} if value else None for value in row] for row in zip(*columns, strict=True)]
+    return ModalityTable([""] * len(columns), metrics, [ModalityRow("", row) for row in scores])
+
+
 def test_the_best_of_a_column_passes_over_missing_scores() -> None:
-    rows = [
-        {"scores": [{"value": 0.4}, None]},
-        {"scores": [{"value": 0.5}, {"value": None}]},
-        {"scores": [{"value": 0.5}, None]},
-    ]
-    facts = {"tasks": [{"metric": "macro_f1"}], "table7": {"rows": rows}}
-    assert best_cells(facts) == {(1, 0), (2, 0)}
-    assert best_cells(facts | {"tasks": [{"metric": "log_loss"}]}) == {(0, 0)}
+    table = modality_table([[0.4, 0.5, 0.5], [None, None, None]], [["macro_f1"], ["macro_f1"]])
+    missing = ModalityRow("", [None, {"value": None}])
+    assert best_cells(replace(table, rows=[*table.rows, missing])) == {(1, 0), (2, 0)}
+
+
+def test_the_best_of_a_column_is_the_least_where_its_metric_is_better_small() -> None:
+    metrics = [["macro_f1"], ["log_loss"], ["log_loss", "macro_f1"]]
+    found = best_cells(modality_table([[0.4, 0.6]] * 3, metrics))
+    assert found == {(1, 0), (0, 1)}, "a mean of both kinds has no best"
+
+
+def test_what_the_stack_gains_on_each_rival_stands_under_that_rival(page: str) -> None:
+    head, *rows = cells_of(page[page.index('aria-label="What was chosen for each task"') :])
+    for row, task in zip(rows, report_facts().tasks, strict=True):
+        shown = dict(zip(head, row, strict=True))
+        assert len(task.report["against"]) == 3
+        for rival, gain in task.report["against"].items():
+            in_words = format_interval(gain, "+").replace("-", "\N{MINUS SIGN}")
+            assert shown[f"against the {rival.partition(' (')[0]}"] == in_words
 
 
 def test_all_that_share_the_best_score_as_it_is_shown_are_best() -> None:
-    scores = {
-        "soft_vote": {"value": 0.5004},
-        "greedy": {"value": 0.4996},
-        "simplex": {"value": 0.4994},
-        "xgboost": None,
-    }
-    facts = {"tasks": [{"task": "humour", "metric": "macro_f1"}], "table8": [{"task": "humour", "scores": scores}]}
-    assert best_candidates(facts) == {("humour", "soft_vote"), ("humour", "greedy")}
+    values = {"soft_vote": 0.5004, "greedy": 0.4996, "simplex": 0.4994, "xgboost": None}
+    row = CandidateScores("humour", "B", "macro_f1", "", "", {name: {"value": value} for name, value in values.items()})
+    assert best_candidates([row]) == {("humour", "soft_vote"), ("humour", "greedy")}
 
 
 def test_lines_of_reliability_that_coincide_are_named(tmp_path: Path) -> None:
     facts = report_facts(1)
-    curves = facts["reliability"][facts["tasks"][0]["task"]]
-    assert "The line of the plain mean is" not in Elements(draw(facts, tmp_path)).text
-    curves["plain mean"] = curves["stack"]
-    assert "The line of the plain mean is that of the stack." in Elements(draw(facts, tmp_path)).text
+    (task,) = facts.tasks
+    assert "The line of the plain mean is" not in Elements(draw_page(facts, tmp_path)).text
+    same = replace(task, reliability={**task.reliability, "plain mean": task.reliability["stack"]})
+    page = draw_page(replace(facts, tasks=[same]), tmp_path)
+    assert "The line of the plain mean is that of the stack." in Elements(page).text
 
 
 def test_a_post_under_suspicion_is_not_shown_again_among_the_hardest(tmp_path: Path) -> None:
-    facts = report_facts(1, shown=12)
-    task = facts["tasks"][0]["task"]
-    assert {row["id"] for row in facts["suspects"][task]["labels"]} == {row["id"] for row in facts["hardest"][task]}
-    posts = re.findall(r'<p class="id">.*?</p>', draw(facts, tmp_path))
-    assert len(posts) == len(set(posts)) == 12
+    facts = report_facts(1)
+    (task,) = facts.tasks
+    assert {post["id"] for post in task.label_issues[:8]} & {post["id"] for post in task.hardest[:8]}
+    posts = re.findall(r'<p class="id">.*?</p>', draw_page(facts, tmp_path))
+    assert len(posts) == len(set(posts)) > 8
 
 
 @pytest.fixture(scope="module")
@@ -290,7 +320,7 @@ def test_in_a_browser_a_link_opens_the_closed_section_of_its_task_and_print_show
     browser: Any, written: Path
 ) -> None:
     many = written.with_name("many.html")
-    many.write_text(draw(report_facts(5), written.parent), encoding="utf-8")
+    many.write_text(draw_page(report_facts(5), written.parent), encoding="utf-8")
     shown = browser.new_page(viewport={"width": 390, "height": 900})
     shown.set_default_timeout(MINUTES)
     shown.goto(many.as_uri())

@@ -45,7 +45,7 @@ WIDEN = 1.2  # beyond its drawn size a figure grows this much and no further
 P = ParamSpec("P")
 
 
-def drawn(make: Callable[P, Figure]) -> Callable[P, Markup]:
+def as_svg(make: Callable[P, Figure]) -> Callable[P, Markup]:
     """Turns a function that returns a figure, labelled with what it shows, into one that returns inline SVG."""
 
     @wraps(make)
@@ -60,7 +60,9 @@ def drawn(make: Callable[P, Figure]) -> Callable[P, Markup]:
     return draw
 
 
-def canvas(width: float, height: float, label: str, margins: tuple[float, float, float, float]) -> tuple[Figure, Axes]:
+def make_axes(
+    width: float, height: float, label: str, margins: tuple[float, float, float, float]
+) -> tuple[Figure, Axes]:
     """A figure of this many pixels with one pair of axes inside the margins (left, top, right, bottom)."""
     left, top, right, bottom = margins
     figure = Figure(figsize=(width / 72, height / 72))
@@ -76,8 +78,8 @@ def _inline(svg: str, label: str) -> str:
     used = set(re.findall(r'(?:url\(|href=")#([^")]+)', body))
     stamp = sha256((label + body).encode(errors="replace")).hexdigest()[:8]
 
-    def tag(found: re.Match[str]) -> str:
-        text = re.sub(r' id="([^"]*)"', lambda m: f' id="{stamp}-{m[1]}"' if m[1] in used else "", found[0])
+    def tag(match: re.Match[str]) -> str:
+        text = re.sub(r' id="([^"]*)"', lambda m: f' id="{stamp}-{m[1]}"' if m[1] in used else "", match[0])
         text = re.sub(r'(url\(|href=")#', rf"\g<1>#{stamp}-", text)
         text = re.sub(r"#0a0b([0-9a-f]{2})", lambda m: f"var(--{NAMES[int(m[1], 16)]})", text)
         return re.sub(r"font-family: [^;\"]*;? ?", "", text)

@@ -1,0 +1,201 @@
+"""The shapes of what stacking keeps and the report shows, as plain JSON: facts; meta.wording makes the sentences."""
+
+from typing import Literal, NotRequired, TypedDict
+
+from ensemble.records import TuningNote
+from ensemble.scoring import Score, ScoreCard
+
+Scored = Score
+
+FEW = 10  # rows of a class that say little
+
+
+class CandidateCard(ScoreCard):
+    """With the score by plain ``arg_max`` beside that under a decision rule."""
+
+    arg_max: Score
+
+
+class RuleRecord(TypedDict):
+    """A decision rule by its kind, and its numbers."""
+
+    kind: str
+    numbers: list[float]
+
+
+class SelectionReason(TypedDict):
+    """Why a candidate was chosen: ``best`` has the best score, and had to beat ``rival``, the better of the simple
+    ones, by a ``gain`` that chance alone reaches with probability ``p_value``; ``tried`` candidates could have."""
+
+    rival: str
+    best: str
+    gain: float | None
+    p_value: float
+    tried: int
+
+
+class StackWarnings(TypedDict):
+    """``log_loss``: by how many nats a stack that wins its metric is worse than the plain mean, None where it is not;
+    ``rare_classes``: labelled rows of the classes that have fewer than FEW; ``unknown_folds``: stacked learners."""
+
+    log_loss: float | None
+    rare_classes: dict[str, int]
+    unknown_folds: list[str]
+
+
+class LabelledTest(TypedDict):
+    """Score cards of the labelled rows outside the folds: of each learner and the stack."""
+
+    cards: dict[str, ScoreCard]
+    copies_in_training: int
+    stack_without_copies: ScoreCard
+
+
+class StackReport(TypedDict):
+    """The record of one task's stack.
+
+    ``learners`` and ``candidates`` have a score card each, that of a candidate with its score by ``arg_max`` beside;
+    ``against`` holds paired differences from the rivals of a stack. ``chosen`` and ``rule`` predict new rows, their
+    ``option`` is the candidate with its parameters; ``chosen_by_fold`` and ``rules_by_fold`` were chosen for each fold
+    on the others; ``fallback``: nothing was good enough to be preferred to what is simple. ``tuned`` are the notes of
+    learners whose parameters were chosen on rows of the folds; ``test`` is there where rows outside them have labels.
+    """
+
+    task: str
+    metric: str
+    classes: list[str]
+    folds: int
+    stacked: list[str]
+    learners: dict[str, ScoreCard]
+    unknown_folds: list[str]
+    candidates: dict[str, CandidateCard]
+    stack: ScoreCard
+    arg_max: Score
+    rule_gain: Score
+    chosen: str
+    option: str
+    chosen_by_fold: dict[str, str]
+    reason: SelectionReason
+    fallback: bool
+    rule: RuleRecord
+    rules_by_fold: dict[str, RuleRecord]
+    in_sample: float | None
+    optimism: float | None
+    against: dict[str, Score]
+    hard_vote_ties: int
+    warnings: StackWarnings
+    tuned: dict[str, TuningNote]
+    seconds: float
+    test: NotRequired[LabelledTest]
+
+
+class Summary(TypedDict):
+    """Scores by subtask and model, and paired differences of the stack ``against`` its rivals; ``columns`` are those of
+    plain mean and stack for each task of a subtask; ``doubtful`` learners have unknown folds."""
+
+    rows: int
+    rows_of: dict[str, int]
+    folds: int
+    doubtful: list[str]
+    subtasks: dict[str, dict[str, Score]]
+    against: dict[str, dict[str, Score | None]]
+    columns: dict[str, dict[str, Score | None]]
+
+
+class StackedTasks(Summary):
+    """The same with the report of each task."""
+
+    tasks: list[StackReport]
+
+
+class Share(TypedDict):
+    """What all lose without a player, and its mean gain over all orders of joining."""
+
+    leave_one_out: Score
+    shapley: Score
+
+
+class LearnerShare(Share):
+    """``redundant_with`` names a better learner that errs nearly alike."""
+
+    redundant_with: str | None
+    adds_nothing: bool
+
+
+class Contributions(TypedDict):
+    """Shares of each learner, and of all learners of a modality as one player."""
+
+    learners: dict[str, LearnerShare]
+    modalities: dict[str, Share]
+    draws: int
+    subsets: int
+
+
+class Diversity(TypedDict):
+    """(learners, learners) matrices, None where undefined."""
+
+    learners: list[str]
+    error_correlation: list[list[float | None]]
+    q_statistic: list[list[float | None]]
+
+
+class LabelIssue(TypedDict):
+    """A post whose label the ensemble contradicts, or finds least probable."""
+
+    id: str
+    label: str
+    decided: str
+    probability_of_label: float
+    probability_of_decided: float
+    margin: float
+    text: str | None
+    image: str | None
+
+
+class LabelConflict(TypedDict):
+    """Copies of one post whose labels differ."""
+
+    group: int
+    ids: list[str]
+    labels: list[str]
+
+
+class RightWhereHard(TypedDict):
+    """A sign of a leak: the share of the others' hardest rows a learner has right, and what is usual."""
+
+    sign: Literal["right_where_hard"]
+    own: float
+    usual: float
+
+
+class SurerInFolds(TypedDict):
+    """A sign of a leak: the mean confidence inside the folds and outside of them, the Kolmogorov-Smirnov distance of
+    the two distributions, and what is usual."""
+
+    sign: Literal["surer_in_folds"]
+    in_folds: float
+    outside: float
+    distance: float
+    usual: float
+
+
+LeakSign = RightWhereHard | SurerInFolds
+
+
+class Submission(TypedDict):
+    """What was written for a competition, and ``oof``, what such labels score out of fold, by subtask."""
+
+    file: str
+    format: str
+    rows: int
+    oof_rows: int
+    folds: int
+    oof: dict[str, "LabelScore"]
+    agreed: list[str]
+    tuned: list[str]
+
+
+class LabelScore(Score):
+    """The mean score of a subtask's labels with its interval, and the metrics it is of."""
+
+    metric: str

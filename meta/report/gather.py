@@ -1,0 +1,124 @@
+"""Gathering the facts of a report from finished stacks, none of which is fitted or chosen here."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ensemble.data import Dataset, Task
+from ensemble.metrics import BINS, metric_named, score
+from ensemble.predictions import Predictions
+from ensemble.run import Run
+from ensemble.scoring import finite
+from ensemble.store import Job
+from ensemble.system.files import read_json
+from ensemble.system.progress import Track, silent
+from meta.contributions import contributions
+from meta.diversity import diversity
+from meta.label_issues import conflicts, hardest, label_issues
+from meta.leaks import leak_signs
+from meta.records import StackReport
+from meta.report.facts import CandidateScores, CurveRow, LearnerCost, Reliability, ReportFacts, TaskFacts
+from meta.report.modality_table import modality_table
+from meta.stack import FinishedStack, read_stack
+from meta.stack_report import PLAIN, best_single
+from meta.summary import subtasks, summarise
+from meta.table import MetaTable, StackSettings, assemble
+
+MAX_POSTS = 12  # of a kind, per task
+
+
+def gather_facts(run: Run, settings: StackSettings, audit: Mapping[str, Any], track: Track = silent) -> ReportFacts:
+    """The facts of all tasks; raises StoreError where a stack is missing or stale. ``audit`` is of the dataset."""
+    cv_rows = run.data.take(run.plan.cv_rows)
+    tasks = run.data.tasks
+    inputs = {task.name: assemble(run, task, settings) for task in tasks}
+    tables = {name: of_task.table for name, of_task in inputs.items()}
+    stacks = {name: read_stack(run, of_task) for name, of_task in inputs.items()}
+    modality = {name: run.results.modality(name, task) for task in tasks for name in tables[task.name].learners}
+    facts = [
+        _task_facts(run, tables[task.name], stacks[task.name], cv_rows, modality)
+        for task in track(tasks, "tasks accounted for", len(tasks))
+    ]
+    return ReportFacts(
+        title=run.store.root.resolve().name,
+        summary=summarise(run, tables),
+        test_rows=len(run.plan.test_rows),
+        tasks=facts,
+        modality=modality,
+        table7=modality_table(run.data, tables, {name: stack.oof for name, stack in stacks.items()}, modality, cv_rows),
+        table8=[_candidate_scores(task.report, _subtasks_of(run.data, task.name)) for task in facts],
+        audit=audit,
+        provenance=read_json(run.store.record) if run.store.record.is_file() else run.identity,
+    )
+
+
+def _task_facts(
+    run: Run, table: MetaTable, stack: FinishedStack, cv_rows: Dataset, modality: Mapping[str, str]
+) -> TaskFacts:
+    task, learners = table.task, table.learners
+    single = best_single(table)
+    models = {
+        "stack": stack.oof.take(table.ids),
+        PLAIN: table.plain_mean,
+        f"best single ({single})": table.learner_oof(single),
+    }
+    seeds = {name: run.results.base_record(name, task)["oof"].get("seeds") for name in learners}
+    curves = {name: _curve_rows(run, name, task) for name in modality}
+    return TaskFacts(
+        report=stack.report,
+        contributions=contributions(table, {name: modality[name] for name in learners}),
+        cost={name: LearnerCost(**run.results.cost(name, task)) for name in learners},
+        seeds={name: scores for name, scores in seeds.items() if scores},
+        diversity=diversity(table),
+        leaks=leak_signs(table),
+        label_issues=label_issues(cv_rows, stack.oof, MAX_POSTS),
+        conflicts=conflicts(cv_rows, task)[:MAX_POSTS],
+        hardest=hardest(cv_rows, stack.oof, MAX_POSTS),
+        reliability={name: reliability(table, predictions) for name, predictions in models.items()},
+        curves={name: rows for name, rows in curves.items() if rows},
+    )
+
+
+def reliability(table: MetaTable, predictions: Predictions) -> Reliability:
+    """Mean probability of the most probable class and how often it is right, in bins of equal width."""
+    known = table.labels >= 0
+    values = predictions.values[known]
+    confidence, right = values.max(axis=1, initial=0), values.argmax(axis=1) == table.labels[known]
+    bins = np.minimum((confidence * BINS).astype(np.int64), BINS - 1)
+    rows = np.bincount(bins, minlength=BINS)
+    filled = np.flatnonzero(rows)
+    return Reliability(
+        confidence=(np.bincount(bins, confidence, BINS)[filled] / rows[filled]).tolist(),
+        accuracy=(np.bincount(bins, right, BINS)[filled] / rows[filled]).tolist(),
+        rows=rows[filled].tolist(),
+        ece=finite(ece=score(metric_named("ece"), table.labels, predictions.values))["ece"],
+    )
+
+
+def _subtasks_of(data: Dataset, task: str) -> str:
+    """The named groups a task is in."""
+    return ", ".join(name for name, tasks in subtasks(data).items() if task in tasks)
+
+
+def _candidate_scores(report: StackReport, subtask: str) -> CandidateScores:
+    """The nested scores of a task's candidates (the paper's Table 8): the best, beside the one that was chosen."""
+    metric = report["metric"]
+    scores = {name: card["metrics"][metric] for name, card in report["candidates"].items()}
+    sign = metric_named(metric).sign
+    known = {name: sign * score["value"] for name, score in scores.items() if score["value"] is not None}
+    best = max(scores, key=lambda name: known.get(name, -np.inf))
+    return CandidateScores(report["task"], subtask, metric, best, report["chosen"], scores)
+
+
+def _curve_rows(run: Run, learner: str, task: Task) -> list[CurveRow]:
+    """The learning curves of the first seed's folds, a row per fold and epoch."""
+    curve: list[CurveRow] = []
+    for fold in range(run.plan.settings.k):
+        path = run.store.job(Job(learner, task.name, run.seeds[0], fold)).curve
+        if path.is_file():
+            rows = pd.read_csv(path).assign(fold=fold)
+            plain = rows.astype(object).where(rows.notna(), None)
+            curve += [dict(zip(plain.columns, line, strict=True)) for line in plain.itertuples(index=False)]
+    return curve

@@ -1,0 +1,105 @@
+"""The leaderboard of one task: the stack, its candidates, its base learners, each group from best to worst."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ensemble.metrics import metric_named
+from ensemble.scoring import Mean, ScoreCard
+from meta.records import Scored, StackReport
+from meta.report.facts import SeedScores, TaskFacts
+from meta.wording import display_name, format_size
+
+PLAIN_MEAN = "soft_vote"
+PAPER_METRICS = ("accuracy", "macro_f1", "weighted_f1", "roc_auc")
+
+
+@dataclass(frozen=True)
+class Model:
+    """One row: ``kind`` is stack, candidate or learner; ``card`` its score card; ``mark`` an asterisk for unknown
+    folds, a dagger for parameters tuned on rows of the score."""
+
+    name: str
+    kind: str
+    card: ScoreCard
+    chosen: bool = False
+    mark: str = ""
+
+    @property
+    def score(self) -> Scored:
+        """Value and interval of the task's metric."""
+        score: Scored = self.card["metrics"][self.card["metric"]]
+        return score
+
+    @property
+    def title(self) -> str:
+        name = display_name(self.name) if self.kind == "candidate" else self.name
+        return f"{name} {self.mark}".rstrip()
+
+
+def make_leaderboard(report: StackReport) -> list[Model]:
+    """Every model of a task's stack report that has a score."""
+    marks = dict.fromkeys(report["unknown_folds"], "*") | dict.fromkeys(report["tuned"], "†")
+    candidates = [Model(n, "candidate", card, chosen=n == report["chosen"]) for n, card in report["candidates"].items()]
+    learners = [Model(n, "learner", card, mark=marks.get(n, "")) for n, card in report["learners"].items()]
+    models = [Model("stack", "stack", report["stack"]), *_ranked(candidates, report), *_ranked(learners, report)]
+    return [model for model in models if model.card.get("rows")]
+
+
+def _ranked(models: Sequence[Model], report: StackReport) -> list[Model]:
+    sign = metric_named(report["metric"]).sign
+    scored = [model for model in models if model.card.get("rows")]
+    return sorted(scored, key=lambda m: (m.score["value"] is None, -sign * (m.score["value"] or 0.0)))
+
+
+def most_telling(leaderboard: Sequence[Model], limit: int) -> list[Model]:
+    """What a figure of ``limit`` rows has room for: the stack, the chosen, the plain mean, then the best learners and
+    the best other candidates by turns."""
+    first = [m for m in leaderboard if m.kind == "stack" or m.chosen or (m.kind, m.name) == ("candidate", PLAIN_MEAN)]
+    rest = [m for m in leaderboard if m not in first]
+    ranks = [sum(other.kind == m.kind for other in rest[:position]) for position, m in enumerate(rest)]
+    order = sorted(range(len(rest)), key=lambda position: (ranks[position], rest[position].kind == "candidate"))
+    kept = first + [rest[position] for position in order[: max(limit - len(first), 0)]]
+    return [m for m in leaderboard if m in kept]
+
+
+@dataclass(frozen=True)
+class PaperRow:
+    """A model in PAPER_METRICS: mean and deviation ``over_folds``, scores on the labelled ``test`` part (None where
+    there is none), what each seed alone scores, the ``size`` of the network in words."""
+
+    model: Model
+    over_folds: Sequence[Mean]
+    test: Sequence[Scored] | None
+    seeds: SeedScores | None
+    size: str
+
+
+def paper_table(leaderboard: Sequence[Model], facts: TaskFacts) -> list[PaperRow]:
+    """Each learner and the stack as papers report them."""
+    cards = facts.report["test"]["cards"] if "test" in facts.report else {}
+    learners = [model for model in leaderboard if model.kind == "learner"]
+    return [
+        PaperRow(
+            model,
+            [_over_folds(model.card, name) for name in PAPER_METRICS],
+            [cards[model.name]["metrics"][name] for name in PAPER_METRICS] if _is_scored(cards, model.name) else None,
+            facts.seeds.get(model.name),
+            _size(facts, model.name),
+        )
+        for model in [*learners, *(model for model in leaderboard if model.kind == "stack")]
+    ]
+
+
+def _over_folds(card: ScoreCard, name: str) -> Mean:
+    """Of cards written before each metric had its mean over folds, the score on all rows."""
+    means = card["folds"].get("metrics", {}) if "folds" in card else {}
+    return means.get(name) or {"mean": card["metrics"][name]["value"], "std": None}
+
+
+def _is_scored(cards: Mapping[str, ScoreCard], name: str) -> bool:
+    return name in cards and bool(cards[name]["rows"])
+
+
+def _size(facts: TaskFacts, name: str) -> str:
+    cost = facts.cost.get(name)
+    return format_size(cost.trainable_parameters, cost.parameters) if cost else ""
