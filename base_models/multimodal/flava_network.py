@@ -117,6 +117,7 @@ class FlavaNetwork(nn.Module):
         width = self.mix.config.hidden_size
         with seeded_init(seed):
             self.head = make_head(shape.head, width, classes, self.mix.config.num_attention_heads, shape.dropout)
+        # As MissingModalityEmbedding, for as many tokens as a modality has; of this name in saved models.
         self.absent = nn.Parameter(torch.zeros(2, width)) if shape.missing == "learned" else None
 
     def forward(
