@@ -27,7 +27,7 @@ from meta.stack import stack_task
 from meta.table import StackSettings
 from support.world import picture, skilled, toy_table
 
-CANDIDATES = ("best_single", "soft_vote", "hard_vote", "log_odds_mean", "rank_mean", "greedy", "logistic_regression")
+CANDIDATES = ("best_single", "soft_vote", "hard_vote", "log_odds_mean", "rank_mean", "greedy")
 LEARNERS = {
     "tfidf": "text",
     "bert_large": "text",
@@ -54,7 +54,7 @@ TASKS = (
     Task("humour", ("0", "1")),
     Task("humour_degree", ("0", "1", "2", "3"), ordinal=True),
 )
-ROWS, TEST_ROWS, FOLDS = 200, 40, 5
+ROWS, TEST_ROWS, FOLDS = 150, 30, 5
 
 
 def draw_pictures(root: Path) -> None:
@@ -98,18 +98,24 @@ def _gathered(learners: tuple[str, ...]) -> ReportFacts:
         audited = audit(clean, scan(clean)[1])
         audited["images"]["unreadable_first"] = ["images/<b>.jpg: not an image that can be read"]
         facts = gather_facts(run, StackSettings(CANDIDATES, learners), audited)
-    first = replace(facts.tasks[0], leaks={learners[-1]: [{"sign": "right_where_hard", "own": 0.99, "usual": 0.4}]})
-    return replace(facts, tasks=[first, *facts.tasks[1:]])
+    return replace(facts, tasks=[_hostile(task, learners) for task in facts.tasks])
+
+
+def _hostile(facts: TaskFacts, learners: Sequence[str]) -> TaskFacts:
+    """With hostile texts and paths, and a learner that leaks."""
+    leaks: dict[str, list[LeakSign]] = {learners[-1]: [{"sign": "right_where_hard", "own": 0.99, "usual": 0.4}]}
+    for posts in (facts.label_issues, facts.hardest):
+        for row, post in enumerate(posts):
+            post.update(text=TEXTS[row % len(TEXTS)] or None, image=IMAGES[row % len(IMAGES)])
+    return replace(facts, leaks=leaks)
 
 
 def _run(folder: Path) -> Run:
-    """Posts with hostile texts and paths, some copies of others; the test part is labelled for one task."""
+    """Posts of hostile names, some copies of others; the test part is labelled for one task."""
     data = toy_table(ROWS + TEST_ROWS, tasks=TASKS)
     rows = np.arange(len(data))
     frame = data.frame.assign(
-        id=[SCRIPT if row == 3 else f"image_{row}.jpg" for row in rows],
-        text=[TEXTS[row % len(TEXTS)] or None for row in rows],
-        image=[IMAGES[row % len(IMAGES)] for row in rows],
+        id=[f"<i>{row}.jpg" for row in rows],
         part=["train" if row < ROWS else "test" for row in rows],
     )
     for task in (TASKS[0], TASKS[2]):

@@ -198,7 +198,9 @@ def test_cards_of_an_older_run_show_their_scores_without_a_deviation(tmp_path: P
 
 
 def test_a_tuned_learner_is_marked_and_what_its_score_is_worth_is_said(page: str) -> None:
-    assert "\N{DAGGER}</bdi>" in page and "chosen by scores on the rows of other folds than fold 1, so its own" in page
+    assert (
+        "\N{DAGGER}</bdi>" in page and "chosen by scores on the rows of other folds than fold 0, 1, so its own" in page
+    )
     assert re.search(r'class="score">[^<]+ †<', page), "the headline, too"
     card = {"folds": {"values": [0.5, 0.6, 0.7, None]}}
     assert tuning_note("bert", {"judged": [1, 2, 3]}, card).endswith(
