@@ -20,7 +20,7 @@ from ensemble.run import Run
 from ensemble.scoring import score_card
 from ensemble.store import CURVE, DONE, Job, Store
 from ensemble.system.files import write_json
-from meta.records import Summary
+from meta.records import LeakSign, Summary
 from meta.report.facts import ReportFacts, TaskFacts
 from meta.report.gather import gather_facts
 from meta.stack import stack_task
@@ -114,10 +114,7 @@ def _run(folder: Path) -> Run:
     """Posts of hostile names, some copies of others; the test part is labelled for one task."""
     data = toy_table(ROWS + TEST_ROWS, tasks=TASKS)
     rows = np.arange(len(data))
-    frame = data.frame.assign(
-        id=[f"<i>{row}.jpg" for row in rows],
-        part=["train" if row < ROWS else "test" for row in rows],
-    )
+    frame = data.frame.assign(id=[f"<i>{row}.jpg" for row in rows], part=np.where(rows < ROWS, "train", "test"))
     for task in (TASKS[0], TASKS[2]):
         frame[task.name] = frame[task.name].where(rows < ROWS, None)
     hostile = Dataset(frame, Path("."), TASKS, subtasks=SUBTASKS)
