@@ -127,3 +127,23 @@ class ReportFacts:
             "audit": dict(self.audit),
             "provenance": dict(self.provenance),
         }
+
+
+class SubtaskScore(TypedDict):
+    """The stack's score on the labelled rows of a subtask, and its paired differences from its rivals."""
+
+    score: Scored | None
+    rows: int
+    against: dict[str, Scored | None]
+
+
+class WrittenReport(TypedDict):
+    """Where page and JSON are, and what they say first: ``leaks`` by task and learner."""
+
+    page: str
+    json: str
+    bytes: int
+    scores: dict[str, SubtaskScore]
+    rows: int
+    folds: int
+    leaks: dict[str, Mapping[str, list[LeakSign]]]
