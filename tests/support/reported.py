@@ -85,6 +85,25 @@ def _renamed(facts: TaskFacts, name: str) -> TaskFacts:
     return replace(facts, report={**facts.report, "task": name})
 
 
+def with_copies(facts: TaskFacts, count: int) -> TaskFacts:
+    """That many learners: those of the facts over and over, under other names."""
+    known = facts.diversity["learners"]
+    copied = {f"{known[n % len(known)]}_{n}": known[n % len(known)] for n in range(count)}
+    at = [known.index(name) for name in copied.values()]
+    correlation, statistic = (
+        [[matrix[y][x] for x in at] for y in at]
+        for matrix in (facts.diversity["error_correlation"], facts.diversity["q_statistic"])
+    )
+    shares, cards = facts.contributions["learners"], facts.report["learners"]
+    return replace(
+        facts,
+        report={**facts.report, "learners": {new: cards[name] for new, name in copied.items()}},
+        contributions={**facts.contributions, "learners": {new: shares[name] for new, name in copied.items()}},
+        cost={new: facts.cost[name] for new, name in copied.items()},
+        diversity={"learners": list(copied), "error_correlation": correlation, "q_statistic": statistic},
+    )
+
+
 @cache
 def _gathered(learners: tuple[str, ...]) -> ReportFacts:
     """Of all three tasks, with signs of a leak added."""
