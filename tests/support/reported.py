@@ -88,7 +88,8 @@ def _renamed(facts: TaskFacts, name: str) -> TaskFacts:
 def with_copies(facts: TaskFacts, count: int) -> TaskFacts:
     """That many learners: those of the facts over and over, under other names."""
     known = facts.diversity["learners"]
-    copied = {f"{known[n % len(known)]}_{n}": known[n % len(known)] for n in range(count)}
+    names = [known[n % len(known)] for n in range(count)]
+    copied = {name if n < len(known) else f"{name}_{n}": name for n, name in enumerate(names)}
     at = [known.index(name) for name in copied.values()]
     correlation, statistic = (
         [[matrix[y][x] for x in at] for y in at]
