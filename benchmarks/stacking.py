@@ -15,11 +15,10 @@ import time
 from collections.abc import Generator, Iterable
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.ensemble import StackingClassifier
 
-from ensemble.data import Codes, Task
+from ensemble.data import Codes, Floats, Task
 from ensemble.system.progress import Item, Label
 from meta import META_ESTIMATORS
 from meta.candidates import StackSpec, logistic_regression
@@ -27,8 +26,6 @@ from meta.fitting import fit
 from meta.nested_cv import nested_cv, option_of, options_of
 from meta.nested_fits import NestedProbabilities, nest
 from meta.table import MetaTable
-
-Floats = npt.NDArray[np.float64]
 
 CLASSES = 3
 FOLDS = 5

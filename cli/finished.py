@@ -47,7 +47,7 @@ def predict_posts(
     from ensemble.datasets.new_posts import read_posts, scan_posts
     from ensemble.system.files import check_writable, write_atomic
     from ensemble.system.progress import silent
-    from meta.loaded_stack import judge, make_ready
+    from meta import loaded_stack
     from meta.post_predictions import format_named
 
     track = silent if quiet else Bars()
@@ -55,14 +55,14 @@ def predict_posts(
     render = format_named(form)
     posts = read_posts(table, record.tasks, images, named, record.columns)
     run = record.open(LEARNERS, track)
-    stacks = make_ready(run, run.some_tasks(tasks))
+    stacks = loaded_stack.load_stacks(run, run.some_tasks(tasks))
     path = out or record.store.root / f"predictions.{form}"
     if path != STDOUT:
         check_writable(path)
-    verdicts = judge(run, stacks, scan_posts(posts, track), track)
-    labels = {verdict.predictions.task.name: verdict.counts for verdict in verdicts}
+    predictions = loaded_stack.predict_posts(run, stacks, scan_posts(posts, track), track)
+    labels = {one.predictions.task.name: one.counts for one in predictions}
     if out == STDOUT:
-        sys.stdout.write(render(verdicts))
+        sys.stdout.write(render(predictions))
         return {"file": None, "posts": len(posts), "labels": labels}
-    write_atomic(path, render(verdicts).encode())
+    write_atomic(path, render(predictions).encode())
     return {"file": str(path), "posts": len(posts), "labels": labels}

@@ -69,15 +69,13 @@ class Session:
         from ensemble.datasets import ADAPTERS
         from ensemble.errors import DataError
         from ensemble.registry import bind, resolve
-        from ensemble.system.files import fingerprint
 
         section = self.config.data
         read = bind(resolve(ADAPTERS, "preset", section.preset), section.model_extra or {}, "data")
         if not section.root.is_dir():
             raise DataError(f"data.root: the folder {section.root} does not exist.")
         data = read(root=section.root)
-        looks = f"images-{fingerprint(str(data.root.resolve()))}.parquet"
-        return scan(self._with_metrics(data), self.config.run.cache / looks, self.track)
+        return scan(self._with_metrics(data), self.config.run.cache, self.track)
 
     def _with_metrics(self, data: Any) -> Any:
         from ensemble.metrics import metric_named
@@ -94,7 +92,7 @@ class Session:
         return self._scanned[0]
 
     @property
-    def seen(self) -> Any:
+    def scans(self) -> Any:
         return self._scanned[1]
 
     @cached_property
@@ -115,7 +113,7 @@ class Session:
                 source_files(learner)
             except LearnerError as error:
                 raise LearnerError(f"base.{spec.name}: {error}") from error
-        plan = bind_folds(self.store, self.data, self.seen, FoldSettings(**config.folds.model_dump()))
+        plan = bind_folds(self.store, self.data, self.scans, FoldSettings(**config.folds.model_dump()))
         cache = FeatureCache(config.run.cache, self.track, config.run.image_bytes)
         return Run(
             self.store,

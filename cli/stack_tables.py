@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from cli.tables import CARD_COLUMNS, card_row, line, table
-from meta.records import LabelledTest, ScoreCard, StackedTasks, StackReport, Submission
+from ensemble.scoring import Score, ScoreCard
+from meta.records import LabelledTest, StackedTasks, StackReport, Submission
 from meta.report.facts import WrittenReport
 from meta.wording import (
     display_name,
@@ -45,17 +46,17 @@ def print_stacks(result: StackedTasks) -> None:
 STACK_COLUMNS = ("score [95 %]", "arg max", "over folds", "accuracy", "ROC AUC", "log-loss")
 
 
-def _row(card: ScoreCard) -> list[str]:
+def _row(card: ScoreCard, arg_max: Score | None = None) -> list[str]:
     """A card with the score by plain arg max, where it has one, and without weighted F1."""
     score, over, accuracy, _, *others = card_row(card)
-    return [score, format_number(card["arg_max"]["value"]) if "arg_max" in card else "", over, accuracy, *others]
+    return [score, format_number(arg_max["value"]) if arg_max else "", over, accuracy, *others]
 
 
 def _print_stack(report: StackReport, folds: int) -> None:
     mark = {name: " *" for name in report["unknown_folds"]} | {name: " †" for name in report["tuned"]}
     rows = [[name + mark.get(name, ""), *_row(card)] for name, card in report["learners"].items()]
-    rows += [[f"  {display_name(name)}", *_row(card)] for name, card in report["candidates"].items()]
-    rows += [["stack" + " †" * bool(report["tuned"]), *_row({**report["stack"], "arg_max": report["arg_max"]})]]
+    rows += [[f"  {display_name(name)}", *_row(card, card["arg_max"])] for name, card in report["candidates"].items()]
+    rows += [["stack" + " †" * bool(report["tuned"]), *_row(report["stack"], report["arg_max"])]]
     title = f"{report['task']}: out-of-fold {report['metric']} on {report['stack']['rows']:,} rows, {folds} folds"
     table(title, ["learner / candidate", *STACK_COLUMNS], rows)
     line("Learners by arg max; candidates and the stack under a decision rule, nested, and beside it by arg max.")
@@ -107,10 +108,7 @@ def print_submission(result: Submission) -> None:
     for pair in result["agreed"]:
         line(f"{pair} agree: decoded together, by their joint probability.")
     mark = " †" * bool(result["tuned"])
-    rows = [
-        [name + mark, of["metric"], format_interval({"value": of["value"], "low": of["low"], "high": of["high"]})]
-        for name, of in result["oof"].items()
-    ]
+    rows = [[name + mark, of["metric"], format_interval(of)] for name, of in result["oof"].items()]
     title = f"what labels made this way score out of fold ({result['oof_rows']:,} rows, {result['folds']} folds)"
     table(title, ["", "metric", "score [95 %]"], rows)
     if result["tuned"]:

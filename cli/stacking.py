@@ -52,7 +52,7 @@ def report(
     from meta.report.writing import write_report
 
     session = Session(config, set, quiet)
-    show(write_report(session.run, session.stacking, session.seen, out, session.track), print_report, as_json)
+    show(write_report(session.run, session.stacking, session.scans, out, session.track), print_report, as_json)
 
 
 @app.command()

@@ -63,7 +63,7 @@ def data(config: ConfigPath = DEFAULT, set: Overrides = [], quiet: Quiet = False
     from ensemble.content.audit import audit
 
     session = Session(config, set, quiet)
-    found = audit(session.data, session.seen)
+    found = audit(session.data, session.scans)
     show(found, print_audit, as_json)
 
 

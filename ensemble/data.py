@@ -1,6 +1,5 @@
 """Posts and their tasks as one frozen table. Knows what a valid table is; reads no file."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,44 +10,22 @@ import numpy.typing as npt
 import pandas as pd
 
 from ensemble.errors import DataError, some, unknown
-from ensemble.system.files import file_hash
-
-Codes = npt.NDArray[np.int64]
+from ensemble.modalities import MODALITIES, get_modality, hash_column
+from ensemble.targets import Codes as Codes
+from ensemble.targets import Floats as Floats
+from ensemble.targets import Task as Task
 
 TRAIN, TEST = "train", "test"
-RESERVED = ("id", "text", "image", "part", "group", "image_hash", "text_encoding")
-
-
-@dataclass(frozen=True)
-class Task:
-    """One label column: its name, its classes in column order, the metric it is judged by, whether the order of its
-    classes means something."""
-
-    name: str
-    classes: tuple[str, ...]
-    metric: str = "macro_f1"
-    ordinal: bool = False
-
-    def __post_init__(self) -> None:
-        if len(self.classes) < 2 or len(set(self.classes)) < len(self.classes):
-            raise DataError(f"Task {self.name!r} needs at least two distinct classes, got {list(self.classes)}.")
-        if {"id", "fold", "decided label"} & set(self.classes):
-            raise DataError(
-                f"Task {self.name!r} has a class named 'id', 'fold' or 'decided label', columns of probability files."
-            )
-        if self.name in ("", ".", ".."):
-            raise DataError(f"A task cannot be named {self.name!r}; name it after what it asks.")
-        if self.name in RESERVED:
-            raise DataError(f"Task {self.name!r} has the name of a column of the table; rename the task.")
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Posts as a frame with columns ``id``, ``text``, ``image``, ``part`` and one label column per task.
+    """Posts as a frame with columns ``id``, ``part``, one per modality (``text``, ``image``) and one per task.
 
-    ``text`` and ``image`` (a path relative to ``root``) are None where missing, labels are None where unknown.
-    ``part`` is ``train`` or ``test``; test rows enter no fold, whether they have labels or not. Optional columns:
-    ``group`` (rows that must stay together), ``image_hash`` (SHA-256 of the file), ``text_encoding``.
+    ``text`` and ``image`` (a path relative to ``root``) are None where missing, labels are None where unknown; a table
+    without a modality's column lacks it in every post. ``part`` is ``train`` or ``test``; test rows enter no fold,
+    whether they have labels or not. Optional columns: ``group`` (rows that must stay together), ``image_hash`` (SHA-256
+    of the file), ``text_encoding``.
     ``notes`` are lines about how the table was read, for the audit. ``subtasks`` are named groups of tasks whose
     headline is the mean of their scores; ``presence`` pairs a binary task with the degree that is above 0 exactly
     where it is 1.
@@ -62,9 +39,12 @@ class Dataset:
     presence: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
-        missing = [c for c in ("id", "text", "image", "part", *self.task_names) if c not in self.frame]
+        missing = [c for c in ("id", "part", *self.task_names) if c not in self.frame]
         if missing:
             raise DataError(f"The table has no column {some(missing)}; it has {list(self.frame.columns)}.")
+        if not any(name in self.frame for name in MODALITIES):
+            names = ", ".join(map(repr, MODALITIES))
+            raise DataError(f"The table has no column of a modality: {names}; it has {list(self.frame.columns)}.")
         duplicated = self.frame["id"][self.frame["id"].duplicated()]
         if len(duplicated):
             raise DataError(f"{len(duplicated)} ids appear more than once: {some(duplicated.unique())}.")
@@ -72,13 +52,10 @@ class Dataset:
             self._check_labels(task)
 
     def _check_labels(self, task: Task) -> None:
-        column = self.frame[task.name]
-        bad = self.frame[column.notna() & ~column.isin(task.classes)]
-        if len(bad):
-            row = bad.iloc[0]
-            raise DataError(
-                f"Row {row['id']!r} has {task.name} {row[task.name]!r}; it must be one of {list(task.classes)}."
-            )
+        bad, valid = task.target.invalid(task, self.frame[task.name])
+        if bad.any():
+            row = self.frame[bad].iloc[0]
+            raise DataError(f"Row {row['id']!r} has {task.name} {row[task.name]!r}; it must be {valid}.")
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -92,13 +69,25 @@ class Dataset:
         """The ids, (rows,), as str."""
         return self.frame["id"].to_numpy(dtype=object)
 
+    def cells(self, modality: str) -> list[str | None]:
+        """What each post has of a modality, None where nothing: the text itself, the path of an image."""
+        return optional(self.frame[modality]) if modality in self.frame else [None] * len(self)
+
+    def keys(self, modality: str) -> list[str | None]:
+        """Of each post, equal where the content of a modality is equal, None where there is none; as a scan has found
+        them, else computed from the contents."""
+        if hash_column(modality) in self.frame:
+            return optional(self.frame[hash_column(modality)])
+        key = get_modality(modality).key
+        return [None if cell is None else key(cell, self.root) for cell in self.cells(modality)]
+
     @property
     def texts(self) -> list[str | None]:
-        return optional(self.frame["text"])
+        return self.cells("text")
 
     @property
     def images(self) -> list[str | None]:
-        return optional(self.frame["image"])
+        return self.cells("image")
 
     @property
     def groups(self) -> Codes:
@@ -115,7 +104,7 @@ class Dataset:
 
     def labels(self, task: Task) -> Codes:
         """(rows,) positions in ``task.classes``, -1 where the label is missing."""
-        return np.asarray(pd.Categorical(self.frame[task.name], categories=list(task.classes)).codes, dtype=np.int64)
+        return task.target.encode(task, self.frame[task.name])
 
     def take(self, rows: npt.ArrayLike) -> "Dataset":
         """The rows at these positions, in this order (a boolean mask works too)."""
@@ -133,13 +122,11 @@ class Dataset:
 
     def text_hashes(self) -> list[str | None]:
         """SHA-256 of each text, None where there is none."""
-        return [None if text is None else hashlib.sha256(text.encode()).hexdigest() for text in self.texts]
+        return self.keys("text")
 
     def image_hashes(self) -> list[str | None]:
-        """SHA-256 of each image file, from the ``image_hash`` column where a scan has filled it."""
-        if "image_hash" in self.frame:
-            return optional(self.frame["image_hash"])
-        return [None if path is None else file_hash(self.root / path) for path in self.images]
+        """SHA-256 of each image file, None where there is none."""
+        return self.keys("image")
 
 
 def optional(column: "pd.Series[str]") -> list[str | None]:

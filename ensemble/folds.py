@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from ensemble.data import TRAIN, Codes, Dataset
-from ensemble.errors import DataError, FoldError, StoreError, some
+from ensemble.data import TRAIN, Codes, Dataset, Task
+from ensemble.errors import FoldError, StoreError, some
+from ensemble.modalities import MODALITIES
 from ensemble.system.files import fingerprint, read_json, read_table, write_json, write_table
 
 TEST_FOLD = -1  # the fold of rows that no fold holds: the test file, and a labelled test part
@@ -46,10 +47,10 @@ class FoldPlan:
     tasks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        inside = self.frame[self.frame["fold"] >= 0]
-        if sorted(inside["fold"].unique()) != list(range(self.settings.k)):
+        held = self.frame[self.frame["fold"] >= 0]
+        if sorted(held["fold"].unique()) != list(range(self.settings.k)):
             raise FoldError(f"The plan must fill folds 0 to {self.settings.k - 1}; some are empty or unknown.")
-        straddling = inside.groupby("group")["fold"].nunique()
+        straddling = held.groupby("group")["fold"].nunique()
         if (straddling > 1).any():
             raise FoldError(f"Groups {some(straddling[straddling > 1].index)} straddle folds.")
 
@@ -88,10 +89,10 @@ class FoldPlan:
         aside. Equal seeds give equal plans."""
         rows = self.fit_rows(without)
         labels = [data.labels(task)[rows] for task in data.tasks]
-        classes = [len(task.classes) for task in data.tasks]
         fold = np.full(len(self.frame), UNUSED, dtype=np.int64)
         k = self.settings.k
-        fold[rows] = stratified_group_split(labels, classes, self.frame["group"].to_numpy()[rows], [1 / k] * k, seed)
+        groups = self.frame["group"].to_numpy()[rows]
+        fold[rows] = stratified_group_split(*_strata(data.tasks, labels), groups, [1 / k] * k, seed)
         return FoldPlan(FoldSettings(k, seed), self.frame.assign(fold=fold), self.tasks)
 
     def ordered(self, data: Dataset) -> "FoldPlan":
@@ -158,31 +159,36 @@ def make_plan(data: Dataset, group: Codes, settings: FoldSettings) -> FoldPlan:
     rest = 1.0 - settings.test_fraction
     shares = [settings.test_fraction] + [rest / settings.k] * settings.k
     labels = [data.labels(task)[train] for task in data.tasks]
-    classes = [len(task.classes) for task in data.tasks]
-    for task, codes in zip(data.tasks, labels, strict=True):
-        if len(np.unique(codes[codes >= 0])) < 2:
-            raise DataError(f"Task {task.name!r} has fewer than two classes among the {len(train)} training rows.")
-    fold[train] = stratified_group_split(labels, classes, group[train], shares, settings.seed) - 1
+    for task, of_task in zip(data.tasks, labels, strict=True):
+        task.target.check_training(task, of_task)
+    fold[train] = stratified_group_split(*_strata(data.tasks, labels), group[train], shares, settings.seed) - 1
     frame = pd.DataFrame({"id": data.ids, "fold": fold, "group": group, "digest": row_digests(data)})
     return FoldPlan(settings, frame, data.task_names)
 
 
-def stratified_group_split(
-    labels: Sequence[Codes], classes: Sequence[int], group: Codes, shares: Sequence[float], seed: int
-) -> Codes:
-    """(rows,) the part of each row: every part gets its share of every class of every task, groups stay whole.
+def _strata(tasks: Sequence[Task], labels: Sequence[Codes]) -> tuple[list[Codes], list[int]]:
+    """Of each task the stratum of each row, and how many there are."""
+    found = [task.target.strata(task, of_task) for task, of_task in zip(tasks, labels, strict=True)]
+    return [strata for strata, _ in found], [count for _, count in found]
 
-    ``labels`` holds (rows,) class codes per task, -1 for unknown; ``shares`` sums to one. Greedy, as scikit-learn's
-    StratifiedGroupKFold: the group that matters most to some class first, each to the part that lacks its classes the
-    most, relative to the part's share, so that a rare class weighs as much as a common one.
+
+def stratified_group_split(
+    strata: Sequence[Codes], counts: Sequence[int], group: Codes, shares: Sequence[float], seed: int
+) -> Codes:
+    """(rows,) the part of each row: every part gets its share of every stratum of every task, groups stay whole.
+
+    ``strata`` holds per task the (rows,) stratum of each row, such as its class, -1 for none; ``counts`` how many there
+    are; ``shares`` sums to one. Greedy, as scikit-learn's StratifiedGroupKFold: the group that matters most to some
+    stratum first, each to the part that lacks its strata the most, relative to the part's share, so that a rare class
+    weighs as much as a common one.
     """
     _, local = np.unique(group, return_inverse=True)
-    counts = [np.bincount(local)[:, None].astype(np.float64)]
-    for label, width in zip(labels, classes, strict=True):
-        by_class = np.zeros((len(counts[0]), width))
-        np.add.at(by_class, (local[label >= 0], label[label >= 0]), 1)
-        counts.append(by_class)
-    of_group = np.hstack(counts)
+    sizes = [np.bincount(local)[:, None].astype(np.float64)]
+    for stratum, count in zip(strata, counts, strict=True):
+        in_stratum = np.zeros((len(sizes[0]), count))
+        np.add.at(in_stratum, (local[stratum >= 0], stratum[stratum >= 0]), 1)
+        sizes.append(in_stratum)
+    of_group = np.hstack(sizes)
     relative = of_group / np.maximum(of_group.sum(axis=0), 1)
     order = np.random.default_rng(seed).permutation(len(relative))
     order = order[np.argsort(-relative[order].max(axis=1), kind="stable")]
@@ -198,7 +204,9 @@ def stratified_group_split(
 
 
 def row_digests(data: Dataset) -> list[str]:
-    """One short digest per row of everything a result depends on: text, image, part, labels."""
-    columns = [data.frame[name] for name in ("id", "text", "part", *data.task_names)]
-    values = zip(*(column.where(column.notna(), None) for column in columns), data.image_hashes(), strict=True)
+    """One short digest per row of everything a result depends on: contents, part, labels."""
+    # Texts as they are, of other contents the keys at the end: as the plans on disk were made.
+    columns = [data.frame[name] for name in ("id", "text", "part", *data.task_names) if name in data.frame]
+    keys = [data.keys(name) for name in MODALITIES if name != "text"]
+    values = zip(*(column.where(column.notna(), None) for column in columns), *keys, strict=True)
     return [hashlib.sha256(repr(row).encode()).hexdigest()[:16] for row in values]

@@ -14,9 +14,6 @@ from ensemble.data import Dataset, Task
 from ensemble.registry import bind, resolve
 from ensemble.system.progress import Track, silent
 
-Modality = Literal["text", "image", "both", "none", "unknown"]
-MODALITIES: tuple[Modality, ...] = ("text", "image")
-
 
 @dataclass(frozen=True)
 class TrainingContext:
@@ -76,15 +73,6 @@ class BaseLearner(Protocol):
 def make_learner(registry: Mapping[str, str], learner: str, params: Mapping[str, Any], where: str) -> BaseLearner:
     """An unfitted learner; raises ConfigError for a name or parameter it does not have."""
     return cast(BaseLearner, bind(resolve(registry, "learner", learner), params, where)())
-
-
-def modality_of(learner: BaseLearner) -> Modality:
-    """What a learner looks at: "none" where it says nothing of a post, "unknown" where it does not say."""
-    modalities = getattr(learner, "modalities", None)
-    if modalities is None:
-        return "unknown"
-    seen = [name for name in MODALITIES if name in modalities()]
-    return "both" if len(seen) == len(MODALITIES) else next(iter(seen), "none")
 
 
 def describe_learners(registry: Mapping[str, str], names: Sequence[str] = ()) -> dict[str, Any]:

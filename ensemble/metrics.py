@@ -7,12 +7,12 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from ensemble.data import Codes
+from ensemble.data import Codes, Floats, Task
 from ensemble.errors import ConfigError, unknown
 from ensemble.predictions import Probabilities
+from ensemble.targets import TARGETS
 
-Floats = npt.NDArray[np.float64]
-Weights = npt.NDArray[np.float64]
+Weights = Floats
 
 DRAWS = 1000
 CHUNK = 100
@@ -24,17 +24,23 @@ BINS = 15
 class Metric:
     """``score(labels, values, weights)`` gives one score per row of ``weights`` (draws, rows).
 
-    Metrics of labels also have ``of_counts``: from (..., true, predicted) counts to (...) scores.
+    Metrics of labels also have ``of_counts``: from (..., true, predicted) counts to (...) scores. ``kind`` is of the
+    tasks that it fits.
     """
 
     name: str
     score: Callable[[Codes, Probabilities, Weights], Floats]
     greater_is_better: bool = True
     of_counts: Callable[[Floats], Floats] | None = None
+    kind: str = "classification"
 
     @property
     def sign(self) -> int:
         return 1 if self.greater_is_better else -1
+
+    def known(self, labels: Codes) -> npt.NDArray[np.bool_]:
+        """(rows,) which labels are there."""
+        return TARGETS[self.kind].known(labels)
 
 
 def confusion(labels: Codes, predicted: Codes, classes: int, weights: Weights) -> Floats:
@@ -160,6 +166,11 @@ METRICS = {
 }
 
 
+def metrics_of(task: Task) -> dict[str, Metric]:
+    """Those that fit a task, by name."""
+    return {name: metric for name, metric in METRICS.items() if metric.kind == task.kind}
+
+
 def metric_named(name: str) -> Metric:
     """Raises ConfigError with a suggestion for a metric nobody knows."""
     if name not in METRICS:
@@ -168,8 +179,8 @@ def metric_named(name: str) -> Metric:
 
 
 def score(metric: Metric, labels: Codes, values: Probabilities) -> float:
-    """The metric over all rows whose label is not -1; NaN where there are none."""
-    known = labels >= 0
+    """The metric over all rows whose label is known; NaN where there are none."""
+    known = metric.known(labels)
     if not known.any():
         return float("nan")
     if metric.of_counts:
@@ -178,11 +189,11 @@ def score(metric: Metric, labels: Codes, values: Probabilities) -> float:
 
 
 def bootstrap(metric: Metric, labels: Codes, values: Probabilities, groups: Codes, seed: int = 0) -> Floats:
-    """(DRAWS,) scores of resampled groups of rows; rows with label -1 take part in the drawing, not in the score.
+    """(DRAWS,) scores of resampled groups of rows; rows without a label take part in the drawing, not in the score.
 
     Equal groups and seeds draw equally, so scores of two models, or of two tasks on the same rows, are paired.
     """
-    known = labels >= 0
+    known = metric.known(labels)
     drawn = resamples(groups, known, DRAWS, seed)
     return np.concatenate([metric.score(labels[known], values[known], weights) for weights in drawn])
 

@@ -9,12 +9,11 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from ensemble.data import Codes, Task
+from ensemble.data import Codes, Floats, Task
 from ensemble.errors import PredictionsError, some
 from ensemble.system.files import read_table, write_table
 
-Probabilities = npt.NDArray[np.float64]
-TOLERANCE = 1e-4
+Probabilities = Floats
 SPREAD = "spread."  # before a class's name: the column of its standard deviation over views
 DECIDED = "decided label"  # the column of the labels a decision rule gave
 
@@ -36,18 +35,14 @@ class Predictions:
 
     def __post_init__(self) -> None:
         where = f"Probabilities for {self.task.name!r}"
-        expected = (len(self.ids), len(self.task.classes))
+        expected = (len(self.ids), self.task.width)
         if self.values.shape != expected:
             raise PredictionsError(f"{where} must have shape {expected} (rows, classes), got {self.values.shape}.")
         if self.spread is not None and (self.spread.shape != expected or not (self.spread >= 0).all()):
             raise PredictionsError(f"{where}: the spread must be non-negative numbers of shape {expected}.")
         if pd.Index(self.ids).has_duplicates:
             raise PredictionsError(f"{where}: ids appear more than once: {some(_repeated(self.ids))}.")
-        for problem, bad in (
-            ("are not finite", ~np.isfinite(self.values).all(axis=1)),
-            ("are negative", (self.values < 0).any(axis=1)),
-            ("do not sum to one", np.abs(self.values.sum(axis=1) - 1) > TOLERANCE),
-        ):
+        for problem, bad in self.task.target.problems(self.values):
             if bad.any():
                 row = int(bad.argmax())
                 found = ", ".join(f"{value:.4g}" for value in self.values[row])

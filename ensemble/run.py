@@ -13,12 +13,12 @@ from typing import Any, Literal
 from pydantic import BaseModel
 
 from ensemble.content.duplicates import find_duplicates
-from ensemble.content.scan import Scan
 from ensemble.data import Dataset, Task
 from ensemble.errors import ConfigError, StoreError, unknown
 from ensemble.features import FeatureCache
 from ensemble.folds import FoldPlan, FoldSettings, make_plan
-from ensemble.learner import BaseLearner, Modality, make_learner, modality_of, source_files
+from ensemble.learner import BaseLearner, make_learner, source_files
+from ensemble.modalities import Scans, describe, modalities_of
 from ensemble.store import DONE, REPORT, Store, check, first_difference
 from ensemble.system.distributed import DistributedContext
 from ensemble.system.files import fingerprint, known_hash, read_json, write_json
@@ -138,12 +138,11 @@ class Run:
             raise StoreError(f"{folder} is of another run: {difference}; import it again.")
         return facts
 
-    def modality(self, name: str, task: Task) -> Modality:
-        """What a learner looks at; of an imported one, what was said at its import."""
+    def modality(self, name: str, task: Task) -> str:
+        """What a learner looks at, in one word; of an imported one, what was said at its import."""
         if any(spec.name == name for spec in self.specs):
-            return modality_of(self.make(self.spec(name)))
-        said: Modality = self.base_record(name, task).get("modality", "unknown")
-        return said
+            return describe(modalities_of(self.make(self.spec(name))))
+        return str(self.base_record(name, task).get("modality", "unknown"))
 
     def cost(self, name: str, task: Task) -> dict[str, Any]:
         """``seconds`` that all folds of a learner took, and its size."""
@@ -172,7 +171,7 @@ def _is_imported(report: Path) -> bool:
         return True
 
 
-def bind_folds(store: Store, data: Dataset, seen: Scan, settings: FoldSettings) -> FoldPlan:
+def bind_folds(store: Store, data: Dataset, scans: Scans, settings: FoldSettings) -> FoldPlan:
     """The run's fold plan: made on the first call, then only read and checked; with other settings drawn again as long
     as nothing has been made on it. Raises FoldError where data changed."""
     with store.lock():
@@ -183,7 +182,7 @@ def bind_folds(store: Store, data: Dataset, seen: Scan, settings: FoldSettings) 
                 return plan.ordered(data)
         elif (store.root / "base").exists():  # results without the plan they were made on
             raise StoreError(f"{store.plan.with_suffix('.json')} is gone; restore it or choose another run folder.")
-        plan = make_plan(data, find_duplicates(data, seen).group, settings)
+        plan = make_plan(data, find_duplicates(data, scans).group, settings)
         plan.write(store.plan)
         return plan
 

@@ -1,101 +1,151 @@
 """The score card of one set of predictions: every metric with its interval, per class, per fold, and on which rows."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import NotRequired, TypedDict
 
 import numpy as np
 
-from ensemble.data import Codes, Dataset, Task
-from ensemble.metrics import METRICS, Metric, bootstrap, count, interval, metric_named, per_class, score
+from ensemble.data import Codes, Dataset, Floats, Task
+from ensemble.metrics import Metric, bootstrap, count, interval, metric_named, metrics_of, per_class, score
 from ensemble.predictions import Predictions, Probabilities
 
 ALWAYS = ("macro_f1", "accuracy")  # have an interval whatever the task is judged by
 
 
-def score_card(task: Task, predictions: Predictions, data: Dataset, fold: Codes | None = None) -> dict[str, Any]:
+class Score(TypedDict):
+    """A figure, perhaps with the ends of its interval; None where it does not exist, as JSON knows no NaN."""
+
+    value: float | None
+    low: NotRequired[float | None]
+    high: NotRequired[float | None]
+
+
+class Mean(TypedDict):
+    """Over folds or seeds, of the scores that exist; ``std`` is the sample standard deviation."""
+
+    mean: float | None
+    std: float | None
+
+
+class Spread(Mean):
+    """The scores themselves, too."""
+
+    values: list[float | None]
+
+
+class FoldScores(Spread):
+    """Of the task's metric; ``metrics`` has mean and deviation of each."""
+
+    metrics: dict[str, Mean]
+
+
+class ClassScores(TypedDict):
+    precision: float
+    recall: float
+    f1: float
+    support: int
+
+
+class ScoreCard(TypedDict):
+    """Plain JSON. Where no label is known there is but the number of rows, 0. ``classes`` and ``confusion`` (true,
+    predicted) are of classification; ``folds`` and ``seeds`` are there where there are several."""
+
+    rows: int
+    metric: NotRequired[str]
+    metrics: NotRequired[dict[str, Score]]
+    classes: NotRequired[dict[str, ClassScores]]
+    confusion: NotRequired[list[list[int]]]
+    folds: NotRequired[FoldScores]
+    seeds: NotRequired[Spread]
+
+
+def score_card(
+    task: Task, predictions: Predictions, data: Dataset, fold: Codes | None = None, seeds: Sequence[Predictions] = ()
+) -> ScoreCard:
     """Scores of ``predictions`` on the rows of ``data`` whose label is known.
 
     ``data`` has the predicted rows in any order; ``fold`` (rows of data,) adds mean and deviation over folds, of every
-    metric.
+    metric; ``seeds``, of predictions that are the mean of several seeds', what each scores alone.
     Intervals are the central 95 % of a bootstrap over groups of duplicates.
     """
     labels, groups = data.labels(task), data.groups
-    known = labels >= 0
+    known = task.target.known(labels)
     if not known.any():
         return {"rows": 0}
     aligned = predictions.take(data.ids)
-    rows = int(known.sum())
-    counts = count(labels[known], aligned.labels()[known], len(task.classes))
-    classes = per_class(counts)
-    card: dict[str, Any] = {
-        "rows": rows,
-        "metric": task.metric,
-        "metrics": {},
-        "classes": {
-            name: {
-                "precision": float(classes.precision[position]),
-                "recall": float(classes.recall[position]),
-                "f1": float(np.nan_to_num(classes.f1[position])),
-                "support": int(classes.support[position]),
-            }
-            for position, name in enumerate(task.classes)
-        },
-        "confusion": counts.astype(int).tolist(),
-    }
-    for name, metric in METRICS.items():
+    card: ScoreCard = {"rows": int(known.sum()), "metric": task.metric, "metrics": {}}
+    if task.kind == "classification":
+        _add_classes(card, task, labels[known], aligned.labels()[known])
+    for name, metric in metrics_of(task).items():
         values = metric_input(aligned, metric)
-        card["metrics"][name] = finite(value=score(metric, labels, values))
+        card["metrics"][name] = {"value": _or_none(score(metric, labels, values))}
         if name in (task.metric, *ALWAYS):
             low, high = interval(bootstrap(metric, labels, values, groups))
-            card["metrics"][name] |= finite(low=low, high=high)
+            card["metrics"][name] |= {"low": _or_none(low), "high": _or_none(high)}
     if fold is not None:
         card["folds"] = _per_fold(task, aligned, labels, fold)
+    if len(seeds) > 1:
+        metric = metric_named(task.metric)
+        alone = [metric_input(each.take(data.ids), metric) for each in seeds]
+        card["seeds"] = spread_of([score(metric, labels, values) for values in alone])
     return card
+
+
+def _add_classes(card: ScoreCard, task: Task, labels: Codes, predicted: Codes) -> None:
+    counts = count(labels, predicted, task.width)
+    scores = per_class(counts)
+    card["classes"] = {
+        name: {
+            "precision": float(scores.precision[position]),
+            "recall": float(scores.recall[position]),
+            "f1": float(np.nan_to_num(scores.f1[position])),
+            "support": int(scores.support[position]),
+        }
+        for position, name in enumerate(task.classes)
+    }
+    card["confusion"] = counts.astype(int).tolist()
 
 
 def metric_input(predictions: Predictions, metric: Metric) -> Probabilities:
     """(rows, classes) what a metric judges: one-hot labels where it judges labels, else the probabilities."""
-    return np.eye(len(predictions.task.classes))[predictions.labels()] if metric.of_counts else predictions.values
+    return np.eye(predictions.task.width)[predictions.labels()] if metric.of_counts else predictions.values
 
 
-def difference(
-    metric: Metric, labels: Codes, groups: Codes, ours: Predictions, theirs: Predictions
-) -> dict[str, float | None]:
+def difference(metric: Metric, labels: Codes, groups: Codes, ours: Predictions, theirs: Predictions) -> Score:
     """Ours minus theirs on the same rows, with the interval of paired bootstrap differences; positive is better."""
     pair = [metric_input(each, metric) for each in (ours, theirs)]
-    values = metric.sign * (score(metric, labels, pair[0]) - score(metric, labels, pair[1]))
+    value = metric.sign * (score(metric, labels, pair[0]) - score(metric, labels, pair[1]))
     draws = [bootstrap(metric, labels, each, groups) for each in pair]
-    low, high = interval(metric.sign * (draws[0] - draws[1]))
-    return finite(value=values, low=low, high=high)
+    return score_with_interval(value, metric.sign * (draws[0] - draws[1]))
 
 
-def _per_fold(task: Task, predictions: Predictions, labels: Codes, fold: Codes) -> dict[str, Any]:
-    """Of the task's metric; ``metrics`` has mean and deviation of each."""
-    found = {}
-    for name, metric in METRICS.items():
+def score_with_interval(value: float, draws: Floats) -> Score:
+    """A score and the interval of its bootstrap ``draws``."""
+    low, high = interval(draws)
+    return {"value": _or_none(value), "low": _or_none(low), "high": _or_none(high)}
+
+
+def _per_fold(task: Task, predictions: Predictions, labels: Codes, fold: Codes) -> FoldScores:
+    scores = {}
+    for name, metric in metrics_of(task).items():
         values = metric_input(predictions, metric)
-        found[name] = spread_of([score(metric, labels[fold == k], values[fold == k]) for k in np.unique(fold)])
-    means = {name: {"mean": scores["mean"], "std": scores["std"]} for name, scores in found.items()}
-    return {**found[metric_named(task.metric).name], "metrics": means}
+        scores[name] = spread_of([score(metric, labels[fold == k], values[fold == k]) for k in np.unique(fold)])
+    means: dict[str, Mean] = {name: {"mean": each["mean"], "std": each["std"]} for name, each in scores.items()}
+    return {**scores[metric_named(task.metric).name], "metrics": means}
 
 
-def per_seed(task: Task, predictions: Sequence[Predictions], data: Dataset) -> dict[str, Any]:
-    """For a card of the mean over seeds: ``seeds``, what each seed alone scores; nothing where there is one."""
-    metric, labels = metric_named(task.metric), data.labels(task)
-    if len(predictions) < 2 or not (labels >= 0).any():
-        return {}
-    alone = [metric_input(each.take(data.ids), metric) for each in predictions]
-    return {"seeds": spread_of([score(metric, labels, values) for values in alone])}
-
-
-def spread_of(values: Sequence[float]) -> dict[str, Any]:
+def spread_of(values: Sequence[float]) -> Spread:
     """The values, None where one does not exist, the mean of those that do and their sample standard deviation."""
     known = [value for value in values if np.isfinite(value)]
     mean = float(np.mean(known)) if known else np.nan
     std = float(np.std(known, ddof=1)) if len(known) > 1 else np.nan
-    return {"values": [v if np.isfinite(v) else None for v in values], **finite(mean=mean, std=std)}
+    return {"values": [_or_none(value) for value in values], "mean": _or_none(mean), "std": _or_none(std)}
 
 
 def finite(**values: float) -> dict[str, float | None]:
     """JSON knows no NaN: a score that does not exist is null."""
-    return {name: value if np.isfinite(value) else None for name, value in values.items()}
+    return {name: _or_none(value) for name, value in values.items()}
+
+
+def _or_none(value: float) -> float | None:
+    return value if np.isfinite(value) else None

@@ -1,4 +1,4 @@
-"""The candidates for the stack, as factories ``(problem, **parameters) -> scikit-learn estimator``."""
+"""The candidates for the stack, as factories ``(spec, **parameters) -> scikit-learn estimator``."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from meta.votes import BestSingle, HardVote, LogOddsMean, RankMean, SoftVote
 from meta.weights import Simplex
 
 # Parameters that are chosen together with the candidate, inside the folds; the first of equally good ones.
-VARIANTS: Mapping[str, tuple[Mapping[str, Any], ...]] = {
+VARIANTS: Mapping[str, tuple[Mapping[str, float], ...]] = {
     "logistic_regression": ({"C": 0.01}, {"C": 0.1}, {"C": 1.0}),
     "decision_tree": ({"depth": 2}, {"depth": 4}),
 }
@@ -23,58 +23,60 @@ VARIANTS: Mapping[str, tuple[Mapping[str, Any], ...]] = {
 
 @dataclass(frozen=True)
 class StackSpec:
-    """What a candidate has to know: how many learners and classes its columns are of, and what it is judged by."""
+    """What a candidate has to know: how many learners and classes its columns are of, the metric that counts, the kind
+    of target."""
 
     learners: int
     classes: int
     metric: str
     seed: int
+    kind: str = "classification"
 
 
-def best_single(problem: StackSpec) -> Any:
-    return BestSingle(problem.learners, problem.classes, problem.metric)
+def best_single(spec: StackSpec) -> Any:
+    return BestSingle(spec.learners, spec.classes, spec.metric)
 
 
-def soft_vote(problem: StackSpec) -> Any:
-    return SoftVote(problem.learners, problem.classes)
+def soft_vote(spec: StackSpec) -> Any:
+    return SoftVote(spec.learners, spec.classes)
 
 
-def hard_vote(problem: StackSpec) -> Any:
-    return HardVote(problem.learners, problem.classes)
+def hard_vote(spec: StackSpec) -> Any:
+    return HardVote(spec.learners, spec.classes)
 
 
-def log_odds_mean(problem: StackSpec) -> Any:
-    return LogOddsMean(problem.learners, problem.classes)
+def log_odds_mean(spec: StackSpec) -> Any:
+    return LogOddsMean(spec.learners, spec.classes)
 
 
-def rank_mean(problem: StackSpec) -> Any:
-    return RankMean(problem.learners, problem.classes)
+def rank_mean(spec: StackSpec) -> Any:
+    return RankMean(spec.learners, spec.classes)
 
 
-def simplex(problem: StackSpec) -> Any:
-    return Simplex(problem.learners, problem.classes)
+def simplex(spec: StackSpec) -> Any:
+    return Simplex(spec.learners, spec.classes)
 
 
-def greedy(problem: StackSpec) -> Any:
-    return Greedy(problem.learners, problem.classes, problem.metric, seed=problem.seed)
+def greedy(spec: StackSpec) -> Any:
+    return Greedy(spec.learners, spec.classes, spec.metric, seed=spec.seed)
 
 
-def logistic_regression(problem: StackSpec, C: float = 0.1) -> Any:
+def logistic_regression(spec: StackSpec, C: float = 0.1) -> Any:
     """On log-probabilities, with a penalty that keeps correlated learners from opposite weights."""
     return Pipeline([("log", LogProbabilities()), ("regression", LogisticRegression(C=C, max_iter=1000))])
 
 
-def decision_tree(problem: StackSpec, depth: int = 4) -> Any:
+def decision_tree(spec: StackSpec, depth: int = 4) -> Any:
     """Shallow, since its features are few and alike."""
-    return DecisionTreeClassifier(max_depth=depth, min_samples_leaf=20, random_state=problem.seed)
+    return DecisionTreeClassifier(max_depth=depth, min_samples_leaf=20, random_state=spec.seed)
 
 
-def random_forest(problem: StackSpec) -> Any:
+def random_forest(spec: StackSpec) -> Any:
     """100 trees with leaves of 20: as good here as 500 without limits, at a twentieth of the size on disk."""
-    return RandomForestClassifier(n_estimators=100, min_samples_leaf=20, random_state=problem.seed, n_jobs=1)
+    return RandomForestClassifier(n_estimators=100, min_samples_leaf=20, random_state=spec.seed, n_jobs=1)
 
 
-def xgboost(problem: StackSpec) -> Any:
+def xgboost(spec: StackSpec) -> Any:
     """Small steps, shallow trees, on one thread so that results do not depend on the machine."""
     from xgboost import XGBClassifier
 
@@ -87,5 +89,5 @@ def xgboost(problem: StackSpec) -> Any:
         min_child_weight=5,
         tree_method="hist",
         n_jobs=1,
-        random_state=problem.seed,
+        random_state=spec.seed,
     )

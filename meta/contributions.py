@@ -3,17 +3,15 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-from ensemble.metrics import CHUNK, DRAWS, interval, metric_named, resamples
-from ensemble.scoring import finite
+from ensemble.data import Floats
+from ensemble.metrics import CHUNK, DRAWS, metric_named, resamples
+from ensemble.scoring import Score, score_with_interval
 from meta.diversity import correlation, errors
-from meta.records import Contributions, LearnerShare, Scored, Share
+from meta.records import Contributions, LearnerShare, Share
 from meta.shapley import Members, shapley, subsets
 from meta.table import MetaTable
 from meta.votes import by_learner
-
-Floats = npt.NDArray[np.float64]
 
 EVALUATIONS = 500_000  # sets of learners times draws: some ten seconds on 7,000 rows
 
@@ -54,7 +52,7 @@ class PlainMean:
     """The value of a set of learners, (1 + draws,): on all labelled rows, then on resampled ones; scored once."""
 
     def __init__(self, table: MetaTable, draws: int) -> None:
-        known = table.labels >= 0
+        known = table.known
         self.metric = metric_named(table.task.metric)
         self.labels = table.labels[known]
         self.weights = np.vstack([np.ones((1, known.sum())), *resamples(table.groups, known, draws)])
@@ -87,15 +85,14 @@ def _shares(worth: PlainMean, players: Mapping[str, Members]) -> dict[str, Share
     }
 
 
-def _scored(values: Floats) -> Scored:
-    low, high = interval(values[1:])
-    return finite(value=float(values[0]), low=low, high=high)
+def _scored(values: Floats) -> Score:
+    return score_with_interval(float(values[0]), values[1:])
 
 
 def redundant(table: MetaTable, values: Sequence[float]) -> dict[str, str | None]:
     """Per learner a better one (of equal ``values``, an earlier one), not redundant itself, whose errors correlate with
     its own above REDUNDANT within the classes: what all know of the class frequencies is no agreement."""
-    labels, left = table.labels[table.labels >= 0], errors(table)
+    labels, left = table.labels[table.known], errors(table)
     for label in np.unique(labels):
         left[labels == label] -= left[labels == label].mean(axis=0)
     alike = correlation(left) > REDUNDANT

@@ -79,7 +79,7 @@ def write_submission(run: Run, form: str, out: Path | None, settings: StackSetti
 
 def label_scores(run: Run, decided: Decisions) -> dict[str, LabelScore]:
     """Out-of-fold score per subtask of just the labels that are handed in. Labels have neither ranks nor
-    probabilities, so tasks judged by those are scored by macro-F1 here."""
+    probabilities, so tasks with a metric of those are scored by macro-F1 here."""
     inside = run.data.take(run.plan.cv_rows)
     tasks = tuple(
         replace(task, metric="macro_f1") if metric_named(task.metric).of_counts is None else task
@@ -89,6 +89,7 @@ def label_scores(run: Run, decided: Decisions) -> dict[str, LabelScore]:
     scores: dict[str, LabelScore] = {}
     for name, of in subtasks(inside).items():
         metrics = ", ".join(sorted({task.metric for task in tasks if task.name in of}))
-        found = headline(replace(inside, tasks=tasks), of, one_hot) or {}
-        scores[name] = {"value": found["value"], "low": found["low"], "high": found["high"], "metric": metrics}
+        found = headline(replace(inside, tasks=tasks), of, one_hot)
+        assert found is not None  # every task has labels
+        scores[name] = {**found, "metric": metrics}
     return scores

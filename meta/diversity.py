@@ -3,11 +3,10 @@
 import numpy as np
 import numpy.typing as npt
 
+from ensemble.data import Floats
 from meta.records import Diversity
 from meta.table import MetaTable
 from meta.votes import by_learner
-
-Floats = npt.NDArray[np.float64]
 
 CONSTANT = 1e-9  # a standard deviation that is nothing but rounding
 
@@ -25,7 +24,7 @@ def diversity(table: MetaTable) -> Diversity:
 
 def errors(table: MetaTable) -> Floats:
     """(labelled rows, learners): one minus the probability of the true class."""
-    known = table.labels >= 0
+    known = table.known
     values = by_learner(table.oof[known], len(table.learners), table.classes)
     true = np.take_along_axis(values, table.labels[known][:, None, None], axis=2)[:, :, 0]
     return np.asarray(1 - true)
@@ -33,7 +32,7 @@ def errors(table: MetaTable) -> Floats:
 
 def is_right(table: MetaTable) -> npt.NDArray[np.bool_]:
     """(labelled rows, learners): whether the most probable class is the true one."""
-    known = table.labels >= 0
+    known = table.known
     values = by_learner(table.oof[known], len(table.learners), table.classes)
     return np.asarray(values.argmax(axis=2) == table.labels[known][:, None])
 

@@ -1,10 +1,9 @@
 """Small scikit-learn estimators that trained candidates are made of."""
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 
-Floats = npt.NDArray[np.float64]
+from ensemble.data import Floats
 
 
 class LogProbabilities(TransformerMixin, BaseEstimator):

@@ -7,20 +7,18 @@ from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
-import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
-from ensemble.data import Codes
+from ensemble.data import Codes, Floats
 from ensemble.errors import StoreError
 from ensemble.registry import resolve
 from ensemble.system.files import read_json, write_atomic, write_json
-from meta import META_ESTIMATORS
+from ensemble.targets import TARGETS
 from meta.candidates import StackSpec
 from meta.estimators import ConstantClassifier
+from meta.targets import STACK_TARGETS
 from meta.temperatures import inverse_temperature, sharpen
 from meta.votes import SoftVote, by_learner
-
-Floats = npt.NDArray[np.float64]
 
 # The only types that are loaded besides those skops trusts by itself.
 TRUSTED = [
@@ -42,7 +40,7 @@ class Option:
     """A candidate with its parameters."""
 
     name: str
-    parameters: Mapping[str, Any] = field(default_factory=dict)
+    parameters: Mapping[str, float] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return " ".join([self.name, *(f"{key}={value:g}" for key, value in self.parameters.items())])
@@ -100,8 +98,8 @@ class Fitted:
         else:
             estimator = _load_skops(folder / "model.skops")
         option = Option(record["name"], record["parameters"])
-        present, sharp = tuple(record["present"]), tuple(record["inverse_temperature"])
-        return cls(option, estimator, present, record["learners"], record["classes"], sharp)
+        present, inverse = tuple(record["present"]), tuple(record["inverse_temperature"])
+        return cls(option, estimator, present, record["learners"], record["classes"], inverse)
 
 
 def _load_skops(path: Path) -> Any:
@@ -116,25 +114,25 @@ def _load_skops(path: Path) -> Any:
         raise StoreError(f"{path} is damaged: {error}; run `ensemble stack` again.") from error
 
 
-def calibrated(features: Floats, learners: int, classes: int, sharp: Floats) -> Floats:
-    """The learners' columns sharpened; what stands after them as it is."""
-    if not len(sharp):
+def calibrated(features: Floats, learners: int, classes: int, inverse: Floats) -> Floats:
+    """The learners' columns at their temperatures; what stands after them as it is."""
+    if not len(inverse):
         return features
     width = learners * classes
-    columns = sharpen(by_learner(features, learners, classes), sharp).reshape(len(features), width)
+    columns = sharpen(by_learner(features, learners, classes), inverse).reshape(len(features), width)
     return np.hstack([columns, features[:, width:]])
 
 
-def fit(option: Option, features: Floats, labels: Codes, problem: StackSpec, calibrate: bool = False) -> Fitted:
+def fit(option: Option, features: Floats, labels: Codes, spec: StackSpec, calibrate: bool = False) -> Fitted:
     """One candidate on the rows with a label. Means and votes see class positions, classifiers codes without gaps."""
-    known = labels >= 0
+    known = TARGETS[spec.kind].known(labels)
     features, labels = features[known], labels[known]
     present, codes = np.unique(labels, return_inverse=True)
-    sharp = np.zeros(0)
+    inverse = np.zeros(0)
     if calibrate and len(labels):
-        sharp = inverse_temperature(by_learner(features, problem.learners, problem.classes), labels)
-        features = calibrated(features, problem.learners, problem.classes, sharp)
-    estimator = resolve(META_ESTIMATORS, "meta-estimator", option.name)(problem, **option.parameters)
+        inverse = inverse_temperature(by_learner(features, spec.learners, spec.classes), labels)
+        features = calibrated(features, spec.learners, spec.classes, inverse)
+    estimator = resolve(STACK_TARGETS[spec.kind].estimators, "meta-estimator", option.name)(spec, **option.parameters)
     with threadpool_limits(1):  # bits depend on the number of threads
         if isinstance(estimator, SoftVote):
             estimator.fit(features, labels)
@@ -142,4 +140,4 @@ def fit(option: Option, features: Floats, labels: Codes, problem: StackSpec, cal
             estimator = ConstantClassifier()
         else:
             estimator.fit(features, codes)
-    return Fitted(option, estimator, tuple(present.tolist()), problem.learners, problem.classes, tuple(sharp.tolist()))
+    return Fitted(option, estimator, tuple(present.tolist()), spec.learners, spec.classes, tuple(inverse.tolist()))

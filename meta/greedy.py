@@ -1,13 +1,11 @@
 """Greedy ensemble selection from a library of models (Caruana et al. 2004): with replacement, sorted start, bagged."""
 
 import numpy as np
-import numpy.typing as npt
 
-from ensemble.data import Codes
+from ensemble.data import Codes, Floats
 from ensemble.metrics import Metric, metric_named
 from meta.weights import Weighted
 
-Floats = npt.NDArray[np.float64]
 STEPS = 25  # at most, of one bag
 BAGS = 10
 SHARE = 0.5  # of the learners in a bag, but no fewer than FEW: half of two or three is luck itself

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from ensemble.data import Dataset, Task
+from ensemble.modalities import MODALITIES
 from ensemble.predictions import Predictions
 from meta.records import LabelConflict, LabelIssue
 
@@ -51,10 +52,9 @@ def _labelled(data: Dataset, oof: Predictions) -> pd.DataFrame:
         "probability_of_label": of_label,
         "probability_of_decided": of_decided,
         "margin": of_decided - of_label,
-        "text": pd.Series(data.texts, dtype=object),
-        "image": pd.Series(data.images, dtype=object),
+        **{name: pd.Series(data.cells(name), dtype=object) for name in MODALITIES},
     }
-    return pd.DataFrame(columns)[labels >= 0]
+    return pd.DataFrame(columns)[task.target.known(labels)]
 
 
 def _records(frame: pd.DataFrame) -> list[LabelIssue]:

@@ -3,18 +3,16 @@
 from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 from scipy.stats import ks_2samp
 
+from ensemble.data import Floats
 from meta.diversity import errors, is_right
 from meta.records import LeakSign
 from meta.table import MetaTable
 from meta.votes import by_learner
 
-Floats = npt.NDArray[np.float64]
-
 # An honest learner that is much better than the others, .85 right against .5, is no more right where they fail most;
-# it must be nearly always right there, and err a quarter as often as is usual, before it is suspected.
+# it must be nearly always right there, and err a quarter as often as is usual, before it is named.
 HARDEST = 0.25
 FEW = 20  # hardest rows of a class, below which it says nothing
 RIGHT = 0.95
@@ -51,7 +49,7 @@ def right_where_hard(table: MetaTable) -> Floats:
     """(learners,): the mean over classes of the share of rows it has right, among the quarter of the class to whose
     label the mean of the others gives least probability; NaN where too few. Never all nor none of so few rows: one
     right and one wrong are added (Laplace's rule of succession)."""
-    labels, count = table.labels[table.labels >= 0], len(table.learners)
+    labels, count = table.labels[table.known], len(table.learners)
     wrong, right = errors(table), is_right(table)
     others = wrong.sum(axis=1, keepdims=True) - wrong
     shares = []

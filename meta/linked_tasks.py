@@ -1,11 +1,8 @@
 """A binary label that is 1 exactly where a degree is above 0: two predictions, made one by their joint probability."""
 
 import numpy as np
-import numpy.typing as npt
 
-from ensemble.data import Codes
-
-Floats = npt.NDArray[np.float64]
+from ensemble.data import Codes, Floats
 
 
 def decode(binary: Floats, degree: Floats) -> tuple[Codes, Codes]:

@@ -2,27 +2,25 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from ensemble.data import Codes, Dataset, Task
+from ensemble.data import Codes, Dataset, Floats, Task
 from ensemble.errors import StoreError
 from ensemble.jobs.finished import base_probabilities, find_models
 from ensemble.jobs.job import JobSpec
 from ensemble.predictions import Predictions
 from ensemble.run import Run
-from ensemble.store import REPORT, check, first_difference, read_predictions
+from ensemble.store import MadeOf, first_difference, read_predictions
 from ensemble.system.progress import Track, silent
 from meta.linked_tasks import decode
-from meta.post_predictions import Verdict
-from meta.stack import Stack
+from meta.post_predictions import PostPredictions
+from meta.records import LearnerRecord
+from meta.stack import Stack, read_report
 from meta.table import inputs_of, means_of
 
-Floats = npt.NDArray[np.float64]
 Pair = tuple[str, str]  # learner, task
-Models = dict[Pair, tuple[dict[str, Any], list[JobSpec]]]
+Models = dict[Pair, tuple[LearnerRecord, list[JobSpec]]]
 STILL = 1e-12  # falls of a probability below this are rounding
 
 
@@ -35,7 +33,7 @@ class LoadedStack:
 
     task: Task
     stack: Stack
-    work: Mapping[Pair, list[JobSpec]]
+    jobs: Mapping[Pair, list[JobSpec]]
     usual: Floats
     related: Mapping[str, Sequence[str]]
 
@@ -48,61 +46,63 @@ class LoadedStack:
         return np.hstack([own, means_of(others)])
 
 
-def make_ready(run: Run, tasks: Sequence[Task]) -> list[LoadedStack]:
+def load_stacks(run: Run, tasks: Sequence[Task]) -> list[LoadedStack]:
     """Everything that predicting these tasks needs, checked; raises StoreError naming what is missing or stale."""
     found: Models = {}
-    return [_make_ready(run, task, found) for task in tasks]
+    return [_load_stack(run, task, found) for task in tasks]
 
 
-def _make_ready(run: Run, task: Task, found: Models) -> LoadedStack:
+def _load_stack(run: Run, task: Task, found: Models) -> LoadedStack:
     folder = run.store.stack(task.name)
     again = f"run `ensemble stack --task {task.name}`"
-    made = check(folder, REPORT, None, again)["made_of"]
-    stack = Stack.load(folder)
+    report = read_report(folder, named=f" --task {task.name}")
+    made, stack = report["made_of"], Stack.load(folder, report)
     related = _related(made, [other for other in run.data.tasks if other.name != task.name])
-    records, work = {}, {}
+    records, jobs = {}, {}
     for of_task, names in {task.name: stack.learners, **related}.items():
         for name in names:
             pair = name, of_task
             if pair not in found:
                 found[pair] = find_models(run, name, run.data.task(of_task), [n for n in names if n != name])
-            records[name if of_task == task.name else f"{of_task}/{name}"], work[pair] = found[pair]
+            records[name if of_task == task.name else f"{of_task}/{name}"], jobs[pair] = found[pair]
     now = {**run.identity, **inputs_of(records)}
     difference = first_difference({key: made.get(key) for key in now}, now)
     if difference:
         raise StoreError(f"{folder} is stale: {difference}; {again}.")
     oof = [read_predictions(run.store.base(name, task.name), "oof", task).values for name in stack.learners]
-    return LoadedStack(task, stack, work, np.concatenate([values.mean(axis=0) for values in oof]), related)
+    return LoadedStack(task, stack, jobs, np.concatenate([values.mean(axis=0) for values in oof]), related)
 
 
-def _related(made: Mapping[str, Any], others: Sequence[Task]) -> dict[str, list[str]]:
+def _related(made: MadeOf, others: Sequence[Task]) -> dict[str, list[str]]:
     """The learners of other tasks that a stack was made of."""
     names = {task.name: [key.removeprefix(f"learner.{task.name}/") for key in made] for task in others}
     kept = {task: [name for name in found if f"learner.{task}/{name}" in made] for task, found in names.items()}
     return {task: found for task, found in kept.items() if found}
 
 
-def judge(run: Run, stacks: Sequence[LoadedStack], posts: Dataset, track: Track = silent) -> list[Verdict]:
-    """What each stack says of the posts. The fold models of a learner run one after the other, whatever the task, since
-    they share features. Two tasks of which one is the presence of the other are decided together."""
-    pairs = {pair: work for one in stacks for pair, work in one.work.items()}
+def predict_posts(
+    run: Run, stacks: Sequence[LoadedStack], posts: Dataset, track: Track = silent
+) -> list[PostPredictions]:
+    """What each stack predicts for the posts. The fold models of a learner run one after the other, whatever the task,
+    since they share features. Linked tasks are decided together."""
+    pairs = {pair: jobs for one in stacks for pair, jobs in one.jobs.items()}
     names = list(dict.fromkeys(name for name, _ in pairs))
     ordered = sorted(pairs, key=lambda pair: names.index(pair[0]))
-    base = base_probabilities(run, [item for pair in ordered for item in pairs[pair]], posts, track)
+    base = base_probabilities(run, [job for pair in ordered for job in pairs[pair]], posts, track)
     features = {one.task.name: one.features(base) for one in stacks}
-    said = {one.task.name: one.stack.predict(features[one.task.name]) for one in stacks}
-    labels = {name: decided for name, (_, decided) in said.items()}
-    adjusted = {one.task.name: one.stack.rule.adjust(said[one.task.name][0]) for one in stacks}
+    stacked = {one.task.name: one.stack.predict(features[one.task.name]) for one in stacks}
+    labels = {name: decided for name, (_, decided) in stacked.items()}
+    adjusted = {one.task.name: one.stack.rule.adjust(stacked[one.task.name][0]) for one in stacks}
     for binary, degree in run.data.presence:
-        if binary in said and degree in said:
+        if binary in stacked and degree in stacked:
             labels[binary], labels[degree] = decode(adjusted[binary], adjusted[degree])
-    verdicts = []
+    found = []
     for one in stacks:
         name, learners = one.task.name, one.stack.learners
-        made = Predictions(one.task, posts.ids, said[name][0], decided=labels[name])
+        predictions = Predictions(one.task, posts.ids, stacked[name][0], decided=labels[name])
         carried = shares(one.stack.fitted.predict_proba, features[name], labels[name], one.usual, len(learners))
-        verdicts.append(Verdict(made, learners, carried))
-    return verdicts
+        found.append(PostPredictions(predictions, learners, carried))
+    return found
 
 
 def shares(

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from ensemble.predictions import Predictions
 from meta.candidates import VARIANTS
@@ -14,8 +13,6 @@ from meta.rules import Rule
 from meta.selection import Selection, SelectionData, select
 from meta.table import MetaTable
 from meta.votes import by_learner
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,13 @@
 """Nested fits on the base folds: what every candidate says of every fold, with and without each other fold.
 
+Why nested: the best of many candidates is best in part by luck, so its score on the rows it was chosen on flatters it
+(Cawley & Talbot 2010; Varma & Simon 2006). Here fold i is predicted by what was chosen without i.
+
 To choose for fold i, candidates are compared on the other folds j, each predicted by a fit that saw neither i nor j.
-Leaving out {i, j} serves both i and j: five folds need 10 + 5 fits of a candidate, and one on all rows at the end.
+Plain nested cross-validation would fit 5 x 4 = 20 times for that with five folds; but the fit without {i, j} serves
+both, to choose for i (it predicts j) and for j (it predicts i), so 10 pairs do. 5 more fits, each without one fold,
+predict that fold once the choice is made, and are what the last choice, for new rows, is made on; one on all rows at
+the end predicts these.
 What is nested is the stack: the learners' own models are those of the base folds, of which the model that predicts j
 has seen labels of i.
 """
@@ -14,13 +20,12 @@ import numpy as np
 import numpy.typing as npt
 from joblib import Parallel, delayed, parallel_config
 
-from ensemble.data import Codes
+from ensemble.data import Codes, Floats
 from ensemble.system.progress import Track, silent
 from meta.candidates import StackSpec
 from meta.fitting import Option, fit
 from meta.table import MetaTable
 
-Floats = npt.NDArray[np.float64]
 Left = tuple[int, ...]
 
 
@@ -46,6 +51,7 @@ def nest(
 ) -> list[NestedProbabilities]:
     """Every option's nested probabilities. As many fits as ``threads`` run at once, each on one thread, so that their
     number changes no bit."""
+    # Each job is independent of the others and writes to rows of its own, so their order changes nothing either.
     folds = [int(fold) for fold in np.unique(table.fold)]
     shape = (len(table.ids), table.classes)
     found = [NestedProbabilities(np.zeros(shape), {fold: np.zeros(shape) for fold in folds}) for _ in options]

@@ -17,8 +17,8 @@ SEPARATORS = str.maketrans({"%": "%25", ":": "%3A", "|": "%7C"})  # in the name 
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """One task: probabilities and labels, and ``shares`` (rows, learners) of ``learners``."""
+class PostPredictions:
+    """Of one task: probabilities and labels, and ``shares`` (rows, learners) of ``learners``."""
 
     predictions: Predictions
     learners: tuple[str, ...]
@@ -36,18 +36,18 @@ class Verdict:
         return {name: found[name] for name in self.predictions.task.classes}
 
 
-def render_csv(verdicts: Sequence[Verdict]) -> str:
+def render_csv(tasks: Sequence[PostPredictions]) -> str:
     """``id``, then per task ``TASK``, ``TASK:CLASS`` probabilities and ``TASK|LEARNER`` shares; a row per post.
 
     Ids are written as they were read, also those a spreadsheet would take for a formula: other programs join by them.
     """
-    columns: dict[str, list[object]] = {"id": verdicts[0].predictions.ids.tolist()}
-    for verdict in verdicts:
-        task = verdict.predictions.task
+    columns: dict[str, list[object]] = {"id": tasks[0].predictions.ids.tolist()}
+    for one in tasks:
+        task = one.predictions.task
         name = task.name.translate(SEPARATORS)
-        columns[name] = list(verdict.names)
-        columns |= _named(f"{name}:", task.classes, verdict.predictions.values)
-        columns |= _named(f"{name}|", verdict.learners, verdict.shares)
+        columns[name] = list(one.names)
+        columns |= _named(f"{name}:", task.classes, one.predictions.values)
+        columns |= _named(f"{name}|", one.learners, one.shares)
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(columns)
@@ -59,26 +59,26 @@ def _named(prefix: str, names: Sequence[str], values: npt.NDArray[np.float64]) -
     return {prefix + name: column for name, column in zip(names, values.T.tolist(), strict=True)}
 
 
-def render_json_lines(verdicts: Sequence[Verdict]) -> str:
+def render_json_lines(tasks: Sequence[PostPredictions]) -> str:
     """``{"id": ..., "tasks": {TASK: {"label", "probabilities": {CLASS: ...}, "shares": {LEARNER: ...}}}}`` per post."""
-    rows: list[dict[str, object]] = [{} for _ in verdicts[0].predictions.ids]
-    for verdict in verdicts:
-        task = verdict.predictions.task
-        values, shares = verdict.predictions.values.tolist(), verdict.shares.tolist()
-        for row, label, probabilities, carried in zip(rows, verdict.names, values, shares, strict=True):
+    rows: list[dict[str, object]] = [{} for _ in tasks[0].predictions.ids]
+    for one in tasks:
+        task = one.predictions.task
+        values, shares = one.predictions.values.tolist(), one.shares.tolist()
+        for row, label, probabilities, carried in zip(rows, one.names, values, shares, strict=True):
             row[task.name] = {
                 "label": label,
                 "probabilities": dict(zip(task.classes, probabilities, strict=True)),
-                "shares": dict(zip(verdict.learners, carried, strict=True)),
+                "shares": dict(zip(one.learners, carried, strict=True)),
             }
-    ids = verdicts[0].predictions.ids
+    ids = tasks[0].predictions.ids
     return "".join(json.dumps({"id": name, "tasks": row}) + "\n" for name, row in zip(ids, rows, strict=True))
 
 
-FORMATS: dict[str, Callable[[Sequence[Verdict]], str]] = {"csv": render_csv, "jsonl": render_json_lines}
+FORMATS: dict[str, Callable[[Sequence[PostPredictions]], str]] = {"csv": render_csv, "jsonl": render_json_lines}
 
 
-def format_named(name: str) -> Callable[[Sequence[Verdict]], str]:
+def format_named(name: str) -> Callable[[Sequence[PostPredictions]], str]:
     """Raises ConfigError for an unknown one."""
     if name not in FORMATS:
         raise ConfigError(unknown("format of predictions", name, FORMATS))

@@ -3,12 +3,19 @@
 from collections.abc import Mapping
 from typing import Any, Literal, NotRequired, TypedDict
 
-ScoreCard = Mapping[str, Any]  # what ensemble.scoring.score_card returns
+from ensemble.scoring import Score, ScoreCard
+
 LearnerRecord = Mapping[str, Any]  # the checked record of a base learner's results
 TuningNote = Mapping[str, Any]  # what such a record says of the tuning behind it
-Scored = Mapping[str, float | None]  # ``value``, ``low`` and ``high``, its 95 % interval; None where there is none
+Scored = Score
 
 FEW = 10  # rows of a class that say little
+
+
+class CandidateCard(ScoreCard):
+    """With the score by plain ``arg_max`` beside that under a decision rule."""
+
+    arg_max: Score
 
 
 class RuleRecord(TypedDict):
@@ -63,10 +70,10 @@ class StackReport(TypedDict):
     stacked: list[str]
     learners: dict[str, ScoreCard]
     unknown_folds: list[str]
-    candidates: dict[str, ScoreCard]
+    candidates: dict[str, CandidateCard]
     stack: ScoreCard
-    arg_max: Scored
-    rule_gain: Scored
+    arg_max: Score
+    rule_gain: Score
     chosen: str
     option: str
     chosen_by_fold: dict[str, str]
@@ -76,12 +83,18 @@ class StackReport(TypedDict):
     rules_by_fold: dict[str, RuleRecord]
     in_sample: float | None
     optimism: float | None
-    against: dict[str, Scored]
+    against: dict[str, Score]
     hard_vote_ties: int
     warnings: StackWarnings
     tuned: dict[str, TuningNote]
     seconds: float
     test: NotRequired[LabelledTest]
+
+
+class StackRecord(StackReport):
+    """As it is written, with everything the stack was made of."""
+
+    made_of: Mapping[str, Any]
 
 
 class Summary(TypedDict):
@@ -92,9 +105,9 @@ class Summary(TypedDict):
     rows_of: dict[str, int]
     folds: int
     doubtful: list[str]
-    subtasks: dict[str, dict[str, Scored]]
-    against: dict[str, dict[str, Scored | None]]
-    columns: dict[str, dict[str, Scored | None]]
+    subtasks: dict[str, dict[str, Score]]
+    against: dict[str, dict[str, Score | None]]
+    columns: dict[str, dict[str, Score | None]]
 
 
 class StackedTasks(Summary):
@@ -106,8 +119,8 @@ class StackedTasks(Summary):
 class Share(TypedDict):
     """What all lose without a player, and its mean gain over all orders of joining."""
 
-    leave_one_out: Scored
-    shapley: Scored
+    leave_one_out: Score
+    shapley: Score
 
 
 class LearnerShare(Share):
@@ -190,10 +203,7 @@ class Submission(TypedDict):
     tuned: list[str]
 
 
-class LabelScore(TypedDict):
+class LabelScore(Score):
     """The mean score of a subtask's labels with its interval, and the metrics it is of."""
 
-    value: float | None
-    low: float | None
-    high: float | None
     metric: str

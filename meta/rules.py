@@ -1,5 +1,10 @@
 """Decision rules: from probabilities to labels, learned for the metric. Macro-F1 over rare classes is not arg max.
 
+Macro-F1 is not a mean over rows, so no threshold of .5 is best for it: a rare class pays to be predicted at far lower
+probabilities, and by how much is found on data (Lipton et al. 2014; Ye et al. 2012). What is learned are one number per
+class (biases on log-probabilities, that is, a weighted arg max: Narasimhan et al. 2015) or, where classes are ordered,
+cut points on the expected value (as in the threshold models of McCullagh 1980).
+
 Each rule moves one number at a time to the best of all places it can have: rows sorted by where they would change
 their label give the confusion matrix of every place as a cumulative sum, so a step costs one sort.
 """
@@ -8,13 +13,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from ensemble.data import Codes
+from ensemble.data import Codes, Floats
 from ensemble.metrics import Metric
+from ensemble.targets import TARGETS
 from meta.records import RuleRecord
-
-Floats = npt.NDArray[np.float64]
 
 FLOOR = 1e-6  # of probabilities under a logarithm
 MANY = 100_000  # rows that say as much about a few numbers as more would
@@ -65,6 +68,8 @@ def class_biases(metric: Metric, labels: Codes, values: Floats) -> Rule:
     for _ in range(ROUNDS):
         before = biases.copy()
         for position in range(len(biases)):
+            # A row is given this class once its bias passes ``at``, the lead of the best other class; below, that other
+            # one. Sorted by ``at``, the rows that are given it are a prefix for every place of the bias.
             rivals = logarithms + biases
             rivals[:, position] = -np.inf
             at = rivals.max(axis=1) - logarithms[:, position]
@@ -72,7 +77,7 @@ def class_biases(metric: Metric, labels: Codes, values: Floats) -> Rule:
             biases[position] = _best_number(
                 metric, labels, values.shape[1], taken, rivals.argmax(axis=1), at, biases[position]
             )
-        biases -= biases.mean()
+        biases -= biases.mean()  # a constant on all decides nothing; without it rounds would drift
         if np.allclose(biases, before):
             break
     return Rule("class_biases", tuple(biases.tolist()))
@@ -86,6 +91,7 @@ def cut_points(metric: Metric, labels: Codes, values: Floats) -> Rule:
     for _ in range(ROUNDS):
         before = cuts.copy()
         for position in range(len(cuts)):
+            # Only rows between the neighbouring cuts change class with this one: below it ``position``, above the next.
             low, high = np.r_[-np.inf, cuts, np.inf][[position, position + 2]]
             current = np.searchsorted(cuts, at)
             inside = (at > low) & (at <= high)
@@ -103,6 +109,8 @@ def _best_number(
     """The number with the best score where row r is labelled ``taken[r]`` if the number is above ``at[r]``, else
     ``given[r]``; of equally good ones the nearest to ``current``."""
     assert metric.of_counts is not None
+    # Row 0 of ``steps`` is the confusion matrix with the number below every row, row r what changes as it passes the
+    # r-th: one true label moves from column ``given`` to ``taken``. The cumulative sum is the matrix of every place.
     order = np.argsort(at, kind="stable")
     at, true = at[order], labels[order] * classes
     steps = np.zeros((len(at) + 1, classes * classes))
@@ -113,6 +121,7 @@ def _best_number(
     counts = np.cumsum(steps, axis=0).reshape(-1, classes, classes)
     scores = metric.sign * metric.of_counts(counts)
     scores[1:-1][at[1:] == at[:-1]] = -np.inf  # equal rows change together
+    # Of each gap the middle, and one beyond either end: as far from the rows as can be, since new ones lie between.
     numbers = np.r_[at[0] - 1, (at[1:] + at[:-1]) / 2, at[-1] + 1]
     numbers[scores < scores.max() - 1e-12] = np.inf
     return float(numbers[np.abs(numbers - current).argmin()])
@@ -130,7 +139,7 @@ def kinds(metric: Metric, classes: int, ordinal: bool) -> Sequence[str]:
 
 def fit_rule(kind: str, metric: Metric, labels: Codes, values: Floats) -> Rule:
     """One rule on the rows whose label is known, or on MANY of them, evenly spread."""
-    known = np.flatnonzero(labels >= 0)
+    known = np.flatnonzero(TARGETS["classification"].known(labels))
     if len(known) > MANY:
         known = known[np.linspace(0, len(known) - 1, MANY).astype(np.int64)]
     return RULES[kind](metric, labels[known], values[known]) if kind in RULES and len(known) else Rule()

@@ -6,12 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ensemble.data import Codes, Task
+from ensemble.data import Codes, Floats, Task
 from ensemble.metrics import Metric, bootstrap, metric_named, score
-from meta import SIMPLE
-from meta.rules import Rule, cross_decide, fit_rule, kinds
-
-Floats = npt.NDArray[np.float64]
+from meta.rules import Rule, cross_decide, fit_rule
+from meta.targets import target_of
 
 LEVEL = 0.05
 
@@ -48,23 +46,19 @@ class TunedCandidate:
 @dataclass(frozen=True)
 class Selection:
     """``name`` is the chosen candidate. ``rival`` is the better of the simple ones, ``best`` of all, ``p_value`` how
-    easily chance alone lets the best of so many be that much better."""
+    easily chance alone lets the best of so many be that much better; ``tried`` is how many had to beat the rival."""
 
     name: str
     tuned: dict[str, TunedCandidate]
     rival: str
     best: str
     p_value: float
+    tried: int
 
     @property
     def fallback(self) -> bool:
         """Whether other candidates were there, and none was good enough to be preferred to what is simple."""
         return self.name == self.rival and self.tried > 0
-
-    @property
-    def tried(self) -> int:
-        """How many candidates had to beat the rival."""
-        return sum(name not in SIMPLE and name != self.rival for name in self.tuned)
 
 
 def tune(rows: SelectionData, variants: Sequence[Floats]) -> TunedCandidate:
@@ -72,7 +66,7 @@ def tune(rows: SelectionData, variants: Sequence[Floats]) -> TunedCandidate:
     ones the first and simplest."""
     metric, found = rows.metric, []
     for variant, values in enumerate(variants):
-        for kind in kinds(metric, values.shape[1], rows.task.ordinal):
+        for kind in target_of(rows.task).rules(rows.task, metric):
             scored = values
             if metric.of_counts:
                 decided = cross_decide(kind, metric, rows.labels, values, rows.fold)
@@ -86,14 +80,14 @@ def tune(rows: SelectionData, variants: Sequence[Floats]) -> TunedCandidate:
 def select(rows: SelectionData, candidates: Mapping[str, Sequence[Floats]]) -> Selection:
     """Choose on these rows from per candidate the probabilities (rows, classes) of its variants."""
     tuned = {name: tune(rows, variants) for name, variants in candidates.items()}
-    simple = [name for name in candidates if name in SIMPLE] or list(candidates)[:1]
+    simple = [name for name in candidates if name in target_of(rows.task).simple] or list(candidates)[:1]
+    others = [name for name in candidates if name not in simple]
     rival = max(simple, key=lambda name: tuned[name].score)
     best = max(tuned, key=lambda name: tuned[name].score)
     if best in simple:
-        return Selection(rival, tuned, rival, rival, 1.0)
-    others = [name for name in tuned if name not in simple]
+        return Selection(rival, tuned, rival, rival, 1.0, len(others))
     p_value = reality_check(rows, tuned[rival].scored, [tuned[name].scored for name in others])
-    return Selection(best if p_value < LEVEL else rival, tuned, rival, best, p_value)
+    return Selection(best if p_value < LEVEL else rival, tuned, rival, best, p_value, len(others))
 
 
 def reality_check(rows: SelectionData, rival: Floats, others: Sequence[Floats]) -> float:
@@ -107,13 +101,16 @@ def reality_check(rows: SelectionData, rival: Floats, others: Sequence[Floats]) 
         draws = bootstrap(metric, rows.labels, scored, rows.groups)
         return metric.sign * score(metric, rows.labels, scored), metric.sign * draws
 
+    # Draws are of the same groups for all, as bootstrap is seeded, so differences are paired: what is hard in a draw is
+    # hard for both, and scatters less than either score.
     base, base_draws = merits(rival)
     pairs = [merits(scored) for scored in others]
     gains = np.array([merit - base for merit, _ in pairs])
     draws = np.array([drawn - base_draws for _, drawn in pairs])
-    draws = draws[:, np.isfinite(draws).all(axis=0)]
+    draws = draws[:, np.isfinite(draws).all(axis=0)]  # a draw without a class may have no score
     best = int(gains.argmax())
     if not draws.size:
         return 1.0
+    # Centred at what was seen, draws show how far the differences scatter if none were real: the null hypothesis.
     by_chance = (draws - gains[:, None]).max(axis=0) >= gains[best]
     return float(max(by_chance.mean(), (draws[best] <= 0).mean()))

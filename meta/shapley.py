@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import comb
 
-Floats = npt.NDArray[np.float64]
+from ensemble.data import Floats
+
 Members = frozenset[int]
 Worth = Callable[[Members], Floats]
 
@@ -28,6 +29,8 @@ def shapley(worth: Worth, players: Sequence[Members]) -> Floats:
 
 def _exact(worth: Worth, players: Sequence[Members]) -> Floats:
     """The mean, over the sizes a set can have, of the mean gain of joining a set of that size."""
+    # A set is the bits of a number: the sets with a player are those without it, its bit set. In a random order it
+    # joins a set of size s with probability 1 / n, and any of the C(n - 1, s) such sets alike.
     count = len(players)
     masks = np.arange(2**count)
     joined = [frozenset().union(*(players[i] for i in range(count) if mask >> i & 1)) for mask in masks]
@@ -57,6 +60,8 @@ def orders(players: int) -> Iterator[npt.NDArray[np.int64]]:
     Every player then stands equally often at each place, on which its gain depends most, and one arc of a circle is
     the beginning of many orders.
     """
+    # The 2 n orders of a circle share its n (n - 1) arcs, half the sets that as many unrelated orders would begin with.
+    # A backward order puts last who was first: an antithetic pair, whose errors in part cancel (Mitchell et al. 2022).
     random = np.random.default_rng(SEED)
     for _ in range(max(1, SUBSETS // players**2)):
         circle = random.permutation(players)

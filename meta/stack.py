@@ -9,7 +9,7 @@ from typing import cast
 import numpy as np
 import numpy.typing as npt
 
-from ensemble.data import Codes, Task
+from ensemble.data import Codes, Floats, Task
 from ensemble.errors import FoldError, StoreError
 from ensemble.predictions import Predictions
 from ensemble.run import Run
@@ -20,12 +20,10 @@ from meta.candidates import StackSpec
 from meta.fitting import Fitted, Option, fit
 from meta.nested_cv import NestedCV, nested_cv, option_of, options_of, rule_of
 from meta.nested_fits import NestedProbabilities, nest
-from meta.records import StackReport
+from meta.records import StackRecord, StackReport
 from meta.rules import Rule
 from meta.stack_report import stack_report
 from meta.table import RECORD, SEED, MetaTable, StackInputs, StackSettings, assemble, made_of
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -47,9 +45,10 @@ class Stack:
         return Predictions(task, ids, values, decided=labels)
 
     @classmethod
-    def load(cls, folder: Path) -> "Stack":
-        """Raises StoreError where the stack is unfinished, damaged, or holds a type that is not trusted."""
-        report = read_report(folder)
+    def load(cls, folder: Path, report: StackReport | None = None) -> "Stack":
+        """``report`` is its record, which is read where it is not given. Raises StoreError where the stack is
+        unfinished, damaged, or holds a type that is not trusted."""
+        report = report or read_report(folder)
         return cls(tuple(report["stacked"]), Fitted.load(folder / "model"), Rule.of_json(report["rule"]))
 
 
@@ -89,14 +88,14 @@ def stack_inputs(run: Run, inputs: StackInputs, track: Track = silent) -> StackR
 def make_stack(table: MetaTable, settings: StackSettings, track: Track = silent) -> tuple[NestedCV, Stack]:
     """Nested cross-validation on a table, and what it chose, fitted on all rows; raises FoldError where labels are in
     too few folds to choose and score on different ones."""
-    labelled = np.unique(table.fold[table.labels >= 0])
+    labelled = np.unique(table.fold[table.known])
     if len(labelled) < 3:
         raise FoldError(
             f"Task {table.task.name!r} has labels in {len(labelled)} of {len(np.unique(table.fold))} folds; stacking "
             "needs them in at least 3."
         )
-    spec = StackSpec(len(table.learners), table.classes, table.task.metric, SEED)
-    options = options_of(settings.candidates)
+    spec = StackSpec(len(table.learners), table.classes, table.task.metric, SEED, table.task.kind)
+    options = options_of(settings.candidates(table.task))
     flat = [option for variants in options.values() for option in variants]
     fits = nest(table, flat, spec, settings.calibrate, settings.threads, track)
     nested = nested_cv(table, _by_candidate(options, fits))
@@ -118,13 +117,13 @@ def read_stack(run: Run, inputs: StackInputs) -> FinishedStack:
     return FinishedStack(read_predictions(folder, "oof", task), read_predictions(folder, "test", task), report)
 
 
-def read_report(folder: Path, made: MadeOf | None = None, named: str = "") -> StackReport:
+def read_report(folder: Path, made: MadeOf | None = None, named: str = "") -> StackRecord:
     """The record of a finished stack; raises StoreError where it is missing or damaged, of an older version, or not
     ``made`` of the same (None: whatever it was made of)."""
     path = folder / REPORT
     if path.is_file() and read_json(path).get("made_of", {}).get("record") != RECORD:
         raise StoreError(f"{folder} was made by an older version: run `ensemble stack{named}` again.")
-    return cast(StackReport, check(folder, REPORT, made, f"run `ensemble stack{named}`"))
+    return cast(StackRecord, check(folder, REPORT, made, f"run `ensemble stack{named}`"))
 
 
 def adjusted(oof: Predictions, report: StackReport, fold: Codes) -> Floats:

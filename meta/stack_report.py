@@ -4,21 +4,18 @@ import time
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from ensemble.data import Dataset
-from ensemble.metrics import METRICS, Metric, bootstrap, interval, metric_named, score
+from ensemble.metrics import METRICS, Metric, bootstrap, metric_named, score
 from ensemble.predictions import Predictions
 from ensemble.run import Run
-from ensemble.scoring import difference, finite, metric_input, score_card
+from ensemble.scoring import Score, difference, finite, metric_input, score_card, score_with_interval
 from ensemble.store import read_predictions
 from meta.nested_cv import NestedCV, mean_under_rule, option_of, rule_of
-from meta.records import FEW, LabelledTest, Scored, SelectionReason, StackReport, StackWarnings
+from meta.records import FEW, LabelledTest, SelectionReason, StackReport, StackWarnings
 from meta.selection import Selection
 from meta.table import MetaTable, StackInputs, unknown_folds
 from meta.votes import by_learner, count_ties
-
-Floats = npt.NDArray[np.float64]
 
 PLAIN = "plain mean"
 RULED = " under a rule"
@@ -66,7 +63,7 @@ def stack_report(
         "tuned": {name: inputs.records[name]["tuned"] for name in table.learners if "tuned" in inputs.records[name]},
         "seconds": round(time.monotonic() - started, 3),
     }
-    if (outside.labels(task) >= 0).any():  # the labelled test part: looked at only here, after the choice
+    if task.target.known(outside.labels(task)).any():  # the labelled test part: looked at only here, after the choice
         report["test"] = _test_part(table, test, inside, outside)
     return report
 
@@ -99,7 +96,7 @@ def best_single(table: MetaTable) -> str:
     return max(scores, key=lambda name: np.nan_to_num(scores[name], nan=-np.inf))
 
 
-def against(table: MetaTable, stack: Predictions) -> dict[str, Scored]:
+def against(table: MetaTable, stack: Predictions) -> dict[str, Score]:
     """By how much the stack is better than each rival, paired row by row."""
     metric, rivals = metric_named(table.task.metric), rivals_of(table)
     return {name: difference(metric, table.labels, table.groups, stack, rival) for name, rival in rivals.items()}
@@ -124,15 +121,15 @@ def warnings(table: MetaTable, stack: Predictions) -> StackWarnings:
         worse = difference(METRICS["log_loss"], table.labels, table.groups, plain, stack)
         if (worse["low"] or 0) > 0 and (worse["value"] or 0) > WORSE:
             lost = worse["value"]
-    counts = np.bincount(table.labels[table.labels >= 0], minlength=table.classes).tolist()
+    counts = np.bincount(table.labels[table.known], minlength=table.classes).tolist()
     rare = {name: rows for name, rows in zip(table.task.classes, counts, strict=True) if rows < FEW}
     return {"log_loss": lost, "rare_classes": rare, "unknown_folds": list(table.doubtful)}
 
 
-def _arg_max(metric: Metric, table: MetaTable, predictions: Predictions) -> Scored:
+def _arg_max(metric: Metric, table: MetaTable, predictions: Predictions) -> Score:
     """The score without the decision rule."""
-    low, high = interval(bootstrap(metric, table.labels, predictions.values, table.groups))
-    return finite(value=score(metric, table.labels, predictions.values), low=low, high=high)
+    draws = bootstrap(metric, table.labels, predictions.values, table.groups)
+    return score_with_interval(score(metric, table.labels, predictions.values), draws)
 
 
 def _test_part(table: MetaTable, test: Predictions, inside: Dataset, outside: Dataset) -> LabelledTest:
@@ -142,6 +139,6 @@ def _test_part(table: MetaTable, test: Predictions, inside: Dataset, outside: Da
     cards = {name: score_card(table.task, table.learner_test(name), outside) for name in table.learners}
     return {
         "cards": {**cards, "stack": score_card(table.task, test, outside)},
-        "copies_in_training": int((copied & (outside.labels(table.task) >= 0)).sum()),
+        "copies_in_training": int((copied & table.task.target.known(outside.labels(table.task))).sum()),
         "stack_without_copies": score_card(table.task, test, outside.take(~copied)),
     }

@@ -5,19 +5,17 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from ensemble.data import Dataset, Task
-from ensemble.metrics import bootstrap, interval, metric_named, score
+from ensemble.data import Dataset, Floats, Task
+from ensemble.metrics import bootstrap, metric_named, score
 from ensemble.run import Run
-from ensemble.scoring import finite, metric_input
+from ensemble.scoring import Score, metric_input, score_with_interval
 from ensemble.store import read_predictions
 from ensemble.system.progress import Track, silent
 from meta.nested_cv import mean_under_rule
-from meta.records import Scored, StackedTasks, Summary
+from meta.records import StackedTasks, Summary
 from meta.stack import stack_inputs
 from meta.stack_report import PLAIN, RULED
 from meta.table import MetaTable, StackSettings, assemble
-
-Floats = npt.NDArray[np.float64]
 
 
 def stack_tasks(run: Run, tasks: Sequence[Task], settings: StackSettings, track: Track = silent) -> StackedTasks:
@@ -67,7 +65,7 @@ def summarise(run: Run, tables: Mapping[str, MetaTable]) -> Summary:
 
 
 def best_of(
-    data: Dataset, tasks: Sequence[str], scores: Mapping[str, Scored | None], without: Collection[str]
+    data: Dataset, tasks: Sequence[str], scores: Mapping[str, Score | None], without: Collection[str]
 ) -> list[str]:
     """The model with the best score, as a list that is empty where none has one. A subtask of metrics of which some are
     better small and some great has no best."""
@@ -96,7 +94,7 @@ def _values_by_model(
     )
 
 
-def _stack_last(models: Mapping[str, Scored | None]) -> dict[str, Scored]:
+def _stack_last(models: Mapping[str, Score | None]) -> dict[str, Score]:
     """Without models that lack one of the tasks."""
     known = {name: scored for name, scored in models.items() if scored}
     return {**{name: scored for name, scored in known.items() if name != "stack"}, "stack": known["stack"]}
@@ -113,7 +111,8 @@ def labelled_rows(data: Dataset) -> int:
 
 def _labelled(data: Dataset, tasks: Sequence[str]) -> npt.NDArray[np.bool_]:
     """(rows,) whether a label for one of the tasks is known."""
-    return np.asarray(np.any([data.labels(data.task(name)) >= 0 for name in tasks], axis=0))
+    chosen = [data.task(name) for name in tasks]
+    return np.asarray(np.any([task.target.known(data.labels(task)) for task in chosen], axis=0))
 
 
 def subtasks(data: Dataset) -> Mapping[str, tuple[str, ...]]:
@@ -123,7 +122,7 @@ def subtasks(data: Dataset) -> Mapping[str, tuple[str, ...]]:
 
 def headline(
     data: Dataset, tasks: Sequence[str], values: Mapping[str, Floats], minus: Mapping[str, Floats] | None = None
-) -> Scored | None:
+) -> Score | None:
     """The mean of the tasks' scores with its 95 % interval; None where a task has no values.
 
     ``values`` holds per task (rows of data, classes) probabilities or one-hot labels. The interval resamples the same
@@ -142,5 +141,4 @@ def headline(
             drawn = metric.sign * (drawn - bootstrap(metric, labels, minus[name], data.groups))
         scores.append(found)
         draws.append(drawn)
-    low, high = interval(np.mean(draws, axis=0))
-    return finite(value=float(np.mean(scores)), low=low, high=high)
+    return score_with_interval(float(np.mean(scores)), np.mean(draws, axis=0))

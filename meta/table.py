@@ -6,16 +6,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from ensemble.data import Codes, Task
+from ensemble.data import Codes, Floats, Task
 from ensemble.errors import ConfigError, unknown
 from ensemble.predictions import Predictions
 from ensemble.run import FORMAT, Run
 from ensemble.store import MadeOf, read_predictions
 from ensemble.system.files import fingerprint
-from meta import META_ESTIMATORS
 from meta.records import LearnerRecord
-
-Floats = npt.NDArray[np.float64]
+from meta.targets import target_of
 
 SEED = 0
 RECORD = 2  # of a stack; raise it when its record says other things
@@ -32,9 +30,9 @@ class StackSettings:
     related: bool = False
     threads: int = 1
 
-    @property
-    def candidates(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(self.estimators)) or tuple(META_ESTIMATORS)
+    def candidates(self, task: Task) -> tuple[str, ...]:
+        """The named ones, or all that a task of this kind has."""
+        return tuple(dict.fromkeys(self.estimators)) or tuple(target_of(task).estimators)
 
 
 @dataclass(frozen=True)
@@ -67,6 +65,11 @@ class MetaTable:
     @property
     def test_features(self) -> Floats:
         return self.test if self.test_related is None else np.hstack([self.test, self.test_related])
+
+    @property
+    def known(self) -> npt.NDArray[np.bool_]:
+        """(inside rows,) whether the label is known."""
+        return self.task.target.known(self.labels)
 
     @property
     def classes(self) -> int:
@@ -197,7 +200,7 @@ def made_of(run: Run, inputs: StackInputs) -> MadeOf:
         "classes": list(task.classes),
         "metric": task.metric,
         "ordinal": task.ordinal,
-        "estimators": list(settings.candidates),
+        "estimators": list(settings.candidates(task)),
         "calibrate": settings.calibrate,
         "related": settings.related,
         "seed": SEED,

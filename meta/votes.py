@@ -4,13 +4,10 @@ Features are (rows, learners * classes), learners outermost; columns after these
 """
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-from ensemble.data import Codes
+from ensemble.data import Codes, Floats
 from ensemble.metrics import metric_named, score
-
-Floats = npt.NDArray[np.float64]
 
 TIE_BREAK = 1e-3
 FLOOR = 1e-4  # of probabilities under a logarithm: one sure learner must not outvote all others

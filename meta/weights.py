@@ -1,12 +1,9 @@
 """One weight per learner, on the simplex: the linear opinion pool with the greatest likelihood."""
 
 import numpy as np
-import numpy.typing as npt
 
-from ensemble.data import Codes
+from ensemble.data import Codes, Floats
 from meta.votes import SoftVote
-
-Floats = npt.NDArray[np.float64]
 
 ROUNDS = 300
 SETTLED = 1e-6  # of a weight, in one round
@@ -27,11 +24,15 @@ class Simplex(Weighted):
     def fit(self, features: Floats, labels: Codes) -> "Simplex":
         self.classes_ = np.arange(self.classes)
         values = self._by_learner(features)
+        # The likelihood of a row is the weighted mean of what the learners give its true class: nothing else matters.
         true = np.ascontiguousarray(np.take_along_axis(values, labels[:, None, None], axis=2)[:, :, 0].clip(LEAST))
         weights = np.full(self.learners, 1 / self.learners)
         for _ in range(ROUNDS):
+            # E step: a learner answers for a row by its weight times its probability, over the sum of all learners'. M
+            # step: the mean of that over the rows is its new weight (Dempster, Laird & Rubin 1977). So weights stay
+            # positive and sum to one by themselves, where a gradient step would have to be projected.
             before, weights = weights, weights * (true.T @ (1 / (true @ weights))) / len(true)
             if np.abs(weights - before).max() < SETTLED:
                 break
-        self.weights_ = weights / weights.sum()
+        self.weights_ = weights / weights.sum()  # but for rounding they do
         return self

@@ -2,7 +2,8 @@
 
 import re
 
-from meta.records import FEW, LeakSign, ScoreCard, Scored, StackReport, TuningNote
+from ensemble.scoring import Score, ScoreCard
+from meta.records import FEW, LeakSign, StackReport, TuningNote
 
 DISPLAY_NAMES = {
     "soft_vote": "plain mean",
@@ -31,14 +32,14 @@ GLOSSARY = {
     "Q-statistic": "How alike two learners err: 1 where they are right on the same posts, 0 where independently, "
     "\N{MINUS SIGN}1 where they err on different ones.",
     "Shapley value": "What a learner adds to the plain mean, averaged over all orders in which learners could join.",
-    "optimism": "How much better the whole procedure scores on the posts it was fitted on than on posts it has not "
+    "optimism": "How much better a stack scores on the posts that it was chosen and fitted on than on posts it has not "
     "seen.",
 }
 # Control characters but tab and newline, halves of surrogate pairs, and code points that are no characters.
 UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 
 
-def format_interval(scored: Scored | None, sign: str = "") -> str:
+def format_interval(scored: Score | None, sign: str = "") -> str:
     """``.599 [.580, .617]``"""
     if not scored or (value := scored.get("value")) is None:
         return "-"
@@ -69,7 +70,7 @@ def format_size(trainable: int | None, parameters: int | None) -> str:
     return f"{trainable / 1e6:,.1f} / {parameters / 1e6:,.1f} M"
 
 
-def format_bounds(scored: Scored | None) -> str:
+def format_bounds(scored: Score | None) -> str:
     """``[.580, .617]``"""
     return format_interval(scored).partition(" ")[2]
 

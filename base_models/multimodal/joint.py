@@ -16,7 +16,7 @@ from ensemble.balance import smoothed_frequencies
 from ensemble.data import Dataset, Task
 from ensemble.errors import LearnerError
 from ensemble.features import FeatureCache
-from ensemble.learner import MODALITIES, TrainingContext
+from ensemble.learner import TrainingContext
 from ensemble.system.files import read_json, write_json
 
 if TYPE_CHECKING:
@@ -207,7 +207,7 @@ def present(data: Dataset) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]
     return has_text, np.array([key is not None for key in data.image_hashes()], dtype=bool)
 
 
-def rows_with_any(data: Dataset, modalities: Collection[str] = MODALITIES) -> npt.NDArray[np.intp]:
+def rows_with_any(data: Dataset, modalities: Collection[str] = ("text", "image")) -> npt.NDArray[np.intp]:
     """The rows that have a text or an image, or that of the two which is looked at."""
     has_text, has_image = present(data)
     return np.flatnonzero((has_text & ("text" in modalities)) | (has_image & ("image" in modalities)))

@@ -9,7 +9,6 @@ from torch.nn.functional import normalize
 from base_models.multimodal.combination import side_by_side
 from ensemble.data import Dataset, Task
 from ensemble.errors import LearnerError, unknown
-from ensemble.learner import MODALITIES
 
 
 class ZeroShot(nn.Module):
@@ -23,7 +22,7 @@ class ZeroShot(nn.Module):
         self.prompts: torch.Tensor
         self.looked_at: torch.Tensor
         self.register_buffer("prompts", prompts)
-        flags = torch.tensor([name in looked_at for name in MODALITIES])
+        flags = torch.tensor([name in looked_at for name in ("text", "image")])
         self.register_buffer("looked_at", flags, persistent=False)
 
     def forward(

@@ -1,6 +1,6 @@
 """What a learner is worth without a modality: hidden from the trained models, and hidden from their training too."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,15 +9,14 @@ from ensemble.errors import ConfigError, StoreError, unknown
 from ensemble.jobs.finished import load_model
 from ensemble.jobs.job import JobSpec, list_work, predict
 from ensemble.jobs.train import Engine, over, sequential, train
-from ensemble.learner import MODALITIES, Modality, modality_of
 from ensemble.metrics import metric_named
+from ensemble.modalities import describe, hash_column, modalities_of
 from ensemble.predictions import Predictions, concatenate, mean
 from ensemble.run import LearnerSpec, Run
 from ensemble.scoring import difference, score_card
 from ensemble.store import DONE, REPORT, check, clear, read_predictions, seal, state, write_predictions
 from ensemble.system.progress import Track, silent
 
-COLUMNS: Mapping[str, tuple[str, ...]] = {"text": ("text",), "image": ("image", "image_hash")}
 MASKED, TRAINED = "masked at prediction", "trained masked"
 
 
@@ -29,38 +28,38 @@ def ablate(
     track: Track = silent,
     engine: Engine = sequential,
 ) -> dict[str, Any]:
-    """Out-of-fold scores of a joint learner with both modalities and without each, as plain JSON.
+    """Out-of-fold scores of a joint learner with all its modalities and without each, as plain JSON.
 
     ``masked at prediction`` asks the fold models about their held-out rows with a modality hidden; ``trained masked``
     trains the learner again, fold by fold, on rows without it (below ``ablation/`` of the run folder; finished work is
-    never done again). ``against`` is the paired difference to both modalities. The table of the FLAVA paper, which has
+    never done again). ``against`` is the paired difference to all of them. The table of the FLAVA paper, which has
     one of the two ways. Raises ConfigError for a learner of one modality, StoreError where models are missing.
     """
     spec = run.spec(name)
-    seen = modality_of(run.make(spec))
-    if seen != "both":
-        looks = "says nothing of what it looks at" if seen == "unknown" else f"looks at {seen} only"
-        raise ConfigError(f"{name!r} {looks}; `ensemble ablate` needs a learner of text and image.")
+    modalities = modalities_of(run.make(spec))
+    if modalities is None or len(modalities) < 2:
+        looks = "says nothing of what it looks at" if modalities is None else f"looks at {describe(modalities)} only"
+        raise ConfigError(f"{name!r} {looks}; `ensemble ablate` needs a learner of at least two modalities.")
     record = run.base_record(name, task)
-    inside = run.data.take(run.plan.cv_rows)
-    both = read_predictions(run.store.base(name, task.name), "oof", task).take(inside.ids)
+    cv_data = run.data.take(run.plan.cv_rows)
+    whole = read_predictions(run.store.base(name, task.name), "oof", task).take(cv_data.ids)
     fold = run.plan.fold[run.plan.cv_rows]
-    rows: list[dict[str, Any]] = [{"without": None, "way": None, "card": score_card(task, both, inside, fold)}]
+    rows: list[dict[str, Any]] = [{"without": None, "way": None, "card": score_card(task, whole, cv_data, fold)}]
     failures: list[dict[str, Any]] = []
     for way in ways:
-        for modality in reversed(MODALITIES):  # the paper's order
+        for modality in reversed(modalities):  # the paper's order
             hidden = Without(modality)(run)
             if way == TRAINED:
                 failed = train(hidden, list_work(hidden, [spec], [task], ()), track, over(engine, Without(modality)))
                 failures += [{**one.as_json(), "job": f"without {modality}: {one.job}"} for one in failed]
                 if failed:
                     continue
-                found = read_predictions(hidden.store.base(spec.name, task.name), "oof", task)
+                alone = read_predictions(hidden.store.base(spec.name, task.name), "oof", task)
             else:
-                found = masked(run, hidden, spec, task, modality, track)
-            found = found.take(inside.ids)
-            against = difference(metric_named(task.metric), inside.labels(task), inside.groups, found, both)
-            card = score_card(task, found, inside, fold)
+                alone = masked(run, hidden, spec, task, modality, track)
+            alone = alone.take(cv_data.ids)
+            against = difference(metric_named(task.metric), cv_data.labels(task), cv_data.groups, alone, whole)
+            card = score_card(task, alone, cv_data, fold)
             rows.append({"without": modality, "way": way, "card": card, "against": against})
     weights = record.get("modality_weights", {})
     return {"learner": name, "task": task.name, "rows": rows, "modality_weights": weights, "failures": failures}
@@ -80,19 +79,20 @@ class Without:
     """Changes a run to one of the same folds and rows, every post without a modality, its results in a folder of their
     own."""
 
-    modality: Modality
+    modality: str
 
     def __call__(self, run: Run) -> Run:
         hidden = hide(run.data, self.modality)
         return replace(run, store=run.store.without(self.modality), data=hidden, keep_models="none")
 
 
-def hide(data: Dataset, modality: Modality) -> Dataset:
+def hide(data: Dataset, modality: str) -> Dataset:
     """The same posts without a modality."""
-    return data.with_columns(**dict.fromkeys(COLUMNS[modality]))
+    known = [hash_column(modality)] if hash_column(modality) in data.frame else []
+    return data.with_columns(**dict.fromkeys([modality, *known]))
 
 
-def masked(run: Run, hidden: Run, spec: LearnerSpec, task: Task, modality: Modality, track: Track) -> Predictions:
+def masked(run: Run, hidden: Run, spec: LearnerSpec, task: Task, modality: str, track: Track) -> Predictions:
     """What the fold models say of their held-out rows without a modality; kept, and read again the next time."""
     folder = hidden.store.masked(spec.name, task.name)
     made_of = {**run.made_of(spec, task), "seeds": list(run.seeds), "without": modality}

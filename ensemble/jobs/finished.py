@@ -15,6 +15,7 @@ from ensemble.features import FeatureCache
 from ensemble.folds import FoldPlan
 from ensemble.jobs.job import JobSpec, predict
 from ensemble.learner import BaseLearner, TrainingContext, source_files
+from ensemble.modalities import MODALITIES
 from ensemble.predictions import Predictions, mean
 from ensemble.registry import validate
 from ensemble.run import IMPORTED, LearnerSpec, Run
@@ -63,12 +64,12 @@ class Record:
     def columns(self) -> Mapping[str, str]:
         """What id, text and image columns were called in the run's own table, where its configuration says."""
         data = self.config.data.model_extra or {}
-        return {kind: data[kind] for kind in ("id", "text", "image") if isinstance(data.get(kind), str)}
+        return {name: data[name] for name in ("id", *MODALITIES) if isinstance(data.get(name), str)}
 
     def open(self, registry: Mapping[str, str], track: Track = silent) -> Run:
         """The run without its posts; the current folder must be ``home``. Features go to the run's cache where that is
         still there, else they stay in memory."""
-        columns = ["id", "text", "image", "part", *(task.name for task in self.tasks)]
+        columns = ["id", *MODALITIES, "part", *(task.name for task in self.tasks)]
         nothing = Dataset(pd.DataFrame(columns=columns, dtype=object), Path("."), self.tasks, presence=self.presence)
         run = self.config.run
         cache = FeatureCache(run.cache, track, run.image_bytes)

@@ -11,15 +11,13 @@ import pyarrow.parquet as pq
 from ensemble.config import NAMING, is_name
 from ensemble.data import Task
 from ensemble.datasets.tables import ids, read_frame
-from ensemble.errors import ConfigError, PredictionsError, some, unknown
-from ensemble.learner import MODALITIES
+from ensemble.errors import PredictionsError, some
+from ensemble.modalities import check_described
 from ensemble.predictions import Predictions
 from ensemble.run import IMPORTED, Run
 from ensemble.scoring import score_card
 from ensemble.store import REPORT, clear, seal, write_predictions
 from ensemble.system.files import file_hash
-
-SAID = (*MODALITIES, "both", "unknown")
 
 
 def import_predictions(
@@ -38,8 +36,7 @@ def import_predictions(
     ``unknown_folds`` waives that; such learners are marked in every table. Every row of the run must be there.
     ``modality`` says what the learner looked at.
     """
-    if modality not in SAID:
-        raise ConfigError(unknown("modality", modality, SAID))
+    check_described(modality)
     if not is_name(name):
         raise PredictionsError(f"The name {name!r} must be {NAMING}.")
     inside, outside = run.data.take(run.plan.cv_rows), run.data.take(run.plan.test_rows)

@@ -12,7 +12,7 @@ from ensemble.jobs.job import JobSpec, Outcome, attempt, list_work, ready
 from ensemble.jobs.modality_weights import join_weights, read_weighted, write_weights
 from ensemble.predictions import concatenate, mean
 from ensemble.run import LearnerSpec, Run
-from ensemble.scoring import per_seed, score_card
+from ensemble.scoring import score_card
 from ensemble.store import DONE, REPORT, TABLES, check, clear, read_predictions, seal, state, write_predictions
 from ensemble.system.claims import ASK, owner_of
 from ensemble.system.files import read_json
@@ -129,7 +129,7 @@ def combine(run: Run, spec: LearnerSpec, task: Task) -> bool:
         weights = join_weights([run.store.job(item.job) for item in work])
         write_weights(folder, weights)
         seconds = sum(read_json(run.store.job(item.job) / DONE)["seconds"] for item in work)
-        card = {**score_card(task, oof, inside, run.plan.fold[run.plan.cv_rows]), **per_seed(task, by_seed, inside)}
+        card = score_card(task, oof, inside, run.plan.fold[run.plan.cv_rows], by_seed)
         facts = {"seconds": round(seconds, 3), "folds": "run", "oof": card, **run.size(spec.name, task)}
         tuned = {"tuned": tuning_note(run.best(spec, task))} if spec.tuned else {}
         seal(folder, REPORT, made_of, **facts, **read_weighted(weights), **tuned)

@@ -12,7 +12,7 @@ from ensemble.data import Task
 from ensemble.errors import ConfigError
 from ensemble.jobs.importing import bring_in
 from ensemble.jobs.train import Engine
-from ensemble.learner import modality_of
+from ensemble.modalities import describe, modalities_of
 from ensemble.run import IMPORTED, LearnerSpec, Run, flat
 from ensemble.store import REPORT, read_predictions
 from ensemble.system.files import read_json, write_json
@@ -132,7 +132,7 @@ def keep(search: Search, count: int, track: Track, engine: Engine) -> list[str]:
             made_of,
             seconds=record["seconds"],
             folds="run",
-            modality=modality_of(alone.make(alone.specs[0])),
+            modality=describe(modalities_of(alone.make(alone.specs[0]))),
             oof=record["oof"],
             tuned=tuning_note(_record(search, trial)),
         )

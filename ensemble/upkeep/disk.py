@@ -10,6 +10,7 @@ from ensemble.errors import StoreError
 from ensemble.features import BULKY
 from ensemble.jobs.job import JobSpec
 from ensemble.jobs.usage import size_of
+from ensemble.modalities import MODALITIES
 from ensemble.run import Run
 from ensemble.store import DONE, state
 from ensemble.upkeep.estimates import Estimate, History
@@ -86,7 +87,7 @@ def cached(run: Run, work: Sequence[JobSpec], history: History) -> list[dict[str
         for encoder, numbers in history.shared(item)[1].items():
             users.setdefault(encoder, []).append(item.job.learner)
             asked[encoder] = numbers
-    contents = {key for key in (*run.data.image_hashes(), *run.data.text_hashes()) if key} if asked else set()
+    contents = {key for name in MODALITIES for key in run.data.keys(name) if key} if asked else set()
     found, room = [], max(0, run.cache.room())
     for encoder, numbers in asked.items():
         there, wanted = run.cache.count(encoder, contents), numbers["contents"]

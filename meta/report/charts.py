@@ -172,8 +172,8 @@ def _name_width(names: Sequence[str]) -> float:
     return 14 + LETTER_WIDTH * max(len(truncate(name, MAX_NAME)) for name in names)
 
 
-def _number(value: float | None) -> float:
-    return np.nan if value is None else float(value)
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, int | float) else np.nan
 
 
 def _tinted(values: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ensemble.metrics import metric_named
-from meta.records import ScoreCard, Scored, StackReport
+from ensemble.scoring import Mean, ScoreCard
+from meta.records import Scored, StackReport
 from meta.report.facts import SeedScores, TaskFacts
 from meta.wording import display_name, format_size
 
@@ -67,7 +68,7 @@ class PaperRow:
     there is none), what each seed alone scores, the ``size`` of the network in words."""
 
     model: Model
-    over_folds: Sequence[Mapping[str, float | None]]
+    over_folds: Sequence[Mean]
     test: Sequence[Scored] | None
     seeds: SeedScores | None
     size: str
@@ -89,14 +90,14 @@ def paper_table(leaderboard: Sequence[Model], facts: TaskFacts) -> list[PaperRow
     ]
 
 
-def _over_folds(card: ScoreCard, name: str) -> Mapping[str, float | None]:
+def _over_folds(card: ScoreCard, name: str) -> Mean:
     """Of cards written before each metric had its mean over folds, the score on all rows."""
-    over_folds: Mapping[str, float | None] | None = (card.get("folds") or {}).get("metrics", {}).get(name)
-    return over_folds or {"mean": card["metrics"][name]["value"], "std": None}
+    means = card["folds"].get("metrics", {}) if "folds" in card else {}
+    return means.get(name) or {"mean": card["metrics"][name]["value"], "std": None}
 
 
 def _is_scored(cards: Mapping[str, ScoreCard], name: str) -> bool:
-    return bool(cards.get(name, {}).get("rows"))
+    return name in cards and bool(cards[name]["rows"])
 
 
 def _size(facts: TaskFacts, name: str) -> str:

@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 from ensemble.content.audit import audit
-from ensemble.content.scan import Scan
 from ensemble.errors import ConfigError
+from ensemble.modalities import Scans
 from ensemble.run import Run
 from ensemble.system.files import check_writable, write_atomic
 from ensemble.system.progress import Track, silent
@@ -16,9 +16,9 @@ from meta.table import StackSettings
 
 
 def write_report(
-    run: Run, settings: StackSettings, scanned: Scan, out: Path | None = None, track: Track = silent
+    run: Run, settings: StackSettings, scanned: Scans, out: Path | None = None, track: Track = silent
 ) -> WrittenReport:
-    """Write the page and its JSON twin; return where they are and the headline. ``scanned`` is the dataset's scan."""
+    """Write the page and its JSON twin; return where they are and the headline. ``scanned`` are the dataset's scans."""
     page = out or run.store.report
     if page.suffix == ".json":
         raise ConfigError(f"--out {page}: the page is HTML and its JSON twin lies beside it; name it .html.")

@@ -13,7 +13,9 @@ from support.world import SARCASM, SENTIMENT
 from base_models import LEARNERS
 from ensemble.data import Dataset
 from ensemble.features import FeatureCache
-from ensemble.learner import MODALITIES, BaseLearner, make_learner, modality_of
+from ensemble.jobs.ablation import hide
+from ensemble.learner import BaseLearner, make_learner
+from ensemble.modalities import MODALITIES, modalities_of
 
 TINY = {
     "prior": {},
@@ -137,11 +139,12 @@ def test_rows_without_text_or_image_are_predicted_for(make, posts: Dataset) -> N
 def test_a_learner_says_what_it_looks_at_and_looks_at_nothing_else(make, posts: Dataset) -> None:  # type: ignore[no-untyped-def]
     train, held = train_and_held(posts)
     learner = make()
-    assert modality_of(learner) != "unknown" and set(learner.modalities()) <= set(MODALITIES)
+    assert modalities_of(learner) is not None and set(learner.modalities()) <= set(MODALITIES)
     learner.fit(train, SENTIMENT, seed=0)
-    columns = {"text": ("text",), "image": ("image", "image_hash")}
-    hidden = {name: None for kind in set(MODALITIES) - set(learner.modalities()) for name in columns[kind]}
-    values = learner.predict_proba(Dataset(held.frame.assign(**hidden), held.root, held.tasks))
+    hidden = held
+    for name in set(MODALITIES) - set(learner.modalities()):
+        hidden = hide(hidden, name)
+    values = learner.predict_proba(hidden)
     assert (values == learner.predict_proba(held)).all()
 
 

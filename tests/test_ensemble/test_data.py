@@ -8,9 +8,10 @@ import pandas as pd
 import pytest
 from support.world import SARCASM, SENTIMENT, toy_table
 
-from ensemble.data import RESERVED, Dataset, Task
+from ensemble.data import Dataset, Task
 from ensemble.errors import DataError
 from ensemble.system.files import file_hash
+from ensemble.targets import RESERVED
 
 
 def frame(**columns: list[object]) -> pd.DataFrame:
@@ -41,8 +42,15 @@ def test_a_task_may_not_take_the_name_of_a_column_of_the_table(name: str) -> Non
 
 
 def test_a_missing_column_is_named() -> None:
-    with pytest.raises(DataError, match="no column 'image', 'sentiment'; it has"):
-        Dataset(frame().drop(columns=["image", "sentiment"]), Path("."), (SENTIMENT,))
+    with pytest.raises(DataError, match="no column 'part', 'sentiment'; it has"):
+        Dataset(frame().drop(columns=["part", "sentiment"]), Path("."), (SENTIMENT,))
+
+
+def test_a_table_may_lack_a_modality_but_not_all() -> None:
+    silent = Dataset(frame().drop(columns=["text"]), Path("."), (SENTIMENT,))
+    assert silent.texts == silent.keys("text") == [None] * 3
+    with pytest.raises(DataError, match="no column of a modality: 'text', 'image'; it has"):
+        Dataset(frame().drop(columns=["text", "image"]), Path("."), (SENTIMENT,))
 
 
 def test_repeated_ids_are_refused_and_named() -> None:

@@ -133,8 +133,8 @@ def test_a_plan_reads_back_as_written(tmp_path: Path) -> None:
 
 
 def bound(tmp_path: Path, data: Dataset, settings: FoldSettings = K3) -> FoldPlan:
-    data, seen = scan(data)
-    return bind_folds(Store(tmp_path / "run"), data, seen, settings)
+    data, scans = scan(data)
+    return bind_folds(Store(tmp_path / "run"), data, scans, settings)
 
 
 def test_a_run_draws_its_plan_once_and_then_only_reads_it(tmp_path: Path) -> None:

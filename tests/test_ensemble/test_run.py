@@ -126,8 +126,8 @@ def test_the_record_keeps_configuration_fingerprints_and_versions(run: Run) -> N
 
 
 def test_the_drawn_memes_bind_with_their_copies_together(posts: Dataset, tmp_path: Path) -> None:
-    data, seen = scan(posts)
-    plan = bind_folds(Store(tmp_path), data, seen, FoldSettings(k=3))
+    data, scans = scan(posts)
+    plan = bind_folds(Store(tmp_path), data, scans, FoldSettings(k=3))
     grouped = plan.with_groups(data)
     sizes = np.bincount(grouped.groups)
     assert (sizes > 1).any()

@@ -11,8 +11,8 @@ from support.world import SARCASM, SENTIMENT, toy_table
 
 from ensemble.data import Dataset, Task
 from ensemble.metrics import METRICS
-from ensemble.predictions import Predictions
-from ensemble.scoring import per_seed, score_card
+from ensemble.predictions import Predictions, mean
+from ensemble.scoring import ScoreCard, score_card
 
 
 def guess(task: Task, data: Dataset, seed: int = 0) -> Predictions:
@@ -20,7 +20,7 @@ def guess(task: Task, data: Dataset, seed: int = 0) -> Predictions:
     return Predictions(task, data.ids, values)
 
 
-def plain(card: dict[str, Any]) -> dict[str, Any]:
+def plain(card: ScoreCard) -> dict[str, Any]:
     """The card after JSON, which knows no NaN."""
     read: dict[str, Any] = json.loads(json.dumps(card, allow_nan=False))
     return read
@@ -136,9 +136,12 @@ def test_few_labels_among_many_rows_are_scored() -> None:
 def test_each_seed_alone_has_its_score_beside_the_one_of_their_mean() -> None:
     data = toy_table(60)
     alone = [guess(SENTIMENT, data, seed) for seed in range(3)]
-    seeds = plain(per_seed(SENTIMENT, [alone[0], alone[1].take(data.ids[::-1]), alone[2]], data))["seeds"]
+    whole = mean(alone)
+    seeds = plain(score_card(SENTIMENT, whole, data, seeds=[alone[0], alone[1].take(data.ids[::-1]), alone[2]]))[
+        "seeds"
+    ]
     expected = [score_card(SENTIMENT, one, data)["metrics"]["macro_f1"]["value"] for one in alone]
     assert seeds["values"] == pytest.approx(expected)
     assert seeds["mean"] == pytest.approx(np.mean(expected)) and seeds["std"] == pytest.approx(np.std(expected, ddof=1))
-    assert per_seed(SENTIMENT, alone[:1], data) == {}, "one seed says nothing of seeds"
-    assert per_seed(SENTIMENT, alone, data.without_labels()) == {}
+    assert "seeds" not in score_card(SENTIMENT, whole, data, seeds=alone[:1]), "one seed says nothing of seeds"
+    assert score_card(SENTIMENT, whole, data.without_labels(), seeds=alone) == {"rows": 0}

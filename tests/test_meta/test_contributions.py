@@ -21,14 +21,14 @@ def labels_and_learners(seed: int = 0, rows: int = 300, **skills: float) -> tupl
     return labels, {name: skilled(random, labels, 3, skill, difficulty) for name, skill in skills.items()}
 
 
-def judged_by(metric: str, table: MetaTable) -> MetaTable:
+def with_metric(metric: str, table: MetaTable) -> MetaTable:
     task = Task(table.task.name, table.task.classes, metric)
     return MetaTable(**{**vars(table), "task": task})
 
 
 @pytest.mark.parametrize("metric", ["macro_f1", "accuracy", "log_loss", "roc_auc"])
 def test_leave_one_out_is_the_paired_difference_of_plain_means(metric: str) -> None:
-    table = judged_by(metric, meta_table())
+    table = with_metric(metric, meta_table())
     whole = table.oof.reshape(240, 3, 3)
     means = {"all": whole.mean(axis=1), "without b": whole[:, [0, 2]].mean(axis=1)}
     values = {name: score(METRICS[metric], table.labels, mean) for name, mean in means.items()}
@@ -43,7 +43,7 @@ def test_leave_one_out_is_the_paired_difference_of_plain_means(metric: str) -> N
 @pytest.mark.parametrize("metric", ["macro_f1", "log_loss"])
 @given(seed=st.integers(0, 10**6))
 def test_shapley_values_sum_to_what_all_gain_over_class_frequencies(metric: str, seed: int) -> None:
-    table = judged_by(metric, meta_table(60, seed))
+    table = with_metric(metric, meta_table(60, seed))
     frequencies = np.tile(np.bincount(table.labels, minlength=3) / 60, (60, 1))
     mean = table.oof.reshape(60, 3, 3).mean(axis=1)
     gain = score(METRICS[metric], table.labels, mean) - score(METRICS[metric], table.labels, frequencies)
@@ -55,7 +55,7 @@ def test_shapley_values_sum_to_what_all_gain_over_class_frequencies(metric: str,
 
 def test_where_smaller_is_better_a_good_learner_still_contributes_more_than_none() -> None:
     labels, learners = labels_and_learners(good=2.0, bad=0.0)
-    found = contributions(judged_by("log_loss", table_of(labels, learners)), {})["learners"]
+    found = contributions(with_metric("log_loss", table_of(labels, learners)), {})["learners"]
     assert found["good"]["shapley"]["low"] > 0 > found["bad"]["leave_one_out"]["high"]
     assert not found["good"]["adds_nothing"] and found["bad"]["adds_nothing"]
 
@@ -75,7 +75,7 @@ def test_of_two_near_copies_the_worse_one_is_redundant() -> None:
     labels, learners = labels_and_learners(a=1.5, b=1.0)
     worse = 0.97 * learners["a"] + 0.03 * np.eye(3)[(labels + 1) % 3]
     worse[::20] = np.eye(3)[(labels[::20] + 1) % 3] * 0.04 + worse[::20] * 0.96
-    found = contributions(judged_by("log_loss", table_of(labels, {"worse": worse, **learners})), {})["learners"]
+    found = contributions(with_metric("log_loss", table_of(labels, {"worse": worse, **learners})), {})["learners"]
     assert found["worse"]["redundant_with"] == "a" and found["a"]["redundant_with"] is None
 
 

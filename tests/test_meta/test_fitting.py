@@ -13,12 +13,12 @@ from meta.candidates import VARIANTS, StackSpec
 from meta.fitting import Fitted, Option, fit
 from meta.nested_cv import options_of
 
-PROBLEM = StackSpec(learners=3, classes=3, metric="macro_f1", seed=0)
+SPEC = StackSpec(learners=3, classes=3, metric="macro_f1", seed=0)
 TRAINED = ("logistic_regression", "decision_tree", "random_forest", "xgboost")
 
 
 def fitted_on(name: str, features: np.ndarray, labels: Codes, calibrate: bool = False) -> Fitted:
-    return fit(Option(name), features, labels, PROBLEM, calibrate)
+    return fit(Option(name), features, labels, SPEC, calibrate)
 
 
 @pytest.mark.parametrize("calibrate", [False, True])

@@ -11,11 +11,11 @@ from meta.linked_tasks import decode
 def test_the_decoded_pair_agrees_and_no_agreeing_pair_is_more_probable(seed: int) -> None:
     random = np.random.default_rng(seed)
     binary, degree = random.dirichlet(np.ones(2), size=12), random.dirichlet(np.ones(4), size=12)
-    presence, degrees = decode(binary, degree)
-    assert ((presence == 1) == (degrees > 0)).all()
+    labels, degrees = decode(binary, degree)
+    assert ((labels == 1) == (degrees > 0)).all()
     for row in range(12):
         pairs = {(int(d > 0), d): binary[row, int(d > 0)] * degree[row, d] for d in range(4)}
-        assert pairs[presence[row], degrees[row]] == max(pairs.values())
+        assert pairs[labels[row], degrees[row]] == max(pairs.values())
 
 
 def test_the_surer_of_two_that_disagree_decides() -> None:

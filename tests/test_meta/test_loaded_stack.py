@@ -20,14 +20,14 @@ from ensemble.jobs.finished import Record
 from ensemble.run import Run
 from ensemble.store import REPORT, read_predictions
 from ensemble.system.files import read_json, write_json
-from meta.loaded_stack import Floats, judge, make_ready, shares
-from meta.post_predictions import Verdict
+from meta.loaded_stack import Floats, load_stacks, predict_posts, shares
+from meta.post_predictions import PostPredictions
 from meta.table import StackSettings
 
 
-def ask(folder: Path, posts: Dataset) -> list[Verdict]:
+def ask(folder: Path, posts: Dataset) -> list[PostPredictions]:
     run = Record.read(folder).open(REGISTRY)
-    return judge(run, make_ready(run, run.data.tasks), posts)
+    return predict_posts(run, load_stacks(run, run.data.tasks), posts)
 
 
 def one_epoch(**more: object) -> dict[str, object]:
@@ -62,14 +62,14 @@ def test_the_runs_own_test_rows_as_new_posts_get_what_the_stack_gave_them(networ
     new = scan_posts(read_posts(memes / "test.csv", record.tasks, memes / "images", usual=record.columns))
     assert list(new.ids) == list(networks.data.take(networks.plan.test_rows).ids)
     with one_core():
-        verdict = ask(networks.store.root, new)[0]
+        predicted = ask(networks.store.root, new)[0]
     stacked = read_predictions(networks.store.stack("sentiment"), "test", SENTIMENT).take(new.ids)
-    np.testing.assert_allclose(verdict.predictions.values, stacked.values, rtol=0, atol=1e-9)
-    assert (verdict.predictions.labels() == stacked.labels()).all()
-    assert verdict.learners == ("tfidf", "text", "image", "textual", "visual")
+    np.testing.assert_allclose(predicted.predictions.values, stacked.values, rtol=0, atol=1e-9)
+    assert (predicted.predictions.labels() == stacked.labels()).all()
+    assert predicted.learners == ("tfidf", "text", "image", "textual", "visual")
 
 
-def test_posts_without_text_or_image_and_without_the_runs_cache_are_judged(
+def test_posts_without_text_or_image_and_without_the_runs_cache_are_predicted(
     networks: Run, memes: Path, tmp_path: Path
 ) -> None:
     moved = shutil.copytree(networks.store.root, tmp_path / "moved")
@@ -83,11 +83,11 @@ def test_posts_without_text_or_image_and_without_the_runs_cache_are_judged(
         **{c: new.frame[c].where(new.frame.index % 3 > 0, None) for c in ("image", "image_hash")}
     )
     with one_core():
-        verdict = ask(moved, blind)[0]
-    assert len(verdict.names) == len(new)
+        predicted = ask(moved, blind)[0]
+    assert len(predicted.names) == len(new)
     whole = np.flatnonzero(new.frame.index % 6 == 4)
     stacked = read_predictions(networks.store.stack("sentiment"), "test", SENTIMENT).take(new.ids)
-    np.testing.assert_allclose(verdict.predictions.values[whole], stacked.values[whole], atol=1e-4)
+    np.testing.assert_allclose(predicted.predictions.values[whole], stacked.values[whole], atol=1e-4)
     assert not (tmp_path / "none").exists()
 
 
@@ -103,10 +103,10 @@ def run(tmp_path: Path, data: Dataset) -> Run:
 
 def test_every_seed_and_fold_is_asked_and_posts_may_come_in_any_order(run: Run, data: Dataset) -> None:
     new = data.take(run.plan.test_rows[::-1]).without_labels()
-    for verdict in ask(run.store.root, new):
-        task = verdict.predictions.task
+    for predicted in ask(run.store.root, new):
+        task = predicted.predictions.task
         stacked = read_predictions(run.store.stack(task.name), "test", task).take(new.ids)
-        np.testing.assert_allclose(verdict.predictions.values, stacked.values, rtol=0, atol=1e-12)
+        np.testing.assert_allclose(predicted.predictions.values, stacked.values, rtol=0, atol=1e-12)
 
 
 def test_a_run_folder_that_has_moved_is_enough(run: Run, data: Dataset, tmp_path: Path) -> None:
@@ -129,11 +129,11 @@ def test_a_stack_on_what_is_said_of_related_tasks_gets_that_of_new_posts_too(tmp
     settings = StackSettings(estimators=("logistic_regression",), related=True)
     run = finish(tmp_path / "related", data, HASHES, settings=settings)
     new = data.take(run.plan.test_rows[::-1]).without_labels()
-    for verdict in ask(run.store.root, new):
-        task = verdict.predictions.task
+    for predicted in ask(run.store.root, new):
+        task = predicted.predictions.task
         stacked = read_predictions(run.store.stack(task.name), "test", task).take(new.ids)
-        np.testing.assert_allclose(verdict.predictions.values, stacked.values, rtol=0, atol=1e-12)
-        assert verdict.shares.shape == (len(new), 2)
+        np.testing.assert_allclose(predicted.predictions.values, stacked.values, rtol=0, atol=1e-12)
+        assert predicted.shares.shape == (len(new), 2)
 
 
 def test_a_binary_label_and_its_degree_agree(tmp_path: Path) -> None:
@@ -141,11 +141,11 @@ def test_a_binary_label_and_its_degree_agree(tmp_path: Path) -> None:
     data = replace(toy_table(30, test_rows=20, tasks=(irony, degree)), presence=(("irony", "irony_degree"),))
     run = finish(tmp_path / "pairs", data, HASHES)
     new = data.take(run.plan.test_rows).without_labels()
-    binary, degrees = (verdict.predictions for verdict in ask(run.store.root, new))
+    binary, degrees = (predicted.predictions for predicted in ask(run.store.root, new))
     assert ((binary.labels() == 1) == (degrees.labels() > 0)).all()
     assert ((binary.values.argmax(axis=1) == 1) != (degrees.values.argmax(axis=1) > 0)).any()
     opened = Record.read(run.store.root).open(REGISTRY)
-    alone = judge(opened, make_ready(opened, [degree]), new)[0].predictions
+    alone = predict_posts(opened, load_stacks(opened, [degree]), new)[0].predictions
     stacked = read_predictions(run.store.stack(degree.name), "test", degree).take(new.ids)
     assert (alone.labels() == stacked.labels()).all()  # by the stack's own rule
 

@@ -12,19 +12,19 @@ from hypothesis import strategies as st
 from ensemble.data import Task
 from ensemble.errors import ConfigError, DataError
 from ensemble.predictions import Predictions
-from meta.post_predictions import Verdict, format_named, render_csv, render_json_lines
+from meta.post_predictions import PostPredictions, format_named, render_csv, render_json_lines
 
 IDS = np.array(["=HYPERLINK(1)", '"quoted", \u2028', "-1", "\u0645\u0631\u062d\u0628\u0627\nnext"], dtype=object)
 
 
-def verdict(task: Task, learners: tuple[str, ...] = ("a", "b"), seed: int = 0) -> Verdict:
+def predicted(task: Task, learners: tuple[str, ...] = ("a", "b"), seed: int = 0) -> PostPredictions:
     random = np.random.default_rng(seed)
     values = random.dirichlet(np.ones(len(task.classes)), size=len(IDS))
-    return Verdict(Predictions(task, IDS, values), learners, random.normal(size=(len(IDS), 2)))
+    return PostPredictions(Predictions(task, IDS, values), learners, random.normal(size=(len(IDS), 2)))
 
 
 def test_a_csv_file_has_label_probabilities_and_shares_of_each_task() -> None:
-    made = [verdict(Task("mood", ("bad", "good"))), verdict(Task("irony", ("0", "1")), seed=1)]
+    made = [predicted(Task("mood", ("bad", "good"))), predicted(Task("irony", ("0", "1")), seed=1)]
     header, *rows = csv.reader(io.StringIO(render_csv(made)))
     assert header == [
         *("id", "mood", "mood:bad", "mood:good", "mood|a", "mood|b"),
@@ -37,7 +37,7 @@ def test_a_csv_file_has_label_probabilities_and_shares_of_each_task() -> None:
 
 
 def test_json_lines_hold_the_same() -> None:
-    made = [verdict(Task("mood", ("bad", "good")))]
+    made = [predicted(Task("mood", ("bad", "good")))]
     lines = render_json_lines(made).splitlines()  # also splits at line ends that only Unicode knows
     assert [json.loads(line)["id"] for line in lines] == IDS.tolist()
     first = json.loads(lines[0])["tasks"]["mood"]
@@ -51,7 +51,7 @@ names = st.text("a:|%3A7C", min_size=1, max_size=4)
 
 @given(st.lists(names, min_size=2, max_size=2, unique=True), st.lists(names, min_size=2, max_size=3, unique=True))
 def test_no_two_columns_share_a_name(tasks: list[str], classes: list[str]) -> None:
-    header = next(csv.reader(io.StringIO(render_csv([verdict(Task(name, tuple(classes))) for name in tasks]))))
+    header = next(csv.reader(io.StringIO(render_csv([predicted(Task(name, tuple(classes))) for name in tasks]))))
     assert len(set(header)) == len(header) == 1 + 2 * (3 + len(classes))
 
 
@@ -61,7 +61,7 @@ def test_no_task_is_called_as_the_column_of_ids() -> None:
 
 
 def test_labels_are_counted_also_where_there_are_none() -> None:
-    made = verdict(Task("mood", ("bad", "good", "so-so")))
+    made = predicted(Task("mood", ("bad", "good", "so-so")))
     assert sum(made.counts.values()) == len(IDS) and list(made.counts) == ["bad", "good", "so-so"]
 
 

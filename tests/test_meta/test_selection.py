@@ -11,7 +11,7 @@ from meta.nested_fits import nest
 from meta.selection import SelectionData, reality_check, select
 from meta.table import MetaTable
 
-PROBLEM = StackSpec(3, 3, "macro_f1", 0)
+SPEC = StackSpec(3, 3, "macro_f1", 0)
 
 
 def rows_of(table: MetaTable) -> SelectionData:
@@ -19,7 +19,7 @@ def rows_of(table: MetaTable) -> SelectionData:
 
 
 def nested(table: MetaTable, *names: str) -> dict[str, list[object]]:
-    return {name: nest(table, [Option(name)], PROBLEM) for name in names}
+    return {name: nest(table, [Option(name)], SPEC) for name in names}
 
 
 def test_what_is_no_better_than_the_plain_mean_beyond_noise_is_not_used() -> None:
@@ -95,7 +95,7 @@ def test_inner_predictions_of_a_fold_come_from_fits_that_saw_neither_it_nor_the_
     both = np.isin(table.fold, [0, 3])
     scrambled = np.where(both, (table.labels + 1) % 3, table.labels)
     other = MetaTable(*[scrambled if key == "labels" else value for key, value in vars(table).items()])
-    ours, theirs = (nest(each, [Option(name)], PROBLEM)[0] for each in (table, other))
+    ours, theirs = (nest(each, [Option(name)], SPEC)[0] for each in (table, other))
     for scored, seen in ((0, 3), (3, 0)):
         rows = table.fold == seen
         assert (ours.inner[scored][rows] == theirs.inner[scored][rows]).all()

@@ -1,7 +1,9 @@
 """The stack: joined by id, honest about its choice, at chance where there is nothing to find."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -10,19 +12,20 @@ from support.toys import TOYS
 from support.world import SARCASM, SENTIMENT, toy_table
 
 from base_models import LEARNERS as LEARNERS_REGISTRY
-from ensemble.data import Dataset
+from ensemble.data import Dataset, Task
 from ensemble.errors import StoreError
 from ensemble.jobs.job import list_work
 from ensemble.jobs.train import train
 from ensemble.metrics import METRICS, score
 from ensemble.run import Run
 from ensemble.store import read_predictions
+from ensemble.system.files import read_json, write_json
 from meta import META_ESTIMATORS, SIMPLE
 from meta.decisions import write_submission
 from meta.stack import Stack, read_stack, stack_task
 from meta.summary import stack_tasks
-from meta.table import StackSettings, assemble
-from meta.wording import why
+from meta.table import StackSettings, assemble, choose_learners
+from meta.wording import selection_note
 
 ALL = StackSettings()
 FEW = StackSettings(("best_single", "soft_vote", "logistic_regression"))
@@ -66,7 +69,7 @@ def test_shuffled_labels_leave_the_stack_at_chance_and_make_it_fall_back(make_ru
     scored = report["stack"]["metrics"]["macro_f1"]
     assert scored["value"] <= limit and scored["low"] <= 1 / 3
     assert report["chosen"] in SIMPLE and report["fallback"]
-    assert why(report).startswith("No candidate")
+    assert selection_note(report).startswith("No candidate")
 
 
 def test_the_canary_notices_a_learner_that_knows_a_fifth_of_the_held_out_labels(make_run: Make) -> None:
@@ -190,3 +193,55 @@ def test_calibrated_learners_give_a_stack_of_lower_log_loss_where_they_were_too_
     plain = stack_task(run, SENTIMENT, only)["stack"]["metrics"]["log_loss"]["value"]
     calibrated = stack_task(run, SENTIMENT, replace(only, calibrate=True))["stack"]["metrics"]["log_loss"]["value"]
     assert calibrated < plain
+
+
+class Counting(Run):
+    """Counts how often records of learners are read, and imported learners are looked for."""
+
+    def base_record(self, name: str, task: Task) -> dict[str, Any]:
+        self.counts[f"{task.name}/{name}"] += 1
+        return super().base_record(name, task)
+
+    def imported(self, task: Task) -> list[str]:
+        self.counts["imported"] += 1
+        return super().imported(task)
+
+    @cached_property
+    def counts(self) -> Counter[str]:
+        return Counter()
+
+
+def counting(run: Run) -> Counting:
+    return Counting(run.store, run.data, run.plan, run.registry, run.specs)
+
+
+def test_imported_learners_are_looked_for_as_often_whatever_the_number_of_learners(make_run: Make) -> None:
+    looked = []
+    for learners in ({"prior": ("prior", {})}, {f"prior{number}": ("prior", {}) for number in range(9)}):
+        run = counting(make_run(toy_table(60), learners))
+        assert len(choose_learners(run, SENTIMENT, ())) == len(learners)
+        looked.append(run.counts["imported"])
+    assert looked == [2, 2]
+
+
+def test_each_learner_of_each_task_is_read_once_to_stack_and_to_sum_up(make_run: Make) -> None:
+    data = toy_table(90, tasks=(SENTIMENT, SARCASM))
+    run = counting(trained(make_run, data))
+    stack_tasks(run, data.tasks, StackSettings(("soft_vote",)))
+    expected = {f"{task}/{name}": 1 for task in data.task_names for name in LEARNERS}
+    assert {name: count for name, count in run.counts.items() if name != "imported"} == expected
+
+
+def test_a_stack_of_an_older_version_is_refused_in_one_line_and_made_again(make_run: Make) -> None:
+    run = trained(make_run, toy_table(90))
+    stack_task(run, SENTIMENT, FEW)
+    path = run.store.stack("sentiment") / "report.json"
+    record = read_json(path)
+    del record["made_of"]["record"], record["reason"]
+    write_json(path, {**record, "why": "It is good."})
+    line = r"sentiment was made by an older version: run `ensemble stack --task sentiment` again\.$"
+    with pytest.raises(StoreError, match=line):
+        read_stack(run, assemble(run, SENTIMENT, FEW))
+    with pytest.raises(StoreError, match="made by an older version"):
+        Stack.load(path.parent)
+    assert stack_task(run, SENTIMENT, FEW)["reason"]["tried"] == 1

@@ -81,10 +81,10 @@ def test_labels_in_fewer_than_three_folds_are_refused_in_one_line(labelled: int)
 @pytest.mark.parametrize("name", ["roc_auc", "log_loss"])
 def test_metrics_of_probabilities_are_stacked_by_arg_max_and_never_below_the_worst_learner(name: str) -> None:
     table = replace(meta_table(), task=Task("sentiment", ("negative", "neutral", "positive"), metric=name))
-    procedure, stack = make_stack(table, FEW)
+    nested, stack = make_stack(table, FEW)
     assert stack.rule.kind == "arg_max"
     worst = min((table.learner_oof(each) for each in table.learners), key=lambda one: one.values[0, 0])
-    assert difference(METRICS[name], table.labels, table.groups, procedure.oof, worst)["value"] > 0
+    assert difference(METRICS[name], table.labels, table.groups, nested.oof, worst)["value"] > 0
 
 
 def test_a_class_of_few_rows_is_warned_of() -> None:
@@ -96,7 +96,7 @@ def test_a_class_of_few_rows_is_warned_of() -> None:
 def test_the_stack_that_is_the_plain_mean_gains_nothing_over_the_plain_mean_under_a_rule() -> None:
     """What a rule gives is not counted as the stack's skill."""
     table = meta_table(signal=1.0)
-    procedure, _ = make_stack(table, StackSettings(("soft_vote",)))
+    nested, _ = make_stack(table, StackSettings(("soft_vote",)))
     ruled = mean_under_rule(table, table.learners)
-    assert (procedure.oof.labels() == ruled.labels()).all()
-    assert difference(METRICS["macro_f1"], table.labels, table.groups, procedure.oof, ruled)["value"] == 0
+    assert (nested.oof.labels() == ruled.labels()).all()
+    assert difference(METRICS["macro_f1"], table.labels, table.groups, nested.oof, ruled)["value"] == 0

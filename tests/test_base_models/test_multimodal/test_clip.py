@@ -22,7 +22,8 @@ from base_models.visual.pixels import PixelSource
 from ensemble.data import Dataset, Task
 from ensemble.errors import ConfigError, LearnerError
 from ensemble.features import FeatureCache
-from ensemble.learner import TrainingContext, modality_of
+from ensemble.learner import TrainingContext
+from ensemble.modalities import describe, modalities_of
 
 MODES = ("none", "head", "lora", "full")
 
@@ -84,7 +85,7 @@ def test_zero_shot_gives_what_clip_itself_says(model: str, posts: Dataset) -> No
 def test_zero_shot_looks_at_what_is_scored(model: str, posts: Dataset, scored: str) -> None:
     data = whole_posts(posts)
     learner = fitted(quick(model, "none", scored=scored), data)
-    assert modality_of(learner) == scored
+    assert describe(modalities_of(learner)) == scored
     frequencies = np.tile(learner.frequencies_, (len(data), 1))
     for hidden, left in (("text", "image"), ("image", "text")):
         values = learner.predict_proba(without(data, hidden))

@@ -10,7 +10,8 @@ import pytest
 from PIL import Image, ImageDraw
 from support.world import SENTIMENT, toy_table
 
-from ensemble.content.duplicates import CHUNK, Duplicates, find_duplicates, near_pairs
+from ensemble.content.copies import CHUNK, near_pairs
+from ensemble.content.duplicates import Duplicates, find_duplicates
 from ensemble.content.scan import scan
 from ensemble.data import Dataset
 
@@ -50,8 +51,8 @@ def test_a_reencoded_and_a_resized_copy_are_found(tmp_path: Path) -> None:
     image.resize((500, 500)).save(tmp_path / "d.jpg", quality=60)
     found = find(tmp_path, ["a.png", "b.jpg", "c.png", "d.jpg"])
     assert len(set(found.group)) == 1
-    assert len(found.near_image) == 6
-    assert not len(found.same_image)
+    assert len(found.pairs["near_image"]) == 6
+    assert not len(found.pairs["same_image"])
 
 
 def test_different_pictures_stay_apart(tmp_path: Path) -> None:
@@ -75,15 +76,15 @@ def test_equal_files_are_copies_whatever_they_are_called(tmp_path: Path) -> None
         (tmp_path / name).write_bytes(buffer.getvalue())
     found = find(tmp_path, ["a.png", None, "b.png", "c.png"])
     assert found.group[0] == found.group[2] == found.group[3] != found.group[1]
-    assert found.same_image.tolist() == [[0, 2], [0, 3]]
-    assert not len(found.near_image)
+    assert found.pairs["same_image"].tolist() == [[0, 2], [0, 3]]
+    assert not len(found.pairs["near_image"])
 
 
 def test_equal_texts_are_copies_whatever_case_and_links(tmp_path: Path) -> None:
     texts = ["Hello you", "hello  YOU https://t.co/x", "hello me"]
     found = find(tmp_path, [None] * 3, texts)
     assert found.group[0] == found.group[1] != found.group[2]
-    assert found.same_text.tolist() == [[0, 1]]
+    assert found.pairs["same_text"].tolist() == [[0, 1]]
 
 
 def test_missing_and_empty_texts_match_nothing(tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ def test_posts_of_nothing_at_all_are_refused(tmp_path: Path) -> None:
 
 def test_a_single_post_whose_only_image_is_unreadable_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"no image")
-    with pytest.raises(DataError, match=r"readable image is there \(.*not an image"):
+    with pytest.raises(DataError, match=r"has a text or an image that can be used \(.*not an image"):
         scan_posts(read_posts(table(tmp_path, image=["a.png"]), [SENTIMENT]))
 
 

@@ -1,0 +1,86 @@
+"""The modality text: each cell is the text itself."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypedDict
+
+import numpy as np
+import pandas as pd
+
+from ensemble.content.copies import equal_pairs
+from ensemble.content.languages import UNDETERMINED, count
+from ensemble.content.texts import CONTROL, RIGHT_TO_LEFT, WORD, normalise
+from ensemble.modalities import Cells, Pairs, Preview, Scan
+from ensemble.system.progress import Track
+
+MANY = 8
+
+
+class TextAudit(TypedDict):
+    """Texts by what is odd about them; ``encodings`` and ``languages`` count texts by name."""
+
+    missing: int
+    without_words: int
+    right_to_left: int
+    control_characters: int
+    longest: int
+    encodings: dict[str, int]
+    languages: dict[str, int]
+
+
+class Text:
+    plural = "texts"
+    copies_named: Mapping[str, str] = {"same_text_rows": "rows sharing a text"}
+
+    def key(self, cell: str, root: Path) -> str:
+        """SHA-256 of the text."""
+        return hashlib.sha256(cell.encode()).hexdigest()
+
+    def scan(self, ids: Sequence[str], cells: Cells, root: Path, cache: Path | None, track: Track) -> Scan:
+        return Scan.nothing(len(cells))
+
+    def find_copies(self, cells: Cells, keys: Cells, scan: Scan) -> dict[str, Pairs]:
+        """Texts that are equal once normalised; empty ones match nothing."""
+        return {"same_text": equal_pairs([normalise(text) or None for text in cells])}
+
+    def count_copies(self, pairs: Mapping[str, Pairs]) -> dict[str, int]:
+        return {"same_text_rows": len(np.unique(pairs["same_text"]))}
+
+    def audit(self, frame: pd.DataFrame, cells: Cells, scan: Scan) -> TextAudit:
+        known = [text for text in cells if text is not None]
+        encodings = frame["text_encoding"].value_counts().items() if "text_encoding" in frame else ()
+        return {
+            "missing": len(cells) - len(known),
+            "without_words": sum(WORD.search(text) is None for text in known),
+            "right_to_left": sum(RIGHT_TO_LEFT.search(text) is not None for text in known),
+            "control_characters": sum(CONTROL.search(text) is not None for text in known),
+            "longest": max(map(len, known), default=0),
+            "encodings": {str(name): int(number) for name, number in encodings},
+            "languages": count(cells),
+        }
+
+    def audit_lines(self, found: Mapping[str, Any]) -> list[tuple[str, str]]:
+        return [
+            ("texts missing", f"{found['missing']:,}"),
+            ("texts without a letter or digit", f"{found['without_words']:,}"),
+            ("texts partly right to left", f"{found['right_to_left']:,}"),
+            ("texts with control characters", f"{found['control_characters']:,}"),
+            ("longest text", f"{found['longest']:,} characters"),
+            ("text encodings", ", ".join(f"{name} {number:,}" for name, number in found["encodings"].items())),
+            ("languages", _languages(found["languages"])),
+        ]
+
+    def preview(self, cell: str | None, root: Path, row: str) -> Preview:
+        return Preview(text=cell or "")
+
+
+def _languages(counts: Mapping[str, int]) -> str:
+    """The most frequent languages, the others as one, and how many texts there are."""
+    known = [(name, number) for name, number in counts.items() if name != UNDETERMINED]
+    shown = [f"{name} {number:,}" for name, number in known[:MANY]]
+    if len(known) > MANY:
+        shown.append(f"{len(known) - MANY} others {sum(number for _, number in known[MANY:]):,}")
+    if UNDETERMINED in counts:
+        shown.append(f"undetermined {counts[UNDETERMINED]:,}")
+    return f"{', '.join(shown)}, of {sum(counts.values()):,} texts" if shown else ""
