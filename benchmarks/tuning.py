@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -99,11 +100,11 @@ def judge(bench: Bench, learner: str, task: Task, data: Any, k: int) -> None:
     print(f"searching took {sum(seconds):,.0f} s, pruning saved about {sum(a['saved'] for a in accounts):,.0f} s")
 
 
-def told(metrics: dict[str, dict[str, float]]) -> str:
+def told(metrics: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} {spoken(metrics[name])}" for name in ("macro_f1", "accuracy", "log_loss"))
 
 
-def spoken(found: dict[str, Any], sign: str = "") -> str:
+def spoken(found: Mapping[str, Any], sign: str = "") -> str:
     interval = f" [{found['low']:{sign}.3f}, {found['high']:{sign}.3f}]" if found.get("low") is not None else ""
     return f"{found['value']:{sign}.3f}{interval}"
 

@@ -64,7 +64,7 @@ def data(config: ConfigPath = DEFAULT, set: Overrides = [], quiet: Quiet = False
 
     session = Session(config, set, quiet)
     found = audit(session.data, session.scans)
-    show(found, print_audit, as_json)
+    show(dict(found), print_audit, as_json)
 
 
 @app.command()

@@ -43,13 +43,13 @@ class Metric:
         return TARGETS[self.kind].known(labels)
 
 
-def confusion(labels: Codes, predicted: Codes, classes: int, weights: Weights) -> Floats:
+def confusion_matrices(labels: Codes, predicted: Codes, classes: int, weights: Weights) -> Floats:
     """(draws, true, predicted) weighted counts."""
     cells = np.eye(classes * classes, dtype=np.float64)[labels * classes + predicted]
     return np.asarray((weights @ cells).reshape(-1, classes, classes), dtype=np.float64)
 
 
-def count(labels: Codes, predicted: npt.NDArray[np.intp], classes: int) -> Floats:
+def confusion_matrix(labels: Codes, predicted: npt.NDArray[np.intp], classes: int) -> Floats:
     """(true, predicted) counts of rows that weigh the same."""
     cells = np.bincount(labels * classes + predicted, minlength=classes * classes)
     return cells.reshape(classes, classes).astype(np.float64)
@@ -98,7 +98,7 @@ def _of_labels(name: str, of_counts: Callable[[Floats], Floats]) -> Metric:
 
     def score(labels: Codes, values: Probabilities, weights: Weights) -> Floats:
         predicted = np.asarray(values.argmax(axis=1), dtype=np.int64)
-        return of_counts(confusion(labels, predicted, values.shape[1], weights))
+        return of_counts(confusion_matrices(labels, predicted, values.shape[1], weights))
 
     return Metric(name, score, of_counts=of_counts)
 
@@ -184,7 +184,7 @@ def score(metric: Metric, labels: Codes, values: Probabilities) -> float:
     if not known.any():
         return float("nan")
     if metric.of_counts:
-        return float(metric.of_counts(count(labels[known], values[known].argmax(axis=1), values.shape[1])))
+        return float(metric.of_counts(confusion_matrix(labels[known], values[known].argmax(axis=1), values.shape[1])))
     return float(metric.score(labels[known], values[known], np.ones((1, int(known.sum()))))[0])
 
 

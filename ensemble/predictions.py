@@ -20,7 +20,7 @@ DECIDED = "decided label"  # the column of the labels a decision rule gave
 
 @dataclass(frozen=True)
 class Predictions:
-    """``values`` is (rows, classes) in the order of ``task.classes``; ``ids`` is (rows,) of str, unique.
+    """``values`` is (rows, classes) in the order of ``task.columns``; ``ids`` is (rows,) of str, unique.
 
     ``spread``, of the same shape, is their standard deviation over views of a row, where a learner gives it.
     ``decided`` (rows,) are positions in ``task.classes`` that a decision rule gave; without it the most probable class
@@ -35,7 +35,7 @@ class Predictions:
 
     def __post_init__(self) -> None:
         where = f"Probabilities for {self.task.name!r}"
-        expected = (len(self.ids), self.task.width)
+        expected = (len(self.ids), len(self.task.columns))
         if self.values.shape != expected:
             raise PredictionsError(f"{where} must have shape {expected} (rows, classes), got {self.values.shape}.")
         if self.spread is not None and (self.spread.shape != expected or not (self.spread >= 0).all()):
@@ -69,9 +69,9 @@ class Predictions:
         """Parquet with ``id`` and one float64 column per class, then spreads and decided labels where there are any;
         task, class order and ``made_of`` in its metadata."""
         columns = {"id": pa.array(self.ids, type=pa.string())}
-        for position, name in enumerate(self.task.classes):
+        for position, name in enumerate(self.task.columns):
             columns[name] = pa.array(self.values[:, position])
-        for position, name in enumerate(self.task.classes if self.spread is not None else ()):
+        for position, name in enumerate(self.task.columns if self.spread is not None else ()):
             columns[SPREAD + name] = pa.array(self.spread[:, position])  # type: ignore[index]
         if self.decided is not None:
             columns[DECIDED] = pa.array(np.asarray(self.task.classes, dtype=object)[self.decided], type=pa.string())
@@ -82,8 +82,8 @@ class Predictions:
     def read(cls, path: Path, task: Task) -> "Predictions":
         """Raises PredictionsError where the file is for another task or class order, StoreError where damaged."""
         table = read_table(path)
-        expected = ["id", *task.classes]
-        spreads = [SPREAD + name for name in task.classes]
+        expected = ["id", *task.columns]
+        spreads = [SPREAD + name for name in task.columns]
         if [name for name in table.column_names if name != DECIDED] not in (expected, [*expected, *spreads]):
             raise PredictionsError(f"{path} has columns {table.column_names}; it must have {expected}, in this order.")
         return cls.of_frame(task, table.to_pandas())
@@ -92,9 +92,9 @@ class Predictions:
     def of_frame(cls, task: Task, frame: pd.DataFrame) -> "Predictions":
         """From a frame with ``id`` and one column per class, in any order."""
         try:
-            values = frame[list(task.classes)].to_numpy(dtype=np.float64)
-            kept = [SPREAD + name for name in task.classes if SPREAD + name in frame]
-            spread = frame[kept].to_numpy(dtype=np.float64) if len(kept) == len(task.classes) else None
+            values = frame[list(task.columns)].to_numpy(dtype=np.float64)
+            kept = [SPREAD + name for name in task.columns if SPREAD + name in frame]
+            spread = frame[kept].to_numpy(dtype=np.float64) if len(kept) == len(task.columns) else None
         except (TypeError, ValueError) as error:
             raise PredictionsError(f"Probabilities for {task.name!r} must be numbers: {error}.") from error
         decided = _codes(task, frame[DECIDED]) if DECIDED in frame else None

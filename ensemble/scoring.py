@@ -6,10 +6,10 @@ from typing import NotRequired, TypedDict
 import numpy as np
 
 from ensemble.data import Codes, Dataset, Floats, Task
-from ensemble.metrics import Metric, bootstrap, count, interval, metric_named, metrics_of, per_class, score
+from ensemble.metrics import Metric, bootstrap, confusion_matrix, interval, metric_named, metrics_of, per_class, score
 from ensemble.predictions import Predictions, Probabilities
 
-ALWAYS = ("macro_f1", "accuracy")  # have an interval whatever the task is judged by
+WITH_INTERVAL = ("macro_f1", "accuracy")  # have an interval whatever the task is judged by
 
 
 class Score(TypedDict):
@@ -79,7 +79,7 @@ def score_card(
     for name, metric in metrics_of(task).items():
         values = metric_input(aligned, metric)
         card["metrics"][name] = {"value": _or_none(score(metric, labels, values))}
-        if name in (task.metric, *ALWAYS):
+        if name in (task.metric, *WITH_INTERVAL):
             low, high = interval(bootstrap(metric, labels, values, groups))
             card["metrics"][name] |= {"low": _or_none(low), "high": _or_none(high)}
     if fold is not None:
@@ -92,7 +92,7 @@ def score_card(
 
 
 def _add_classes(card: ScoreCard, task: Task, labels: Codes, predicted: Codes) -> None:
-    counts = count(labels, predicted, task.width)
+    counts = confusion_matrix(labels, predicted, len(task.classes))
     scores = per_class(counts)
     card["classes"] = {
         name: {
@@ -108,7 +108,7 @@ def _add_classes(card: ScoreCard, task: Task, labels: Codes, predicted: Codes) -
 
 def metric_input(predictions: Predictions, metric: Metric) -> Probabilities:
     """(rows, classes) what a metric judges: one-hot labels where it judges labels, else the probabilities."""
-    return np.eye(predictions.task.width)[predictions.labels()] if metric.of_counts else predictions.values
+    return np.eye(len(predictions.task.classes))[predictions.labels()] if metric.of_counts else predictions.values
 
 
 def difference(metric: Metric, labels: Codes, groups: Codes, ours: Predictions, theirs: Predictions) -> Score:

@@ -44,19 +44,21 @@ class Task:
         return TARGETS[self.kind]
 
     @property
-    def width(self) -> int:
-        """How many columns its predictions have."""
-        return self.target.width(self)
+    def columns(self) -> tuple[str, ...]:
+        """The names of the columns of its predictions."""
+        return self.target.columns(self)
 
 
 class Target(Protocol):
-    """What the data of one kind of task needs; without state. Labels are (rows,), predictions (rows, width)."""
+    """What the data of one kind of task needs; without state. Labels are (rows,), predictions (rows, columns)."""
 
     def check(self, task: Task) -> None:
         """Raises DataError for a task that cannot be asked."""
         ...
 
-    def width(self, task: Task) -> int: ...
+    def columns(self, task: Task) -> tuple[str, ...]:
+        """The names of the columns of predictions."""
+        ...
 
     def invalid(self, task: Task, column: "pd.Series[str]") -> tuple[Mask, str]:
         """(rows,) labels that are neither missing nor valid, and in words what a valid one is."""
@@ -76,7 +78,7 @@ class Target(Protocol):
         """(rows,) the stratum of each row, -1 for none, and how many there are: every fold gets its share of each."""
         ...
 
-    def count(self, task: Task, column: "pd.Series[str]") -> dict[str, int]:
+    def count_labels(self, task: Task, column: "pd.Series[str]") -> dict[str, int]:
         """For the audit: rows by label, and those without."""
         ...
 
@@ -97,8 +99,8 @@ class Classification:
                 f"Task {task.name!r} has a class named 'id', 'fold' or 'decided label', columns of probability files."
             )
 
-    def width(self, task: Task) -> int:
-        return len(task.classes)
+    def columns(self, task: Task) -> tuple[str, ...]:
+        return task.classes
 
     def invalid(self, task: Task, column: "pd.Series[str]") -> tuple[Mask, str]:
         return (column.notna() & ~column.isin(task.classes)).to_numpy(), f"one of {list(task.classes)}"
@@ -114,14 +116,14 @@ class Classification:
             raise DataError(f"Task {task.name!r} has fewer than two classes among the {len(labels)} training rows.")
 
     def strata(self, task: Task, labels: Codes) -> tuple[Codes, int]:
-        return labels, self.width(task)
+        return labels, len(task.classes)
 
-    def count(self, task: Task, column: "pd.Series[str]") -> dict[str, int]:
+    def count_labels(self, task: Task, column: "pd.Series[str]") -> dict[str, int]:
         return {name: int((column == name).sum()) for name in task.classes} | {"missing": int(column.isna().sum())}
 
     def problems(self, values: Floats) -> Iterator[tuple[str, Mask]]:
-        yield "are not finite", ~np.isfinite(values).all(axis=1)
-        yield "are negative", (values < 0).any(axis=1)
+        yield "are not finite", np.asarray(~np.isfinite(values).all(axis=1))
+        yield "are negative", np.asarray((values < 0).any(axis=1))
         yield "do not sum to one", np.abs(values.sum(axis=1) - 1) > TOLERANCE
 
 

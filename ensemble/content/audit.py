@@ -42,7 +42,7 @@ def audit(data: Dataset, scans: Scans) -> Audit:
 def _label_counts(data: Dataset, task: Task) -> dict[str, int]:
     """A test row without a label lacks nothing."""
     there = (data.frame["part"] == TRAIN) | data.frame[task.name].notna()
-    return task.target.count(task, data.frame.loc[there, task.name])
+    return task.target.count_labels(task, data.frame.loc[there, task.name])
 
 
 def _duplicates(copies: Duplicates) -> dict[str, int]:

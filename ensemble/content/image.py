@@ -18,7 +18,7 @@ from ensemble.system.files import file_hash, fingerprint
 from ensemble.system.progress import Track
 
 FEW = 5
-SIDE, BYTES = 240, 15_000  # of a preview
+MAX_SIDE, MAX_BYTES = 240, 15_000  # of a preview
 QUALITIES = (75, 60, 45, 30, 15)
 
 
@@ -84,19 +84,19 @@ class Image:
         if not cell:
             return Preview(problem="no image")
         try:
-            image = open_image(resolve_inside(root, cell, row), draft=SIDE)
+            image = open_image(resolve_inside(root, cell, row), draft=MAX_SIDE)
         except (Unreadable, DataError) as error:
             return Preview(problem="outside the image folder" if isinstance(error, DataError) else str(error))
-        image.thumbnail((SIDE, SIDE), Picture.Resampling.LANCZOS)
-        return Preview(media="image/jpeg", data=_squeezed(Picture.fromarray(np.asarray(image))))
+        image.thumbnail((MAX_SIDE, MAX_SIDE), Picture.Resampling.LANCZOS)
+        return Preview(media="image/jpeg", data=_compressed(Picture.fromarray(np.asarray(image))))
 
 
-def _squeezed(image: Picture.Image) -> bytes:
+def _compressed(image: Picture.Image) -> bytes:
     """JPEG bytes at the best quality that keeps to the size; made from bare pixels, so the file's EXIF is gone."""
     for quality in QUALITIES:
         buffer = BytesIO()
         image.save(buffer, format="JPEG", quality=quality, optimize=True)
-        if buffer.tell() <= BYTES:
+        if buffer.tell() <= MAX_BYTES:
             break
     return buffer.getvalue()
 

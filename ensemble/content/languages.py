@@ -24,7 +24,7 @@ def detect(texts: Sequence[str | None]) -> list[str | None]:
     return [None if text is None else _language(text) for text in texts]
 
 
-def count(texts: Sequence[str | None]) -> dict[str, int]:
+def count_languages(texts: Sequence[str | None]) -> dict[str, int]:
     """Texts of each language, most first, then ``und`` (undetermined); missing texts are not counted."""
     found = detect([text for text in texts if text is not None])
     counts = Counter(language or UNDETERMINED for language in found)

@@ -14,7 +14,7 @@ def scan(data: Dataset, cache: Path | None = None, track: Track = silent) -> tup
     """
     scans = {}
     for name in MODALITIES:
-        scans[name] = get_modality(name).scan(data.ids, data.cells(name), data.root, cache, track)
+        scans[name] = get_modality(name).scan(data.ids.tolist(), data.cells(name), data.root, cache, track)
         data = _without_problems(data, name, scans[name])
     return data, scans
 

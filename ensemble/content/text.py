@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ensemble.content.copies import equal_pairs
-from ensemble.content.languages import UNDETERMINED, count
+from ensemble.content.languages import UNDETERMINED, count_languages
 from ensemble.content.texts import CONTROL, RIGHT_TO_LEFT, WORD, normalise
 from ensemble.modalities import Cells, Pairs, Preview, Scan
 from ensemble.system.progress import Track
@@ -57,7 +57,7 @@ class Text:
             "control_characters": sum(CONTROL.search(text) is not None for text in known),
             "longest": max(map(len, known), default=0),
             "encodings": {str(name): int(number) for name, number in encodings},
-            "languages": count(cells),
+            "languages": count_languages(cells),
         }
 
     def audit_lines(self, found: Mapping[str, Any]) -> list[tuple[str, str]]:

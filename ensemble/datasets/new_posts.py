@@ -76,4 +76,5 @@ def scan_posts(posts: Dataset, track: Track = silent) -> Dataset:
 
 def _blank(posts: Dataset) -> npt.NDArray[np.bool_]:
     """(rows,) which posts have nothing of any modality."""
-    return np.array([[cell is None for cell in posts.cells(name)] for name in MODALITIES]).all(axis=0)
+    missing = [[cell is None for cell in posts.cells(name)] for name in MODALITIES]
+    return np.asarray(np.all(missing, axis=0))

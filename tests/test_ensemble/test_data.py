@@ -8,10 +8,9 @@ import pandas as pd
 import pytest
 from support.world import SARCASM, SENTIMENT, toy_table
 
-from ensemble.data import Dataset, Task
+from ensemble.data import Dataset
 from ensemble.errors import DataError
 from ensemble.system.files import file_hash
-from ensemble.targets import RESERVED
 
 
 def frame(**columns: list[object]) -> pd.DataFrame:
@@ -27,18 +26,6 @@ def frame(**columns: list[object]) -> pd.DataFrame:
 
 def dataset(**columns: list[object]) -> Dataset:
     return Dataset(frame(**columns), Path("."), (SENTIMENT,))
-
-
-@pytest.mark.parametrize("classes", [(), ("one",), ("same", "same")])
-def test_a_task_needs_two_distinct_classes(classes: tuple[str, ...]) -> None:
-    with pytest.raises(DataError, match="'t' needs at least two distinct classes"):
-        Task("t", classes)
-
-
-@pytest.mark.parametrize("name", RESERVED)
-def test_a_task_may_not_take_the_name_of_a_column_of_the_table(name: str) -> None:
-    with pytest.raises(DataError, match=f"'{name}' has the name of a column"):
-        Task(name, ("0", "1"))
 
 
 def test_a_missing_column_is_named() -> None:

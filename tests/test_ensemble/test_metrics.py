@@ -15,7 +15,7 @@ from ensemble.metrics import (
     Codes,
     Probabilities,
     bootstrap,
-    confusion,
+    confusion_matrices,
     interval,
     metric_named,
     per_class,
@@ -90,7 +90,7 @@ def test_a_weighted_metric_is_the_metric_on_the_repeated_rows(
 def test_confusion_and_classes_equal_those_of_scikit_learn(case: tuple[Codes, Probabilities]) -> None:
     labels, values = case
     predicted, every = values.argmax(axis=1), list(range(values.shape[1]))
-    matrix = confusion(labels, predicted, len(every), np.ones((1, len(labels))))[0]
+    matrix = confusion_matrices(labels, predicted, len(every), np.ones((1, len(labels))))[0]
     np.testing.assert_array_equal(matrix, sk.confusion_matrix(labels, predicted, labels=every))
     classes = per_class(matrix)
     expected = sk.precision_recall_fscore_support(labels, predicted, labels=every, zero_division=0)

@@ -137,9 +137,8 @@ def test_each_seed_alone_has_its_score_beside_the_one_of_their_mean() -> None:
     data = toy_table(60)
     alone = [guess(SENTIMENT, data, seed) for seed in range(3)]
     whole = mean(alone)
-    seeds = plain(score_card(SENTIMENT, whole, data, seeds=[alone[0], alone[1].take(data.ids[::-1]), alone[2]]))[
-        "seeds"
-    ]
+    turned = [alone[0], alone[1].take(data.ids[::-1]), alone[2]]
+    seeds = plain(score_card(SENTIMENT, whole, data, seeds=turned))["seeds"]
     expected = [score_card(SENTIMENT, one, data)["metrics"]["macro_f1"]["value"] for one in alone]
     assert seeds["values"] == pytest.approx(expected)
     assert seeds["mean"] == pytest.approx(np.mean(expected)) and seeds["std"] == pytest.approx(np.std(expected, ddof=1))

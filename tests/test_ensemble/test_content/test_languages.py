@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ensemble.content.languages import count, detect
+from ensemble.content.languages import count_languages, detect
 
 SENTENCES = {
     "en": "RT @friend: just watched the best sunset of my life with you http://t.co/abc",
@@ -45,12 +45,12 @@ def test_a_link_and_a_name_are_no_language() -> None:
 def test_missing_texts_have_no_language_and_are_not_counted() -> None:
     texts = [SENTENCES["es"], None, SENTENCES["en"], "", SENTENCES["en"]]
     assert detect(texts) == ["es", None, "en", None, "en"]
-    assert list(count(texts).items()) == [("en", 2), ("es", 1), ("und", 1)]
-    assert count([]) == count([None]) == {}
+    assert list(count_languages(texts).items()) == [("en", 2), ("es", 1), ("und", 1)]
+    assert count_languages([]) == count_languages([None]) == {}
 
 
 def test_the_undetermined_come_last_however_many() -> None:
-    assert list(count(["", "?", SENTENCES["fr"]])) == ["fr", "und"]
+    assert list(count_languages(["", "?", SENTENCES["fr"]])) == ["fr", "und"]
 
 
 @given(st.lists(st.none() | st.text()))
