@@ -6,6 +6,7 @@ from typing import Any
 from cli.tables import CARD_COLUMNS, card_row, line, table
 from ensemble.scoring import Score, ScoreCard
 from meta.records import LabelledTest, StackedTasks, StackReport, Submission
+from meta.report.facts import WrittenReport
 from meta.wording import (
     display_name,
     format_interval,
@@ -117,15 +118,11 @@ def print_submission(result: Submission) -> None:
         )
 
 
-def print_report(result: Mapping[str, Any]) -> None:
-    for name, scored in result["scores"].items():
-        against = ", ".join(
-            f"{format_interval(gain, '+')} against {model}"
-            for model, gain in scored.items()
-            if model not in ("score", "rows")
-        )
-        score, rows = format_interval(scored["score"]), f"{scored['rows']:,}"
-        line(f"{name}: {score} on {rows} rows, {result['folds']} folds; {against}.")
+def print_report(result: WrittenReport) -> None:
+    for name, subtask in result["scores"].items():
+        gains = (f"{format_interval(gain, '+')} against {rival}" for rival, gain in subtask["against"].items())
+        score, rows = format_interval(subtask["score"]), f"{subtask['rows']:,}"
+        line(f"{name}: {score} on {rows} rows, {result['folds']} folds; {', '.join(gains)}.")
     for task, learners in result["leaks"].items():
         for learner, signs in learners.items():
             line(f"! {task}, {learner}: {' '.join(map(leak_note, signs))}")

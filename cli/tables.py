@@ -39,18 +39,18 @@ def line(text: str, whole: bool = False) -> None:
     console().print(escape(text), soft_wrap=whole)
 
 
-def print_audit(found: Mapping[str, Any]) -> None:
-    for note in found["notes"]:
+def print_audit(facts: Mapping[str, Any]) -> None:
+    for note in facts["notes"]:
         line(note)
     counts = [
         [task, *(f"{name}: {count:,}" for name, count in classes.items() if name != "missing" or count)]
-        for task, classes in found["tasks"].items()
+        for task, classes in facts["tasks"].items()
     ]
-    rows = found["rows"]
+    rows = facts["rows"]
     width = max(len(row) for row in counts)
     padded = [row + [""] * (width - len(row)) for row in counts]
     table(f"{rows['train']:,} training rows, {rows['test']:,} test rows", ["task", *[""] * (width - 1)], padded)
-    table("what to know before training", ["", ""], audit_lines(found))
+    table("what to know before training", ["", ""], audit_lines(facts))
 
 
 CARD_COLUMNS = ("score [95 %]", "over folds", "accuracy", "weighted\nF1", "ROC\nAUC", "log-\nloss")

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from meta.records import Scored
+from ensemble.scoring import Score
 from meta.report.facts import Reliability
 from meta.report.svg import COLOURS, as_svg, make_axes
 from meta.wording import format_number, truncate
@@ -27,7 +27,7 @@ class IntervalRow:
     """One row of an interval plot."""
 
     name: str
-    score: Scored
+    score: Score
     colour: str
     strong: bool = False
 
@@ -37,7 +37,7 @@ def interval_plot(rows: Sequence[IntervalRow], label: str, origin: float | None 
     """A dot and its 95 % interval per row; ``origin`` is drawn through all of them."""
     figure, axes = _rows([row.name for row in rows], label, sign)
     for y, row in enumerate(rows):
-        value, low, high = (_number(row.score.get(key)) for key in ("value", "low", "high"))
+        value, low, high = _ends(row.score)
         colour = COLOURS[row.colour]
         axes.plot([low, high], [y, y], color=colour, linewidth=2.2 if row.strong else 1.5, solid_capstyle="round")
         shape, size = ("D", 8.0) if row.strong else ("o", 7.0)
@@ -116,11 +116,11 @@ def correlation_map(names: Sequence[str], matrix: Sequence[Sequence[float | None
 
 
 @as_svg
-def cost_plot(costs: Mapping[str, tuple[float, Scored]], measure: str, label: str) -> Figure:
+def cost_plot(costs: Mapping[str, tuple[float, Score]], measure: str, label: str) -> Figure:
     """What each learner adds, with its interval, against the seconds it took (logarithmic)."""
     figure, axes = make_axes(WIDTH, 300, label, (52, 14, 60, 42))
     for seconds, score in costs.values():
-        value, low, high = (_number(score.get(key)) for key in ("value", "low", "high"))
+        value, low, high = _ends(score)
         axes.plot([seconds, seconds], [low, high], color=COLOURS["learner"], linewidth=1.4, alpha=0.6)
         axes.plot([seconds], [value], "o", markersize=7, color=COLOURS["learner"], markeredgecolor=COLOURS["paper"])
     axes.axhline(0, color=COLOURS["muted"], linewidth=0.9, linestyle=(0, (4, 3)))
@@ -134,24 +134,24 @@ def cost_plot(costs: Mapping[str, tuple[float, Scored]], measure: str, label: st
     return figure
 
 
-def _name_dots(axes: Axes, costs: Mapping[str, tuple[float, Scored]]) -> None:
+def _name_dots(axes: Axes, costs: Mapping[str, tuple[float, Score]]) -> None:
     """Each dot's name at the first of four corners where it covers no other name, dot or interval; none where there is
     none."""
     axes.autoscale_view()
-    ends = {key: [(at, _number(score.get(key))) for at, score in costs.values()] for key in ("value", "low", "high")}
-    values, lows, highs = (axes.transData.transform(pairs) for pairs in ends.values())
+    ends = [(at, *_ends(score)) for at, score in costs.values()]
+    values, lows, highs = (axes.transData.transform([(end[0], end[n]) for end in ends]) for n in (1, 2, 3))
     taken = [
         (x - 4, np.fmin(y - 4, low), x + 4, np.fmax(y + 4, high))
         for (x, y), (_, low), (_, high) in zip(values, lows, highs, strict=True)
     ]
-    for name, at, (x, y) in zip(costs, ends["value"], values, strict=True):
+    for name, (at, value, *_), (x, y) in zip(costs, ends, values, strict=True):
         name = truncate(name, 14)
         wide = LETTER_WIDTH * len(name)
         for dx, dy in ((7, 4), (7, -13), (-7 - wide, 4), (-7 - wide, -13)):
             box = (x + dx, y + dy, x + dx + wide, y + dy + 10)
             if not any(box[0] < b[2] and b[0] < box[2] and box[1] < b[3] and b[1] < box[3] for b in taken):
                 taken.append(box)
-                axes.annotate(name, at, xytext=(dx, dy + 1), textcoords="offset points", fontsize=9.5)
+                axes.annotate(name, (at, value), xytext=(dx, dy + 1), textcoords="offset points", fontsize=9.5)
                 break
 
 
@@ -172,8 +172,13 @@ def _name_width(names: Sequence[str]) -> float:
     return 14 + LETTER_WIDTH * max(len(truncate(name, MAX_NAME)) for name in names)
 
 
-def _number(value: object) -> float:
-    return float(value) if isinstance(value, int | float) else np.nan
+def _ends(score: Score) -> tuple[float, float, float]:
+    """The score and the ends of its interval, NaN where they do not exist."""
+    return _number(score["value"]), _number(score.get("low")), _number(score.get("high"))
+
+
+def _number(value: float | None) -> float:
+    return np.nan if value is None else float(value)
 
 
 def _tinted(values: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:

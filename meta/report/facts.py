@@ -4,17 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, TypedDict
 
-from meta.records import Contributions, Diversity, LabelConflict, LabelIssue, LeakSign, Scored, StackReport, Summary
+from ensemble.scoring import Score, Spread
+from meta.records import Contributions, Diversity, LabelConflict, LabelIssue, LeakSign, StackReport, Summary
 
 CurveRow = Mapping[str, float | None]  # fold and epoch, then what the learner measures
-
-
-class SeedScores(TypedDict):
-    """What each seed alone scores, None where it has no score; mean and sample standard deviation."""
-
-    values: list[float | None]
-    mean: float | None
-    std: float | None
 
 
 @dataclass(frozen=True)
@@ -44,7 +37,7 @@ class TaskFacts:
     report: StackReport
     contributions: Contributions
     cost: Mapping[str, LearnerCost]
-    seeds: Mapping[str, SeedScores]
+    seeds: Mapping[str, Spread]
     diversity: Diversity
     leaks: Mapping[str, list[LeakSign]]
     label_issues: Sequence[LabelIssue]
@@ -64,7 +57,7 @@ class ModalityRow:
     one of each column."""
 
     name: str
-    scores: Sequence[Scored | None]
+    scores: Sequence[Score | None]
     learners: Sequence[str | None] = ()
 
 
@@ -86,7 +79,7 @@ class CandidateScores:
     metric: str
     best: str
     chosen: str
-    scores: Mapping[str, Scored]
+    scores: Mapping[str, Score]
 
 
 @dataclass(frozen=True)
@@ -127,3 +120,23 @@ class ReportFacts:
             "audit": dict(self.audit),
             "provenance": dict(self.provenance),
         }
+
+
+class SubtaskScore(TypedDict):
+    """The stack's score on the labelled rows of a subtask, and its paired differences from its rivals."""
+
+    score: Score | None
+    rows: int
+    against: dict[str, Score | None]
+
+
+class WrittenReport(TypedDict):
+    """Where page and JSON are, and what they say first: ``leaks`` by task and learner."""
+
+    page: str
+    json: str
+    bytes: int
+    scores: dict[str, SubtaskScore]
+    rows: int
+    folds: int
+    leaks: dict[str, Mapping[str, list[LeakSign]]]

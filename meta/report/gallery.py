@@ -3,19 +3,12 @@
 from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 
-import numpy as np
-from PIL import Image
-
-from ensemble.content.images import Unreadable, open_image, resolve_inside
-from ensemble.errors import DataError
+from ensemble.modalities import get_modality
 from meta.records import LabelIssue
 from meta.wording import printable
 
-MAX_SIDE, MAX_BYTES = 240, 15_000
-QUALITIES = (75, 60, 45, 30, 15)
 MAX_TEXT = 220
 MAX_IMAGES = 120  # on the whole page, which stays under 5 MB
 
@@ -57,21 +50,5 @@ def _card(post: LabelIssue, root: Path) -> PostCard:
 
 def thumbnail(root: Path, relative: str | None, row: str) -> tuple[str | None, str]:
     """A small JPEG as a data URI and no problem, or None and why there is no picture."""
-    if not relative:
-        return None, "no image"
-    try:
-        image = open_image(resolve_inside(root, relative, row), draft=MAX_SIDE)
-    except (Unreadable, DataError) as error:
-        return None, "outside the image folder" if isinstance(error, DataError) else str(error)
-    image.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS)
-    return "data:image/jpeg;base64," + b64encode(_compressed(Image.fromarray(np.asarray(image)))).decode(), ""
-
-
-def _compressed(image: Image.Image) -> bytes:
-    """JPEG bytes at the best quality that keeps to the size; made from bare pixels, so the file's EXIF is gone."""
-    for quality in QUALITIES:
-        buffer = BytesIO()
-        image.save(buffer, format="JPEG", quality=quality, optimize=True)
-        if buffer.tell() <= MAX_BYTES:
-            break
-    return buffer.getvalue()
+    preview = get_modality("image").preview(relative, root, row)
+    return f"data:{preview.media};base64,{b64encode(preview.data).decode()}" if preview.media else None, preview.problem

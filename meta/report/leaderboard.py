@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ensemble.metrics import metric_named
-from ensemble.scoring import Mean, ScoreCard
-from meta.records import Scored, StackReport
-from meta.report.facts import SeedScores, TaskFacts
+from ensemble.scoring import Mean, Score, ScoreCard, Spread
+from meta.records import StackReport
+from meta.report.facts import TaskFacts
 from meta.wording import display_name, format_size
 
 PLAIN_MEAN = "soft_vote"
@@ -25,9 +25,9 @@ class Model:
     mark: str = ""
 
     @property
-    def score(self) -> Scored:
+    def score(self) -> Score:
         """Value and interval of the task's metric."""
-        score: Scored = self.card["metrics"][self.card["metric"]]
+        score: Score = self.card["metrics"][self.card["metric"]]
         return score
 
     @property
@@ -69,8 +69,8 @@ class PaperRow:
 
     model: Model
     over_folds: Sequence[Mean]
-    test: Sequence[Scored] | None
-    seeds: SeedScores | None
+    test: Sequence[Score] | None
+    seeds: Spread | None
     size: str
 
 

@@ -8,9 +8,8 @@ import numpy.typing as npt
 from ensemble.data import Dataset
 from ensemble.metrics import metric_named
 from ensemble.predictions import Predictions
-from ensemble.scoring import metric_input
+from ensemble.scoring import Score, metric_input
 from meta.nested_cv import mean_under_rule
-from meta.records import Scored
 from meta.report.facts import ModalityRow, ModalityTable
 from meta.summary import best_of, headline, subtasks
 from meta.table import MetaTable
@@ -64,7 +63,7 @@ def _mean_of(table: MetaTable, learners: Sequence[str]) -> Floats | None:
     return metric_input(mean_under_rule(table, present), metric_named(table.task.metric)) if present else None
 
 
-def _scores(cv_rows: Dataset, columns: Columns, values: Mapping[str, Floats | None]) -> list[Scored | None]:
+def _scores(cv_rows: Dataset, columns: Columns, values: Mapping[str, Floats | None]) -> list[Score | None]:
     known = {task: of_task for task, of_task in values.items() if of_task is not None}
     return [headline(cv_rows, tasks, known) for _, tasks in columns]
 
@@ -78,7 +77,7 @@ def _best_row(data: Dataset, tables: Mapping[str, MetaTable], columns: Columns, 
         for name in sorted(honest)
     }
     names: list[str | None] = []
-    scores: list[Scored | None] = []
+    scores: list[Score | None] = []
     for column, tasks in columns:
         best = best_of(data, tasks, {name: headline(cv_rows, tasks, values) for name, values in plain.items()}, ())
         names.append(best[0] if best else None)

@@ -11,7 +11,8 @@ from markupsafe import Markup
 
 from ensemble.content.audit import audit_lines
 from ensemble.metrics import metric_named
-from meta.records import RuleRecord, Scored
+from ensemble.scoring import Score
+from meta.records import RuleRecord
 from meta.report.facts import CandidateScores, ModalityTable, ReportFacts
 from meta.report.gallery import posts_per_gallery
 from meta.report.leaderboard import PAPER_METRICS
@@ -87,7 +88,7 @@ def _typeset(number: str) -> str:
     return DASH if number == "-" else number.replace("-", MINUS)
 
 
-def verdict(difference: Scored) -> str:
+def verdict(difference: Score) -> str:
     """Whether a paired difference is more than noise: better, worse or even."""
     low, high = difference.get("low"), difference.get("high")
     if low is None or high is None or low <= 0 <= high:
@@ -95,7 +96,7 @@ def verdict(difference: Scored) -> str:
     return "better" if low > 0 else "worse"
 
 
-def difference_from(against: Mapping[str, Scored], rival: str) -> Scored | None:
+def difference_from(against: Mapping[str, Score], rival: str) -> Score | None:
     """The stack's difference from just this rival, a name in parentheses after it or not."""
     return next((difference for name, difference in against.items() if name.partition(" (")[0] == rival), None)
 
@@ -122,7 +123,7 @@ def best_candidates(table: Sequence[CandidateScores]) -> set[tuple[str, str]]:
     return {(row.task, name) for row in table for name in _best(row.scores, [row.metric])}
 
 
-def _best(scores: Mapping[Key, Scored | None], metrics: Sequence[str]) -> set[Key]:
+def _best(scores: Mapping[Key, Score | None], metrics: Sequence[str]) -> set[Key]:
     """Whose score is best as it is shown, with three decimals; nobody's where some of the metrics are better great and
     some small."""
     signs = {metric_named(metric).sign for metric in metrics}

@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 from ensemble.content.audit import audit
 from ensemble.errors import ConfigError
@@ -10,6 +9,7 @@ from ensemble.modalities import Scans
 from ensemble.run import Run
 from ensemble.system.files import check_writable, write_atomic
 from ensemble.system.progress import Track, silent
+from meta.report.facts import SubtaskScore, WrittenReport
 from meta.report.gather import gather_facts
 from meta.report.page import draw_page
 from meta.table import StackSettings
@@ -17,7 +17,7 @@ from meta.table import StackSettings
 
 def write_report(
     run: Run, settings: StackSettings, scanned: Scans, out: Path | None = None, track: Track = silent
-) -> dict[str, Any]:
+) -> WrittenReport:
     """Write the page and its JSON twin; return where they are and the headline. ``scanned`` are the dataset's scans."""
     page = out or run.store.report
     if page.suffix == ".json":
@@ -30,8 +30,12 @@ def write_report(
     written = json.dumps(facts.as_json(), indent=1, ensure_ascii=False, allow_nan=False)
     write_atomic(twin, written.encode(errors="backslashreplace"))
     summary = facts.summary
-    scores = {
-        name: {"score": models.get("stack"), "rows": summary["rows_of"][name], **summary["against"][name]}
+    scores: dict[str, SubtaskScore] = {
+        name: {
+            "score": models.get("stack"),
+            "rows": summary["rows_of"][name],
+            "against": summary["against"][name],
+        }
         for name, models in summary["subtasks"].items()
     }
     return {

@@ -20,14 +20,14 @@ from ensemble.run import Run
 from ensemble.scoring import score_card
 from ensemble.store import CURVE, DONE, Job, Store
 from ensemble.system.files import write_json
-from meta.records import Summary
+from meta.records import LeakSign, Summary
 from meta.report.facts import ReportFacts, TaskFacts
 from meta.report.gather import gather_facts
 from meta.stack import stack_task
 from meta.table import StackSettings
 from support.world import picture, skilled, toy_table
 
-CANDIDATES = ("best_single", "soft_vote", "hard_vote", "log_odds_mean", "rank_mean", "greedy", "logistic_regression")
+CANDIDATES = ("best_single", "soft_vote", "hard_vote", "log_odds_mean", "rank_mean", "greedy")
 LEARNERS = {
     "tfidf": "text",
     "bert_large": "text",
@@ -54,7 +54,7 @@ TASKS = (
     Task("humour", ("0", "1")),
     Task("humour_degree", ("0", "1", "2", "3"), ordinal=True),
 )
-ROWS, TEST_ROWS, FOLDS = 200, 40, 5
+ROWS, TEST_ROWS, FOLDS = 150, 30, 5
 
 
 def draw_pictures(root: Path) -> None:
@@ -85,6 +85,26 @@ def _renamed(facts: TaskFacts, name: str) -> TaskFacts:
     return replace(facts, report={**facts.report, "task": name})
 
 
+def with_copies(facts: TaskFacts, count: int) -> TaskFacts:
+    """That many learners: those of the facts over and over, under other names."""
+    known = facts.diversity["learners"]
+    names = [known[n % len(known)] for n in range(count)]
+    copied = {name if n < len(known) else f"{name}_{n}": name for n, name in enumerate(names)}
+    at = [known.index(name) for name in copied.values()]
+    correlation, statistic = (
+        [[matrix[y][x] for x in at] for y in at]
+        for matrix in (facts.diversity["error_correlation"], facts.diversity["q_statistic"])
+    )
+    shares, cards = facts.contributions["learners"], facts.report["learners"]
+    return replace(
+        facts,
+        report={**facts.report, "learners": {new: cards[name] for new, name in copied.items()}},
+        contributions={**facts.contributions, "learners": {new: shares[name] for new, name in copied.items()}},
+        cost={new: facts.cost[name] for new, name in copied.items()},
+        diversity={"learners": list(copied), "error_correlation": correlation, "q_statistic": statistic},
+    )
+
+
 @cache
 def _gathered(learners: tuple[str, ...]) -> ReportFacts:
     """Of all three tasks, with signs of a leak added."""
@@ -98,20 +118,23 @@ def _gathered(learners: tuple[str, ...]) -> ReportFacts:
         audited = audit(clean, scan(clean)[1])
         audited["images"]["unreadable_first"] = ["images/<b>.jpg: not an image that can be read"]
         facts = gather_facts(run, StackSettings(CANDIDATES, learners), audited)
-    first = replace(facts.tasks[0], leaks={learners[-1]: [{"sign": "right_where_hard", "own": 0.99, "usual": 0.4}]})
-    return replace(facts, tasks=[first, *facts.tasks[1:]])
+    return replace(facts, tasks=[_hostile(task, learners) for task in facts.tasks])
+
+
+def _hostile(facts: TaskFacts, learners: Sequence[str]) -> TaskFacts:
+    """With hostile texts and paths, and a learner that leaks."""
+    leaks: dict[str, list[LeakSign]] = {learners[-1]: [{"sign": "right_where_hard", "own": 0.99, "usual": 0.4}]}
+    for posts in (facts.label_issues, facts.hardest):
+        for row, post in enumerate(posts):
+            post.update(text=TEXTS[row % len(TEXTS)] or None, image=IMAGES[row % len(IMAGES)])
+    return replace(facts, leaks=leaks)
 
 
 def _run(folder: Path) -> Run:
-    """Posts with hostile texts and paths, some copies of others; the test part is labelled for one task."""
+    """Posts of hostile names, some copies of others; the test part is labelled for one task."""
     data = toy_table(ROWS + TEST_ROWS, tasks=TASKS)
     rows = np.arange(len(data))
-    frame = data.frame.assign(
-        id=[SCRIPT if row == 3 else f"image_{row}.jpg" for row in rows],
-        text=[TEXTS[row % len(TEXTS)] or None for row in rows],
-        image=[IMAGES[row % len(IMAGES)] for row in rows],
-        part=["train" if row < ROWS else "test" for row in rows],
-    )
+    frame = data.frame.assign(id=[f"<i>{row}.jpg" for row in rows], part=np.where(rows < ROWS, "train", "test"))
     for task in (TASKS[0], TASKS[2]):
         frame[task.name] = frame[task.name].where(rows < ROWS, None)
     hostile = Dataset(frame, Path("."), TASKS, subtasks=SUBTASKS)

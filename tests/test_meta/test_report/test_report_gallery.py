@@ -9,8 +9,9 @@ from PIL import Image
 from support.reported import draw_pictures
 from support.world import picture as noise
 
+from ensemble.content.image import MAX_BYTES, MAX_SIDE
 from meta.records import LabelIssue
-from meta.report.gallery import MAX_BYTES, MAX_SIDE, make_gallery, posts_per_gallery, thumbnail
+from meta.report.gallery import make_gallery, posts_per_gallery, thumbnail
 
 
 def post(text: str | None) -> LabelIssue:
