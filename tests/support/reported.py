@@ -14,11 +14,12 @@ from ensemble.content.audit import audit
 from ensemble.content.scan import scan
 from ensemble.data import Dataset, Task
 from ensemble.folds import FoldSettings, make_plan
-from ensemble.jobs.importing import IMPORTED, bring_in
+from ensemble.jobs.importing import bring_in
 from ensemble.predictions import Predictions
+from ensemble.provenance import Provenance
 from ensemble.run import Run
 from ensemble.scoring import score_card
-from ensemble.store import CURVE, DONE, Job, Store
+from ensemble.store import Job, JobFolder, Store
 from ensemble.system.files import write_json
 from meta.records import LeakSign, Summary
 from meta.report.facts import ReportFacts, TaskFacts
@@ -160,7 +161,7 @@ def _bring_in(run: Run, task: Task, learners: Sequence[str]) -> None:
             run,
             name,
             {"oof": oof, "test": Predictions(task, test.ids, mixed[run.plan.test_rows])},
-            {**run.identity, "learner": IMPORTED, "task": task.name},
+            Provenance.of_import(run.identity, task, []),
             seconds=10.0 ** (position % 5),
             folds="unknown" if unknown else "run",
             modality=LEARNERS.get(name, "text"),
@@ -171,11 +172,11 @@ def _bring_in(run: Run, task: Task, learners: Sequence[str]) -> None:
             _finish_job(run.store.job(Job(name, task.name, run.seeds[0], fold)), random, curve=position < 3)
 
 
-def _finish_job(folder: Path, random: np.random.Generator, curve: bool) -> None:
-    folder.mkdir(parents=True)
-    write_json(folder / DONE, {"parameters": 151_500_000, "trainable_parameters": 221_187})
+def _finish_job(folder: JobFolder, random: np.random.Generator, curve: bool) -> None:
+    folder.path.mkdir(parents=True)
+    write_json(folder.record, {"parameters": 151_500_000, "trainable_parameters": 221_187})
     if curve:
         epochs = np.arange(1, 11)
         losses = np.exp(-epochs / 4) + random.normal(0, 0.02, 10)
         measured = {"epoch": epochs, "loss": losses, "lr": 1e-4, "macro_f1": 0.5 - np.exp(-epochs / 3) / 3}
-        pd.DataFrame(measured).to_csv(folder / CURVE, index=False)
+        pd.DataFrame(measured).to_csv(folder.curve, index=False)

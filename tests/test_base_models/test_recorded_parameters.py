@@ -7,8 +7,8 @@ import pytest
 from support import ROOT
 
 from base_models import LEARNERS
+from ensemble.bound_learners import flatten
 from ensemble.learner import make_learner
-from ensemble.run import flat
 
 RECORDED = json.loads((ROOT / "tests/support/reference/recorded_parameters.json").read_text(encoding="utf-8"))
 
@@ -18,7 +18,7 @@ def test_the_class_and_the_parameters_are_recorded_as_before(case: dict[str, Any
     learner = make_learner(LEARNERS, case["learner"], case["params"], "base.x.params")
     public = {name: value for name, value in vars(learner).items() if not name.startswith("_")}
     assert LEARNERS[case["learner"]] == case["class"]
-    assert json.loads(json.dumps(flat("params", public))) == case["recorded"]
+    assert json.loads(json.dumps(flatten(public, "params"))) == case["recorded"]
 
 
 def test_every_learner_is_among_them() -> None:

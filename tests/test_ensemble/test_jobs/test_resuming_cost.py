@@ -18,7 +18,7 @@ from ensemble.provenance import Provenance
 from ensemble.run import Run
 from ensemble.store import Job, JobFolder
 from ensemble.system import files
-from ensemble.upkeep.planning import plan
+from ensemble.upkeep.planning import plan_jobs
 
 
 class Heavy(Hash):
@@ -62,7 +62,7 @@ def provenance(run: Run, job: Job = JOB) -> Provenance:
 def test_a_finished_run_is_resumed_planned_and_shown_without_hashing_a_byte(run: Run, hashed: list[int]) -> None:
     work = list_work(run, run.specs, run.data.tasks, ())
     assert train(run, work) == []
-    assert status(run)["jobs"] == plan(run, work)["jobs"] == {"done": 12}
+    assert status(run)["jobs"] == plan_jobs(run, work)["jobs"] == {"done": 12}
     assert hashed == []
 
 
