@@ -8,8 +8,8 @@ from typing import Any
 
 from ensemble.errors import StoreError
 from ensemble.jobs.job import JobSpec
-from ensemble.jobs.usage import CacheUse
 from ensemble.provenance import Provenance
+from ensemble.records import CacheUse
 from ensemble.run import Run
 from ensemble.store import LearnerFolder, Store
 
