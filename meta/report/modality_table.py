@@ -2,11 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-import numpy.typing as npt
-
-from ensemble.data import Dataset
+from ensemble.data import Dataset, Floats
 from ensemble.metrics import metric_named
+from ensemble.modalities import UNKNOWN
 from ensemble.predictions import Predictions
 from ensemble.scoring import Score, metric_input
 from meta.nested_cv import mean_under_rule
@@ -14,11 +12,9 @@ from meta.report.facts import ModalityRow, ModalityTable
 from meta.summary import best_of, headline, subtasks
 from meta.table import MetaTable
 
-Floats = npt.NDArray[np.float64]
 Columns = Sequence[tuple[str, tuple[str, ...]]]  # name and tasks of each
 
 TITLES = {"image": "visual ensemble", "text": "textual ensemble", "both": "joint ensemble"}
-UNKNOWN = "unknown"
 
 
 def modality_table(
