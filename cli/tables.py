@@ -126,9 +126,9 @@ def print_ablations(result: Ablations) -> None:
         rows = []
         for row in entry["rows"]:
             score, over, accuracy, weighted, *_ = card_row(row["card"])
-            name = f"without {row['without']}, {row['way']}" if row["without"] else "text and image"
+            name = f"without {row['without']}, {row['way']}" if row["without"] else " and ".join(entry["modalities"])
             rows.append([name, score, format_interval(row.get("against"), "+"), over, accuracy, weighted])
-        table(title, ["posts", "score [95 %]", "minus both [95 %]", "over folds", "accuracy", "weighted F1"], rows)
+        table(title, ["posts", "score [95 %]", "minus all [95 %]", "over folds", "accuracy", "weighted F1"], rows)
         if entry["modality_weights"]:
             shares = ", ".join(f"{name} {format_number(weight)}" for name, weight in entry["modality_weights"].items())
             line(f"Mean weight inside the network: {shares} (what it looked at, not why it decided).")

@@ -13,7 +13,7 @@ SHOWN = 20  # rows of what goes
 
 def print_plan(jobs: JobPlan) -> None:
     rows = [_learner_row(learner) for learner in jobs.learners]
-    table("jobs", ["base learner", "task", *STATES, "to go", "models", "memory", "judged by"], rows)
+    table("jobs", ["base learner", "task", *STATES, "to go", "models", "memory", "estimated\nfrom"], rows)
     if jobs.running:
         line(f"{jobs.running} jobs are under way in other processes.")
     for name, reason in jobs.waiting.items():
@@ -27,7 +27,7 @@ def print_plan(jobs: JobPlan) -> None:
 def _learner_row(row: PlannedLearner) -> list[object]:
     counts = [row.done, row.missing, row.failed, row.stale]
     sizes = [_amount(row, row.seconds, duration), _amount(row, row.model_bytes), _amount(row, row.peak_bytes)]
-    return [row.learner, row.task, *counts, *sizes, row.judged_by or ""]
+    return [row.learner, row.task, *counts, *sizes, row.estimated_from or ""]
 
 
 def _amount(row: PlannedLearner, amount: float | None, shown: Callable[[float], str] = readable) -> str:

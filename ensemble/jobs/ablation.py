@@ -31,10 +31,12 @@ class AblationRow(TypedDict):
 
 
 class Ablation(TypedDict):
-    """Of a learner on a task, as plain JSON; ``modality_weights``: the mean weights inside the network, by modality."""
+    """Of a learner on a task, as plain JSON; ``modality_weights``: the mean weights inside the network, where it has
+    some."""
 
     learner: str
     task: str
+    modalities: list[str]
     rows: list[AblationRow]
     modality_weights: dict[str, float]
     failures: list[Failure]
@@ -83,7 +85,14 @@ def ablate(
             against = difference(metric_named(task.metric), cv_data.labels(task), cv_data.groups, alone, whole)
             card = score_card(task, alone, cv_data, fold)
             rows.append({"without": modality, "way": way, "card": card, "against": against})
-    return {"learner": name, "task": task.name, "rows": rows, "modality_weights": weights, "failures": failures}
+    return Ablation(
+        learner=name,
+        task=task.name,
+        modalities=list(modalities),
+        rows=rows,
+        modality_weights=weights,
+        failures=failures,
+    )
 
 
 def ways_named(names: Sequence[str]) -> Sequence[str]:

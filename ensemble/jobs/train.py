@@ -1,4 +1,4 @@
-"""All the jobs of a run, on whatever engine; then out-of-fold probabilities joined from the pieces."""
+"""All the jobs of a run, on whatever engine; then out-of-fold probabilities joined from the folds."""
 
 import time
 from collections.abc import Iterable, Iterator, Sequence

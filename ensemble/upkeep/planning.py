@@ -22,7 +22,8 @@ STATES = ("done", "missing", "failed", "stale")
 @dataclass(frozen=True)
 class PlannedLearner:
     """How many jobs of a learner on a task are in each state, and what those that are not done will take: seconds and
-    bytes of models of all, memory of one; None where that is not known. ``judged_by`` says which jobs tell."""
+    bytes of models of all, memory of one; None where that is not known. ``estimated_from`` says which
+    finished jobs tell."""
 
     learner: str
     task: str
@@ -33,7 +34,7 @@ class PlannedLearner:
     seconds: float | None
     model_bytes: int | None
     peak_bytes: int | None
-    judged_by: str | None
+    estimated_from: str | None
 
     @property
     def todo(self) -> int:
@@ -130,7 +131,7 @@ def _plan_learner(
         seconds=round(sum(seconds), 1) if len(seconds) == len(todo) else None,
         model_bytes=sum(models) if len(models) == len(todo) else None,
         peak_bytes=max((estimate.peak for estimate in todo if estimate.peak), default=None),
-        judged_by=todo[0].source if todo else None,
+        estimated_from=todo[0].source if todo else None,
     )
 
 

@@ -21,7 +21,8 @@ def test_a_plan_before_and_after(ensemble: Ensemble, config: Path, tmp_path: Pat
     assert max(map(len, half.out.splitlines())) <= 100
     found = json.loads(ensemble("plan", *ONLY, "--json").out)
     assert found["jobs"] == {"done": 4, "missing": 12} and found["unknown"] == []
-    assert set(found["learners"][0]) > {"learner", "task", "done", "seconds", "model_bytes", "peak_bytes", "judged_by"}
+    known = {"learner", "task", "done", "seconds", "model_bytes", "peak_bytes", "estimated_from"}
+    assert set(found["learners"][0]) > known
     assert set(found["disk"]) > {"models", "unknown", "places"} and set(found["disk"]["places"][0]) > {"folder", "free"}
     assert found["time"]["jobs"] == 1 and found["memory"]["bytes"] > 0 and found["cache"] == []
     ensemble("train-base", *ONLY)

@@ -94,7 +94,7 @@ def test_a_job_is_judged_by_those_of_its_task_else_of_its_learner(run: Run) -> N
     rewrite(run, Job("a", "sarcasm", 0, 0), seconds=7.0)
     found = plan_jobs(run, all_work(run))
     assert planned(found, "a", "sentiment").seconds == pytest.approx(100.5, abs=0.2)
-    assert planned(found, "a", "sentiment").judged_by == "this task"
+    assert planned(found, "a", "sentiment").estimated_from == "this task"
     assert planned(found, "a", "sarcasm").seconds == pytest.approx(14.0, abs=0.2)
     assert planned(found, "deep", "sarcasm").seconds is None and found.unknown == ("deep",)
 
@@ -104,7 +104,7 @@ def test_a_learner_new_here_is_judged_by_the_runs_beside_this_one(run: Run, make
     rewrite(run, Job("deep", "sentiment", 0, 0), seconds=10.0)
     twice = make_run(toy_table(60, seed=1), {"other name": ("encoding", {})}, registry=REGISTRY, folder="other")
     found = plan_jobs(twice, all_work(twice))
-    assert found.learners[0].judged_by == "other runs" and found.unknown == ()
+    assert found.learners[0].estimated_from == "other runs" and found.unknown == ()
     assert found.learners[0].seconds == pytest.approx(3 * 20, rel=0.05), "twice as many rows"
     changed = replace(twice, specs=(LearnerSpec("other name", "encoding", {"salt": 1}),))
     assert plan_jobs(changed, all_work(changed)).unknown == ("other name",)

@@ -69,10 +69,10 @@ def test_the_facts_name_what_leaks_and_what_is_redundant(facts: ReportFacts) -> 
 def test_the_json_lists_each_kind_of_fact_by_task_and_curves_by_learner(facts: ReportFacts) -> None:
     listed = facts.as_json()
     json.dumps(listed, allow_nan=False)
-    for kind in ("contributions", "seeds", "diversity", "leaks", "suspects", "hardest", "reliability"):
+    for kind in ("contributions", "seeds", "diversity", "leaks", "label_issues", "hardest", "reliability"):
         assert list(listed[kind]) == ["sentiment", "sarcasm"]
     assert listed["contributions"]["sentiment"]["cost"].keys() == listed["modality"].keys() == listed["curves"].keys()
-    assert listed["suspects"]["sentiment"].keys() == {"labels", "conflicts"}
+    assert listed["label_issues"]["sentiment"].keys() == {"labels", "conflicts"}
 
 
 def test_table_7_has_a_row_for_each_modality_and_its_last_is_the_headline(facts: ReportFacts) -> None:
