@@ -122,5 +122,6 @@ def describe(modalities: Collection[str] | None) -> str:
 
 def check_described(word: str) -> None:
     """Raises ConfigError for a word that ``describe`` would not say of a learner that looks at something."""
-    if word not in ("both", UNKNOWN) and not set(word.split("+")) <= set(MODALITIES):
+    names = word.split("+")
+    if word not in ("both", UNKNOWN) and not (set(names) <= set(MODALITIES) and describe(names) == word):
         raise ConfigError(unknown("modality", word, (*MODALITIES, "both", UNKNOWN)))

@@ -191,7 +191,7 @@ def test_what_may_be_said_at_an_import_is_what_was_always_said(word: str) -> Non
     check_described(word)
 
 
-@pytest.mark.parametrize("word", ["none", "sound", "text+sound", ""])
+@pytest.mark.parametrize("word", ["none", "sound", "text+sound", "text+image", ""])
 def test_another_word_for_what_was_looked_at_is_refused(word: str) -> None:
     with pytest.raises(ConfigError, match="Unknown modality"):
         check_described(word)
