@@ -125,12 +125,11 @@ def _evaluated_on(summary: "StudySummary") -> str:
     rows, folds = f"{summary.rows:,} rows", summary.folds
     if summary.split == "nested":
         return (
-            f"Evaluated on {rows} in {folds} folds of their own; fold 0 of the run was not looked at: its score is "
-            "honest."
+            f"Judged on {rows} in {folds} folds of their own; fold 0 of the run was not looked at: its score is honest."
         )
     if summary.unseen:
-        return f"Evaluated on {rows}, the first {folds} folds of the run: out-of-fold scores there are optimistic."
-    return f"Evaluated on {rows}, all {folds} folds of the run: out-of-fold scores of the tuned learner are optimistic."
+        return f"Judged on {rows}, the first {folds} folds of the run: out-of-fold scores there are optimistic."
+    return f"Judged on {rows}, all {folds} folds of the run: out-of-fold scores of the tuned learner are optimistic."
 
 
 def _brief(value: object) -> str:

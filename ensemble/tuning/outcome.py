@@ -58,9 +58,9 @@ class TrialRow:
 class StudySummary:
     """``trials`` from best to worst, how many were ``pruned`` and the seconds that saved.
 
-    The scores are of ``rows`` rows, in so many ``folds`` of a trial, from the ``validation_folds`` of the run; nothing
-    of the ``unseen`` ones was looked at. ``best`` is where the best trial is written down; ``kept`` are the base
-    learners made of the best few.
+    The scores are of ``rows`` rows, in so many ``folds`` of a trial, from the folds ``judged`` of the run; nothing of
+    the ``unseen`` ones was looked at. ``best`` is where the best trial is written down; ``kept`` are the base learners
+    made of the best few.
     """
 
     learner: str
@@ -69,7 +69,7 @@ class StudySummary:
     study: str
     split: str | int
     folds: int
-    validation_folds: list[int]
+    judged: list[int]
     unseen: list[int]
     rows: int
     trials: list[TrialRow]
@@ -124,7 +124,7 @@ def study_summary(search: Search, kept: Sequence[str] = ()) -> StudySummary:
     run, folds = search.run, len(search.split.trained(search.run))
     rows = [_row(search, trial) for trial in search.study.trials()]
     pruned = [row for row in rows if row.state == "pruned"]
-    validated = search.split.validation_folds(run)
+    judged = search.split.validation_folds(run)
     return StudySummary(
         learner=search.spec.name,
         task=search.task.name,
@@ -132,9 +132,9 @@ def study_summary(search: Search, kept: Sequence[str] = ()) -> StudySummary:
         study=search.study.name,
         split=search.split.folds,
         folds=folds,
-        validation_folds=validated,
-        unseen=[fold for fold in range(run.plan.settings.k) if fold not in validated],
-        rows=int(np.isin(run.plan.fold, validated).sum()),
+        judged=judged,
+        unseen=[fold for fold in range(run.plan.settings.k) if fold not in judged],
+        rows=int(np.isin(run.plan.fold, judged).sum()),
         trials=rows,
         pruned=len(pruned),
         saved=round(sum(row.seconds / row.folds * (folds - row.folds) for row in pruned if row.folds), 3),

@@ -65,7 +65,7 @@ def test_rows_of_the_first_fold_reach_no_learner_and_no_score(run: Run) -> None:
     found = search(run, TuneSettings(trials=4))
     rows = set(run.data.take(run.plan.fit_rows(0)).ids)
     assert Dial.seen == rows
-    assert (found.validation_folds, found.unseen, found.rows, found.folds) == ([1, 2], [0], len(rows), 3)
+    assert (found.judged, found.unseen, found.rows, found.folds) == ([1, 2], [0], len(rows), 3)
 
 
 def test_copies_of_a_post_stay_together_in_nested_folds() -> None:
