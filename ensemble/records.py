@@ -34,7 +34,8 @@ class Usage(TypedDict):
 
 
 class TrainingInfo(TypedDict, total=False):
-    """What a learner may say of its training, for the record of its job. All keys are optional; a learner may say more.
+    """What the record of a job says of its training. All keys are optional; there may be more: all that a learner's
+    ``training_info`` returns, which is the TrainingInfo of ensemble.learner.
 
     ``training_seconds`` also before it was killed. ``trainable_parameters`` are those that are trained.
     ``micro_batch`` rows went through the network at a time, after so many ``steps_repeated`` for want of memory.
