@@ -53,7 +53,7 @@ def predict_posts(
     track = silent if quiet else Bars()
     form = form or ("csv" if out is None or out == STDOUT else out.suffix.removeprefix(".") or "csv")
     render = format_named(form)
-    posts = read_posts(table, record.tasks, images, named, record.columns)
+    posts = read_posts(table, record.tasks, images, named, record.columns, record.config.run.cache / "embedded")
     run = record.open(LEARNERS, track)
     stacks = make_ready(run, run.some_tasks(tasks))
     path = out or record.store.root / f"predictions.{form}"

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import cached_property, partial
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,8 @@ class Session:
         read = bind(resolve(ADAPTERS, "preset", section.preset), section.model_extra or {}, "data")
         if not section.root.is_dir():
             raise DataError(f"data.root: the folder {section.root} does not exist.")
+        if "extracted" in signature(read).parameters and "extracted" not in (section.model_extra or {}):
+            read = partial(read, extracted=self.config.run.cache / "embedded")
         data = read(root=section.root)
         looks = f"images-{fingerprint(str(data.root.resolve()))}.parquet"
         return scan(self._with_metrics(data), self.config.run.cache / looks, self.track)

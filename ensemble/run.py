@@ -12,12 +12,12 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from ensemble.content.duplicates import find_duplicates
+from ensemble.content.duplicates import find_duplicates, with_given_groups
 from ensemble.content.scan import Scan
 from ensemble.data import Dataset, Task
 from ensemble.errors import ConfigError, StoreError, unknown
 from ensemble.features import FeatureCache
-from ensemble.folds import FoldPlan, FoldSettings, make_plan
+from ensemble.folds import FoldPlan, FoldSettings, check_given_groups, make_plan
 from ensemble.learner import BaseLearner, Modality, make_learner, modality_of, source_files
 from ensemble.store import DONE, REPORT, Store, check, first_difference
 from ensemble.system.distributed import DistributedContext
@@ -180,10 +180,12 @@ def bind_folds(store: Store, data: Dataset, seen: Scan, settings: FoldSettings) 
             plan = FoldPlan.read(store.plan)
             if plan.settings == settings or store.has_results():
                 plan.check(data, settings)
-                return plan.ordered(data)
+                plan = plan.ordered(data)
+                check_given_groups(plan, data)
+                return plan
         elif (store.root / "base").exists():  # results without the plan they were made on
             raise StoreError(f"{store.plan.with_suffix('.json')} is gone; restore it or choose another run folder.")
-        plan = make_plan(data, find_duplicates(data, seen).group, settings)
+        plan = make_plan(data, with_given_groups(find_duplicates(data, seen).group, data), settings)
         plan.write(store.plan)
         return plan
 

@@ -47,6 +47,17 @@ def find_duplicates(data: Dataset, seen: Scan) -> Duplicates:
     return Duplicates(group, same_image, near_image, same_text)
 
 
+def with_given_groups(group: npt.NDArray[np.int64], data: Dataset) -> npt.NDArray[np.int64]:
+    """(rows,) groups of copies, united where the table itself says that posts belong together: of a user, a thread."""
+    if "group" not in data.frame:
+        return group
+    offset = int(group.max(initial=-1)) + 1
+    given = data.groups + offset
+    size = int(given.max(initial=-1)) + 1
+    graph = coo_array((np.ones(len(data)), (group, given)), shape=(size, size))
+    return np.asarray(connected_components(graph, directed=False)[1][group], dtype=np.int64)
+
+
 def _equal_pairs(keys: Sequence[Hashable]) -> Pairs:
     """Each later row paired with the first one that has the same key; None matches nothing."""
     column: pd.Series[Any] = pd.Series(list(keys), dtype=object)

@@ -60,10 +60,10 @@ class Record:
             raise StoreError(f"{store.record} is damaged ({error}); run `ensemble train-base` again.") from error
 
     @property
-    def columns(self) -> Mapping[str, str]:
+    def columns(self) -> Mapping[str, str | list[str]]:
         """What id, text and image columns were called in the run's own table, where its configuration says."""
         data = self.config.data.model_extra or {}
-        return {kind: data[kind] for kind in ("id", "text", "image") if isinstance(data.get(kind), str)}
+        return {kind: data[kind] for kind in ("id", "text", "image") if isinstance(data.get(kind), str | list)}
 
     def open(self, registry: Mapping[str, str], track: Track = silent) -> Run:
         """The run without its posts; the current folder must be ``home``. Features go to the run's cache where that is

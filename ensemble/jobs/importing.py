@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 
 from ensemble.config import NAMING, is_name
 from ensemble.data import Task
-from ensemble.datasets.tables import ids, read_frame
+from ensemble.datasets.cells import ids
+from ensemble.datasets.tables import read_frame
 from ensemble.errors import ConfigError, PredictionsError, some, unknown
 from ensemble.learner import MODALITIES
 from ensemble.predictions import Predictions

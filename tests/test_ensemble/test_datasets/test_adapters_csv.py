@@ -8,7 +8,8 @@ import pytest
 
 from ensemble.data import Dataset
 from ensemble.datasets import csv
-from ensemble.datasets.tables import read_frame, strings
+from ensemble.datasets.cells import strings
+from ensemble.datasets.tables import read_frame
 from ensemble.errors import ConfigError, DataError
 
 TASKS = {"mood": ("bad", "good")}
