@@ -162,6 +162,18 @@ class Session:
 
         return distributed_context()
 
+    def say_doubts(self) -> None:
+        """What was assumed to read the table, and images that cannot be used, a line each, before hours of training."""
+        import logging
+
+        log = logging.getLogger("ensemble")
+        for note in self.data.notes:
+            log.warning("%s.", note)
+        problems, given = self.seen.problems, int(self.seen.frame["path"].notna().sum())
+        if len(problems):
+            first = f"{problems['path'].iloc[0]}: {problems['problem'].iloc[0]}"
+            log.warning("%s of %s images cannot be used; these posts go without (%s).", len(problems), given, first)
+
     def record(self) -> None:
         """Write into the run folder what it was made with."""
         from ensemble.run import write_record

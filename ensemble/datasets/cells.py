@@ -148,7 +148,7 @@ def translate(frame: pd.DataFrame, column: str, mapping: Mapping[str, str], path
     respelt = [value for value in dict.fromkeys(values) if value is not None and value not in known]
     if respelt:
         shown = ", ".join(f"{value[:30]!r} as {known[canonical(value)]!r}" for value in respelt[:3])
-        labels.attrs["notes"] = (f"{column}: {shown} read{' and more' if len(respelt) > 3 else ''}",)
+        labels.attrs["notes"] = (f"{column}: read {shown}{' and more' if len(respelt) > 3 else ''}",)
     return labels
 
 

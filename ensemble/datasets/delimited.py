@@ -49,20 +49,24 @@ class Parsed:
 def read_delimited(
     text: str, usual: str, dialect: Dialect, columns: Sequence[str] = ()
 ) -> tuple[pd.DataFrame, list[str]]:
-    """``(frame, notes)``: str values under the names of the first row, the index the number of each row's line.
+    """``(frame, notes)``: str values under the names of the first row, the index the number of each row's line; what
+    was found of the dialect is in ``attrs``.
 
     ``usual`` is the delimiter that the file's name promises; ``columns`` are names that tell which one it is.
     Raises ValueError with the line for a row of another length, and where quotation marks may swallow rows.
     """
-    notes = []
+    notes: list[str] = []
+    found: dict[str, str] = {}
     text, own = _declared(text)
     delimiter = DELIMITERS.get(dialect.delimiter or "", dialect.delimiter) or own or _delimiter(text, usual, columns)
     if delimiter != usual and dialect.delimiter is None:
         name = next((name for name, sign in DELIMITERS.items() if sign == delimiter), repr(delimiter))
         notes.append(f"its values are separated by {name}s; data.delimiter names another")
+        found["delimiter"] = name
     parsed, literal = _rows(text, delimiter, dialect.quotes)
     if literal:
         notes.append(literal)
+        found["quotes"] = "literal"
     if not parsed.rows or not any(parsed.rows[0]):
         raise ValueError("the header must name each column, found none")
     header, *rows = parsed.rows
@@ -77,7 +81,9 @@ def read_delimited(
         notes.append(f"the header is repeated inside the file and left out there (line {', '.join(at[:FEW])}{more})")
     kept = [row for row, is_header in zip(rows, again, strict=True) if not is_header]
     places = [line + bool(own) for line, is_header in zip(lines, again, strict=True) if not is_header]
-    return pd.DataFrame(kept, columns=names, index=pd.Index(places, name="line"), dtype=object), notes
+    frame = pd.DataFrame(kept, columns=names, index=pd.Index(places, name="line"), dtype=object)
+    frame.attrs |= found
+    return frame, notes
 
 
 def _declared(text: str) -> tuple[str, str | None]:

@@ -7,16 +7,14 @@ import pandas as pd
 
 from ensemble.data import Dataset, Task
 from ensemble.datasets.cells import ids, strings, translate
-from ensemble.datasets.tables import ENCODING, NOTES, join_parts, notes_of, published, read_frame
+from ensemble.datasets.tables import ENCODING, NOTES, join_parts, notes_of, read_frame, test_files
 
 HATEFUL = Task("hateful", ("0", "1"))
 
 
-def read(root: Path, train: Sequence[str] = ("train.jsonl",), test: Sequence[str] | None = None) -> Dataset:
-    """The JSON lines files below ``root``; rows of ``test`` (default: test_seen.jsonl, where that is there) may have
-    labels and then score the stack."""
-    usual, notes = published(root, None, "test_seen.jsonl")
-    tests, notes = (usual, notes) if test is None else ([root / name for name in test], ())
+def read(root: Path, train: Sequence[str] = ("train.jsonl",), test: Sequence[str] = ("test_seen.jsonl",)) -> Dataset:
+    """The JSON lines files below ``root``; rows of ``test`` may have labels and then score the stack."""
+    tests, notes = test_files(root, test, "test_seen.jsonl")
     parts = [_read(root / name) for name in train], [_read(path) for path in tests]
     return Dataset(join_parts(*parts), root, (HATEFUL,), (*notes, *notes_of(*parts[0], *parts[1])))
 

@@ -7,7 +7,7 @@ import pandas as pd
 from ensemble.data import Dataset, Task
 from ensemble.datasets.cells import ids, strings, translate
 from ensemble.datasets.delimited import Dialect
-from ensemble.datasets.tables import ENCODING, NOTES, image_folder, join_parts, notes_of, published, read_frame
+from ensemble.datasets.tables import ENCODING, NOTES, image_folder, join_parts, notes_of, read_frame, test_files
 
 SENTIMENT = {
     "very_negative": "-1",
@@ -42,16 +42,16 @@ PRESENCE = tuple((emotion, f"{emotion}_degree") for emotion in DEGREES)
 def read(
     root: Path,
     labels: str = "labels.csv",
-    test: str | None = None,
+    test: str | None = "test.csv",
     images: str = "images",
     encoding: str | None = None,
 ) -> Dataset:
     """The published files below ``root``; the text is ``text_corrected``, or ``text_ocr`` where that is empty.
 
-    Test rows are in ``test``, by default in test.csv where that is there.
+    Test rows are in ``test``, which may be absent where it is not named.
     """
     image_folder(root, images)
-    tests, notes = published(root, test, "test.csv")
+    tests, notes = test_files(root, [test or ""], "test.csv")
     dialect = Dialect(encoding=encoding)
     train = _read(root / labels, images, dialect, labelled=True)
     held = [_read(path, images, dialect, labelled=False) for path in tests]

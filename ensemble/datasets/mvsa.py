@@ -12,7 +12,7 @@ from ensemble.content.encodings import decode, decode_all, read_bytes
 from ensemble.content.images import inside
 from ensemble.data import TRAIN, Dataset, Task
 from ensemble.datasets.cells import ids, strings, translate
-from ensemble.datasets.tables import image_folder, join_parts, published, read_frame
+from ensemble.datasets.tables import image_folder, join_parts, read_frame, test_files
 from ensemble.errors import DataError
 
 SENTIMENT = Task("sentiment", ("negative", "neutral", "positive"), ordinal=True)
@@ -26,7 +26,7 @@ Rule = Literal["combine", "agree", "text", "image"]
 def read(
     root: Path,
     train: str = "train.txt",
-    test: str | None = None,
+    test: str | None = TEST_FILE,
     folder: str = "data",
     rule: Rule = "combine",
     per_class: int | None = None,
@@ -45,7 +45,7 @@ def read(
     notes: tuple[str, ...] = ()
     asked = rule != "combine" and (root / PUBLISHED).is_file()  # a rule needs the two labels it chooses from
     if (root / train).is_file() and not asked:
-        tests, notes = published(root, test, TEST_FILE)
+        tests, notes = test_files(root, [test or ""], TEST_FILE)
         frame = join_parts([_read_tags(root / train)], [_read_tags(path) for path in tests])
         if rule != "combine":
             notes += (f"{train} has one label for each post, so the label rule {rule!r} has nothing to choose from",)

@@ -49,18 +49,19 @@ class Pictures:
     def find(self, table: pd.DataFrame, ids: "pd.Series[str]", path: Path) -> tuple["pd.Series[str]", bool, list[str]]:
         """``(paths, embedded, notes)``: (rows,) paths relative to ``root``, or to ``extracted`` where the images were
         embedded in the table."""
-        if not self.is_pattern and any(_is_embedded(cell) for cell in table[self.sources[0]]):
-            return _extract(table[self.sources[0]], path, self.extracted), True, []
+        if not self.is_pattern and any(is_embedded(cell) for cell in table[self.sources[0]]):
+            found = _extract(table[self.sources[0]], path, self.extracted)
+            return found, True, [f"{path.name}: {found.notna().sum():,} images in its cells, kept in {self.extracted}"]
         if self.is_pattern:
             names = pd.Series(self._filled(table, ids, path), index=table.index, dtype=object)
         else:
             names = strings(table[self.sources[0]], path)
-        found = [None if name is None else self._spelt(name) for name in names]
-        respelt = sum(a != b for a, b in zip(names, found, strict=True) if a is not None)
+        spelt = [None if name is None else self._spelt(name) for name in names]
+        respelt = sum(a != b for a, b in zip(names, spelt, strict=True) if a is not None)
         notes = [f"{path.name}: {respelt:,} image names are spelt otherwise on the disk (Unicode form, slashes)"]
         notes = notes if respelt and not self.is_pattern else []
-        self._check_some(found, path)
-        return pd.Series(found, index=table.index, dtype=object), False, notes
+        self._check_some(spelt, path)
+        return pd.Series(spelt, index=table.index, dtype=object), False, notes
 
     def _filled(self, table: pd.DataFrame, ids: "pd.Series[str]", path: Path) -> list[str | None]:
         """Of each row the first pattern whose file exists, filled; None where a value for it is missing."""
@@ -134,7 +135,7 @@ def _fill(pattern: str, row: dict[str, Any], where: str) -> str | None:
     return made
 
 
-def _is_embedded(cell: object) -> bool:
+def is_embedded(cell: object) -> bool:
     return isinstance(cell, bytes | bytearray | memoryview) or (isinstance(cell, dict) and "bytes" in cell)
 
 

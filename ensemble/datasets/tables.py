@@ -46,7 +46,7 @@ def read_frame(path: Path, columns: Sequence[str] = (), dialect: Dialect | None 
     frame, encoding, notes = _parse(path, columns, dialect or Dialect())
     frame.attrs |= {ENCODING: encoding, NOTES: tuple(f"{path.name}: {note}" for note in notes)}
     for column in columns:
-        check_column(frame, column, str(path))
+        check_column(frame, column, f"{path} ({'; '.join(notes)})" if notes and path.suffix == ".json" else str(path))
     return frame
 
 
@@ -145,13 +145,11 @@ def join_parts(train: Sequence[pd.DataFrame], test: Sequence[pd.DataFrame]) -> p
     return pd.concat([part.astype(object) for part in parts], ignore_index=True)
 
 
-def published(root: Path, given: str | None, usual: str) -> tuple[list[Path], tuple[str, ...]]:
-    """``(files, notes)``: the test file given, none for "", else the ``usual`` one where it is there."""
-    if given is not None:
-        return ([root / given] if given else []), ()
-    if (root / usual).is_file():
-        return [root / usual], ()
-    return [], (f"there is no {usual}, so there are no test rows; data.test names another file",)
+def test_files(root: Path, names: Sequence[str], usual: str) -> tuple[list[Path], tuple[str, ...]]:
+    """``(paths, notes)`` of the test files named; the ``usual`` one may be absent, as it is in most copies."""
+    if list(names) == [usual] and not (root / usual).is_file():
+        return [], (f"there is no {usual}, so there are no test rows; data.test names another file",)
+    return [root / name for name in names if name], ()
 
 
 def image_folder(root: Path, folder: str) -> Path:
