@@ -105,13 +105,13 @@ def decode_all(
     texts: list[str | None] = []
     encodings = []
     for raw, text in zip(raws, own, strict=True):
-        encoding = "utf-8" if text is not None else MISSING if raw is None else UNREADABLE
-        if encoding == UNREADABLE and raw is not None and page is not None:
+        name = "utf-8" if text is not None else MISSING if raw is None else UNREADABLE
+        if name == UNREADABLE and raw is not None and page is not None:
             text = _maybe(raw, page)
-            encoding = UNREADABLE if text is None else page
+            name = UNREADABLE if text is None else page
         texts.append(text)
-        encodings.append(encoding)
-    foreign = [text for text, encoding in zip(texts, encodings, strict=True) if text and encoding == page]
+        encodings.append(name)
+    foreign = [text for text, name in zip(texts, encodings, strict=True) if text and name == page]
     assumed = page is not None and page not in (usual, encoding)
     return texts, encodings, (f"{len(foreign):,} texts are {_assumed(page, foreign)}",) if page and assumed else ()
 

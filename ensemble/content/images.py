@@ -13,7 +13,7 @@ from PIL import Image, ImageOps, PngImagePlugin, features
 from ensemble.errors import DataError
 
 # Formats whose decoders are in Pillow itself; none that starts another program (EPS does).
-FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF")
+FORMATS: tuple[str, ...] = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF")
 if "avif" in features.modules and features.check("avif"):  # Pillow 11.3 brings it
     FORMATS += ("AVIF",)
 PngImagePlugin.MAX_TEXT_CHUNK = 16_000_000  # painting programs keep whole recipes in a comment

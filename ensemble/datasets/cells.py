@@ -70,7 +70,7 @@ def _of_scalar(value: object) -> str | None:
         raise NotScalar(f"{len(value):,} bytes that are no text")
     if not isinstance(value, SIMPLE):
         raise NotScalar(f"a {type(value).__name__}")
-    if isinstance(value, NUMBERS) and value == value // 1 and abs(value) < EXACT:
+    if isinstance(value, float | decimal.Decimal) and value == value // 1 and abs(value) < EXACT:
         value = int(value)
     return str(value).encode("utf-8", "replace").decode().strip() or None
 

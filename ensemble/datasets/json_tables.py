@@ -22,7 +22,7 @@ def read_json_table(text: str) -> tuple[pd.DataFrame, list[str]]:
         raise ValueError("it is empty")
     if start.startswith("{") and (lines := _lines(text)) is not None:
         return lines
-    whole = _load(text, 0)
+    whole = _load(text)
     if isinstance(whole, list):
         return _of_rows(whole, "row", range(1, len(whole) + 1)), []
     if isinstance(whole, dict):
@@ -40,14 +40,14 @@ def kind_of(value: object) -> str:
     return f"the single value {str(value)[:40]!r}"
 
 
-def _load(text: str, before: int) -> Any:
-    """The value, no key of an object given twice; ``before`` lines are above the text."""
+def _load(text: str, before: int | None = None) -> Any:
+    """The value, no key of an object given twice; ``before`` lines are above the one line that the text is."""
     try:
         return json.loads(text, object_pairs_hook=_once)
     except json.JSONDecodeError as error:
-        raise ValueError(f"line {before + error.lineno}: {error.msg} (character {error.colno})") from error
+        raise ValueError(f"line {(before or 0) + error.lineno}: {error.msg} (character {error.colno})") from error
     except ValueError as error:
-        raise ValueError(f"line {before + 1}: {error}" if before else str(error)) from error
+        raise ValueError(str(error) if before is None else f"line {before + 1}: {error}") from error
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -67,7 +67,7 @@ def _lines(text: str) -> tuple[pd.DataFrame, list[str]] | None:
         if len(numbered) > 1 and numbered[1][1].lstrip().startswith("{"):
             _load(numbered[0][1], numbered[0][0] - 1)  # a damaged first line of several
         return None
-    if len(numbered) == 1 and (not first or all(isinstance(value, dict | list) for value in first.values())):
+    if len(numbered) == 1 and (all(isinstance(value, dict | list) for value in first.values()) or _tables(first)):
         return None
     rows = [_load(line, number - 1) for number, line in numbered]
     return _with_gaps(_of_rows(rows, "line", [number for number, _ in numbered]), rows)
@@ -101,14 +101,23 @@ def _of_object(whole: dict[str, Any]) -> tuple[pd.DataFrame, list[str]]:
             frame = pd.DataFrame({name: list(column.values()) for name, column in whole.items()}, dtype=object)
             return frame.set_index(_numbers(len(frame))), ["an object of columns, each with its values by row"]
         return _by_key(whole)
-    lists = {key: value for key, value in whole.items() if isinstance(value, list)}
-    tables = [key for key, value in lists.items() if value and all(isinstance(entry, dict) for entry in value)]
+    lists = [value for value in values if isinstance(value, list)]
+    tables = _tables(whole)
     if len(tables) == 1:
-        rows = lists[tables[0]]
+        rows = whole[tables[0]]
         return _of_rows(rows, "row", range(1, len(rows) + 1)), [f"the posts are under the key {tables[0]!r}"]
     if values and len(lists) == len(values) and len({len(value) for value in values}) == 1:
         return pd.DataFrame(whole, dtype=object).set_index(_numbers(len(values[0]))), ["an object of columns"]
     raise ValueError(f"it holds {kind_of(whole)}, not a table; an array of objects, or one object per line, is needed")
+
+
+def _tables(whole: Mapping[str, Any]) -> list[str]:
+    """The keys under which there are lists of objects."""
+    return [
+        key
+        for key, value in whole.items()
+        if isinstance(value, list) and value and all(isinstance(entry, dict) for entry in value)
+    ]
 
 
 def _by_key(whole: dict[str, dict[str, Any]]) -> tuple[pd.DataFrame, list[str]]:

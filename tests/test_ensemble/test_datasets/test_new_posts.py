@@ -72,7 +72,7 @@ def test_an_empty_file_is_refused(tmp_path: Path, content: str, words: str) -> N
 def test_ids_must_differ_and_be_there(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="ids appear more than once: 'x'"):
         read_posts(table(tmp_path, id=["x", "x"], text=["a", "b"]), [SENTIMENT])
-    with pytest.raises(DataError, match="row 2 has no id"):
+    with pytest.raises(DataError, match="line 3 has no id"):
         read_posts(table(tmp_path, id=["x", ""], text=["a", "b"]), [SENTIMENT])
 
 
