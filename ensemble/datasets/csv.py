@@ -74,8 +74,6 @@ def read(
     """
     if text is None and image is None:
         raise ConfigError("data.text or data.image must name a column; neither is set.")
-    if not tasks:
-        raise ConfigError("data.tasks is empty; it must name a label column and its classes.")
     _check_tasks(tasks, ordinal, labels or {})
     folder = image_folder(root, images)
     sources = None if image is None else (image,) if isinstance(image, str) else tuple(image)
@@ -110,6 +108,8 @@ def _image_root(posts: "Sequence[Posts]", folder: Path, extracted: Path) -> Path
 def _check_tasks(
     tasks: Mapping[str, Sequence[str]], ordinal: Sequence[str], labels: Mapping[str, Mapping[str, str]]
 ) -> None:
+    if not tasks:
+        raise ConfigError("data.tasks is empty; it must name a label column and its classes.")
     for option, names in (("ordinal", ordinal), ("labels", labels)):
         for name in names:
             if name not in tasks:

@@ -31,6 +31,8 @@ class Dialect:
     encoding: str | None = None
 
     def __post_init__(self) -> None:
+        if self.quotes not in (None, "csv", "literal"):
+            raise ConfigError(f"data.quotes must be 'csv' or 'literal', got {self.quotes!r}.")
         if self.delimiter is not None and len(DELIMITERS.get(self.delimiter, self.delimiter)) != 1:
             raise ConfigError(
                 f"data.delimiter must be one character or one of {', '.join(DELIMITERS)}, got {self.delimiter!r}."
@@ -194,8 +196,9 @@ def _needless(literal: Parsed, enclosed: Parsed) -> bool:
 
 def _merged(lines: Sequence[str], delimiter: str, parsed: Parsed) -> tuple[int, int] | None:
     """The lines of the first row that takes several of which each could be a row; None where there is none."""
-    if len(parsed.rows[0]) == 1:
-        return None
+    if len(parsed.rows[0]) == 1:  # any line could be a row, unless the file is of a writer that encloses where it must
+        first, span = next(((parsed.lines[n], span) for n, span in parsed.spans.items()), (0, 0))
+        return (first, first + span - 1) if span and not _encloses(lines) else None
     single = [row for n, row in enumerate(parsed.rows[1:], start=1) if n not in parsed.spans]
     tests = [_recognise([row[column] for row in single]) for column in range(len(parsed.rows[0]))]
     known = sum(test is not None for test in tests)
@@ -210,6 +213,13 @@ def _merged(lines: Sequence[str], delimiter: str, parsed: Parsed) -> tuple[int, 
         if all(fits) or (known >= 2 and any(fits[1:])):
             return first, first + span - 1
     return None
+
+
+def _encloses(lines: Sequence[str]) -> bool:
+    """Whether some line is a value in quotation marks with one doubled inside, or a comma, as writers enclose them."""
+    values = [line.strip() for line in lines]
+    enclosed = [value[1:-1] for value in values if len(value) > 2 and value[0] == value[-1] == '"']
+    return any('""' in value or "," in value for value in enclosed)
 
 
 def _recognise(values: Sequence[str]) -> Callable[[str], bool] | None:

@@ -1,6 +1,7 @@
 """New posts, without labels: any table of texts and images, looked at as the posts of a dataset are."""
 
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -37,7 +38,7 @@ def read_posts(
     Raises DataError.
     """
     named, usual = named or {}, usual or {}
-    table = read_frame(path, [column for column in named.values() if "{" not in column], dialect)
+    table = _read(path, [column for column in named.values() if "{" not in column], dialect)
     root = path.parent if images is None else image_folder(images, ".")
     found: dict[str, str | None] = {}
     for kind in ("id", "text"):
@@ -60,9 +61,21 @@ def read_posts(
         frame["image"], embedded, respelt = pictures.find(table, rows, path)
         root, notes = pictures.extracted if embedded else root, (*notes, *respelt)
     for note in notes:
-        log.warning("%s.", note)
+        log.warning("%s.", _as_options(note))
     frame = frame.reset_index(drop=True).assign(part=TEST, **{task.name: None for task in tasks})
     return Dataset(frame, root, tuple(tasks), notes)
+
+
+def _read(path: Path, columns: Sequence[str], dialect: Dialect | None) -> pd.DataFrame:
+    try:
+        return read_frame(path, columns, dialect)
+    except DataError as error:
+        raise DataError(_as_options(str(error))) from error
+
+
+def _as_options(text: str) -> str:
+    """What a configuration would mend, as options of the command: new posts have no configuration."""
+    return re.sub(r"data\.(delimiter|quotes|encoding)( = )?", lambda m: f"--{m[1]}{' ' if m[2] else ''}", text)
 
 
 def _pictures(
