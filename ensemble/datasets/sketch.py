@@ -52,6 +52,7 @@ def sketch(root: Path, train: str, labels: Sequence[str], given: Mapping[str, st
     _find_test(made, root, train, given.get("test"), rest)
     _find_id(made, rest, given.get("id"))
     _find_images(made, rest, root, given.get("image"))
+    _take_names_for_ids(made, rest)
     _find_text(made, rest, given.get("text"))
     if "group" in given:
         made.options["group"] = given["group"]
@@ -89,8 +90,9 @@ def _find_test(made: Sketch, root: Path, train: str, given: str | None, table: p
     if given is None:
         name = PurePosixPath(train).name
         folder = PurePosixPath(train).parent
-        likely = [name.replace("train", "test"), *(f"test{suffix}" for suffix in SUFFIXES)]
-        beside = [str(folder / other) for other in likely if other != name and (root / folder / other).is_file()]
+        likely = [name.lower().replace("train", "test"), *(f"test{suffix}" for suffix in SUFFIXES)]
+        there = {other.lower(): other for other in sorted(os.listdir(root / folder)) if other != name}
+        beside = [str(folder / there[other]) for other in likely if other in there]
         if not beside:
             return
         given = beside[0]
@@ -110,6 +112,17 @@ def _find_id(made: Sketch, table: pd.DataFrame, given: str | None) -> None:
             made.options["id"] = name
             made.assumed.append(f"id: column {name}")
             return
+
+
+def _take_names_for_ids(made: Sketch, table: pd.DataFrame) -> None:
+    """Without ids, images that are named once each name their posts."""
+    name = made.options.get("image")
+    if "id" in made.options or name not in table or table[name].map(is_embedded).any():
+        return
+    values = strings(table[name])
+    if values.notna().all() and values.is_unique:
+        made.options["id"] = name
+        made.assumed.append(f"id: column {name}, as each image is there once")
 
 
 def _find_text(made: Sketch, table: pd.DataFrame, given: str | None) -> None:

@@ -71,6 +71,17 @@ def test_a_column_of_paths_and_one_of_parts_are_found(ensemble: Ensemble, tmp_pa
     assert "user has 20 values: --group user would keep the rows of each together" in said.out
 
 
+def test_without_ids_the_names_of_the_images_are_the_ids(ensemble: Ensemble, tmp_path: Path) -> None:
+    posts = table().drop(columns="key").assign(file_name=[f"{n}.png" for n in range(60)])
+    images(tmp_path / "data", list(posts["file_name"]))
+    posts[:50].to_csv(tmp_path / "data" / "training.csv", sep="\t", index=False)
+    posts[50:].drop(columns="mood").to_csv(tmp_path / "data" / "Test.csv", sep="\t", index=False)
+    said = ensemble("init", "csv", "--train", "data/training.csv", "--label", "mood")
+    assert said.code == 0, said.err
+    found = load_config(tmp_path / "ensemble.toml").data.model_extra or {}
+    assert (found["id"], found["image"], found["test"]) == ("file_name", "file_name", "Test.csv")
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
