@@ -40,9 +40,11 @@ def inside(root: Path, relative: str, row: str) -> Path:
 
     Links that lie below the root are its owner's and followed: whole folders of images are often links to another disk.
     """
-    if "\0" in relative or os.path.isabs(relative) or os.path.normpath(relative).split(os.sep)[0] == os.pardir:
+    path, written = root / relative, Path(os.path.abspath(root / relative))
+    below = written.is_relative_to(os.path.abspath(root))
+    if "\0" in relative or not (below or path.resolve().is_relative_to(root.resolve())):
         raise DataError(f"Row {row!r}: image path {relative!r} leaves the image folder {root}; it must stay inside.")
-    return root / relative
+    return path
 
 
 def open_image(source: Path | bytes, draft: int | None = None) -> Image.Image:

@@ -21,7 +21,7 @@ EXACT = 2**53  # whole numbers above it are not all floats
 WHOLE = re.compile(r"([+-]?\d+)\.0+")
 ROUNDED = re.compile(r"[+-]?\d(\.\d+)?[eE]\+\d+")  # what spreadsheets make of long numbers
 SIMPLE = (str, int, float, decimal.Decimal, datetime.date, datetime.time, datetime.timedelta, uuid.UUID)
-NUMBERS = (float, decimal.Decimal)
+NUMBERS = float | decimal.Decimal
 Lists = Literal["single", "first", "majority"]
 
 
@@ -70,7 +70,7 @@ def _of_scalar(value: object) -> str | None:
         raise NotScalar(f"{len(value):,} bytes that are no text")
     if not isinstance(value, SIMPLE):
         raise NotScalar(f"a {type(value).__name__}")
-    if isinstance(value, float | decimal.Decimal) and value == value // 1 and abs(value) < EXACT:
+    if isinstance(value, NUMBERS) and -EXACT < value < EXACT and value == value // 1:
         value = int(value)
     return str(value).encode("utf-8", "replace").decode().strip() or None
 

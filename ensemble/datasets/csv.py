@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ensemble.data import TEST, TRAIN, Dataset, Task
-from ensemble.datasets.cells import Lists, ids, one_of, strings, translate
+from ensemble.datasets.cells import Lists, canonical, ids, one_of, strings, translate
 from ensemble.datasets.delimited import Dialect, Quotes
 from ensemble.datasets.joining import Join, join_columns, keep_ids_apart
 from ensemble.datasets.pictures import Pictures
@@ -83,7 +83,7 @@ def read(
     files = [(path, TRAIN) for path in _files(root, train)] + [(path, TEST) for path in _files(root, test or [])]
     posts = [_read(path, part, columns, dialect, join, root) for path, part in files]
     for post, (_, part) in zip(posts, files, strict=True):
-        post.frame["part"] = np.where(post.frame["split"].isin(list(test_values)), TEST, part)
+        post.frame["part"] = np.where(post.frame["split"].isin([canonical(value) for value in test_values]), TEST, part)
     _check_held([post.frame for post in posts], test_column, test_values)
     frames, apart = keep_ids_apart([post.frame for post in posts], [path.name for path, _ in files])
     frame = pd.concat(frames, ignore_index=True).drop(columns="split")
@@ -167,8 +167,10 @@ def _columns(table: pd.DataFrame, path: Path, columns: Columns) -> tuple[pd.Data
     frame = pd.DataFrame({"id": rows, "image": None}, index=table.index)
     for kind, column in (("text", columns.text), ("group", columns.group), ("split", columns.test_column)):
         values = strings(table[column], path) if column and column in table else None
-        frame[kind] = values
         notes += () if values is None else notes_of(values)
+        if values is not None and kind != "text":  # "1.0" in one file may be "1" in another
+            values = pd.Series([value and canonical(value) for value in values], index=table.index, dtype=object)
+        frame[kind] = values
     embedded = False
     if columns.pictures is not None:
         frame["image"], embedded, found = columns.pictures.find(table, rows, path)

@@ -5,20 +5,19 @@ import io
 import re
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import pandas as pd
 
+from ensemble.datasets.quotation import Parsed, Rows, bare, merged, needless
 from ensemble.errors import ConfigError
 
 csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # posts may be long; the library's own limit is 131,072 characters
 DELIMITERS = {"comma": ",", "tab": "\t", "semicolon": ";", "pipe": "|"}
-NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
 FEW = 5
 Quotes = Literal["csv", "literal"]
-Rows = list[list[str]]
 
 
 @dataclass(frozen=True)
@@ -37,15 +36,6 @@ class Dialect:
             raise ConfigError(
                 f"data.delimiter must be one character or one of {', '.join(DELIMITERS)}, got {self.delimiter!r}."
             )
-
-
-@dataclass(frozen=True)
-class Parsed:
-    """Rows of equal length and the first line of each; ``spans`` counts the lines of those that take several."""
-
-    rows: Rows
-    lines: list[int]
-    spans: dict[int, int]
 
 
 def read_delimited(
@@ -127,16 +117,16 @@ def _rows(text: str, delimiter: str, quotes: Quotes | None) -> tuple[Parsed, str
         if literal is not None and delimiter == "\t":
             return literal, as_text
         raise ValueError(f'{enclosed}; data.quotes = "literal" reads quotation marks as text') from enclosed
-    if delimiter == "\t" and literal is not None and _bare(literal):
+    if delimiter == "\t" and literal is not None and bare(literal):
         return literal, as_text
-    merged = _merged(io.StringIO(text, newline="").readlines(), delimiter, enclosed)
-    if merged:
+    several = merged(io.StringIO(text, newline="").readlines(), delimiter, enclosed)
+    if several:
         raise ValueError(
-            f"lines {merged[0]} to {merged[1]} are one value in quotation marks, yet each could be a row of its own; "
+            f"lines {several[0]} to {several[1]} are one value in quotation marks, yet each could be a row of its own; "
             'say data.quotes = "literal" (quotation marks are text) or "csv" (they enclose values)'
         )
     same = literal is not None and len(literal.rows) == len(enclosed.rows)
-    if delimiter == "\t" and literal is not None and same and _needless(literal, enclosed):
+    if delimiter == "\t" and literal is not None and same and needless(literal, enclosed):
         return literal, as_text
     return enclosed, None
 
@@ -176,65 +166,6 @@ def _trouble(reason: str, first: int, last: int) -> str:
         return f"a quotation mark in line {first} is never closed"
     span = f"line {last}" if first == last else f"line {last}, in the row that begins in line {first}"
     return f"{span}: {reason}"
-
-
-def _bare(literal: Parsed) -> bool:
-    """Whether a value holds a quotation mark as no writer of enclosed values leaves it: alone, inside."""
-    cells = (cell for row in literal.rows for cell in row if '"' in cell and not cell.startswith('"'))
-    return any('"' in cell.removesuffix('"').replace('""', "") for cell in cells)
-
-
-def _needless(literal: Parsed, enclosed: Parsed) -> bool:
-    """Whether some values are enclosed that need not be, and not all of their column: so they are quotations."""
-    for column in range(len(literal.rows[0])):
-        cells = [(a[column], b[column]) for a, b in zip(literal.rows[1:], enclosed.rows[1:], strict=True)]
-        enclosing = [plain for raw, plain in cells if raw.startswith('"')]
-        if 0 < len(enclosing) < len(cells) and any(not set(plain) & set('",\t\r\n') for plain in enclosing if plain):
-            return True
-    return False
-
-
-def _merged(lines: Sequence[str], delimiter: str, parsed: Parsed) -> tuple[int, int] | None:
-    """The lines of the first row that takes several of which each could be a row; None where there is none."""
-    if len(parsed.rows[0]) == 1:  # any line could be a row, unless the file is of a writer that encloses where it must
-        first, span = next(((parsed.lines[n], span) for n, span in parsed.spans.items()), (0, 0))
-        return (first, first + span - 1) if span and not _encloses(lines) else None
-    single = [row for n, row in enumerate(parsed.rows[1:], start=1) if n not in parsed.spans]
-    tests = [_recognise([row[column] for row in single]) for column in range(len(parsed.rows[0]))]
-    known = sum(test is not None for test in tests)
-    for n, span in parsed.spans.items():
-        first = parsed.lines[n]
-        split = [line.rstrip("\r\n").split(delimiter) for line in lines[first - 1 : first - 1 + span]]
-        fits = [
-            len(cells) == len(tests)
-            and all(test is None or test(cell) for test, cell in zip(tests, cells, strict=True))
-            for cells in split
-        ]
-        if all(fits) or (known >= 2 and any(fits[1:])):
-            return first, first + span - 1
-    return None
-
-
-def _encloses(lines: Sequence[str]) -> bool:
-    """Whether some line is a value in quotation marks with one doubled inside, or a comma, as writers enclose them."""
-    values = [line.strip() for line in lines]
-    enclosed = [value[1:-1] for value in values if len(value) > 2 and value[0] == value[-1] == '"']
-    return any('""' in value or "," in value for value in enclosed)
-
-
-def _recognise(values: Sequence[str]) -> Callable[[str], bool] | None:
-    """Whether a value could be of a column that holds these; None for a column of free text, where any could."""
-    filled = [value for value in values if value]
-    if not filled:
-        return None
-    if all(NUMBER.fullmatch(value) for value in filled):
-        return lambda value: NUMBER.fullmatch(value.strip('"')) is not None
-    known = set(filled)
-    if len(filled) >= 2 * len(known) and len(known) <= max(12, len(filled) // 20):
-        return lambda value: value.strip('"') in known
-    if not any(re.search(r"\s", value) for value in filled):
-        return lambda value: value != "" and re.search(r"\s", value) is None
-    return None
 
 
 def _distinct(names: Sequence[str]) -> tuple[list[str], str]:

@@ -200,4 +200,5 @@ def test_an_image_with_a_long_comment_is_read() -> None:
 
 
 def test_a_path_below_the_folder_is_kept_as_it_is(tmp_path: Path) -> None:
+    assert inside(tmp_path, str(tmp_path / "a.jpg"), "p1") == tmp_path / "a.jpg"
     assert inside(tmp_path, "sub/../a.jpg", "p1") == tmp_path / "sub/../a.jpg"

@@ -84,6 +84,14 @@ def test_a_single_quotation_between_tabs_keeps_its_marks() -> None:
     assert read('id\ttext\n1\t"to be"\n2\tc d\n', "\t") == [["1", '"to be"'], ["2", "c d"]]
 
 
+@pytest.mark.parametrize("order", ["itm", "tmi", "mit", "mti", "imt", "tim"])
+def test_texts_of_several_lines_with_commas_are_no_rows(order: str) -> None:
+    values = [{"i": f"p{n}", "m": "ab"[n % 2], "t": f'so {n}, "it" is\nmore, lines\nand, or'} for n in range(30)]
+    table = [[row[column] for column in order] for row in values]
+    table += [[{"i": f"q{n}", "m": "b", "t": f"one {n}"}[column] for column in order] for n in range(30)]
+    assert read(written(table, ",")) == table
+
+
 def test_a_text_of_several_lines_is_one_value() -> None:
     assert read('id,text,mood\n1,"one, two,\nthree, four\nfive",up\n2,six,down\n') == [
         ["1", "one, two,\nthree, four\nfive", "up"],

@@ -221,6 +221,12 @@ def test_rows_of_one_group_belong_together_beside_copies(tmp_path: Path) -> None
     assert with_given_groups(copies, read(tmp_path)).tolist() == copies.tolist()
 
 
+def test_a_group_is_one_whether_its_number_is_written_whole_or_not(tmp_path: Path) -> None:
+    posts(user=["1.0", "2.0", "1.0", "", "3.0", "2.0"]).to_csv(tmp_path / "a.csv", index=False)
+    posts(user=["1", "2", "3", "4", "5", "6"], id=list("uvwxyz")).to_csv(tmp_path / "b.csv", index=False)
+    assert read(tmp_path, ["a.csv", "b.csv"], group="user").groups.tolist() == [0, 1, 0, 2, 3, 1, 0, 1, 3, 4, 5, 6]
+
+
 def test_without_an_id_the_rows_are_numbered_and_that_is_said(tmp_path: Path) -> None:
     posts().drop(columns="id").to_csv(tmp_path / "posts.csv", index=False)
     data = read(tmp_path)
