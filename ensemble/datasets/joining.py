@@ -61,7 +61,8 @@ def keep_ids_apart(frames: Sequence[pd.DataFrame], names: Sequence[str]) -> tupl
     shared = _shared(frames)
     if not shared:
         return list(frames), ()
-    same = [name for name in shared if _is_one_post(frames, name)]
+    posts = pd.concat([frame[["id", "text", "image"]] for frame in frames], ignore_index=True)
+    same = set(posts.loc[posts.duplicated(), "id"])
     files = [name for name, frame in zip(names, frames, strict=True) if frame["id"].isin(list(shared)).any()]
     if same:
         raise DataError(
@@ -83,9 +84,3 @@ def keep_ids_apart(frames: Sequence[pd.DataFrame], names: Sequence[str]) -> tupl
 def _shared(frames: Sequence[pd.DataFrame]) -> dict[str, None]:
     ids = pd.concat([frame["id"] for frame in frames], ignore_index=True)
     return dict.fromkeys(ids[ids.duplicated()])
-
-
-def _is_one_post(frames: Sequence[pd.DataFrame], name: str) -> bool:
-    found = [frame.loc[frame["id"] == name, ["text", "image"]] for frame in frames]
-    posts = [tuple(post.iloc[0]) for post in found if len(post)]
-    return len(set(posts)) < len(posts)
