@@ -60,7 +60,7 @@ def sketch(root: Path, train: str, labels: Sequence[str], given: Mapping[str, st
         _suggest_groups(made, rest)
     _say_how(made, root, [train, *([made.options["test"]] if "test" in made.options else [])])
     data = csv.read(root, tasks=made.tasks, extracted=extracted, **made.options)
-    made.assumed += [note for note in data.notes if note not in notes_of(table)]
+    made.assumed = list(dict.fromkeys([*made.assumed, *data.notes]))
     return made
 
 
