@@ -17,6 +17,7 @@ from ensemble.system.files import write_atomic
 
 FIELD = re.compile(r"\{([^{}]+)\}")
 ANY = ".*"  # the ending of a pattern under which any file of that name is meant
+ENDINGS = (".jpg", ".jpeg", ".png", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".avif")
 SUFFIXES = {b"\xff\xd8": ".jpg", b"\x89PNG": ".png", b"GIF8": ".gif", b"BM": ".bmp", b"RIFF": ".webp", b"II*": ".tif"}
 
 
@@ -83,9 +84,9 @@ class Pictures:
         pure = PurePosixPath(name.removesuffix(ANY))
         folder = self.root / pure.parent
         if folder not in self.listings:
-            names = sorted(os.listdir(folder)) if folder.is_dir() else []
-            self.listings[folder] = {entry.rpartition(".")[0]: entry for entry in reversed(names)}
-        return str(pure.parent / self.listings[folder].get(pure.name, pure.name))
+            names = [entry for entry in sorted(os.listdir(folder)) if is_image(entry)] if folder.is_dir() else []
+            self.listings[folder] = {_composed(entry.rpartition(".")[0]): entry for entry in reversed(names)}
+        return str(pure.parent / self.listings[folder].get(_composed(pure.name), pure.name))
 
     def _spelt(self, name: str) -> str:
         """The name as the disk has it: composed or decomposed letters, slashes of either kind."""
@@ -107,13 +108,25 @@ class Pictures:
     def _near(self, name: str) -> str | None:
         """What to say where a file of another ending, or in a folder beside, is there."""
         folder, last = (self.root / name).parent, PurePosixPath(name).name
-        if _exists(folder) and ".." not in PurePosixPath(name).parts:
-            entry = next((entry for entry in sorted(os.listdir(folder)) if entry.rpartition(".")[0] == last), None)
-            if entry is not None and not self.is_pattern:
+        if ".." in PurePosixPath(name).parts or os.path.isabs(name):
+            return None
+        if folder.is_dir() and not self.is_pattern:
+            images = (entry for entry in sorted(os.listdir(folder)) if is_image(entry))
+            entry = next((entry for entry in images if entry.rpartition(".")[0] == last), None)
+            if entry is not None:
                 return f'there is a {entry}: data.image = "{{{self.sources[0]}}}.*" takes files of any ending'
         folders = sorted(entry for entry in self.root.iterdir() if entry.is_dir())[:50]
         inner = next((entry.name for entry in folders if _exists(entry / name)), None)
         return inner and f"there is {inner}/{name[:100]}: data.images names the folder in which paths begin"
+
+
+def is_image(name: str) -> bool:
+    """Whether a file is called as images are."""
+    return name.lower().endswith(ENDINGS)
+
+
+def _composed(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
 
 
 def _exists(path: Path) -> bool:

@@ -10,11 +10,10 @@ import pandas as pd
 
 from ensemble.datasets import csv
 from ensemble.datasets.cells import canonical, strings
-from ensemble.datasets.pictures import is_embedded
+from ensemble.datasets.pictures import is_embedded, is_image
 from ensemble.datasets.tables import SUFFIXES, notes_of, read_frame
 from ensemble.errors import ConfigError, DataError, some
 
-IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".avif")
 TEXTS = ("text", "tweet_text", "tweet", "caption", "content", "sentence", "message", "post", "body", "title")
 IDS = ("id", "guid", "uid", "index", "key")
 GROUPS = ("user", "author", "event", "thread", "speaker", "conversation", "account", "group")
@@ -172,7 +171,7 @@ def _embedded(table: pd.DataFrame, names: Sequence[str]) -> Found | None:
 def _paths(table: pd.DataFrame, names: Sequence[str], root: Path, sure: bool) -> Found | None:
     for name in names:
         values = _names(table[name])
-        if sure or sum(value.lower().endswith(IMAGE_ENDINGS) for value in values) * 2 > len(values) > 0:
+        if sure or sum(is_image(value) for value in values) * 2 > len(values) > 0:
             folder = _with_most(_folders(root), root, values)
             if folder is not None:
                 options = {"image": name} | ({"images": folder} if folder != "." else {})
@@ -209,7 +208,7 @@ def _pattern(name: str, values: Sequence[str], folders: Sequence[str], root: Pat
     for folder in folders:
         stems: dict[str, str] = {}
         for entry in os.listdir(root / folder):
-            if entry.lower().endswith(IMAGE_ENDINGS):
+            if is_image(entry):
                 stems[entry.rpartition(".")[0]] = entry.rpartition(".")[2]
         endings = {stems[value] for value in values if value in stems}
         if endings:

@@ -68,6 +68,14 @@ def test_images_are_named_by_the_id(tmp_path: Path, pattern: str | list[str]) ->
     assert read(tmp_path, image=pattern).images == [f"images/p{n}.jpg" for n in range(N)]
 
 
+def test_any_ending_means_that_of_an_image(tmp_path: Path) -> None:
+    posts(id=[f"caf\u00e9{n}" for n in range(N)]).to_csv(tmp_path / "posts.csv", index=False)
+    images(tmp_path, *(f"cafe\u0301{n}.webp" for n in range(N)))
+    for n in range(N):
+        (tmp_path / f"cafe\u0301{n}.json").write_text("{}")
+    assert read(tmp_path, image="{id}.*").images == [f"cafe\u0301{n}.webp" for n in range(N)]
+
+
 def test_a_pattern_may_name_any_column_and_no_image_is_one_that_is_missing(tmp_path: Path) -> None:
     posts(tweet=["1", "2", "", "4", "5", "6"]).to_csv(tmp_path / "posts.csv", index=False)
     images(tmp_path / "i", *(f"t{n}.png" for n in (1, 2, 4, 5, 6)))
