@@ -189,4 +189,10 @@ def _label(
     known = {label: label for label in classes} | dict(columns.labels.get(task, {}))
     chosen = [one_of(value, columns.label_lists) for value in column]
     table = pd.DataFrame({"id": rows, task: pd.Series(chosen, index=column.index, dtype=object)})
-    return translate(table, task, known, path)
+    try:
+        return translate(table, task, known, path)
+    except DataError as error:
+        if "holds a list" not in str(error):
+            raise
+        said = str(error).removesuffix(".")
+        raise DataError(f'{said}; data.label_lists = "majority" or "first" chooses one.') from error
