@@ -12,10 +12,9 @@ from sklearn.svm import SVC
 
 from base_models.class_weights import class_weights
 from ensemble.blocks import Features
-from ensemble.data import Codes
+from ensemble.data import Codes, Floats
 from ensemble.folds import stratified_group_split
 
-Floats = npt.NDArray[np.float64]
 Machines = tuple[Floats, Floats]  # (rows, pairs) dual coefficients and (pairs,) offsets
 
 INNER_FOLDS = 3

@@ -1,12 +1,15 @@
 """The `ensemble` application, and the options its subcommands share."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
+
+if TYPE_CHECKING:
+    from ensemble.jobs.job import Failure
 
 Result = TypeVar("Result")
 app = typer.Typer(
@@ -49,7 +52,7 @@ def show(result: Result, table: Callable[[Result], None], as_json: bool) -> None
         table(result)
 
 
-def stop_where_failed(failures: Sequence[Mapping[str, Any]]) -> None:
+def stop_where_failed(failures: "Sequence[Failure]") -> None:
     """Exit with 2 where jobs have failed, with 1 where one did by a bug."""
     if failures:
         raise typer.Exit(1 if any(failure["bug"] for failure in failures) else 2)

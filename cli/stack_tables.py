@@ -1,8 +1,6 @@
 """What `ensemble stack`, `ensemble submit` and `ensemble predict` print."""
 
-from collections.abc import Mapping
-from typing import Any
-
+from cli.finished import Predicted
 from cli.tables import CARD_COLUMNS, card_row, line, table
 from ensemble.scoring import Score, ScoreCard
 from meta.records import LabelledTest, StackedTasks, StackReport, Submission
@@ -129,7 +127,7 @@ def print_report(result: WrittenReport) -> None:
     line(f"Wrote {result['page']} ({result['bytes'] / 1e6:.1f} MB) and {result['json']}.")
 
 
-def print_predictions(result: Mapping[str, Any]) -> None:
+def print_predictions(result: Predicted) -> None:
     line(f"Wrote {result['file']}: {result['posts']:,} posts.")
     rows = [
         [task, "   ".join(f"{name}: {count:,}" for name, count in counts.items())]

@@ -1,17 +1,36 @@
 """What commands print: tables that fit 100 columns."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from ensemble.content.audit import audit_lines
+from ensemble.jobs.ablation import Ablation
+from ensemble.jobs.importing import Imported
+from ensemble.jobs.job import Failure
+from ensemble.jobs.status import FinishedLearner, RunStatus
+from ensemble.scoring import ScoreCard
 from meta.wording import format_interval, format_mean_std, format_number, format_size, tuning_note
 
 WIDTH = 100
 SHORT = 20  # cells that are not broken; the name beside them is
+
+
+class TrainedLearners(TypedDict):
+    """Learners whose folds are all done, jobs that failed, and the command that tries these ``again``."""
+
+    learners: list[FinishedLearner]
+    failures: list[Failure]
+    again: str | None
+
+
+class Ablations(TypedDict):
+    """One for each task."""
+
+    tasks: list[Ablation]
 
 
 def console() -> Console:
@@ -57,7 +76,7 @@ CARD_COLUMNS = ("score [95 %]", "over folds", "accuracy", "weighted\nF1", "ROC\n
 SIZE = "trained / all\nparameters"
 
 
-def card_row(card: Mapping[str, Any]) -> list[str]:
+def card_row(card: ScoreCard) -> list[str]:
     if not card.get("rows"):
         return ["no labels"] + [""] * (len(CARD_COLUMNS) - 1)
     metrics, folds = card["metrics"], card.get("folds")
@@ -66,7 +85,7 @@ def card_row(card: Mapping[str, Any]) -> list[str]:
     return [format_interval(metrics[card["metric"]]), over, *others]
 
 
-def print_trained(result: Mapping[str, Any]) -> None:
+def print_trained(result: TrainedLearners) -> None:
     tasks = dict.fromkeys(entry["task"] for entry in result["learners"])
     for task in tasks:
         entries = [entry for entry in result["learners"] if entry["task"] == task]
@@ -92,14 +111,15 @@ def print_trained(result: Mapping[str, Any]) -> None:
                 line(f"{entry['learner']}: {over} over seeds alone ({alone}); above, their mean probabilities.")
     for failure in result["failures"]:
         line(f"failed: {failure['job']}: {failure['reason']}", whole=True)
-    if count := len(result["failures"]):
+    if result["again"] is not None:
+        count = len(result["failures"])
         line(f"{count} job{'s' * (count > 1)} failed; what is done is kept. To try again:")
         line(result["again"], whole=True)
     if not result["learners"]:
         line("No learner has all its folds yet; `ensemble status` says what is missing.")
 
 
-def print_ablations(result: Mapping[str, Any]) -> None:
+def print_ablations(result: Ablations) -> None:
     for entry in result["tasks"]:
         card = entry["rows"][0]["card"]
         title = f"{entry['learner']}, {entry['task']}: out-of-fold {card['metric']} on {card['rows']:,} rows"
@@ -116,12 +136,12 @@ def print_ablations(result: Mapping[str, Any]) -> None:
             line(f"failed: {failure['job']}: {failure['reason']}", whole=True)
 
 
-def print_imported(result: Mapping[str, Any]) -> None:
+def print_imported(result: Imported) -> None:
     title = f"{result['task']}: imported, {result['oof']['rows']:,} rows, folds: {result['folds']}"
     table(title, ["base learner", *CARD_COLUMNS], [[result["learner"], *card_row(result["oof"])]])
 
 
-def print_status(result: Mapping[str, Any]) -> None:
+def print_status(result: RunStatus) -> None:
     states = ("done", "missing", "stale", "failed")
     rows = [
         [learner, task, *(counts.get(name, 0) for name in states)]

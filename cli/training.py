@@ -60,7 +60,7 @@ def train_base(
     torchrun --nproc-per-node 2 -m cli.main train-base      (two GPUs on each training)
     """
     from cli.session import Session
-    from cli.tables import print_trained
+    from cli.tables import TrainedLearners, print_trained
     from ensemble.jobs.job import list_work
     from ensemble.jobs.status import finished
     from ensemble.jobs.train import train
@@ -82,7 +82,8 @@ def train_base(
     failed = [failure.as_json() for failure in failures]
     where = {"--jobs": jobs, "--gpus": gpus, "--jobs-per-gpu": jobs_per_gpu, "--address": address}
     again = _again(config, [*set, *kept], failures, {**where, "--engine": engine if engine != HERE else None})
-    show({"learners": finished(run, specs, tasks), "failures": failed, "again": again}, print_trained, as_json)
+    trained = TrainedLearners(learners=finished(run, specs, tasks), failures=failed, again=again)
+    show(trained, print_trained, as_json)
     stop_where_failed(failed)
 
 
@@ -160,7 +161,7 @@ def ablate(
     ensemble ablate fusion --way trained --gpus 0,1
     """
     from cli.session import Session
-    from cli.tables import print_ablations
+    from cli.tables import Ablations, print_ablations
     from ensemble.jobs.ablation import ablate as hide_and_score
     from ensemble.jobs.ablation import ways_named
 
@@ -169,7 +170,7 @@ def ablate(
     run, track = session.run, session.track
     with session.working() as ready:
         ablations = [hide_and_score(run, name, chosen, ways, track, ready) for chosen in run.some_tasks(task)]
-    show({"tasks": ablations}, print_ablations, as_json)
+    show(Ablations(tasks=ablations), print_ablations, as_json)
     stop_where_failed([failure for ablation in ablations for failure in ablation["failures"]])
 
 

@@ -80,7 +80,7 @@ class Tune(Section):
     folds: str | int = "nested"
     prune: bool = True
     storage: str = Field(default="", exclude=True)
-    space: dict[str, Any] = {}
+    space: dict[str, object] = {}
 
     @field_validator("folds")
     @classmethod
@@ -91,7 +91,7 @@ class Tune(Section):
 
     @field_validator("space")
     @classmethod
-    def _searchable(cls, space: dict[str, Any]) -> dict[str, Any]:
+    def _searchable(cls, space: dict[str, object]) -> dict[str, object]:
         return searchable(space)
 
 

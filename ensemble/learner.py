@@ -38,7 +38,7 @@ class TrainingInfo(TypedDict, total=False):
     parameters: int  # of the network
     trainable_parameters: int  # of these, those that were trained
     fit_rows: int  # that were trained on
-    judging_rows: int  # put aside to say which epoch is best
+    validation_rows: int  # put aside to say which epoch is best
     device: str  # as torch names it
     precision: str  # "float32" or "bfloat16"
     processes: int  # that trained together
@@ -150,7 +150,7 @@ class WeighsModalities(LooksAtModalities, Protocol):
 @runtime_checkable
 class Searchable(Protocol):
     @staticmethod
-    def search_space(trial: Trial) -> dict[str, Any]:
+    def search_space(trial: Trial) -> dict[str, object]:
         """Parameters to try, to be laid over those that are set; callable on the class."""
         ...
 
@@ -175,7 +175,7 @@ METHODS: dict[str, Callable[..., Any]] = {
 
 
 def learner_factory(
-    registry: Mapping[str, str], learner: str, params: Mapping[str, Any], where: str
+    registry: Mapping[str, str], learner: str, params: Mapping[str, object], where: str
 ) -> Callable[[], BaseLearner]:
     """Makes unfitted learners; raises ConfigError for a name or parameter the learner does not have, and for a class
     whose methods are not those of the protocols."""
@@ -185,7 +185,7 @@ def learner_factory(
     return bind(made, params, where)
 
 
-def make_learner(registry: Mapping[str, str], learner: str, params: Mapping[str, Any], where: str) -> BaseLearner:
+def make_learner(registry: Mapping[str, str], learner: str, params: Mapping[str, object], where: str) -> BaseLearner:
     """An unfitted learner; raises ConfigError as ``learner_factory`` does."""
     return learner_factory(registry, learner, params, where)()
 

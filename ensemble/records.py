@@ -1,7 +1,8 @@
 """The records of a run folder, as JSON holds them: each is written last and makes its folder complete."""
 
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
+from ensemble.learner import TrainingInfo
 from ensemble.scoring import ScoreCard
 from ensemble.system.files import Json
 
@@ -15,14 +16,15 @@ class Record(TypedDict):
 
 
 class CacheUse(TypedDict):
-    """How many contents an encoder was asked for, and what its blocks take on the disk."""
+    """How many contents were asked for of an encoder's features, and the bytes its blocks take on the disk."""
 
     contents: int
     bytes: int
 
 
 class Usage(TypedDict):
-    """What a job took. ``rows`` it was fitted on, ``shared_seconds`` are for what all jobs use (such as encoding)."""
+    """What a job took, as its record has it; None where it is not known. ``shared_seconds`` went into what folds and
+    tasks share; ``rows`` it was fitted on; ``cache`` is by encoder."""
 
     rows: int
     shared_seconds: float
@@ -31,33 +33,6 @@ class Usage(TypedDict):
     model_bytes: int | None
     checkpoint_bytes: int
     cache: dict[str, CacheUse]
-
-
-class TrainingInfo(TypedDict, total=False):
-    """What the record of a job says of its training. All keys are optional; there may be more: all that a learner's
-    ``training_info`` returns, which is the TrainingInfo of ensemble.learner.
-
-    ``training_seconds`` also before it was killed. ``trainable_parameters`` are those that are trained.
-    ``micro_batch`` rows went through the network at a time, after so many ``steps_repeated`` for want of memory.
-    ``fit_posts``, ``predicted_posts``, ``fit_texts``, ``predicted_texts`` count what was there and what was missing.
-    """
-
-    device: str
-    precision: str
-    parameters: int
-    trainable_parameters: int
-    epochs: int
-    best_epoch: int | None
-    training_seconds: float
-    micro_batch: int
-    steps_repeated: int
-    batch_norm: str
-    pooling: str
-    prompts: list[str]
-    fit_posts: dict[str, int]
-    predicted_posts: dict[str, int]
-    fit_texts: dict[str, int]
-    predicted_texts: dict[str, int]
 
 
 class JobRecord(Record, TrainingInfo):
@@ -113,9 +88,9 @@ class StackRecord(Record):
     """report.json of a stack; the rest of it is meta.records.StackReport."""
 
 
-class FailureRecord(TypedDict, total=False):
+class FailureRecord(TypedDict):
     """failed.json: why a job failed; the ``traceback`` of a bug."""
 
     made_of: dict[str, Json]
     reason: str
-    traceback: str
+    traceback: NotRequired[str]

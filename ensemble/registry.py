@@ -20,7 +20,7 @@ def resolve(registry: Mapping[str, str], kind: str, name: str) -> Callable[..., 
     return found
 
 
-def bind(function: Callable[..., Any], arguments: Mapping[str, Any], where: str) -> Callable[..., Any]:
+def bind(function: Callable[..., Any], arguments: Mapping[str, object], where: str) -> Callable[..., Any]:
     """The call with these keyword arguments, checked against the signature's names, types and declared bounds.
 
     ``where`` is the place in the configuration, for the message. Arguments the signature calls ``root`` are the

@@ -20,7 +20,7 @@ from ensemble.data import Task
 from ensemble.errors import EnsembleError, StoreError
 from ensemble.predictions import Predictions
 from ensemble.provenance import KEY, Provenance
-from ensemble.records import Record
+from ensemble.records import FailureRecord, Record
 from ensemble.system.claims import FILE as CLAIM
 from ensemble.system.files import file_hash, read_json, to_disk, write_json
 from ensemble.system.locks import FILE as LOCK
@@ -125,10 +125,10 @@ class ResultFolder(Generic[RecordType]):
         if not path.is_file():
             return None
         try:
-            facts = read_json(path)
+            failure = cast(FailureRecord, read_json(path))
         except StoreError as error:
             return str(error)
-        return str(facts.get("reason")) if Provenance.of_record(facts) == provenance else None
+        return str(failure.get("reason")) if Provenance.of_record(failure) == provenance else None
 
 
 def _files_of(record: Record) -> tuple[dict[str, str], dict[str, list[int]]]:

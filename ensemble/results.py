@@ -7,7 +7,7 @@ from typing import TypedDict
 from ensemble.bound_learners import BoundLearners, LearnerSpec
 from ensemble.data import Task
 from ensemble.errors import StoreError
-from ensemble.modalities import describe
+from ensemble.modalities import UNKNOWN, describe
 from ensemble.provenance import Provenance
 from ensemble.records import BaseRecord
 from ensemble.result_folder import ResultFolder
@@ -63,7 +63,7 @@ class Results:
         """What a learner looks at, in one word; of an imported one, what was said at its import."""
         if name in self.learners.names():
             return describe(self.learners.bind(self.learners.spec(name)).modalities)
-        return self.base_record(name, task).get("modality", "unknown")
+        return self.base_record(name, task).get("modality", UNKNOWN)
 
     def cost(self, name: str, task: Task) -> Cost:
         return {"seconds": self.base_record(name, task)["seconds"], **self.size(name, task)}

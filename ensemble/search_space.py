@@ -11,7 +11,7 @@ from ensemble.errors import ConfigError
 from ensemble.learner import Searchable, Trial, make_learner
 from ensemble.registry import resolve
 
-Space = Callable[[Trial], dict[str, Any]]
+Space = Callable[[Trial], dict[str, object]]
 RANGE = {"low", "high", "log"}
 
 
@@ -47,12 +47,12 @@ class Outline:
         self.asked[name] = Interval(low, high)
         return low
 
-    def spoken(self) -> dict[str, str]:
-        """The same as plain JSON, to tell one space from another."""
+    def as_json(self) -> dict[str, str]:
+        """The choices as plain JSON, to tell one space from another."""
         return {name: repr(choices) for name, choices in self.asked.items()}
 
 
-def space_of(registry: Mapping[str, str], learner: str, name: str, own: Mapping[str, Any]) -> Space:
+def space_of(registry: Mapping[str, str], learner: str, name: str, own: Mapping[str, object]) -> Space:
     """The configuration's ``own`` space, or that of the learner's class; raises ConfigError where there is neither."""
     if own:
         return partial(suggest, own)
@@ -68,13 +68,13 @@ def space_of(registry: Mapping[str, str], learner: str, name: str, own: Mapping[
     return declared
 
 
-def outline(space: Space) -> tuple[Outline, dict[str, Any]]:
+def outline(space: Space) -> tuple[Outline, dict[str, object]]:
     """What a space asks for, as far as its first choices lead, and the parameters these make."""
     seen = Outline()
     return seen, space(seen)
 
 
-def grid(asked: Mapping[str, Choices], most: int) -> list[dict[str, Any]]:
+def grid(asked: Mapping[str, Choices], most: int) -> list[dict[str, object]]:
     """Every combination of a space that has no more than ``most``; nothing of a larger one."""
     lists = [choices for choices in asked.values() if not isinstance(choices, Interval)]
     if len(lists) < len(asked) or math.prod(map(len, lists)) > most:
@@ -82,7 +82,7 @@ def grid(asked: Mapping[str, Choices], most: int) -> list[dict[str, Any]]:
     return [dict(zip(asked, values, strict=True)) for values in product(*lists)]
 
 
-def as_set(asked: Mapping[str, Choices], params: Mapping[str, Any]) -> dict[str, Any]:
+def as_set(asked: Mapping[str, Choices], params: Mapping[str, object]) -> dict[str, object]:
     """Parameters as they are set, ``params`` by dotted name, in the words of a space: ``lr`` is ``training.lr``.
     Nothing where a name does not say which parameter is meant, or a value is not in the space."""
     found = {}
@@ -94,9 +94,9 @@ def as_set(asked: Mapping[str, Choices], params: Mapping[str, Any]) -> dict[str,
     return found
 
 
-def searchable(space: Mapping[str, Any]) -> dict[str, Any]:
+def searchable(space: Mapping[str, object]) -> dict[str, object]:
     """A space of the configuration by dotted names, checked; raises ValueError saying what a parameter may have."""
-    flat: dict[str, Any] = {}
+    flat: dict[str, object] = {}
     for name, choices in space.items():
         if isinstance(choices, Mapping) and not set(choices) & RANGE:
             flat |= {f"{name}.{key}": value for key, value in searchable(choices).items()}
@@ -110,7 +110,7 @@ def searchable(space: Mapping[str, Any]) -> dict[str, Any]:
     return flat
 
 
-def suggest(space: Mapping[str, Any], trial: Trial) -> dict[str, Any]:
+def suggest(space: Mapping[str, object], trial: Trial) -> dict[str, object]:
     """Parameters of a space as the configuration spells it: lists, and ranges, of whole numbers where both ends are."""
     found: dict[str, Any] = {}
     for name, choices in space.items():

@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import quote, unquote
 
 from ensemble.provenance import KEY, Provenance
-from ensemble.records import BaseRecord, JobRecord, Record, StackRecord
+from ensemble.records import BaseRecord, FailureRecord, JobRecord, Record, StackRecord
 from ensemble.result_folder import DONE, FAILED, REPORT, ResultFolder
 from ensemble.system.claims import Claim, claim
 from ensemble.system.files import write_json
@@ -82,8 +82,10 @@ class JobFolder(ResultFolder[JobRecord]):
         shutil.rmtree(self.training, ignore_errors=True)
 
     def record_failure(self, provenance: Provenance, reason: str, traceback: str | None) -> None:
-        details = {} if traceback is None else {"traceback": traceback}
-        write_json(self.failure, {KEY: dict(provenance.parts), "reason": reason, **details})
+        failure: FailureRecord = {"made_of": dict(provenance.parts), "reason": reason}
+        if traceback is not None:
+            failure["traceback"] = traceback
+        write_json(self.failure, failure)
 
 
 class LearnerFolder(ResultFolder[BaseRecord]):

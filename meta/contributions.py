@@ -6,6 +6,7 @@ import numpy as np
 
 from ensemble.data import Floats
 from ensemble.metrics import CHUNK, DRAWS, metric_named, resamples
+from ensemble.modalities import UNKNOWN
 from ensemble.scoring import Score, score_with_interval
 from meta.diversity import correlation, errors
 from meta.records import Contributions, LearnerShare, Share
@@ -34,7 +35,7 @@ def contributions(table: MetaTable, modality: Mapping[str, str]) -> Contribution
     alone = {name: frozenset([position]) for position, name in enumerate(table.learners)}
     together: dict[str, Members] = {}
     for name, one in alone.items():
-        kind = modality.get(name, "unknown")
+        kind = modality.get(name, UNKNOWN)
         together[kind] = together.get(kind, frozenset()) | one
     draws = min(DRAWS, EVALUATIONS // subsets(len(alone)) // CHUNK * CHUNK)
     worth = PlainMean(table, draws)

@@ -5,8 +5,6 @@ from typing import Literal, NotRequired, TypedDict
 from ensemble.records import TuningNote
 from ensemble.scoring import Score, ScoreCard
 
-Scored = Score
-
 FEW = 10  # rows of a class that say little
 
 

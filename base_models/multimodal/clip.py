@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -123,7 +123,7 @@ class Clip(JointLearner):
         self.training: ClipTraining = _training(train, training or ClipTraining())
 
     @staticmethod
-    def search_space(trial: Trial) -> dict[str, Any]:
+    def search_space(trial: Trial) -> dict[str, object]:
         """Ours: the papers name no search. What counts however much of CLIP is trained."""
         return {
             "modality_dropout": trial.suggest_float("modality_dropout", 0.0, 0.3),

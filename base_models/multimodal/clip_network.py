@@ -8,6 +8,7 @@ from torch.nn.functional import normalize
 
 from base_models.multimodal.combination import MissingModalityEmbedding, encode_seen, side_by_side
 from base_models.multimodal.preprocessing import image_preprocessing
+from base_models.neural.optimization import ParameterGroup
 from base_models.textual.loading import load_body, load_config
 from base_models.textual.network import check_tokens
 from base_models.textual.pooling import pool
@@ -90,10 +91,10 @@ class ClipNetwork(nn.Module):
         logits: torch.Tensor = self.head(text, image, has_text, has_image)
         return logits
 
-    def parameter_groups(self, lr: float) -> list[dict[str, Any]]:
+    def parameter_groups(self, lr: float) -> list[ParameterGroup]:
         """What the optimizer trains: encoders or their adapters, head."""
         encoder = [parameter for parameter in self.towers.parameters() if parameter.requires_grad]
-        head = {"params": list(self.head.parameters()), "lr": lr * self.head_rate}
+        head: ParameterGroup = {"params": list(self.head.parameters()), "lr": lr * self.head_rate}
         return [{"params": encoder, "lr": lr}, head] if encoder else [head]
 
 

@@ -1,7 +1,7 @@
 """FLAVA: its multimodal encoder trained on the task, its encoders of texts and images as they are, or trained too."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from base_models.multimodal.heads import Head
 from base_models.multimodal.joint import JointLearner
@@ -89,7 +89,7 @@ class Flava(JointLearner):
         self.training = training or FlavaTraining()
 
     @staticmethod
-    def search_space(trial: Trial) -> dict[str, Any]:
+    def search_space(trial: Trial) -> dict[str, object]:
         """Ours: the paper names no search."""
         return {
             "head": trial.suggest_categorical("head", ["linear", "two_layers", "three_layers", "attention"]),

@@ -107,7 +107,7 @@ class Fusion(JointLearner):
         self.training = training or FusionTraining()
 
     @staticmethod
-    def search_space(trial: Trial) -> dict[str, Any]:
+    def search_space(trial: Trial) -> dict[str, object]:
         """Ours: the paper names no search."""
         return {
             "combine": trial.suggest_categorical("combine", ["attention", "gate", "concatenation"]),

@@ -13,6 +13,7 @@ from base_models.multimodal.combination import (
     encode_seen,
     side_by_side,
 )
+from base_models.neural.optimization import ParameterGroup
 from base_models.textual.network import POOLINGS, train_used
 from base_models.textual.pooling import Pooling, pool
 from base_models.visual.network import ImageClassifier
@@ -86,7 +87,7 @@ class FusionNetwork(nn.Module):
         shape = pixels.shape[:-3]
         return logits.view(*shape, -1), None if weights is None else weights.view(*shape, 2)
 
-    def parameter_groups(self, lr: float) -> list[dict[str, Any]]:
+    def parameter_groups(self, lr: float) -> list[ParameterGroup]:
         """What the optimizer trains: text encoder, image encoder, head."""
         groups: dict[str, list[nn.Parameter]] = {"texts": [], "images": [], "head": []}
         for name, parameter in self.named_parameters():

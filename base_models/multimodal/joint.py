@@ -1,7 +1,6 @@
 """What the joint learners share beside the ladder: they look at text and image, and save what was trained."""
 
 from pathlib import Path
-from typing import Any
 
 from base_models.neural.learner import NeuralLearner
 from ensemble.data import Dataset
@@ -22,7 +21,7 @@ class JointLearner(NeuralLearner):
     def predict_with_spread(self, data: Dataset) -> tuple[Probabilities, Probabilities]:
         return self._predict(data)
 
-    def _describe(self, folder: Path) -> dict[str, Any]:
+    def _describe(self, folder: Path) -> dict[str, object]:
         """Published weights that were not trained are not saved again; of a network of random ones, all are."""
         from base_models.neural.checkpoints import frozen_names
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from base_models.textual.loading import attempt
 from base_models.visual.views import Preprocessing
+from base_models.weights import local
 from ensemble.errors import LearnerError, first_line
 
 FILE = "preprocessor_config.json"
@@ -13,7 +14,6 @@ FILTERS = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic"}  # Pillow's 
 MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)  # CLIP's, and so FLAVA's
 
 
-@lru_cache(maxsize=16)
 def image_preprocessing(model: str) -> Preprocessing:
     """Of a hub name or a local folder; plain JSON, nothing of it is executed.
 
@@ -21,6 +21,12 @@ def image_preprocessing(model: str) -> Preprocessing:
     keeps its proportions (CLIP); then the centre is cropped. Raises LearnerError where there is no such file, or it
     says nothing that can be used.
     """
+    return _preprocessing(model, local(model).resolve())
+
+
+@lru_cache(maxsize=16)
+def _preprocessing(model: str, folder: Path) -> Preprocessing:
+    """``folder`` is where ``model`` lies if it is a path: a relative one means another folder in another run."""
     try:
         return _read(attempt(model, _file))
     except (AttributeError, KeyError, TypeError, ValueError) as error:  # of odd contents

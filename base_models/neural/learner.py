@@ -92,7 +92,7 @@ class NeuralLearner(ABC):
         """What a network needs to see of the fit rows before its training; what the job's record says of it."""
         return {}
 
-    def _describe(self, folder: Path) -> dict[str, Any]:
+    def _describe(self, folder: Path) -> dict[str, object]:
         """What ``save`` writes beside the class frequencies, to be found in ``_record`` by a loaded learner. With
         ``"whole": False`` weights that were not trained are left out of the file."""
         return {}

@@ -4,11 +4,11 @@ import gc
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from base_models.neural.hyperparameters import Training
+from ensemble.learner import TrainingInfo
 from ensemble.system.files import read_json, write_json
 
 Batch = Mapping[str, torch.Tensor]
@@ -62,11 +62,11 @@ class MicroBatches:
             return None
 
     @property
-    def training_info(self) -> dict[str, Any]:
+    def training_info(self) -> TrainingInfo:
         """What the job's record says of it; empty where the batch fitted."""
         if self.size >= self.asked:
             return {}
-        info: dict[str, Any] = {"micro_batch": self.size, "steps_repeated": self.repeated}
+        info: TrainingInfo = {"micro_batch": self.size, "steps_repeated": self.repeated}
         if self.normalises:
             info["batch_norm"] = f"statistics from {self.size} rows at a time, not from the batch"
         return info

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -16,10 +16,17 @@ TINY = torch.finfo(torch.float32).tiny
 OPTIMIZERS = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
 
 
+class ParameterGroup(TypedDict):
+    """Parameters with a learning rate of their own, as ``torch.optim`` takes them."""
+
+    params: list[torch.nn.Parameter]
+    lr: float
+
+
 def make_optimizer(network: torch.nn.Module, training: Training) -> torch.optim.Optimizer:
     """Fused: on a CPU the plain step of AdamW costs as much as a forward pass.
 
-    A network may have ``parameter_groups(lr)``, learning rates of its own for some of its parameters.
+    A network may have ``parameter_groups(lr)``, a list of ``ParameterGroup``.
     """
     arguments = {"momentum": training.momentum} if training.optimizer == "sgd" else {}
     groups_of: Any = getattr(network, "parameter_groups", None)

@@ -2,7 +2,6 @@
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, cast
 
 import numpy as np
 
@@ -21,7 +20,7 @@ class TrainingState:
     best_epoch: int = 0
     best_score: float | None = None
     stopped: bool = False
-    micro_batches: dict[str, Any] = field(default_factory=dict)
+    micro_batches: TrainingInfo = field(default_factory=TrainingInfo)
 
     def close_epoch(self, training: Training, row: dict[str, float], criterion: float | None) -> bool:
         """Add an epoch to the curve; whether it is the best by ``criterion`` (greater is better; None: the last)."""
@@ -51,7 +50,7 @@ class TrainingState:
         """For the job's record."""
         seconds = sum(row["seconds"] for row in self.curve)
         return {
-            **cast(TrainingInfo, self.micro_batches),
+            **self.micro_batches,
             "epochs": len(self.curve),
             "best_epoch": self.best_epoch,
             "training_seconds": round(seconds, 1),

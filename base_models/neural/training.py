@@ -42,7 +42,7 @@ def train(
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
         "trainable_parameters": sum(p.numel() for p in network.parameters() if p.requires_grad),
         "fit_rows": len(split.training),
-        "judging_rows": len(split.validation),
+        "validation_rows": len(split.validation),
         "device": str(device()),
         "precision": "bfloat16" if half_precision(training.precision, device()) else "float32",
         "processes": rank_and_size()[1],

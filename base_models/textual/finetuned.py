@@ -95,7 +95,7 @@ class Textual(NeuralLearner):
         self.training = training or TextualTraining()
 
     @staticmethod
-    def search_space(trial: Trial) -> dict[str, Any]:
+    def search_space(trial: Trial) -> dict[str, object]:
         """Table 5b of the Modality Ensemble; pooling goes with the model there."""
         widths = [256, 512, 1024]
         return {
@@ -145,7 +145,7 @@ class Textual(NeuralLearner):
     def _warm_up(self, network: Any, examples: "Examples") -> TrainingInfo:
         return {"pooling": network.head.pooling}
 
-    def _describe(self, folder: Path) -> dict[str, Any]:
+    def _describe(self, folder: Path) -> dict[str, object]:
         """Configuration and tokenizer, too, so that the folder is all that predicting needs."""
         from base_models.textual.loading import save_description
 

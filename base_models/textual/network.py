@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
+from base_models.neural.optimization import ParameterGroup
 from base_models.textual.head import Head, HeadShape
 from base_models.textual.loading import load_body, load_config, load_tokenizer
 from base_models.textual.pooling import Pooling
@@ -76,7 +77,7 @@ class TextClassifier(nn.Module):
         logits: torch.Tensor = self.head(states, attention_mask)
         return logits
 
-    def parameter_groups(self, lr: float) -> list[dict[str, Any]]:
+    def parameter_groups(self, lr: float) -> list[ParameterGroup]:
         """What the optimizer trains: with ``decay`` a group for each depth, its learning rate its own."""
         depths = self._by_depth()
         if self.decay == 1:

@@ -96,7 +96,7 @@ class Visual(NeuralLearner):
         self.training = training or VisualTraining()
 
     @staticmethod
-    def search_space(trial: Trial) -> dict[str, Any]:
+    def search_space(trial: Trial) -> dict[str, object]:
         """The fixed grid of the Modality Ensemble, all of which is tried."""
         return {"training": {"lr": trial.suggest_categorical("lr", LEARNING_RATES)}}
 

@@ -78,7 +78,6 @@ def check_size(network: ImageClassifier, model: str, preprocessing: Preprocessin
         ) from error
 
 
-@lru_cache(maxsize=16)
 def preprocessing_of(
     model: str,
     size: int | None,
@@ -88,11 +87,7 @@ def preprocessing_of(
     crop_share: float | None,
 ) -> Preprocessing:
     """What a model wants of its images: its own configuration, where an argument does not say else."""
-    from timm.data.config import resolve_model_data_config
-
-    own = POLYNET_IMAGES
-    if model != POLYNET:
-        own = Preprocessing.of(resolve_model_data_config(create(model, 1, False, size)))  # type: ignore[no-untyped-call]
+    own = POLYNET_IMAGES if model == POLYNET else _own_preprocessing(model, local(model).resolve(), size)
     return Preprocessing(
         own.size if size is None else (size, size),
         mean or own.mean,
@@ -100,6 +95,14 @@ def preprocessing_of(
         interpolation or own.interpolation,
         crop_share or own.crop_share,
     )
+
+
+@lru_cache(maxsize=16)
+def _own_preprocessing(model: str, folder: Path, size: int | None) -> Preprocessing:
+    """``folder`` is where ``model`` lies if it is a path: a relative one means another folder in another run."""
+    from timm.data.config import resolve_model_data_config
+
+    return Preprocessing.of(resolve_model_data_config(create(model, 1, False, size)))  # type: ignore[no-untyped-call]
 
 
 def create(model: str, classes: int, pretrained: bool, size: int | None = None) -> torch.nn.Module:
@@ -118,11 +121,13 @@ def create(model: str, classes: int, pretrained: bool, size: int | None = None) 
                 return timm.create_model(name, pretrained=pretrained, num_classes=classes, img_size=size)
         return timm.create_model(name, pretrained=pretrained, num_classes=classes)
     except Exception as error:  # timm and the hub client raise a dozen kinds
-        _unreachable[model] = (
+        message = (
             f"Cannot load image model {model!r}: {first_line(error)}. Without a network, give a local folder with "
             "config.json and model.safetensors, or a file of its weights as params.checkpoint."
         )
-        raise LearnerError(_unreachable[model]) from error
+        if not local_files(model):
+            _unreachable[model] = message
+        raise LearnerError(message) from error
 
 
 def _polynet(model: str, classes: int, pretrained: bool, size: int | None) -> torch.nn.Module:

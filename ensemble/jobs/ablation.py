@@ -2,22 +2,42 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import NotRequired, TypedDict
 
 from ensemble.bound_learners import LearnerSpec
 from ensemble.data import Dataset, Task
 from ensemble.errors import ConfigError, StoreError, unknown
 from ensemble.jobs.finished import predict_with_model
-from ensemble.jobs.job import JobSpec, list_work
+from ensemble.jobs.job import Failure, JobSpec, list_work
 from ensemble.jobs.train import Engine, sequential, train, with_transform
 from ensemble.metrics import metric_named
 from ensemble.modalities import describe, hash_column
 from ensemble.predictions import Predictions, concatenate, mean
 from ensemble.run import Run
-from ensemble.scoring import difference, score_card
+from ensemble.scoring import Score, ScoreCard, difference, score_card
 from ensemble.system.progress import Track, silent
 
 MASKED, TRAINED = "masked at prediction", "trained masked"
+
+
+class AblationRow(TypedDict):
+    """Scores ``without`` a modality, hidden in one of the two ways, and the paired difference ``against`` all of them;
+    of all of them the first two are None."""
+
+    without: str | None
+    way: str | None
+    card: ScoreCard
+    against: NotRequired[Score]
+
+
+class Ablation(TypedDict):
+    """Of a learner on a task, as plain JSON; ``modality_weights``: the mean weights inside the network, by modality."""
+
+    learner: str
+    task: str
+    rows: list[AblationRow]
+    modality_weights: dict[str, float]
+    failures: list[Failure]
 
 
 def ablate(
@@ -27,7 +47,7 @@ def ablate(
     ways: Sequence[str] = (MASKED, TRAINED),
     track: Track = silent,
     engine: Engine = sequential,
-) -> dict[str, Any]:
+) -> Ablation:
     """Out-of-fold scores of a joint learner with all its modalities and without each, as plain JSON.
 
     ``masked at prediction`` asks the fold models about their held-out rows with a modality hidden; ``trained masked``
@@ -40,12 +60,12 @@ def ablate(
     if modalities is None or len(modalities) < 2:
         looks = "says nothing of what it looks at" if modalities is None else f"looks at {describe(modalities)} only"
         raise ConfigError(f"{name!r} {looks}; `ensemble ablate` needs a learner of at least two modalities.")
-    record = run.results.base_record(name, task)
+    weights = run.results.base_record(name, task).get("modality_weights", {})
     cv_data = run.data.take(run.plan.cv_rows)
     whole = run.store.base(name, task.name).read("oof", task).take(cv_data.ids)
     fold = run.plan.fold[run.plan.cv_rows]
-    rows: list[dict[str, Any]] = [{"without": None, "way": None, "card": score_card(task, whole, cv_data, fold)}]
-    failures: list[dict[str, Any]] = []
+    rows: list[AblationRow] = [{"without": None, "way": None, "card": score_card(task, whole, cv_data, fold)}]
+    failures: list[Failure] = []
     for way in ways:
         for modality in reversed(modalities):  # the paper's order
             hidden = Without(modality)(run)
@@ -63,7 +83,6 @@ def ablate(
             against = difference(metric_named(task.metric), cv_data.labels(task), cv_data.groups, alone, whole)
             card = score_card(task, alone, cv_data, fold)
             rows.append({"without": modality, "way": way, "card": card, "against": against})
-    weights = record.get("modality_weights", {})
     return {"learner": name, "task": task.name, "rows": rows, "modality_weights": weights, "failures": failures}
 
 

@@ -14,7 +14,7 @@ from ensemble.data import Task
 from ensemble.datasets.cells import ids
 from ensemble.datasets.tables import read_frame
 from ensemble.errors import PredictionsError, some
-from ensemble.modalities import check_described
+from ensemble.modalities import UNKNOWN, check_described
 from ensemble.predictions import Predictions
 from ensemble.provenance import Provenance
 from ensemble.run import Run
@@ -39,7 +39,7 @@ def import_predictions(
     oof_file: Path,
     test_file: Path | None,
     unknown_folds: bool,
-    modality: str = "unknown",
+    modality: str = UNKNOWN,
 ) -> Imported:
     """Bring in OOF and test probabilities as ``base/<name>/<task>/`` and return its record.
 

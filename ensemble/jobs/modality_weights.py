@@ -13,7 +13,7 @@ from ensemble.system.files import read_table, write_table
 FILE = "modality_weights.parquet"
 
 
-def weigh(learner: BaseLearner, data: Dataset) -> pd.DataFrame | None:
+def predict_weights(learner: BaseLearner, data: Dataset) -> pd.DataFrame | None:
     """``id`` and a column per modality that the learner looks at; None of a learner that has no such weights."""
     if not isinstance(learner, WeighsModalities) or not len(data):
         return None
@@ -38,7 +38,7 @@ def join_weights(folders: Sequence[Path]) -> pd.DataFrame | None:
     return means
 
 
-def read_weighted(weights: pd.DataFrame | None) -> Mapping[str, dict[str, float]]:
+def mean_weights(weights: pd.DataFrame | None) -> Mapping[str, dict[str, float]]:
     """For a record: the mean over all rows that have weights; nothing where none has."""
     means = {} if weights is None else weights.drop(columns="id").mean().dropna().round(4).to_dict()
     return {"modality_weights": {str(name): float(value) for name, value in means.items()}} if means else {}

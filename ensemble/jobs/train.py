@@ -9,7 +9,7 @@ from ensemble.bound_learners import LearnerSpec
 from ensemble.data import Task
 from ensemble.errors import LearnerError
 from ensemble.jobs.job import JobSpec, Outcome, list_work, prepare_learner, run_job
-from ensemble.jobs.modality_weights import join_weights, read_weighted, write_weights
+from ensemble.jobs.modality_weights import join_weights, mean_weights, write_weights
 from ensemble.jobs.worker import Transform
 from ensemble.learner import TrainsLong
 from ensemble.predictions import concatenate, mean
@@ -140,4 +140,4 @@ def _join(run: Run, folder: LearnerFolder, spec: LearnerSpec, work: Sequence[Job
     card = score_card(task, oof, inside, run.plan.fold[run.plan.cv_rows], by_seed)
     facts = {"seconds": seconds, "folds": "run", "oof": card, **run.results.size(spec.name, task)}
     tuned = {"tuned": tuning_note(run.learners.best(spec, task))} if spec.tuned else {}
-    folder.commit(provenance, **facts, **read_weighted(weights), **tuned)
+    folder.commit(provenance, **facts, **mean_weights(weights), **tuned)

@@ -5,30 +5,10 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TypedDict
 
 from ensemble.features import FeatureCache
+from ensemble.records import CacheUse, Usage
 from ensemble.system.folders import size_of
-
-
-class CacheUse(TypedDict):
-    """How many contents were asked for of an encoder's features, and the bytes its blocks take on the disk."""
-
-    contents: int
-    bytes: int
-
-
-class Usage(TypedDict):
-    """What a job took, as its record has it; None where it is not known. ``shared_seconds`` went into what folds and
-    tasks share; ``rows`` it was fitted on; ``cache`` is by encoder."""
-
-    rows: int
-    shared_seconds: float
-    threads: int | None
-    peak_bytes: int | None
-    model_bytes: int | None
-    checkpoint_bytes: int
-    cache: dict[str, CacheUse]
 
 
 class Meter:

@@ -58,7 +58,7 @@ def open_search(run: Run, name: str, task: Task, settings: TuneSettings) -> Sear
     study_of = run.learners.settings(spec, task).fingerprint(
         metric=task.metric,
         split=[split.folds, split.seed, len(split.trained(run))],
-        space=seen.spoken(),
+        space=seen.as_json(),
         prune=settings.prune,
     )
     title = f"{name}/{task.name}/{study_of[:8]}"

@@ -9,8 +9,8 @@ from pathlib import Path
 from ensemble.errors import StoreError
 from ensemble.features import BULKY
 from ensemble.jobs.job import JobSpec
-from ensemble.jobs.usage import CacheUse
 from ensemble.modalities import MODALITIES
+from ensemble.records import CacheUse
 from ensemble.run import Run
 from ensemble.system.folders import size_of
 from ensemble.upkeep.estimates import Estimate, History

@@ -4,12 +4,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from statistics import median
-from typing import Any
 
 from ensemble.errors import StoreError
 from ensemble.jobs.job import JobSpec
-from ensemble.jobs.usage import CacheUse
 from ensemble.provenance import Provenance
+from ensemble.records import CacheUse, JobRecord
 from ensemble.run import Run
 from ensemble.store import LearnerFolder, Store
 
@@ -37,7 +36,7 @@ class FinishedJob:
     cache: Mapping[str, CacheUse]
 
     @classmethod
-    def of(cls, record: Mapping[str, Any]) -> "FinishedJob":
+    def of(cls, record: JobRecord) -> "FinishedJob":
         """Raises an error of ``UNREADABLE`` for the record of something else, or of an older version."""
         usage, provenance = record.get("usage", {}), Provenance.of_record(record)
         shared = float(usage.get("shared_seconds", 0.0))

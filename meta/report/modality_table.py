@@ -2,11 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-import numpy.typing as npt
-
-from ensemble.data import Dataset
+from ensemble.data import Dataset, Floats
 from ensemble.metrics import metric_named
+from ensemble.modalities import NOTHING, UNKNOWN
 from ensemble.predictions import Predictions
 from ensemble.scoring import Score, metric_input
 from meta.nested_cv import mean_under_rule
@@ -14,11 +12,9 @@ from meta.report.facts import ModalityRow, ModalityTable
 from meta.summary import best_of, headline, subtasks
 from meta.table import MetaTable
 
-Floats = npt.NDArray[np.float64]
 Columns = Sequence[tuple[str, tuple[str, ...]]]  # name and tasks of each
 
 TITLES = {"image": "visual ensemble", "text": "textual ensemble", "both": "joint ensemble"}
-UNKNOWN = "unknown"
 
 
 def modality_table(
@@ -31,14 +27,15 @@ def modality_table(
     """Columns are the subtasks, then their tasks one by one; rows are scored with the same decision rules.
 
     An ensemble of a modality is the plain mean of its learners under a rule that is learned on the other folds; so is
-    the row of all learners. The last row is the stack. Learners of an unknown modality are in no ensemble but all.
+    the row of all learners. The last row is the stack. Learners of an unknown modality, or of none, are in
+    no ensemble but all.
     """
     columns = _columns(data)
     named = [name for name in dict.fromkeys([*TITLES, *modality.values()]) if name in modality.values()]
     ensembles = {
         TITLES.get(kind, f"{kind} ensemble"): [name for name, of in modality.items() if of == kind]
         for kind in named
-        if kind != UNKNOWN
+        if kind not in (UNKNOWN, NOTHING)
     }
     rows = [_best_row(data, tables, columns, cv_rows)]
     for title, learners in {**ensembles, "all learners": list(modality)}.items():

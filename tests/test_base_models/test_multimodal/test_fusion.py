@@ -255,7 +255,7 @@ def test_rows_put_aside_say_which_epoch_is_best(encoders: dict[str, str], posts:
     how = {"epochs": 3, "validation": 0.3, "stop_on": "loss", "patience": 2}
     learner = fitted(learner_of(encoders, training=how), posts)
     facts, rows = learner.training_info(), learner.curve()
-    assert facts["judging_rows"] > 0 and facts["fit_rows"] + facts["judging_rows"] == 11
+    assert facts["validation_rows"] > 0 and facts["fit_rows"] + facts["validation_rows"] == 11
     assert facts["best_epoch"] == 1 + int(np.argmin([row["validation_loss"] for row in rows]))
 
 

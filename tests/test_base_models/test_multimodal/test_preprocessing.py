@@ -13,6 +13,7 @@ from base_models.visual.pixels import PixelSource
 from base_models.visual.views import make_views
 from ensemble.errors import LearnerError
 from ensemble.features import FeatureCache
+from ensemble.system.paths import relative_to
 
 CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 HALF = {"image_mean": [0.5] * 3, "image_std": [0.25] * 3}
@@ -91,6 +92,14 @@ def test_a_file_that_says_nothing_of_use_is_refused_in_one_line(tmp_path: Path, 
     ) as told:
         image_preprocessing(folder)
     assert "\n" not in str(told.value)
+
+
+def test_a_relative_path_means_the_folder_of_each_run(tmp_path: Path) -> None:
+    for home, side in (("first", 16), ("second", 32)):
+        (tmp_path / home / "model").mkdir(parents=True)
+        written(tmp_path / home / "model", {"size": {"shortest_edge": side}})
+        with relative_to(tmp_path / home):
+            assert image_preprocessing("./model").size == (side, side)
 
 
 def test_a_folder_that_is_not_there_is_not_taken_for_a_hub_name(tmp_path: Path) -> None:

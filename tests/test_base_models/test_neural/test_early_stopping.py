@@ -72,7 +72,7 @@ def test_no_training_stops_before_its_fewest_epochs(stop_on: str) -> None:
 
 def test_the_training_loss_needs_no_rows_put_aside() -> None:
     _, found = trained(stop_on="training_loss", patience=2, validation=0.0)
-    assert found.info["judging_rows"] == 0 and len(found.state.curve) < 25
+    assert found.info["validation_rows"] == 0 and len(found.state.curve) < 25
     assert set(found.state.curve[0]) == {"epoch", "loss", "lr", "seconds"}
 
 
