@@ -40,6 +40,7 @@ def predict_posts(
     tasks: Sequence[str],
     images: Path | None,
     named: Mapping[str, str],
+    dialect: Mapping[str, str],
     quiet: bool,
 ) -> Predicted:
     """Write what a run says of the posts in ``table``; what was written, or no file for the printed."""
@@ -48,6 +49,7 @@ def predict_posts(
     record = RunRecord.read(run_folder(named_run))
     use_threads(record.threads)
     from base_models import LEARNERS
+    from ensemble.datasets.delimited import Dialect
     from ensemble.datasets.new_posts import read_posts, scan_posts
     from ensemble.system.files import check_writable, write_atomic
     from ensemble.system.progress import silent
@@ -57,7 +59,10 @@ def predict_posts(
     track = silent if quiet else Bars()
     form = form or ("csv" if out is None or out == STDOUT else out.suffix.removeprefix(".") or "csv")
     render = format_named(form)
-    posts = read_posts(table, record.tasks, images, named, record.columns)
+    how = Dialect(**{key: value for key, value in dialect.items() if value})  # type: ignore[arg-type]
+    posts = read_posts(
+        table, record.tasks, images, named, record.columns, record.home / record.config.run.cache / "embedded", how
+    )
     run = record.open(LEARNERS, track)
     stacks = loaded_stack.load_stacks(run, run.some_tasks(tasks))
     path = out or record.store.root / f"predictions.{form}"

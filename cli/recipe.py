@@ -1,11 +1,18 @@
-"""Writing a recipe of the package to the user's folder, with the dataset's place filled in."""
+"""Writing a configuration to the user's folder: a recipe of the package, or one made by a look at the tables."""
 
+import json
 import os
+import re
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from ensemble.errors import ConfigError, unknown
 from ensemble.system.files import write_atomic
+
+BARE = re.compile(r"[A-Za-z0-9_-]+")
+ENCODERS = {"text": "sentence-transformers/all-MiniLM-L6-v2", "image": "timm/mobilenetv2_100.ra_in1k"}
 
 
 def write_recipe(preset: str, root: Path, out: Path) -> Path:
@@ -19,9 +26,101 @@ def write_recipe(preset: str, root: Path, out: Path) -> Path:
         raise ConfigError(unknown("preset", preset, recipes))
     if not root.is_dir():
         raise ConfigError(f"--root {root} is not a folder; it must hold the dataset.")
-    if out.exists():
-        raise ConfigError(f"{out} is already there; delete it or give --out another name.")
-    relative = os.path.relpath(root.resolve(), out.resolve().parent)
-    text = recipes[preset].read_text(encoding="utf-8").replace("@ROOT@", Path(relative).as_posix().replace('"', '\\"'))
+    _check_new(out)
+    text = recipes[preset].read_text(encoding="utf-8").replace("@ROOT@", _relative(root, out).replace('"', '\\"'))
     write_atomic(out, text.encode())
     return out
+
+
+def sketch_recipe(
+    root: Path | None, train: Path, labels: Sequence[str], given: Mapping[str, str], out: Path
+) -> tuple[Path, list[str]]:
+    """``(file, lines)``: a configuration of the csv preset that runs as it is, and what was assumed to write it.
+
+    ``root`` defaults to the folder of ``train``. Raises ConfigError and DataError where the tables do not tell enough.
+    """
+    from ensemble.datasets.sketch import sketch
+
+    _check_new(out)
+    train, given = _below(root, train), dict(given)
+    folder = (root or train.parent).resolve()
+    if "test" in given:
+        given["test"] = _name(_below(root or train.parent, Path(given["test"])), folder)
+    made = sketch(folder, _name(train, folder), labels, given, out.resolve().parent / "artifacts/cache/embedded")
+    recipe = files("cli.recipes").joinpath("csv.toml").read_text(encoding="utf-8")
+    modalities = [kind for kind in ("text", "image") if kind in made.options]
+    rest, assumed = _learners("[folds]" + recipe.partition("[folds]")[2], modalities)
+    lines = [f"# {line}" for line in made.assumed]
+    data = {"preset": "csv", "root": _relative(folder, out), **made.options}
+    table = [f"{key} = {_toml(value)}" for key, value in data.items()]
+    tasks = [f"{_key(name)} = {_toml(classes)}" for name, classes in made.tasks.items()]
+    head = [
+        "# Written by a look at the tables:",
+        *lines,
+        "",
+        "[data]",
+        *table,
+        "",
+        "[data.tasks]",
+        *tasks,
+    ]
+    write_atomic(out, ("\n".join(head) + "\n\n" + rest).encode())
+    return out, [*made.assumed, *assumed]
+
+
+def _learners(text: str, modalities: Sequence[str]) -> tuple[str, list[str]]:
+    """The part of the recipe behind [data] with the learners that these modalities allow; an encoder that cannot be
+    had without a network is left to the user."""
+    needs = {"tfidf": ["text"], "text": ["text"], "image": ["image"], "both": ["text", "image"]}
+    left_out = []
+    for name, kinds in needs.items():
+        found = re.search(rf"\[base\.{name}\]\n(.+\n)+\n?", text)
+        if found is None:
+            continue
+        if not set(kinds) <= set(modalities):
+            text = text.replace(found[0], "")
+        elif name != "tfidf" and not all(_can_be_had(ENCODERS[kind]) for kind in kinds):
+            left_out.append(name)
+            text = text.replace(found[0], re.sub(r"^(?=.)", "# ", found[0], flags=re.MULTILINE))
+    if "[base.tfidf]" not in text and left_out:  # something must run
+        text = text.replace("[stack]", '[base.prior]\nlearner = "prior"\n\n[stack]')
+    said = f"learners {', '.join(left_out)}: left out, as their encoders are not here and the hub is switched off"
+    return text, [said] if left_out else []
+
+
+def _can_be_had(repository: str) -> bool:
+    """Whether the hub may be asked for an encoder, or has been before."""
+    from huggingface_hub import constants, try_to_load_from_cache
+
+    return not constants.HF_HUB_OFFLINE or isinstance(try_to_load_from_cache(repository, "config.json"), str)
+
+
+def _check_new(out: Path) -> None:
+    if out.exists():
+        raise ConfigError(f"{out} is already there; delete it or give --out another name.")
+
+
+def _below(root: Path | None, file: Path) -> Path:
+    """The file as named from here, or from the root."""
+    return root / file if root is not None and not file.is_file() else file
+
+
+def _name(file: Path, root: Path) -> str:
+    """What a file is called below the root; raises ConfigError for one elsewhere."""
+    if not file.resolve().is_relative_to(root):
+        raise ConfigError(f"{file} is not below {root}; --root names the folder that holds all of the dataset.")
+    return file.resolve().relative_to(root).as_posix()
+
+
+def _relative(root: Path, out: Path) -> str:
+    return Path(os.path.relpath(root.resolve(), out.resolve().parent)).as_posix()
+
+
+def _key(name: str) -> str:
+    return name if BARE.fullmatch(name) else _toml(name)
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_toml, value))}]"
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

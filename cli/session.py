@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -104,6 +105,8 @@ class Session:
         root = self.home / section.root
         if not root.is_dir():
             raise DataError(f"data.root: the folder {root} does not exist.")
+        if "extracted" in signature(read).parameters and "extracted" not in (section.model_extra or {}):
+            read = partial(read, extracted=self.home / self.config.run.cache / "embedded")
         data: Dataset = read(root=root)
         return data
 
@@ -182,6 +185,19 @@ class Session:
         from base_models.neural.distributed import distributed_context
 
         return distributed_context()
+
+    def say_doubts(self) -> None:
+        """What was assumed to read the table, and images that cannot be used, a line each, before hours of training."""
+        import logging
+
+        log = logging.getLogger("ensemble")
+        for note in self.data.notes:
+            log.warning("%s.", note)
+        images = self.scans["image"]
+        problems, given = images.problems, int(images.frame["path"].notna().sum())
+        if len(problems):
+            first = f"{problems['path'].iloc[0]}: {problems['problem'].iloc[0]}"
+            log.warning("%s of %s images cannot be used; these posts go without (%s).", len(problems), given, first)
 
     def record(self) -> None:
         """Write into the run folder what it was made with."""

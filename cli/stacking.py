@@ -99,6 +99,9 @@ def predict(
     id_column: Annotated[str, _column("id")] = "",
     text_column: Annotated[str, _column("text")] = "",
     image_column: Annotated[str, _column("image")] = "",
+    delimiter: Annotated[str, typer.Option(help="Default: what the header of POSTS tells.")] = "",
+    quotes: Annotated[str, typer.Option(help="literal: quotation marks are text; csv: they enclose values.")] = "",
+    encoding: Annotated[str, typer.Option(help="Default: UTF-8, or what the words look like.")] = "",
     quiet: Quiet = False,
 ) -> None:
     """Label new posts with a finished run.
@@ -117,6 +120,7 @@ def predict(
 
     columns = {"id": id_column, "text": text_column, "image": image_column}
     named = {kind: column for kind, column in columns.items() if column}
-    found = predict_posts(posts, folder, out, format, task, images, named, quiet)
+    dialect = {"delimiter": delimiter, "quotes": quotes, "encoding": encoding}
+    found = predict_posts(posts, folder, out, format, task, images, named, dialect, quiet)
     if found["file"] is not None:
         print_predictions(found)

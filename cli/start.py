@@ -35,18 +35,40 @@ def init(
             "clip-lora-mvsa."
         ),
     ],
-    root: Annotated[Path, typer.Option(help="The dataset's folder.")],
+    root: Annotated[Path | None, typer.Option(help="The dataset's folder (with --train: default its folder).")] = None,
     out: Annotated[Path, typer.Option(help="The file to write.")] = DEFAULT,
+    train: Annotated[Path | None, typer.Option(help="csv: look at this table, so that nothing need be edited.")] = None,
+    label: Annotated[list[str], typer.Option(help="csv: a column of classes; repeatable.")] = [],
+    test: Annotated[str, typer.Option(help="csv: the table of rows to predict.")] = "",
+    text: Annotated[str, typer.Option(help="csv: the column of texts.")] = "",
+    image: Annotated[str, typer.Option(help="csv: the column of image paths, or a pattern: images/{id}.jpg")] = "",
+    id: Annotated[str, typer.Option(help="csv: the column of ids.")] = "",
+    group: Annotated[str, typer.Option(help="csv: a column whose equal rows stay together: user, event.")] = "",
 ) -> None:
     """Write a commented ensemble.toml for a dataset or for a paper's system.
 
     \b
     ensemble init mvsa --root ~/data/mvsa
     ensemble init joint-finetuning --root ~/data/mvsa-multiple
+    ensemble init csv --train posts/train.csv --label sentiment      (looks at the tables: runs as it is)
+    ensemble init csv --train posts/train.csv --label hateful --test posts/test.csv --group user
     ensemble init csv --root . --out runs/mine.toml
     """
-    from cli.recipe import write_recipe
+    from cli.recipe import sketch_recipe, write_recipe
+    from ensemble.errors import ConfigError
 
+    given = {"test": test, "text": text, "image": image, "id": id, "group": group}
+    given = {kind: value for kind, value in given.items() if value}
+    if train is not None and preset == "csv":
+        path, assumed = sketch_recipe(root, train, label, given, out)
+        for line in assumed:
+            print(line)
+        print(f"Wrote {path}. Next: `ensemble data`.")
+        return
+    if train is not None or label or given:
+        raise ConfigError("--train, --label, --test, --text, --image, --id, --group go with `init csv --train FILE`.")
+    if root is None:
+        raise ConfigError("--root must name the dataset's folder.")
     print(f"Wrote {write_recipe(preset, root, out)}. Next: edit it if you like, then `ensemble data`.")
 
 

@@ -71,6 +71,7 @@ def train_base(
     session = Session(config, [*set, *kept], quiet, parallel)
     run = session.run
     specs, tasks = run.learners.some(learner), run.some_tasks(task)
+    session.say_doubts()
     session.record()
     work = list_work(run, specs, tasks, fold)
     check_disk(run, work, parallel.processes)

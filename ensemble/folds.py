@@ -146,6 +146,20 @@ class FoldPlan:
         return plan
 
 
+def check_given_groups(plan: FoldPlan, data: Dataset) -> None:
+    """Raises FoldError where the table's own groups, in plan order, are divided by the plan's folds."""
+    if "group" not in data.frame:
+        return
+    rows = (data.frame["part"] == TRAIN).to_numpy()
+    folds = pd.Series(plan.fold[rows]).groupby(data.frame["group"].to_numpy()[rows]).nunique()
+    if (folds > 1).any():
+        divided = folds[folds > 1]
+        raise FoldError(
+            f"This run's folds divide {len(divided)} groups of data.group: {some(divided.index)}. A plan is never "
+            "redrawn: choose another run folder."
+        )
+
+
 def make_plan(data: Dataset, group: Codes, settings: FoldSettings) -> FoldPlan:
     """Stratified over every task at once, groups kept whole, seeded.
 

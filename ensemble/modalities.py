@@ -19,7 +19,7 @@ MODALITIES = {
     "image": "ensemble.content.image:Image",
 }
 BOTH = frozenset({"text", "image"})  # as reports and records name the two together
-UNKNOWN = "unknown"
+UNKNOWN, NOTHING = "unknown", "none"  # of a learner that does not say, and of one that looks at nothing
 
 Cells = Sequence[str | None]
 Pairs = npt.NDArray[np.int64]
@@ -117,7 +117,7 @@ def describe(modalities: Collection[str] | None) -> str:
         return UNKNOWN
     if set(modalities) == BOTH:
         return "both"
-    return "+".join(name for name in MODALITIES if name in modalities) or "none"
+    return "+".join(name for name in MODALITIES if name in modalities) or NOTHING
 
 
 def check_described(word: str) -> None:

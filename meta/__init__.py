@@ -1,6 +1,7 @@
 """Stacking: meta-estimators on the learners' own probabilities, cross-fitted on the base folds. Never imports torch."""
 
-# Order is preference: of equal scores the earlier, simpler one wins.
+# Order is preference: of equal scores the earlier, simpler one wins. An estimator whose class is our own stands in
+# TRUSTED of meta.fitting, too; otherwise the finished stack cannot be loaded.
 META_ESTIMATORS = {
     "best_single": "meta.candidates:best_single",
     "soft_vote": "meta.candidates:soft_vote",

@@ -20,7 +20,7 @@ from meta.targets import STACK_TARGETS
 from meta.temperatures import inverse_temperature, sharpen
 from meta.votes import SoftVote, by_learner
 
-# The only types that are loaded besides those skops trusts by itself.
+# The only types that are loaded besides those skops trusts by itself: every estimator of ours that a stack may hold.
 TRUSTED = [
     "meta.estimators.ConstantClassifier",
     "meta.estimators.LogProbabilities",

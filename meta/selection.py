@@ -46,7 +46,8 @@ class TunedCandidate:
 @dataclass(frozen=True)
 class Selection:
     """``name`` is the chosen candidate. ``rival`` is the better of the simple ones, ``best`` of all, ``p_value`` how
-    easily chance alone lets the best of so many be that much better; ``tried`` is how many had to beat the rival."""
+    easily chance alone lets the best of so many be that much better; ``tried`` is how many had to beat the rival.
+    ``tuned`` has nothing to do with `ensemble tune`: it is what each candidate is set to on these rows."""
 
     name: str
     tuned: dict[str, TunedCandidate]

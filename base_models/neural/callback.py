@@ -31,7 +31,8 @@ SHOWN_SECONDS = 1.0  # reading a loss waits for the GPU
 
 
 class TrainingCallback(TrainerCallback):
-    """``losses`` are of the steps that ``state`` does not have yet, ``scores`` of the epoch that has just ended."""
+    """``losses`` are of the steps that ``self.state`` does not have yet, ``scores`` of the epoch that has just ended.
+    The ``state`` of the Trainer's calls is its own TrainerState; ``self.state`` is our TrainingState."""
 
     def __init__(
         self,

@@ -35,7 +35,8 @@ FORK = "fork" in get_all_start_methods()  # other ways would copy the cache of p
 
 
 class ResumableTrainer(Trainer):
-    """One training. A step runs in as many micro-batches as memory asks for; ``state`` is kept up to date."""
+    """One training. A step runs in as many micro-batches as memory asks for; the TrainingState is kept up to date.
+    ``self.state`` is the Trainer's own TrainerState: which step it is, not what was learned on the way."""
 
     def __init__(
         self,

@@ -28,3 +28,14 @@ def find_duplicates(data: Dataset, scans: Scans) -> Duplicates:
     links = np.concatenate(list(pairs.values()))
     graph = coo_array((np.ones(len(links)), (links[:, 0], links[:, 1])), shape=(len(data), len(data)))
     return Duplicates(connected_components(graph, directed=False)[1].astype(np.int64), pairs)
+
+
+def with_given_groups(group: Codes, data: Dataset) -> Codes:
+    """(rows,) groups of copies, united where the table itself says that posts belong together: of a user, a thread."""
+    if "group" not in data.frame:
+        return group
+    offset = int(group.max(initial=-1)) + 1
+    given = data.groups + offset
+    size = int(given.max(initial=-1)) + 1
+    graph = coo_array((np.ones(len(data)), (group, given)), shape=(size, size))
+    return np.asarray(connected_components(graph, directed=False)[1][group], dtype=np.int64)

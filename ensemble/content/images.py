@@ -1,5 +1,6 @@
 """Opening images that strangers posted: the only door through which image files come in."""
 
+import os
 import warnings
 from dataclasses import dataclass
 from io import BytesIO
@@ -7,12 +8,23 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, PngImagePlugin, features
 
 from ensemble.errors import DataError
 
 # Formats whose decoders are in Pillow itself; none that starts another program (EPS does).
-FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF")
+FORMATS: tuple[str, ...] = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF")
+if "avif" in features.modules and features.check("avif"):  # Pillow 11.3 brings it
+    FORMATS += ("AVIF",)
+PngImagePlugin.MAX_TEXT_CHUNK = 16_000_000  # painting programs keep whole recipes in a comment
+KINDS = {
+    b"<!doctype": "a web page",
+    b"<html": "a web page",
+    b"<svg": "an SVG drawing",
+    b"<?xml": "an XML document",
+    b"version https://git-lfs": "a pointer of Git LFS",
+    b"%pdf": "a PDF document",
+}
 MAX_PIXELS = 64_000_000
 warnings.filterwarnings("error", category=Image.DecompressionBombWarning)  # refused below, in one line
 HASH_SIDE = 16
@@ -24,9 +36,13 @@ class Unreadable(Exception):
 
 
 def resolve_inside(root: Path, relative: str, row: str) -> Path:
-    """The path of an image below ``root``; raises DataError for one that leads out of it."""
-    path = root / relative
-    if "\0" in relative or not path.resolve().is_relative_to(root.resolve()):
+    """The path of an image below ``root``; raises DataError for one that leads out of it.
+
+    Links that lie below the root are its owner's and followed: whole folders of images are often links to another disk.
+    """
+    path, written = root / relative, Path(os.path.abspath(root / relative))
+    below = written.is_relative_to(os.path.abspath(root))
+    if "\0" in relative or not (below or path.resolve().is_relative_to(root.resolve())):
         raise DataError(f"Row {row!r}: image path {relative!r} leaves the image folder {root}; it must stay inside.")
     return path
 
@@ -52,7 +68,28 @@ def open_image(source: Path | bytes, draft: int | None = None) -> Image.Image:
     except FileNotFoundError as error:
         raise Unreadable("no such file") from error
     except Exception as error:  # decoders raise anything on damage: KeyError, TypeError, struct.error
-        raise Unreadable("not an image that can be read") from error
+        raise Unreadable(_reason(source, error)) from error
+
+
+def _reason(source: Path | bytes, error: Exception) -> str:
+    """Why a decoder gave up, as far as the first bytes or its own words tell."""
+    head = source[:64] if isinstance(source, bytes) else _first_bytes(source)
+    what = next((what for start, what in KINDS.items() if head.lstrip().lower().startswith(start)), None)
+    if what:
+        return f"{what}, not an image"
+    if head[4:8] == b"ftyp":
+        return f"in the format {head[8:12].decode('ascii', 'replace').strip().upper()}, which is not read here"
+    if any(word in str(error).lower() for word in ("truncated", "broken", "unexpected end")):
+        return "not an image that can be read: it is cut off (truncated)"
+    return "not an image that can be read"
+
+
+def _first_bytes(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(64)
+    except OSError:
+        return b""
 
 
 def to_rgb(image: Image.Image) -> Image.Image:

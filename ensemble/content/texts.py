@@ -1,32 +1,13 @@
-"""Reading and comparing texts that were published in unknown encodings."""
+"""Texts: what two copies of one share, and what is odd in one."""
 
 import re
 import unicodedata
-from pathlib import Path
 
 LINK = re.compile(r"https?://\S+")
 SPACE = re.compile(r"\s+")
 WORD = re.compile(r"[^\W_]")  # a letter or a digit
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")  # all but tab and line ends
 RIGHT_TO_LEFT = re.compile(r"[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")  # Hebrew to Arabic, and their forms
-
-
-def decode(raw: bytes) -> tuple[str | None, str]:
-    """``(text, encoding)``: UTF-8 if it is that, else GB18030, else ``(None, "unreadable")``."""
-    for encoding in ("utf-8-sig", "gb18030"):
-        try:
-            return raw.decode(encoding), encoding.removesuffix("-sig")
-        except UnicodeDecodeError:
-            continue
-    return None, "unreadable"
-
-
-def read_text(path: Path) -> tuple[str | None, str]:
-    """``(text, encoding)`` of one small file; ``(None, "missing")`` where there is none."""
-    try:
-        return decode(path.read_bytes())
-    except (OSError, ValueError):  # no such file, a folder, a name too long
-        return None, "missing"
 
 
 def normalise(text: str | None) -> str:

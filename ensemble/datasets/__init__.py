@@ -1,4 +1,8 @@
-"""The layouts datasets are published in. An adapter is a function ``read(root, **options) -> Dataset``."""
+"""The layouts datasets are published in. An adapter is a function ``read(root, **options) -> Dataset``.
+
+Its options are the other keys of ``[data]``; its name there is the ``preset``. `ensemble init` knows recipes, which are
+files of cli/recipes, and of one adapter there may be several or none.
+"""
 
 ADAPTERS = {
     "memotion": "ensemble.datasets.memotion:read",

@@ -5,7 +5,9 @@ from pathlib import Path
 import pandas as pd
 
 from ensemble.data import Dataset, Task
-from ensemble.datasets.tables import ENCODING, ids, image_folder, join_parts, read_frame, strings, translate
+from ensemble.datasets.cells import ids, strings, translate
+from ensemble.datasets.delimited import Dialect
+from ensemble.datasets.tables import ENCODING, NOTES, image_folder, join_parts, notes_of, read_frame, test_files
 
 SENTIMENT = {
     "very_negative": "-1",
@@ -37,22 +39,36 @@ SUBTASKS = {
 PRESENCE = tuple((emotion, f"{emotion}_degree") for emotion in DEGREES)
 
 
-def read(root: Path, labels: str = "labels.csv", test: str | None = "test.csv", images: str = "images") -> Dataset:
-    """The published files below ``root``; the text is ``text_corrected``, or ``text_ocr`` where that is empty."""
+def read(
+    root: Path,
+    labels: str = "labels.csv",
+    test: str | None = "test.csv",
+    images: str = "images",
+    encoding: str | None = None,
+) -> Dataset:
+    """The published files below ``root``; the text is ``text_corrected``, or ``text_ocr`` where that is empty.
+
+    Test rows are in ``test``, which may be absent where it is not named.
+    """
     image_folder(root, images)
-    train = _read(root / labels, images, labelled=True)
-    frame = join_parts([train], [_read(root / test, images, labelled=False)] if test else [])
-    return Dataset(frame, root, TASKS, subtasks=SUBTASKS, presence=PRESENCE)
+    tests, notes = test_files(root, [test or ""], "test.csv")
+    dialect = Dialect(encoding=encoding)
+    train = _read(root / labels, images, dialect, labelled=True)
+    held = [_read(path, images, dialect, labelled=False) for path in tests]
+    frame = join_parts([train], held)
+    notes = (*notes, *notes_of(train, *held))
+    return Dataset(frame, root, TASKS, notes, subtasks=SUBTASKS, presence=PRESENCE)
 
 
-def _read(path: Path, images: str, labelled: bool) -> pd.DataFrame:
+def _read(path: Path, images: str, dialect: Dialect, labelled: bool) -> pd.DataFrame:
     needed = ("image_name", "text_ocr", "text_corrected", *(PUBLISHED if labelled else ()))
-    table = read_frame(path, needed)
+    table = read_frame(path, needed, dialect)
     table["id"] = ids(table["image_name"], path)
-    corrected, ocr = strings(table["text_corrected"]), strings(table["text_ocr"])
+    corrected, ocr = strings(table["text_corrected"], path), strings(table["text_ocr"], path)
     frame = pd.DataFrame(
         {"id": table["id"], "text": corrected.where(corrected.notna(), ocr), "image": images + "/" + table["id"]}
     ).assign(text_encoding=table.attrs[ENCODING])
+    frame.attrs[NOTES] = notes_of(table)
     if not labelled:
         return frame.assign(**{task.name: None for task in TASKS})
     frame["sentiment"] = translate(table, "overall_sentiment", SENTIMENT, path)

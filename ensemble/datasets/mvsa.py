@@ -8,15 +8,17 @@ from typing import Literal
 
 import pandas as pd
 
+from ensemble.content.encodings import decode, decode_all, read_bytes
 from ensemble.content.images import resolve_inside
-from ensemble.content.texts import decode, read_text
 from ensemble.data import TRAIN, Dataset, Task
-from ensemble.datasets.tables import ids, image_folder, join_parts, read_frame, strings, translate
+from ensemble.datasets.cells import ids, strings, translate
+from ensemble.datasets.tables import image_folder, join_parts, read_frame, test_files
 from ensemble.errors import DataError
 
 SENTIMENT = Task("sentiment", ("negative", "neutral", "positive"), ordinal=True)
 TAGS = {name: name for name in SENTIMENT.classes}
 PUBLISHED = "labelResultAll.txt"
+TEST_FILE = "test_without_label.txt"
 KINDS = ("text", "image")
 Rule = Literal["combine", "agree", "text", "image"]
 
@@ -24,10 +26,11 @@ Rule = Literal["combine", "agree", "text", "image"]
 def read(
     root: Path,
     train: str = "train.txt",
-    test: str | None = "test_without_label.txt",
+    test: str | None = TEST_FILE,
     folder: str = "data",
     rule: Rule = "combine",
     per_class: int | None = None,
+    encoding: str | None = None,
 ) -> Dataset:
     """The posts below ``root``, in whichever of the two published layouts is there.
 
@@ -35,15 +38,17 @@ def read(
     equal labels stand, neutral yields to the other, opposite labels drop the post. ``agree`` keeps only posts whose
     labels agree. ``text`` and ``image`` take that label alone. These three read that file also where ``train`` is
     there. Of several annotators (MVSA-Multiple) the majority's labels are these two; a post without one is dropped.
-    ``per_class`` keeps so many training posts of each label.
+    ``per_class`` keeps so many training posts of each label. ``encoding`` is that of texts that are not UTF-8; as
+    published they are in GB18030.
     """
     image_folder(root, folder)
     notes: tuple[str, ...] = ()
     asked = rule != "combine" and (root / PUBLISHED).is_file()  # a rule needs the two labels it chooses from
     if (root / train).is_file() and not asked:
-        frame = join_parts([_read_tags(root / train)], [_read_tags(root / test)] if test else [])
+        tests, notes = test_files(root, [test or ""], TEST_FILE)
+        frame = join_parts([_read_tags(root / train)], [_read_tags(path) for path in tests])
         if rule != "combine":
-            notes = (f"{train} has one label for each post, so the label rule {rule!r} has nothing to choose from",)
+            notes += (f"{train} has one label for each post, so the label rule {rule!r} has nothing to choose from",)
     elif (root / PUBLISHED).is_file():
         both, annotators = _read_published(root / PUBLISHED)
         labels = combine(both["text_label"], both["image_label"], rule)
@@ -55,9 +60,11 @@ def read(
     if per_class is not None:
         frame, note = _balanced(frame, per_class)
         notes += (note,)
-    read_texts = [read_text(resolve_inside(root, f"{folder}/{guid}.txt", guid)) for guid in frame["id"]]
-    frame["text"] = strings(pd.Series([text for text, _ in read_texts], dtype=object))
-    frame["text_encoding"] = [encoding for _, encoding in read_texts]
+    raws = [read_bytes(resolve_inside(root, f"{folder}/{guid}.txt", guid)) for guid in frame["id"]]
+    texts, encodings, assumed = decode_all(raws, "gb18030", encoding)
+    notes += tuple(f"{folder}: {note}" for note in assumed)
+    frame["text"] = strings(pd.Series(texts, dtype=object))
+    frame["text_encoding"] = encodings
     frame["image"] = folder + "/" + frame["id"] + ".jpg"
     return Dataset(frame, root, (SENTIMENT,), notes)
 
@@ -72,8 +79,7 @@ def _read_tags(path: Path) -> pd.DataFrame:
 def _read_published(path: Path) -> tuple[pd.DataFrame, int]:
     """``ID<tab>text,image`` and rows such as ``1<tab>neutral,positive``, a pair for each annotator; their majority's
     labels, and how many annotators there are."""
-    text, _ = decode(path.read_bytes())
-    header, *lines = (text or "").splitlines() or [""]
+    header, *lines = decode(path.read_bytes()).text.splitlines() or [""]
     annotators = header.count("\t")
     if [cell.strip() for cell in header.split("\t")] != ["ID", *["text,image"] * annotators] or not annotators:
         raise DataError(f"{path}: the header must be 'ID<tab>text,image', a pair per annotator, found {header!r}.")

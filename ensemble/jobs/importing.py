@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 
 from ensemble.config import NAMING, is_name
 from ensemble.data import Task
-from ensemble.datasets.tables import ids, read_frame
+from ensemble.datasets.cells import ids
+from ensemble.datasets.tables import read_frame
 from ensemble.errors import PredictionsError, some
 from ensemble.modalities import UNKNOWN, check_described
 from ensemble.predictions import Predictions

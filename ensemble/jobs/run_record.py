@@ -102,10 +102,10 @@ class RunRecord:
             raise StoreError(f"{store.record} is damaged ({error}); run `ensemble train-base` again.") from error
 
     @property
-    def columns(self) -> Mapping[str, str]:
+    def columns(self) -> Mapping[str, str | list[str]]:
         """What id, text and image columns were called in the run's own table, where its configuration says."""
         data = self.config.data.model_extra or {}
-        return {name: data[name] for name in ("id", *MODALITIES) if isinstance(data.get(name), str)}
+        return {name: data[name] for name in ("id", *MODALITIES) if isinstance(data.get(name), str | list)}
 
     def open(self, registry: Mapping[str, str], track: Track = silent) -> Run:
         """The run without its posts. Features go to the run's cache where that is still there, else they stay in

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from ensemble.data import Dataset, Floats
 from ensemble.metrics import metric_named
-from ensemble.modalities import UNKNOWN
+from ensemble.modalities import NOTHING, UNKNOWN
 from ensemble.predictions import Predictions
 from ensemble.scoring import Score, metric_input
 from meta.nested_cv import mean_under_rule
@@ -27,14 +27,15 @@ def modality_table(
     """Columns are the subtasks, then their tasks one by one; rows are scored with the same decision rules.
 
     An ensemble of a modality is the plain mean of its learners under a rule that is learned on the other folds; so is
-    the row of all learners. The last row is the stack. Learners of an unknown modality are in no ensemble but all.
+    the row of all learners. The last row is the stack. Learners of an unknown modality, or of none, are in
+    no ensemble but all.
     """
     columns = _columns(data)
     named = [name for name in dict.fromkeys([*TITLES, *modality.values()]) if name in modality.values()]
     ensembles = {
         TITLES.get(kind, f"{kind} ensemble"): [name for name, of in modality.items() if of == kind]
         for kind in named
-        if kind != UNKNOWN
+        if kind not in (UNKNOWN, NOTHING)
     }
     rows = [_best_row(data, tables, columns, cv_rows)]
     for title, learners in {**ensembles, "all learners": list(modality)}.items():

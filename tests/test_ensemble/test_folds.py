@@ -154,6 +154,17 @@ def test_a_run_keeps_copies_in_one_fold(tmp_path: Path) -> None:
     assert (fold[:10] == fold[10:20]).all()
 
 
+def test_a_run_keeps_the_tables_own_groups_in_one_fold_and_a_plan_that_divides_them_is_refused(tmp_path: Path) -> None:
+    data = toy_table(60)
+    users = [f"u{row % 12}" for row in range(60)]
+    plan = bound(tmp_path / "one", data.with_columns(group=users))
+    assert pd.Series(plan.fold).groupby(users).nunique().max() == 1
+    assert bound(tmp_path / "one", data.with_columns(group=users)).fingerprint() == plan.fingerprint()
+    bound(tmp_path / "two", data)
+    with pytest.raises(FoldError, match=r"folds divide \d+ groups of data.group: 'u"):
+        bound(tmp_path / "two", data.with_columns(group=users))
+
+
 def test_an_edited_plan_is_refused(tmp_path: Path) -> None:
     bound(tmp_path, toy_table(30))
     path = tmp_path / "run" / "folds.parquet"

@@ -18,7 +18,7 @@ from base_models.textual.finetuned import Textual
 from base_models.textual.network import POOLINGS
 from base_models.tiny import FAMILIES
 from ensemble.data import Dataset
-from ensemble.datasets.tables import strings
+from ensemble.datasets.cells import strings
 from ensemble.errors import LearnerError
 from ensemble.features import FeatureCache
 from ensemble.learner import TrainingContext

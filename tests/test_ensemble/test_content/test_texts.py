@@ -1,47 +1,12 @@
-"""Texts in unknown encodings, and what two copies of one text share."""
-
-from pathlib import Path
+"""What two copies of one text share."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ensemble.content.texts import decode, normalise, read_text
+from ensemble.content.texts import normalise
 
 words = st.text(st.characters(exclude_categories=["Cs"]))
-
-
-@given(words)
-def test_utf8_reads_back_as_written(text: str) -> None:
-    if not text.startswith("\ufeff"):
-        assert decode(text.encode()) == (text, "utf-8")
-
-
-def test_a_byte_order_mark_is_no_part_of_the_text() -> None:
-    assert decode(b"\xef\xbb\xbfhello") == ("hello", "utf-8")
-
-
-def test_what_is_not_utf8_is_read_as_gb18030() -> None:
-    assert decode("好心情 RT @you".encode("gb18030")) == ("好心情 RT @you", "gb18030")
-
-
-def test_what_is_neither_has_no_text() -> None:
-    assert decode(b"caf\xe9") == (None, "unreadable")
-    assert decode(b"\xff\xfe\x00") == (None, "unreadable")
-
-
-def test_an_empty_file_holds_the_empty_text() -> None:
-    assert decode(b"") == ("", "utf-8")
-
-
-def test_a_file_that_is_not_there_is_missing(tmp_path: Path) -> None:
-    assert read_text(tmp_path / "1.txt") == (None, "missing")
-    assert read_text(tmp_path) == (None, "missing")
-
-
-def test_a_file_is_read_with_its_encoding(tmp_path: Path) -> None:
-    (tmp_path / "1.txt").write_bytes("好".encode("gb18030"))
-    assert read_text(tmp_path / "1.txt") == ("好", "gb18030")
 
 
 @pytest.mark.parametrize(

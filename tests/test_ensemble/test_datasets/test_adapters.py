@@ -288,3 +288,11 @@ def test_a_json_line_that_is_broken_is_refused_with_the_file_named(tmp_path: Pat
 def test_text_with_half_an_emoji_is_still_text(tmp_path: Path) -> None:
     (tmp_path / "train.jsonl").write_text('{"id": 1, "img": "a", "text": "so \\ud83d sad"}\n')
     assert hateful_memes.read(tmp_path, test=()).texts == ["so ? sad"]
+
+
+def test_memotion_without_a_test_file_has_no_test_rows_and_says_so(tmp_path: Path) -> None:
+    (write_memotion(tmp_path) / "test.csv").unlink()
+    data = memotion.read(tmp_path)
+    assert len(data) == 4 and data.notes[0].startswith("there is no test.csv, so there are no test rows")
+    with pytest.raises(DataError, match=r"No such file: .*held\.csv"):
+        memotion.read(tmp_path, test="held.csv")

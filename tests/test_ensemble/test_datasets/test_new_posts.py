@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from support.world import SARCASM, SENTIMENT, picture
 
+from ensemble.datasets.delimited import Dialect
 from ensemble.datasets.new_posts import read_posts, scan_posts
 from ensemble.errors import DataError
 
@@ -72,7 +73,7 @@ def test_an_empty_file_is_refused(tmp_path: Path, content: str, words: str) -> N
 def test_ids_must_differ_and_be_there(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="ids appear more than once: 'x'"):
         read_posts(table(tmp_path, id=["x", "x"], text=["a", "b"]), [SENTIMENT])
-    with pytest.raises(DataError, match="row 2 has no id"):
+    with pytest.raises(DataError, match="line 3 has no id"):
         read_posts(table(tmp_path, id=["x", ""], text=["a", "b"]), [SENTIMENT])
 
 
@@ -110,3 +111,27 @@ def test_an_image_path_that_leaves_the_folder_is_refused(tmp_path: Path, image: 
 def test_an_image_folder_must_exist(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="nowhere does not exist"):
         read_posts(table(tmp_path, text=["a"]), [SENTIMENT], tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("header", ["", "id,"])
+def test_a_post_that_begins_with_a_quotation_mark_swallows_no_others(tmp_path: Path, header: str) -> None:
+    lines = [f"{n}," * bool(header) + ('"' * (n == 3)) + f"words {n}" + '"' * (n == 7) for n in range(20)]
+    (tmp_path / "posts.csv").write_text("\n".join([f"{header}text", *lines]) + "\n")
+    with pytest.raises(DataError, match=r'lines 5 to 9 .* say --quotes "literal"'):
+        read_posts(tmp_path / "posts.csv", [SENTIMENT])
+    posts = read_posts(tmp_path / "posts.csv", [SENTIMENT], dialect=Dialect(quotes="literal"))
+    assert len(posts) == 20 and posts.texts[3] == '"words 3'
+
+
+def test_images_are_found_by_the_pattern_of_the_run(tmp_path: Path) -> None:
+    picture(20, 20).save(tmp_path / "x.png")
+    path = table(tmp_path, id=["x"], text=["a"])
+    assert read_posts(path, [SENTIMENT], usual={"image": "{id}.*"}).images == ["x.png"]
+
+
+def test_what_is_assumed_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "posts.csv").write_bytes("id;text\n1;un café très bon\n".encode("cp1252"))
+    with caplog.at_level(logging.WARNING, logger="ensemble"):
+        assert read_posts(tmp_path / "posts.csv", [SENTIMENT]).texts == ["un café très bon"]
+    assert "read as cp1252" in caplog.messages[0] and "--encoding names another" in caplog.messages[0]
+    assert "separated by semicolons; --delimiter names another" in caplog.messages[1]

@@ -82,9 +82,9 @@ def test_table_7_has_a_row_for_each_modality_and_its_last_is_the_headline(facts:
     assert table.rows[-1].scores[1] == facts.summary["subtasks"]["B"]["stack"]
 
 
-def test_a_modality_without_a_name_of_its_own_has_an_ensemble_and_an_unknown_one_has_none(run: Run) -> None:
+def test_a_modality_without_a_name_of_its_own_has_an_ensemble_and_an_unknown_one_or_none_has_none(run: Run) -> None:
     inputs = {task.name: assemble(run, task, FEW).table for task in run.data.tasks}
-    modality = {"words": "text", "again": "sound", "letters": "unknown", "leaking": "sound"}
+    modality = {"words": "text", "again": "sound", "letters": "unknown", "leaking": "none"}
     rows = modality_table(run.data, inputs, {}, modality, run.data.take(run.plan.cv_rows)).rows
     assert [row.name for row in rows][1:-1] == ["textual ensemble", "sound ensemble", "all learners"]
 
