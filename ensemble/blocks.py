@@ -101,7 +101,7 @@ def name_of(keys: Sequence[str]) -> str:
     return hashlib.sha256("\n".join(keys).encode()).hexdigest()[:16]
 
 
-def files_of(keys: Sequence[str], block: Block) -> dict[str, bytes]:
+def block_files(keys: Sequence[str], block: Block) -> dict[str, bytes]:
     """What is to be written for a block, by file name; the values last, so that their presence means complete."""
     name = name_of(keys)
     files = {f"{name}.ids.npy": _npy(np.array(keys, dtype=np.bytes_))}

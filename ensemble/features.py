@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ensemble.blocks import Array, Block, Blocks, Features, Ragged, files_of, missing, name_of
+from ensemble.blocks import Array, Block, Blocks, Features, Ragged, block_files, missing, name_of
 from ensemble.errors import LearnerError
 from ensemble.system.files import write_atomic
 from ensemble.system.locks import hold
@@ -112,7 +112,7 @@ class FeatureCache:
                 raise LearnerError(
                     f"{missing(block)} files could be read when scanned and cannot be now; run the command again."
                 )
-            files = files_of(absent, block)
+            files = block_files(absent, block)
             taken = sum(len(content) for content in files.values())
             if room is not None and taken > room():
                 opened.full = True

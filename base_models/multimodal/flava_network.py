@@ -98,9 +98,8 @@ class _Patches(nn.Module):
 class FlavaNetwork(nn.Module):
     """Texts and images, or the states of their tokens, to (rows, classes) or (rows, views, classes) logits.
 
-    A missing modality is tokens of zeros behind its projection, or of one
-    learned vector: all of an image's, one of a text's, whose length nothing says; padding is masked. The head is drawn
-    from ``seed``.
+    A missing modality is tokens of zeros behind its projection, or of one learned vector: all of an image's, one of a
+    text's, whose length nothing says; padding is masked. The head is drawn from ``seed``.
     """
 
     def __init__(

@@ -15,7 +15,7 @@ import pandas as pd
 from ensemble.bound_learners import LearnerSpec
 from ensemble.data import Dataset, Task
 from ensemble.errors import EnsembleError, FoldError, LearnerError, StoreError
-from ensemble.jobs.modality_weights import predict_weights, write_weights
+from ensemble.jobs.modality_weights import predict_weights, write_modality_weights
 from ensemble.jobs.usage import Meter
 from ensemble.learner import (
     BaseLearner,
@@ -153,7 +153,7 @@ def fit_and_predict(run: Run, job_spec: JobSpec, claim: Claim, track: Track = si
         return False
     folder.write(parts, job_spec.provenance)
     everywhere = np.concatenate([positions for positions in rows.values() if len(positions)])
-    write_weights(folder.path, predict_weights(learner, unlabelled.take(everywhere)))
+    write_modality_weights(folder.path, predict_weights(learner, unlabelled.take(everywhere)))
     if run.keep_models == "best":
         folder.model.mkdir(exist_ok=True)
         learner.save(folder.model)

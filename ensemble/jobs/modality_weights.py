@@ -24,7 +24,7 @@ def predict_weights(learner: BaseLearner, data: Dataset) -> pd.DataFrame | None:
     return pd.DataFrame({"id": data.ids, **{name: weights[:, at] for at, name in enumerate(names)}})
 
 
-def write_weights(folder: Path, weights: pd.DataFrame | None) -> None:
+def write_modality_weights(folder: Path, weights: pd.DataFrame | None) -> None:
     if weights is not None:
         write_table(folder / FILE, pa.Table.from_pandas(weights, preserve_index=False))
 

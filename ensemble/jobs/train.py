@@ -9,7 +9,7 @@ from ensemble.bound_learners import LearnerSpec
 from ensemble.data import Task
 from ensemble.errors import LearnerError
 from ensemble.jobs.job import JobSpec, Outcome, list_work, prepare_learner, run_job
-from ensemble.jobs.modality_weights import join_weights, mean_weights, write_weights
+from ensemble.jobs.modality_weights import join_weights, mean_weights, write_modality_weights
 from ensemble.jobs.worker import Transform
 from ensemble.learner import TrainsLong
 from ensemble.predictions import concatenate, mean
@@ -135,7 +135,7 @@ def _join(run: Run, folder: LearnerFolder, spec: LearnerSpec, work: Sequence[Job
     provenance = work[0].provenance.of_all_folds(run.seeds)
     folder.write({"oof": oof, "test": test}, provenance)
     weights = join_weights([result.path for result in jobs.values()])
-    write_weights(folder.path, weights)
+    write_modality_weights(folder.path, weights)
     seconds = round(sum(record["seconds"] for record in records), 3)
     card = score_card(task, oof, inside, run.plan.fold[run.plan.cv_rows], by_seed)
     facts = {"seconds": seconds, "folds": "run", "oof": card, **run.results.size(spec.name, task)}

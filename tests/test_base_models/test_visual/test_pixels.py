@@ -18,7 +18,7 @@ from base_models.visual import pixels
 from base_models.visual.finetuned import Visual, VisualTraining
 from base_models.visual.pixels import ImageExamples, PixelSource
 from base_models.visual.views import Pixels, Preprocessing
-from ensemble.blocks import Blocks, Ragged, files_of, missing
+from ensemble.blocks import Blocks, Ragged, block_files, missing
 from ensemble.data import Dataset
 from ensemble.errors import LearnerError
 from ensemble.features import FeatureCache
@@ -239,7 +239,7 @@ RAGGED = st.lists(SIDES.flatmap(lambda shape: arrays.arrays(np.uint8, shape)), m
 def test_arrays_of_many_shapes_come_back_from_memory_and_disk(stored: list[Pixels]) -> None:
     block, keys, opened = Ragged.of(stored), [f"key{row}" for row in range(len(stored))], Blocks()
     with tempfile.TemporaryDirectory() as folder:
-        for name, content in files_of(keys, block).items():
+        for name, content in block_files(keys, block).items():
             (Path(folder) / name).write_bytes(content)
         opened.refresh(Path(folder))
         for row, array in enumerate(stored):
