@@ -176,4 +176,4 @@ class ImageStates:
 
     def _centre(self, row: int) -> Array:
         views = self.states[row]
-        return np.asarray(views[4 if len(views) > 2 else 0])
+        return np.asarray(views[4 if len(views) > 2 else 0])  # the corners come first, where there are any

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from ensemble.bound_learners import LearnerSpec
 from ensemble.data import Task
@@ -31,6 +31,15 @@ class Engine(Protocol):
     def __call__(self, run: Run, work: Sequence[JobSpec], track: Track) -> Iterator[Outcome]: ...
 
 
+@runtime_checkable
+class OpensRuns(Engine, Protocol):
+    """An engine whose processes open the run for themselves."""
+
+    def with_transform(self, transform: Transform) -> Engine:
+        """The same engine for a transformed run."""
+        ...
+
+
 def sequential(run: Run, work: Sequence[JobSpec], track: Track) -> Iterator[Outcome]:
     """One after the other, in this process."""
     for job_spec in work:
@@ -38,9 +47,8 @@ def sequential(run: Run, work: Sequence[JobSpec], track: Track) -> Iterator[Outc
 
 
 def with_transform(engine: Engine, transform: Transform) -> Engine:
-    """The same engine for a transformed run, which processes of its own open for themselves."""
-    transformed: Engine = engine.with_transform(transform) if hasattr(engine, "with_transform") else engine
-    return transformed
+    """The engine for a transformed run; one that works in this process is given that run itself."""
+    return engine.with_transform(transform) if isinstance(engine, OpensRuns) else engine
 
 
 def train(run: Run, work: Sequence[JobSpec], track: Track = silent, engine: Engine = sequential) -> list[Outcome]:
