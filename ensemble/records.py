@@ -38,6 +38,7 @@ class TrainingInfo(TypedDict, total=False):
 
     ``training_seconds`` also before it was killed. ``trainable_parameters`` are those that are trained.
     ``micro_batch`` rows went through the network at a time, after so many ``steps_repeated`` for want of memory.
+    ``note`` says what the fit rows were not enough for.
     ``fit_posts``, ``predicted_posts``, ``fit_texts``, ``predicted_texts`` count what was there and what was missing.
     """
 
@@ -51,6 +52,7 @@ class TrainingInfo(TypedDict, total=False):
     micro_batch: int
     steps_repeated: int
     batch_norm: str
+    note: str
     pooling: str
     prompts: list[str]
     fit_posts: dict[str, int]
