@@ -55,7 +55,9 @@ def test_texts_and_layers_and_lengths_have_keys_of_their_own(encoders: dict[str,
 
 
 def test_another_layer_gives_other_features(encoders: dict[str, str], files: list[Path]) -> None:
-    last, embedded = (TextEncoder(encoders["text"], layer=layer).encode(TEXTS[:1]) for layer in (None, 0))
+    last, embedded = (
+        TextEncoder(encoders["text"], layer=layer, max_length=64).encode(TEXTS[:1]) for layer in (None, 0)
+    )
     assert last.shape == embedded.shape and not np.allclose(last, embedded)
     early = ImageEncoder(encoders["image"], 1, layer=1).encode(files[:2])
     late = ImageEncoder(encoders["image"], 1).encode(files[:2])
@@ -136,7 +138,7 @@ def test_a_folder_without_a_model_is_refused_in_one_line(tmp_path: Path, files: 
 
 def test_longer_texts_than_the_network_has_places_for_are_refused(encoders: dict[str, str]) -> None:
     TextEncoder(encoders["text"], max_length=64).encode(TEXTS)
-    with pytest.raises(LearnerError, match="frozen: .*text reads 64 tokens at most; max_length = 65 is too long: set"):
+    with pytest.raises(LearnerError, match=r"frozen: .*text reads 64 tokens at most; max_length = 65 is too long: set"):
         TextEncoder(encoders["text"], max_length=65).encode(["short"])
 
 
