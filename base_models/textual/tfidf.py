@@ -123,7 +123,7 @@ class Tfidf:
     def _counts(self, data: Dataset) -> csr_matrix:
         texts = [text or "" for text in data.texts]
         rows = getattr(self, "_rows", {})
-        if all(text in rows for text in texts):
+        if all(text in rows for text in texts) and rows:
             return self._all_counts[[rows[text] for text in texts]]
         return count(tuple(texts), self.words, self.characters)
 
@@ -188,6 +188,8 @@ def _warn_once(message: str) -> None:
 @lru_cache(maxsize=2)
 def count(texts: tuple[str, ...], words: int, characters: int) -> csr_matrix:
     """(texts, columns) sparse counts of word n-grams and of character n-grams within words, hashed to columns."""
+    if not texts:  # scikit-learn wants one
+        return csr_matrix((0, WORD_COLUMNS + CHARACTER_COLUMNS), dtype=np.float32)
     of_words = HashingVectorizer(
         ngram_range=(1, words), n_features=WORD_COLUMNS, norm=None, alternate_sign=False, dtype=np.float32
     )

@@ -170,9 +170,7 @@ def few_labels(train: Dataset, *counts: int) -> Dataset:
 
 @pytest.mark.parametrize("make", sorted(LEARNERS), indirect=True)
 @pytest.mark.parametrize("counts", [(0, 0, 0), (0, 1, 0), (2, 0, 20)])
-def test_however_few_labels_there_are_every_class_has_a_probability(
-    make, posts: Dataset, counts: tuple[int, ...]
-) -> None:  # type: ignore[no-untyped-def]
+def test_every_class_has_a_probability_however_few_labels(make, posts: Dataset, counts: tuple[int, ...]) -> None:  # type: ignore[no-untyped-def]
     train, held = train_and_held(posts)
     learner = make()
     learner.fit(few_labels(train, *counts), SENTIMENT, seed=0)
@@ -182,7 +180,7 @@ def test_however_few_labels_there_are_every_class_has_a_probability(
 
 
 @pytest.mark.parametrize("make", sorted(LEARNERS), indirect=True)
-@pytest.mark.parametrize("text", ["", "\x01\x02\x7f", "same words", "love " * 20_000])
+@pytest.mark.parametrize("text", ["", "\x01\x02\x7f", "same words", "love " * 2_000])
 def test_texts_that_say_nothing_are_fitted_on(make, posts: Dataset, text: str | None) -> None:  # type: ignore[no-untyped-def]
     train, held = train_and_held(posts)
     learner = make()
