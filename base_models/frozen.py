@@ -10,7 +10,7 @@ import numpy.typing as npt
 from safetensors.numpy import load_file, save
 
 from base_models.kernel_svm import KernelSVM
-from base_models.parameters import ClassBalance, Grid, Views, meaning
+from base_models.parameters import ClassBalance, Grid, MaxLength, Views, meaning
 from base_models.probe import LogisticProbe
 from base_models.textual.encoder import TextEncoder
 from base_models.textual.pooling import Pooling
@@ -43,7 +43,7 @@ class Frozen:
         image_layer: Annotated[int | None, meaning("of the image encoder, by index; not set: the pooled last")] = None,
         text_layer: Annotated[int | None, meaning("of the text encoder, 0 the embeddings; not set: the last")] = None,
         pooling: Annotated[Pooling, meaning("token vectors to one vector of a text")] = "mean",
-        max_length: Annotated[int, meaning("tokens that a text is cut to")] = 128,
+        max_length: MaxLength = 128,
         penalties: Annotated[Grid, meaning("of the logistic probe; the best is taken")] = (
             0.3,
             1.0,

@@ -37,6 +37,8 @@ class KernelSVM:
 
     def fit(self, features: Features, labels: Codes, classes: int, groups: Codes, seed: int) -> "KernelSVM":
         """``features`` (rows, width) should be centred, ``labels`` are (rows,) in 0..classes-1."""
+        if not len(features):
+            return self._fit_nothing(features, classes)
         self.spread_ = np.array([max(float(np.square(features).sum(axis=1).mean()), 1e-12)])
         kernel = self._kernel(features, features)
         weights = class_weights(labels, classes, self.balance)
@@ -60,6 +62,14 @@ class KernelSVM:
         coefficients, self.offset_ = _train(kernel, labels, classes, weights, self.cost_)
         support = coefficients.any(axis=1)
         self.support_, self.coefficients_ = features[support], coefficients[support]
+        return self
+
+    def _fit_nothing(self, features: Features, classes: int) -> "KernelSVM":
+        """Without rows all classes are equal."""
+        self.cost_, self.spread_ = float(self.costs[0]), np.ones(1)
+        self.support_, self.coefficients_ = features, np.zeros((0, _pairs(classes)))
+        self.offset_, self.slopes_ = np.zeros(_pairs(classes)), np.zeros((_pairs(classes), classes))
+        self.levels_ = np.zeros(classes)
         return self
 
     def predict_proba(self, features: Features) -> Floats:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from scipy.linalg import eigh
 from scipy.special import log_softmax, softmax
 
-from base_models.class_weights import class_weights
+from base_models.class_weights import class_weights, smoothed_frequencies
 from ensemble.blocks import Features
 from ensemble.data import Codes
 from ensemble.folds import stratified_group_split
@@ -30,8 +30,8 @@ class LogisticProbe:
     """Multinomial logistic regression with an L2 penalty chosen from ``penalties`` by log-loss over inner folds.
 
     Features should be scaled so that rows have a mean squared norm near one. ``balance`` is the power of the inverse
-    class frequency that weighs a row. Learned: ``coefficients_`` (width, classes), ``intercept_`` (classes,),
-    ``penalty_``.
+    class frequency that weighs a row. Where no feature varies, class frequencies are predicted.
+    Learned: ``coefficients_`` (width, classes), ``intercept_`` (classes,), ``penalty_``.
     """
 
     def __init__(self, penalties: Sequence[float], balance: float) -> None:
@@ -39,7 +39,9 @@ class LogisticProbe:
         self.balance = balance
 
     def fit(self, features: Features, labels: Codes, classes: int, groups: Codes, seed: int) -> "LogisticProbe":
-        basis = decompose(features)
+        basis = decompose(features) if len(features) else None
+        if basis is None or not len(basis.scale):  # nothing tells one row from another
+            return self._fit_frequencies(features, labels, classes)
         inner = stratified_group_split([labels], [classes], groups, [1 / INNER_FOLDS] * INNER_FOLDS, seed)
         weights = class_weights(labels, classes, self.balance)
         grid = len(self.penalties)
@@ -60,6 +62,12 @@ class LogisticProbe:
         # From the basis back: features - mean = left * scale @ right, so scores are features @ right' / scale @ c.
         self.coefficients_ = basis.right.T @ (coefficients[:, chosen] / basis.scale[:, None])
         self.intercept_ = intercepts[chosen] - basis.mean @ self.coefficients_
+        return self
+
+    def _fit_frequencies(self, features: Features, labels: Codes, classes: int) -> "LogisticProbe":
+        self.penalty_ = float(max(self.penalties))
+        self.coefficients_ = np.zeros((features.shape[1], classes), dtype=np.float32)
+        self.intercept_ = np.log(smoothed_frequencies(labels, classes)).astype(np.float32)
         return self
 
     def predict_proba(self, features: Features) -> npt.NDArray[np.float64]:
@@ -130,7 +138,7 @@ def solve(
     # softmax is at most 1/2, and left'left = 1), of the intercepts sum(weights) / 2; one over it is a safe step.
     shrink = (penalties[None, :] / scale[:, None] ** 2)[:, :, None]
     step = 1.0 / (weights.max(axis=0)[None, :, None] / 2 + shrink)
-    level_step = (2.0 / weights.sum(axis=0))[:, None]
+    level_step = (2.0 / weights.sum(axis=0).clip(1e-6))[:, None]  # an inner fold may leave no row to fit on
     here = np.zeros((len(scale), problems, classes), dtype=np.float32)
     level = np.zeros((problems, classes), dtype=np.float32)
     ahead, level_ahead = here, level

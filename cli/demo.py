@@ -37,7 +37,7 @@ learner = "tfidf"
 
 [base.text]
 learner = "frozen"
-params = {{ text = "encoders/text" }}
+params = {{ text = "encoders/text", max_length = 64 }}
 
 [base.image]
 learner = "frozen"
@@ -45,7 +45,7 @@ params = {{ image = "encoders/image", views = 10 }}
 
 [base.both]
 learner = "frozen"
-params = {{ image = "encoders/image", text = "encoders/text", views = 2 }}
+params = {{ image = "encoders/image", text = "encoders/text", max_length = 64, views = 2 }}
 
 [submit]
 format = "csv"

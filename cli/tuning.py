@@ -20,6 +20,7 @@ from cli.app import (
     TaskNames,
     app,
     show,
+    stop_where_failed,
 )
 from cli.parallel import HERE, Parallel
 
@@ -83,6 +84,7 @@ def tune(
             for chosen in run.some_tasks(task)
         ]
     show({"tasks": summaries}, print_tuned, as_json)
+    stop_where_failed([failure for summary in summaries for failure in summary.failures()])
 
 
 def print_tuned(result: "Mapping[str, Sequence[StudySummary]]") -> None:

@@ -49,6 +49,7 @@ class TrainingInfo(TypedDict, total=False):
     steps_repeated: int  # because memory ran out
     batch_norm: str  # what its statistics are of, where not of the batch
     batch_norm_restored: str  # where it was folded into published weights
+    note: str  # what the fit rows were not enough for, and what was done instead
     pooling: str  # of the token vectors of a text
     prompts: list[str]  # the sentence of each class that CLIP was asked about
     fit_texts: dict[str, int]  # counts of rows, missing, blank, cut and translated texts

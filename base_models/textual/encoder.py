@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from base_models.textual.loading import load_body, load_config, load_tokenizer
+from base_models.textual.loading import check_kind, load_body, load_config, load_tokenizer
 from base_models.textual.pooling import Pooling, pool
 from base_models.weights import identity
 from ensemble.blocks import Features
@@ -35,7 +35,10 @@ class TextEncoder:
 
     def encode(self, texts: Sequence[str]) -> Features:
         """(texts, width). Batches are of texts of similar length, so that little is spent on padding."""
+        from base_models.textual.network import check_tokens
+
         tokenizer, network = load(self.model, fingerprint(identity(self.model)))
+        check_tokens(network, self.model, self.max_length, "frozen")
         tokens = tokenizer(list(texts), truncation=True, max_length=self.max_length)["input_ids"]
         order = np.argsort([len(ids) for ids in tokens], kind="stable")
         batches = [order[start : start + TEXTS_AT_ONCE] for start in range(0, len(order), TEXTS_AT_ONCE)]
@@ -53,9 +56,18 @@ class TextEncoder:
         ids, mask = ids.to(network.device), mask.to(network.device)
         with torch.inference_mode():
             states = network(input_ids=ids, attention_mask=mask, output_hidden_states=True).hidden_states
-            chosen = states[-1 if self.layer is None else self.layer]
-            features: Features = pool(chosen, mask, self.pooling).float().cpu().numpy()
+            features: Features = pool(self._chosen(states), mask, self.pooling).float().cpu().numpy()
             return features
+
+    def _chosen(self, states: Sequence[Any]) -> Any:
+        """The layer that is asked for, of embeddings and all layers."""
+        layer, top = -1 if self.layer is None else self.layer, len(states) - 1
+        if not -len(states) <= layer <= top:
+            raise LearnerError(
+                f"frozen: text_layer = {layer}, and {self.model} has {top} above its embeddings: "
+                f"set 0 to {top}, or -1 for the last."
+            )
+        return states[layer]
 
 
 @lru_cache(maxsize=2)
@@ -66,7 +78,5 @@ def load(model: str, weights: str) -> tuple[Any, Any]:
     """
     from base_models.neural.inference import device
 
-    kind = load_config(model)
-    if not hasattr(kind, "vocab_size"):
-        raise LearnerError(f"{model} is a {kind.model_type} network, not one of texts alone.")
+    check_kind(model, load_config(model))
     return load_tokenizer(model), load_body(model).eval().to(device())

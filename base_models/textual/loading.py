@@ -60,6 +60,22 @@ def load_config(model: str) -> Any:
     return attempt(model, AutoConfig.from_pretrained)
 
 
+def check_kind(model: str, config: Any, needs: str = "vocab_size") -> None:
+    """Raises LearnerError where a network's configuration, without what it ``needs``, is of none that reads texts
+    alone, or where half of the network is there to write."""
+    if getattr(config, "is_encoder_decoder", False) or not hasattr(config, needs):
+        raise no_text_network(model, config)
+
+
+def no_text_network(model: str, config: Any, reason: str = "") -> LearnerError:
+    """What to raise for a network that is of images, of texts and images, or in two halves."""
+    kind = "timm" if config.model_type == "timm_wrapper" else config.model_type
+    return LearnerError(
+        f"{model} is a {kind} network, neither an encoder nor a decoder of texts alone{reason and f' ({reason})'}; "
+        "give one that is, such as BERT or GPT-2."
+    )
+
+
 def load_body(model: str, kind: str = "AutoModel") -> Any:
     """A network with its published weights, in single precision; raises LearnerError where they do not fill it.
 

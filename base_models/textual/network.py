@@ -10,10 +10,10 @@ from torch.utils.checkpoint import checkpoint
 
 from base_models.neural.optimization import ParameterGroup
 from base_models.textual.head import Head, HeadShape
-from base_models.textual.loading import load_body, load_config, load_tokenizer
+from base_models.textual.loading import check_kind, load_body, load_config, load_tokenizer, no_text_network
 from base_models.textual.pooling import Pooling
 from base_models.weights import seeded_init
-from ensemble.errors import LearnerError
+from ensemble.errors import LearnerError, first_line
 
 # Of the four networks of the Modality Ensemble as published, of BERT's descendants as BERT; of others the mean. What
 # was used stands in the job's record and in the saved model.
@@ -111,8 +111,7 @@ def make_body(model: str, pretrained: bool, seed: int) -> Any:
     """
     with seeded_init(seed):
         config = load_config(model)
-        if getattr(config, "is_encoder_decoder", False) or not hasattr(config, "hidden_size"):
-            raise LearnerError(f"{model} is a {config.model_type} network, neither an encoder nor a decoder of texts.")
+        check_kind(model, config, "hidden_size")
         body = load_body(model) if pretrained else _random(config)
     if hasattr(body, "pooler"):
         body.pooler = None  # BERT's would be computed for nothing
@@ -135,9 +134,9 @@ def _random(config: Any) -> Any:
 
 
 def check_tokens(body: Any, model: str, max_length: int, learner: str = "textual") -> None:
-    """Raises LearnerError where a network has fewer places or words than texts may have tokens."""
-    if not hasattr(body.config, "vocab_size"):
-        raise LearnerError(f"{model} is a {body.config.model_type} network, not one of texts alone.")
+    """Raises LearnerError where a network reads no texts, or has fewer places or words than texts may have tokens."""
+    check_kind(model, body.config)
+    _read_one_token(body, model)
     words = len(load_tokenizer(model))
     if words > body.config.vocab_size:
         known = f"the tokenizer of {model} has {words:,} words, the network only {body.config.vocab_size:,}"
@@ -150,6 +149,18 @@ def check_tokens(body: Any, model: str, max_length: int, learner: str = "textual
     if 0 < positions < max_length:
         limit = f"{model} reads {positions} tokens at most; max_length = {max_length} is too long"
         raise LearnerError(f"{learner}: {limit}: set max_length = {positions}, or less.")
+
+
+def _read_one_token(body: Any, model: str) -> None:
+    """Raises LearnerError where the network wants something else than tokens: images or sounds."""
+    one, training = torch.zeros((1, 1), dtype=torch.long, device=body.device), body.training
+    try:
+        with torch.no_grad():
+            body.eval()(input_ids=one, attention_mask=torch.ones_like(one))
+    except Exception as error:  # whatever its layers say
+        raise no_text_network(model, body.config, first_line(error)) from error
+    finally:
+        body.train(training)
 
 
 def layers_of(body: Any) -> nn.ModuleList:

@@ -1,5 +1,6 @@
 """Words and characters counted: tf-idf under a logistic regression, the learner every other one must beat."""
 
+import logging
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -15,17 +16,19 @@ from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
-from base_models.class_weights import class_weights
+from base_models.class_weights import class_weights, smoothed_frequencies
 from base_models.parameters import ClassBalance, Grid, meaning
 from ensemble.data import Codes, Dataset, Task
 from ensemble.features import FeatureCache
 from ensemble.folds import stratified_group_split
-from ensemble.learner import Trial
+from ensemble.learner import TrainingInfo, Trial
 from ensemble.system.files import write_atomic
 
 WORD_COLUMNS, CHARACTER_COLUMNS = 2**19, 2**21
 INNER_SHARE = 0.2
 ABSENT = -20.0
+
+log = logging.getLogger("ensemble")
 
 
 class Tfidf:
@@ -34,6 +37,7 @@ class Tfidf:
     Counting needs no fitting (n-grams are hashed), so each text is counted once for all folds and tasks; document
     frequencies and the vocabulary (n-grams in at least ``min_documents`` fit rows) come from the fit rows alone.
     The strength is the best of ``strengths`` (scikit-learn's C) by log-loss on a fifth of the fit rows, groups whole.
+    Where no n-gram is in so many fit rows, every row gets the class frequencies.
     """
 
     def __init__(
@@ -69,18 +73,33 @@ class Tfidf:
         self._all_counts = count(texts, self.words, self.characters)
 
     def fit(self, data: Dataset, task: Task, seed: int) -> None:
-        known = data.labels(task) >= 0
-        data = data.take(known)
-        labels = data.labels(task)
+        self.note_ = ""
+        data = data.take(data.labels(task) >= 0)
+        labels, classes = data.labels(task), len(task.classes)
         counts = self._counts(data)
         self.columns_ = np.flatnonzero(np.asarray((counts > 0).sum(axis=0)).ravel() >= self.min_documents)
+        if not len(self.columns_):
+            return self._fit_frequencies(labels, classes)
         weigh = TfidfTransformer(sublinear_tf=True).fit(counts[:, self.columns_])
         self.inverse_frequency_ = weigh.idf_.astype(np.float64)
         features = self._weigh(counts)
-        inner = stratified_group_split([labels], [len(task.classes)], data.groups, [1 - INNER_SHARE, INNER_SHARE], seed)
-        weights = class_weights(labels, len(task.classes), self.balance)
+        inner = stratified_group_split([labels], [classes], data.groups, [1 - INNER_SHARE, INNER_SHARE], seed)
+        weights = class_weights(labels, classes, self.balance)
         strength = self._choose_strength(features, labels, weights, inner == 1)
-        self.coefficients_, self.intercept_ = self._regress(features, labels, weights, [strength], len(task.classes))[0]
+        self.coefficients_, self.intercept_ = self._regress(features, labels, weights, [strength], classes)[0]
+
+    def _fit_frequencies(self, labels: Codes, classes: int) -> None:
+        """Without a vocabulary."""
+        self.note_ = (
+            f"tfidf: the texts of the fit rows have no word or piece of one in min_documents = {self.min_documents} of "
+            "them; class frequencies are predicted."
+        )
+        _warn_once(self.note_)
+        self.inverse_frequency_, self.coefficients_ = np.zeros(0), np.zeros((0, classes))
+        self.intercept_ = np.log(smoothed_frequencies(labels, classes))
+
+    def training_info(self) -> TrainingInfo:
+        return {"note": self.note_} if self.note_ else {}
 
     def predict_proba(self, data: Dataset) -> npt.NDArray[np.float64]:
         scores = self._weigh(self._counts(data)) @ self.coefficients_ + self.intercept_
@@ -104,11 +123,13 @@ class Tfidf:
     def _counts(self, data: Dataset) -> csr_matrix:
         texts = [text or "" for text in data.texts]
         rows = getattr(self, "_rows", {})
-        if all(text in rows for text in texts):
+        if all(text in rows for text in texts) and rows:
             return self._all_counts[[rows[text] for text in texts]]
         return count(tuple(texts), self.words, self.characters)
 
     def _weigh(self, counts: csr_matrix) -> csr_matrix:
+        if not len(self.columns_):  # scikit-learn refuses a table without columns
+            return counts[:, self.columns_]
         weigh = TfidfTransformer(sublinear_tf=True)
         weigh.idf_ = self.inverse_frequency_
         return weigh.transform(counts[:, self.columns_])
@@ -159,9 +180,16 @@ class Tfidf:
         return self.strengths[int(np.argmin(losses))]
 
 
+@lru_cache
+def _warn_once(message: str) -> None:
+    log.warning(message)
+
+
 @lru_cache(maxsize=2)
 def count(texts: tuple[str, ...], words: int, characters: int) -> csr_matrix:
     """(texts, columns) sparse counts of word n-grams and of character n-grams within words, hashed to columns."""
+    if not texts:  # scikit-learn wants one
+        return csr_matrix((0, WORD_COLUMNS + CHARACTER_COLUMNS), dtype=np.float32)
     of_words = HashingVectorizer(
         ngram_range=(1, words), n_features=WORD_COLUMNS, norm=None, alternate_sign=False, dtype=np.float32
     )

@@ -12,6 +12,7 @@ from base_models.visual.views import Preprocessing, Views, make_views
 from base_models.weights import identity
 from ensemble.blocks import Features
 from ensemble.content.images import Unreadable, open_image
+from ensemble.errors import LearnerError, first_line
 from ensemble.system.files import fingerprint
 
 if TYPE_CHECKING:
@@ -87,9 +88,21 @@ def load(model: str, weights: str, layer: int | None, folder: Path | None) -> "t
     network = create(model, 0, pretrained=True).eval()
     preprocessing = Preprocessing.of(resolve_model_data_config(network))  # type: ignore[no-untyped-call]
     kept = None if folder is None else folder / f"{weights}.onnx"
-    return preprocessing, make_runtime(
-        network if layer is None else one_layer(network, layer), preprocessing.size, kept
-    )
+    if layer is not None:
+        network = one_layer(network, layer)
+        _check_layer(network, model, layer, preprocessing.size)
+    return preprocessing, make_runtime(network, preprocessing.size, kept)
+
+
+def _check_layer(network: Any, model: str, layer: int, size: tuple[int, int]) -> None:
+    """Raises LearnerError where a network of images has no such layer."""
+    import torch
+
+    try:
+        with torch.no_grad():
+            network(torch.zeros((1, 3, *size)))
+    except Exception as error:  # whatever timm says
+        raise LearnerError(f"frozen: image_layer = {layer} of {model}: {first_line(error)}.") from error
 
 
 def one_layer(network: Any, layer: int) -> Any:

@@ -5,12 +5,14 @@ import re
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from base_models.visual.views import Preprocessing
 from base_models.weights import checkpoint_file, local, local_files, seeded_init
-from ensemble.errors import LearnerError, first_line, some, unknown
+from ensemble.errors import LearnerError, StoreError, first_line, some, unknown
+from ensemble.system.files import read_json
 
 POLYNET = "polynet"
 _unreachable: dict[str, str] = {}
@@ -109,6 +111,7 @@ def create(model: str, classes: int, pretrained: bool, size: int | None = None) 
     """A timm network; raises LearnerError in one line, whatever the hub or the files say."""
     import timm
 
+    _check_library(model)
     if not local_files(model) and not re.search("[/:]", model) and not timm.is_model(model):
         raise LearnerError(unknown("timm model", model, timm.list_models(f"*{model[:4]}*") or timm.list_models()[:5]))
     if pretrained and model in _unreachable:  # the hub client tries for long: not again for every fold
@@ -122,12 +125,31 @@ def create(model: str, classes: int, pretrained: bool, size: int | None = None) 
         return timm.create_model(name, pretrained=pretrained, num_classes=classes)
     except Exception as error:  # timm and the hub client raise a dozen kinds
         message = (
-            f"Cannot load image model {model!r}: {first_line(error)}. Without a network, give a local folder with "
+            f"Cannot load image model {model!r}: {_reason(error)}. Without a network, give a local folder with "
             "config.json and model.safetensors, or a file of its weights as params.checkpoint."
         )
         if not local_files(model):
             _unreachable[model] = message
         raise LearnerError(message) from error
+
+
+def _check_library(model: str) -> None:
+    """Raises LearnerError for a local folder that transformers has saved, not timm."""
+    config: dict[str, Any] = {}
+    with suppress(OSError, StoreError):  # damage is said by who loads it
+        config = read_json(local(model) / "config.json") if local_files(model) else {}
+    if "model_type" in config and "architecture" not in config:
+        raise LearnerError(
+            f"{model} is a {config['model_type']} network saved by transformers, and image networks are timm's: give "
+            "a timm name, 'hf-hub:' and a hub name of timm's, or a folder whose config.json names an 'architecture'."
+        )
+
+
+def _reason(error: Exception) -> str:
+    """What is wrong, where the library's own first line is but a key."""
+    if isinstance(error, KeyError) and error.args == ("architecture",):
+        return "its config.json is not timm's: it names no 'architecture'"
+    return first_line(error)
 
 
 def _polynet(model: str, classes: int, pretrained: bool, size: int | None) -> torch.nn.Module:

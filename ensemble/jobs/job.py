@@ -35,6 +35,7 @@ from ensemble.system.files import unwritable, write_atomic
 from ensemble.system.paths import relative_to
 from ensemble.system.progress import Track, silent
 
+BUG = "(a bug; its traceback is in"
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
@@ -129,7 +130,7 @@ def record_failure(run: Run, job_spec: JobSpec, error: Exception) -> Outcome:
         raise unwritable(folder.path, OSError(errno.ENOSPC, "")) from error
     bug = not isinstance(error, EnsembleError | OSError)
     reason = str(error) if isinstance(error, EnsembleError) else f"{type(error).__name__}: {error}"
-    reason += f" (a bug; its traceback is in {folder.failure})" if bug else ""
+    reason += f" {BUG} {folder.failure})" if bug else ""
     details = "".join(traceback.format_exception(error)) if bug else None
     folder.record_failure(job_spec.provenance, reason, details)
     return Outcome(job_spec.job, reason, bug=bug)

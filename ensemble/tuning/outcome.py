@@ -13,6 +13,7 @@ from ensemble.bound_learners import LearnerSpec, flatten
 from ensemble.data import Task
 from ensemble.errors import ConfigError
 from ensemble.jobs.importing import bring_in
+from ensemble.jobs.job import BUG, Failure
 from ensemble.jobs.train import Engine
 from ensemble.modalities import describe
 from ensemble.provenance import Provenance
@@ -77,6 +78,13 @@ class StudySummary:
     saved: float
     best: str | None
     kept: list[str]
+
+    def failures(self) -> list[Failure]:
+        """The trials, where all have failed: then nothing was found."""
+        if any(trial.state != "failed" for trial in self.trials):
+            return []
+        reasons = {f"{self.learner} / {self.task} / trial {trial.trial}": trial.reason or "" for trial in self.trials}
+        return [{"job": name, "reason": reason, "bug": BUG in reason} for name, reason in reasons.items()]
 
 
 def write_best(search: Search) -> None:

@@ -4,6 +4,8 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from ensemble.data import Dataset, Task
 from ensemble.errors import ConfigError, LearnerError, StoreError
 from ensemble.jobs.job import list_work
@@ -102,6 +104,21 @@ def fold_score(data: Dataset, predictions: Predictions) -> float:
     """The task's metric on the predicted rows, by arg max where it judges labels."""
     metric, rows = metric_named(predictions.task.metric), _rows(data, predictions)
     return score(metric, rows.labels(predictions.task), metric_input(predictions.take(rows.ids), metric))
+
+
+def why_no_score(run: Run, task: Task, split: Split) -> str:
+    """What keeps a task's metric from having a value in any fold that trials are evaluated on."""
+    labels = run.data.labels(task)[np.isin(run.plan.fold, split.validation_folds(run))]
+    known = labels[task.target.known(labels)]
+    if not len(known):
+        return f"no row it was evaluated on has a label of {task.name}"
+    if task.kind != "classification":
+        return f"{task.metric} of {task.name} has no value in any fold it was evaluated on"
+    present = [task.classes[code] for code in np.unique(known)]
+    found = f"the {len(known)} rows it was evaluated on have only one class, {present[0]!r}"
+    if len(present) > 1:
+        found = "each fold it was evaluated on has rows of only one class"
+    return f"{task.metric} of {task.name} compares classes, and {found}; take another metric"
 
 
 def is_worse(data: Dataset, ours: Predictions, theirs: Predictions) -> bool:

@@ -15,7 +15,7 @@ from ensemble.system.stale_files import remove_stale_files
 from ensemble.tuning.outcome import StudySummary, keep, study_summary, write_best
 from ensemble.tuning.search import Search, TuneSettings, open_search
 from ensemble.tuning.study import FIXED_PARAMS, PARAMS, RunningTrial, attributes
-from ensemble.tuning.trial import evaluate_trial, seconds_of
+from ensemble.tuning.trial import evaluate_trial, seconds_of, why_no_score
 
 ASK = 1.0  # seconds between two looks at what other processes are doing
 
@@ -104,7 +104,7 @@ def _run_trial(search: Search, begun: RunningTrial, track: Track, engine: Engine
             if hopeless:
                 break
         if not np.isfinite(values).any():
-            raise LearnerError(f"no row it was evaluated on has a label of {search.task.name}")
+            raise LearnerError(why_no_score(search.run, search.task, search.split))
     except (LearnerError, ConfigError) as error:
         study.finish(begun, "FAIL", reason=str(error))
         if attributes(begun.trial).get(FIXED_PARAMS) in search.plan.first and not search.plan.only:

@@ -11,6 +11,7 @@ from support.networks import freeze_imports, one_core
 from support.world import SARCASM, SENTIMENT
 
 from base_models import LEARNERS
+from base_models.class_weights import smoothed_frequencies
 from ensemble.data import Dataset
 from ensemble.features import FeatureCache
 from ensemble.jobs.ablation import hide
@@ -20,7 +21,7 @@ from ensemble.modalities import MODALITIES, modalities_of
 TINY = {
     "prior": {},
     "tfidf": {},
-    "frozen": {"image": "image", "text": "text", "views": 2},
+    "frozen": {"image": "image", "text": "text", "views": 2, "max_length": 16},
     "textual": {
         "model": "bert",
         "max_length": 16,
@@ -154,6 +155,49 @@ def test_a_learner_can_be_fitted_where_a_modality_is_missing_everywhere(make, po
     learner = make()
     learner.fit(blind, SENTIMENT, seed=0)
     assert np.isfinite(learner.predict_proba(held)).all()
+
+
+def few_labels(train: Dataset, *counts: int) -> Dataset:
+    """Labels only for the first so many rows of each class."""
+    labels = train.frame["sentiment"]
+    keep = [
+        row
+        for name, count in zip(SENTIMENT.classes, counts, strict=True)
+        for row in labels.index[labels == name][:count]
+    ]
+    return train.with_columns(sentiment=labels.where(labels.index.isin(keep), None).tolist())
+
+
+@pytest.mark.parametrize("make", sorted(LEARNERS), indirect=True)
+@pytest.mark.parametrize("counts", [(0, 0, 0), (0, 1, 0), (2, 0, 20)])
+def test_every_class_has_a_probability_however_few_labels(make, posts: Dataset, counts: tuple[int, ...]) -> None:  # type: ignore[no-untyped-def]
+    train, held = train_and_held(posts)
+    learner = make()
+    learner.fit(few_labels(train, *counts), SENTIMENT, seed=0)
+    values = learner.predict_proba(held)
+    assert np.isfinite(values).all()
+    np.testing.assert_allclose(values.sum(axis=1), 1, atol=1e-6)
+
+
+@pytest.mark.parametrize("make", sorted(LEARNERS), indirect=True)
+@pytest.mark.parametrize("text", ["", "\x01\x02\x7f", "same words", "love " * 2_000])
+def test_texts_that_say_nothing_are_fitted_on(make, posts: Dataset, text: str | None) -> None:  # type: ignore[no-untyped-def]
+    train, held = train_and_held(posts)
+    learner = make()
+    learner.fit(train.with_columns(text=[text] * len(train)), SENTIMENT, seed=0)
+    for data in (held, held.with_columns(text=[text] * len(held))):
+        assert np.isfinite(learner.predict_proba(data)).all()
+
+
+@pytest.mark.parametrize("make", sorted(LEARNERS), indirect=True)
+def test_posts_of_nothing_get_the_class_frequencies(make, posts: Dataset) -> None:  # type: ignore[no-untyped-def]
+    train, _ = train_and_held(posts)
+    learner = make()
+    nothing = Dataset(train.frame.assign(text=None, image=None, image_hash=None), train.root, train.tasks)
+    learner.fit(nothing, SENTIMENT, seed=0)
+    frequencies = smoothed_frequencies(train.labels(SENTIMENT), 3)
+    values = learner.predict_proba(nothing.without_labels())
+    np.testing.assert_allclose(values, np.tile(frequencies, (len(train), 1)), atol=1e-6)
 
 
 def test_rows_without_a_label_are_not_fitted_on(make, posts: Dataset) -> None:  # type: ignore[no-untyped-def]

@@ -1,5 +1,6 @@
 """Frozen encoders: the same features whatever the batch, one line for what cannot be loaded."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -54,7 +55,9 @@ def test_texts_and_layers_and_lengths_have_keys_of_their_own(encoders: dict[str,
 
 
 def test_another_layer_gives_other_features(encoders: dict[str, str], files: list[Path]) -> None:
-    last, embedded = (TextEncoder(encoders["text"], layer=layer).encode(TEXTS[:1]) for layer in (None, 0))
+    last, embedded = (
+        TextEncoder(encoders["text"], layer=layer, max_length=64).encode(TEXTS[:1]) for layer in (None, 0)
+    )
     assert last.shape == embedded.shape and not np.allclose(last, embedded)
     early = ImageEncoder(encoders["image"], 1, layer=1).encode(files[:2])
     late = ImageEncoder(encoders["image"], 1).encode(files[:2])
@@ -131,3 +134,46 @@ def test_a_folder_without_a_model_is_refused_in_one_line(tmp_path: Path, files: 
         with pytest.raises(LearnerError, match="Cannot load") as caught:
             encode()
         assert "\n" not in str(caught.value)
+
+
+def test_longer_texts_than_the_network_has_places_for_are_refused(encoders: dict[str, str]) -> None:
+    TextEncoder(encoders["text"], max_length=64).encode(TEXTS)
+    with pytest.raises(LearnerError, match=r"frozen: .*text reads 64 tokens at most; max_length = 65 is too long: set"):
+        TextEncoder(encoders["text"], max_length=65).encode(["short"])
+
+
+@pytest.mark.parametrize("kind", ["t5", "bart", "whisper", "clip", "vit", "vilt", "wav2vec2"])
+def test_a_network_that_does_not_read_texts_alone_is_refused(
+    encoders: dict[str, str], kind: str, tmp_path: Path
+) -> None:
+    from transformers import AutoConfig, AutoModel
+
+    folder = shutil.copytree(encoders["text"], tmp_path / kind)
+    config = AutoConfig.for_model(kind)
+    if kind in ("vilt", "wav2vec2"):  # have words; that they want something else shows when they are run
+        words = AutoConfig.from_pretrained(folder).vocab_size
+        small = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
+        config = AutoConfig.for_model(kind, vocab_size=words, num_conv_pos_embeddings=16, **small)
+        AutoModel.from_config(config).save_pretrained(folder)
+    config.save_pretrained(folder)
+    with pytest.raises(LearnerError, match=f"is a {kind} network, neither an encoder nor a decoder of texts") as caught:
+        TextEncoder(str(folder)).encode(["x"])
+    assert "\n" not in str(caught.value)
+
+
+def test_folders_of_another_library_are_named_for_what_they_are(encoders: dict[str, str], files: list[Path]) -> None:
+    with pytest.raises(LearnerError, match="image is a timm network, neither an encoder nor a decoder of texts"):
+        TextEncoder(encoders["image"]).encode(["x"])
+    for name, kind in (("text", "bert"), ("clip", "clip")):
+        with pytest.raises(
+            LearnerError, match=f"is a {kind} network saved by transformers, and image networks are timm's"
+        ):
+            ImageEncoder(encoders[name], 1).encode(files[:1])
+
+
+@pytest.mark.parametrize("layer", [2, -3])
+def test_a_layer_that_is_not_there_is_refused(encoders: dict[str, str], files: list[Path], layer: int) -> None:
+    with pytest.raises(LearnerError, match=f"text_layer = {layer}, and .* has 1 above its embeddings: set 0 to 1"):
+        TextEncoder(encoders["text"], layer=layer, max_length=16).encode(["x"])
+    with pytest.raises(LearnerError, match=f"image_layer = {9 * layer} of .*out of range"):
+        ImageEncoder(encoders["image"], 1, layer=9 * layer).encode(files[:1])

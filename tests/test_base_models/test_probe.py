@@ -6,6 +6,7 @@ from scipy.special import softmax
 from sklearn.linear_model import LogisticRegression
 
 from base_models import probe
+from base_models.class_weights import smoothed_frequencies
 from base_models.probe import LogisticProbe, decompose, solve
 
 
@@ -81,3 +82,20 @@ def test_balance_one_predicts_a_rare_class_more_often_than_balance_zero() -> Non
         for balance in (0.0, 1.0)
     ]
     assert shares[1] > shares[0] + 0.1
+
+
+@pytest.mark.parametrize("labels", [[], [1], [1, 0, 1, 1]])
+def test_features_that_say_nothing_give_the_class_frequencies(labels: list[int]) -> None:
+    codes, features = np.array(labels, dtype=np.int64), np.ones((len(labels), 4), dtype=np.float32)
+    fitted = LogisticProbe((0.1, 1.0), 0.5).fit(features, codes, 2, codes, seed=0)
+    frequencies = smoothed_frequencies(codes, 2)
+    np.testing.assert_allclose(
+        fitted.predict_proba(np.eye(4, dtype=np.float32)), np.tile(frequencies, (4, 1)), atol=1e-6
+    )
+
+
+def test_two_rows_that_stay_together_are_fitted_on() -> None:
+    """Inner folds cannot part them: one leaves no row to fit on."""
+    features, codes = np.eye(2, 4, dtype=np.float32), np.array([0, 1])
+    values = LogisticProbe((0.1, 1.0), 0.5).fit(features, codes, 2, np.zeros(2, int), seed=0).predict_proba(features)
+    assert values.argmax(axis=1).tolist() == [0, 1]

@@ -48,6 +48,19 @@ def test_a_name_with_a_dot_can_be_tuned(ensemble: Ensemble, config: Path) -> Non
     assert found.code == 0 and len(json.loads(found.out)["tasks"][0]["trials"]) == 2
 
 
+def test_a_study_whose_trials_all_fail_is_shown_and_ends_as_training_does(
+    ensemble: Ensemble, config: Path, encoders: dict[str, str], tmp_path: Path
+) -> None:
+    wrong = ("--task", "sentiment", "--set", f"base.text.params.text={encoders['image']}")
+    found = ensemble("tune", "text", *wrong, "--set", "tune.text.space={ balance = [0.1, 0.9] }")
+    trained = ensemble("train-base", "-l", "text", *wrong)
+    assert found.code == trained.code == 2
+    assert "macro_f1 of 3 trials" in found.out and found.out.count("failed: trial") == 3
+    said = " ".join(found.out.split())
+    assert "neither an encoder nor a decoder of texts" in said and "a bug" not in said
+    assert not list((tmp_path / "run").rglob("best.json"))
+
+
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [

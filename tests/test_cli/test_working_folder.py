@@ -36,7 +36,7 @@ cache = "cache"
 threads = 1
 [base.text]
 learner = "frozen"
-params = { text = "encoders/text" }
+params = { text = "encoders/text", max_length = 64 }
 [base.tfidf]
 learner = "tfidf"
 [stack]
@@ -90,7 +90,7 @@ def test_a_finished_run_is_asked_from_anywhere(project: Path, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("learner", "params"),
     [
-        ("frozen", {"text": "encoders/text"}),
+        ("frozen", {"text": "encoders/text", "max_length": 64}),
         ("textual", {"model": "encoders/text", "translator": "encoders/text"}),
         ("visual", {"model": "resnet18", "checkpoint": "weights.safetensors"}),
     ],
@@ -103,7 +103,7 @@ def test_local_weights_are_those_beside_the_configuration(project: Path, learner
 
 def test_two_runs_of_one_process_each_have_their_own_weights(project: Path, tmp_path: Path) -> None:
     second = Path(shutil.copytree(project, tmp_path / "second"))
-    spec = LearnerSpec("text", "frozen", {"text": "encoders/text"})
+    spec = LearnerSpec("text", "frozen", {"text": "encoders/text", "max_length": 64})
     for home in (project, second, project):
         files = bind_learner(LEARNERS, spec, home).source_files()
         assert files and all(path.is_relative_to(home) for path in files)

@@ -41,7 +41,7 @@ def networks(posts: Dataset, encoders: dict[str, str], tmp_path_factory: pytest.
     widths = {"max_length": 16, "lstm_width": 4, "attention_width": 4, "hidden_width": 4}
     learners = {
         "tfidf": ("tfidf", {}),
-        "text": ("frozen", {"text": encoders["text"]}),
+        "text": ("frozen", {"text": encoders["text"], "max_length": 64}),
         "image": ("frozen", {"image": encoders["image"], "views": 1}),
         "textual": ("textual", {"model": bert, **widths, "training": one_epoch()}),
         "visual": (

@@ -1,9 +1,13 @@
 """tf-idf counts once and learns its vocabulary from the fit rows alone."""
 
+from pathlib import Path
+
 import numpy as np
+import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 from support.world import SENTIMENT, toy_table
 
+from base_models.class_weights import smoothed_frequencies
 from base_models.textual.tfidf import CHARACTER_COLUMNS, WORD_COLUMNS, Tfidf, count
 from ensemble.features import FeatureCache
 
@@ -50,3 +54,25 @@ def test_text_that_names_the_label_is_read() -> None:
     learner.fit(data.take(np.arange(200)), SENTIMENT, seed=0)
     held = data.take(np.arange(200, 300))
     assert (learner.predict_proba(held).argmax(axis=1) == held.labels(SENTIMENT)).mean() > 0.6
+
+
+@pytest.mark.parametrize(("text", "min_documents"), [("", 1), (" \t", 1), (None, 2), ("any text", 61)])
+def test_without_a_vocabulary_class_frequencies_are_predicted_and_the_record_says_so(
+    text: str | None, min_documents: int, tmp_path: Path
+) -> None:
+    data = toy_table(60)
+    learner = Tfidf(min_documents=min_documents)
+    learner.fit(data.with_columns(text=[text] * 60), SENTIMENT, seed=0)
+    frequencies = smoothed_frequencies(data.labels(SENTIMENT), 3)
+    np.testing.assert_allclose(learner.predict_proba(data), np.tile(frequencies, (60, 1)))
+    assert "no word or piece of one in min_documents" in learner.training_info()["note"]
+    learner.save(tmp_path)
+    loaded = Tfidf()
+    loaded.load(tmp_path)
+    assert (loaded.predict_proba(data) == learner.predict_proba(data)).all()
+
+
+def test_with_a_vocabulary_the_record_says_nothing_of_it() -> None:
+    learner = Tfidf()
+    learner.fit(toy_table(60), SENTIMENT, seed=0)
+    assert learner.training_info() == {}

@@ -1,6 +1,7 @@
 """Tuning: the best parameters found on rows the stack is not scored on, every trial finished once."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -232,6 +233,34 @@ def test_a_learner_that_fails_as_it_is_set_ends_the_tuning(make_run: Callable[..
     run = make_run(toy_table(60), {"dial": ("dial", {"broken": 0.2})}, registry=TOYS)
     with pytest.raises(LearnerError, match=r"^dial, as it is configured: dial 0\.30 is too much$"):
         search(run, TuneSettings(trials=5))
+
+
+@pytest.mark.parametrize(
+    ("label", "reason"),
+    [
+        ("neutral", r"^roc_auc of sentiment compares classes, and the \d+ rows .* only one class, 'neutral'; take"),
+        (None, r"^no row it was evaluated on has a label of sentiment$"),
+    ],
+)
+def test_trials_that_have_no_score_say_why_and_nothing_is_found(
+    make_run: Callable[..., Run], label: str | None, reason: str
+) -> None:
+    task = replace(SENTIMENT, metric="roc_auc")
+    drawn = make_run(toy_table(60), {"dial": ("dial", {})}, registry=TOYS)
+    labels = [
+        own if fold == 0 else label for own, fold in zip(drawn.data.frame["sentiment"], drawn.plan.fold, strict=True)
+    ]
+    run = replace(drawn, data=replace(drawn.data.with_columns(sentiment=labels), tasks=(task,)))
+    found = tune(run, "dial", task, TuneSettings(space=GRID))
+    assert [row.state for row in found.trials] == ["failed"] * 3 and found.best is None
+    assert all(re.search(reason, str(row.reason)) for row in found.trials)
+    assert [failure["bug"] for failure in found.failures()] == [False] * 3
+    assert not (run.store.tune("dial", "sentiment") / BEST).exists()
+
+
+def test_a_study_that_has_found_something_has_no_failures(make_run: Callable[..., Run]) -> None:
+    found = search(make_run(toy_table(60), {"dial": ("dial", {"broken": 0.5})}, registry=TOYS))
+    assert [row.state for row in found.trials].count("failed") == 1 and found.failures() == []
 
 
 REFUSED = {
