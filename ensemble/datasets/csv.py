@@ -51,7 +51,7 @@ def read(
         found = sorted(set(strings(table[test_column]).dropna()))
         raise DataError(f"No row has {test_column} {some(test_values)}; the column holds {some(found, 8)}.")
     made = tuple(Task(name, tuple(classes), ordinal=name in ordinal) for name, classes in tasks.items())
-    return Dataset(frame, root / images, made)
+    return Dataset(frame, root / images, made, id_column=id)
 
 
 def _columns(
