@@ -31,8 +31,8 @@ def init(
     preset: Annotated[
         str,
         typer.Argument(
-            help="A dataset: memotion, mvsa, hateful-memes, csv. A paper: memotion2020, joint-finetuning, flava-mvsa, "
-            "clip-lora-mvsa."
+            help="A dataset: memotion, mvsa, hateful-memes, mami, csv. A paper: memotion2020, joint-finetuning, "
+            "flava-mvsa, clip-lora-mvsa."
         ),
     ],
     root: Annotated[Path, typer.Option(help="The dataset's folder.")],
