@@ -113,8 +113,10 @@ def print_submission(result: Submission) -> None:
     rows = [[name + mark, of["metric"], format_interval(of)] for name, of in result["oof"].items()]
     title = f"what labels made this way score out of fold ({result['oof_rows']:,} rows, {result['folds']} folds)"
     table(title, ["", "metric", "score [95 %]"], rows)
-    scores = ", ".join(f"{name} {format_number(value)}" for name, value in result["read_back"].items())
-    line(f"The out-of-fold rows written in this format and read back from their text: {scores or 'nothing to score'}.")
+    of_labels = {f"{of['metric']} of {name}": format_number(of["value"]) for name, of in result["oof"].items()}
+    of_text = {name: format_number(value) for name, value in result["read_back"].items()}
+    told = "the same" if of_text == of_labels else ", ".join(f"{name} {value}" for name, value in of_text.items())
+    line(f"The out-of-fold rows written in this format and scored from their text: {told or 'nothing to score'}.")
     if result["tuned"]:
         line(
             f"† Parameters of {', '.join(result['tuned'])} were chosen by scores on rows of these folds, so the scores "
