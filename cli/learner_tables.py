@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from rich.markup import escape
 from rich.table import Table
 
+from cli.learner_description import LearnerDescription, ParameterDescription
 from cli.tables import console, line
-from ensemble.learner_description import LearnerDescription, ParameterDescription
 
 
 def print_learners(described: Mapping[str, LearnerDescription], named: bool) -> None:

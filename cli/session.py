@@ -15,6 +15,7 @@ from ensemble.config import Config, load_config
 
 if TYPE_CHECKING:
     from ensemble.data import Dataset
+    from ensemble.datasets.submission import Format
     from ensemble.jobs.job import JobSpec
     from ensemble.jobs.train import Engine
     from ensemble.modalities import Scans
@@ -70,14 +71,12 @@ class Session:
 
     def _check_names(self) -> None:
         """What later commands would refuse is refused before the first hour of training."""
-        from ensemble.datasets.submission import FORMATS
         from ensemble.errors import ConfigError, unknown
         from ensemble.folds import FoldSettings
         from meta import META_ESTIMATORS
 
         FoldSettings(**self.config.folds.model_dump())
-        if self.config.submit.format not in FORMATS:
-            raise ConfigError(unknown("submission format", self.config.submit.format, FORMATS))
+        self.submission_format()
         for name in self.config.stack.estimators:
             if name not in META_ESTIMATORS:
                 raise ConfigError(unknown("meta-estimator", name, META_ESTIMATORS))
@@ -111,14 +110,29 @@ class Session:
         return data
 
     def _with_metrics(self, data: "Dataset") -> "Dataset":
-        from ensemble.metrics import metric_named
+        from ensemble.metrics import metric_of
 
-        metrics = self.config.stack.metrics
-        for name, metric in metrics.items():
+        metrics, positive = self.config.stack.metrics, self.config.submit.positive
+        for name in (*metrics, *positive):
             data.task(name)
-            metric_named(metric)
-        tasks = tuple(replace(task, metric=metrics.get(task.name, task.metric)) for task in data.tasks)
+        tasks = tuple(
+            replace(task, metric=metrics.get(task.name, task.metric), positive=positive.get(task.name, task.positive))
+            for task in data.tasks
+        )
+        for task in tasks:
+            metric_of(task)
+        if self.config.submit.template:
+            self.submission_format().columns(data)
         return replace(data, tasks=tasks)
+
+    def submission_format(self, name: str | None = None) -> "Format":
+        """The named one, or that of the configuration."""
+        from ensemble.datasets.submission_formats import format_named, template_format
+
+        submit = self.config.submit
+        if submit.template and name is None:
+            return template_format(submit.template, submit.header, submit.file)
+        return format_named(name or submit.format)
 
     @property
     def data(self) -> "Dataset":

@@ -105,10 +105,16 @@ def print_submission(result: Submission) -> None:
     line(f"Wrote {result['file']}: {result['rows']:,} rows in the {result['format']} format, linted.")
     for pair in result["agreed"]:
         line(f"{pair} agree: decoded together, by their joint probability.")
+    for note in result["notes"]:
+        line(note)
     mark = " †" * bool(result["tuned"])
     rows = [[name + mark, of["metric"], format_interval(of)] for name, of in result["oof"].items()]
     title = f"what labels made this way score out of fold ({result['oof_rows']:,} rows, {result['folds']} folds)"
     table(title, ["", "metric", "score [95 %]"], rows)
+    of_labels = {f"{of['metric']} of {name}": format_number(of["value"]) for name, of in result["oof"].items()}
+    of_text = {name: format_number(value) for name, value in result["read_back"].items()}
+    told = "the same" if of_text == of_labels else ", ".join(f"{name} {value}" for name, value in of_text.items())
+    line(f"The out-of-fold rows written in this format and scored from their text: {told or 'nothing to score'}.")
     if result["tuned"]:
         line(
             f"† Parameters of {', '.join(result['tuned'])} were chosen by scores on rows of these folds, so the scores "

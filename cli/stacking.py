@@ -57,7 +57,7 @@ def report(
 
 @app.command()
 def submit(
-    format: Annotated[str | None, typer.Option("-F", "--format", help="Default: submit.format.")] = None,
+    format: Annotated[str | None, typer.Option("-F", "--format", help="Default: as in [submit].")] = None,
     out: Annotated[Path | None, typer.Option("-o", "--out", help="Default: <run>/submission/<its usual name>.")] = None,
     config: ConfigPath = DEFAULT,
     set: Overrides = [],
@@ -65,6 +65,8 @@ def submit(
     as_json: AsJson = False,
 ) -> None:
     """Write the competition file from the finished stacks, linted, with the score its labels have out of fold.
+
+    The csv format holds labels; probabilities of a task that is judged by ranks or probabilities, such as roc_auc.
 
     \b
     ensemble submit
@@ -76,7 +78,7 @@ def submit(
     from meta.decisions import write_submission
 
     session = Session(config, set, quiet)
-    form = format or session.config.submit.format
+    form = session.submission_format(format)
     show(write_submission(session.run, form, out, session.stacking), print_submission, as_json)
 
 

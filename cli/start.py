@@ -31,8 +31,8 @@ def init(
     preset: Annotated[
         str,
         typer.Argument(
-            help="A dataset: memotion, mvsa, hateful-memes, csv. A paper: memotion2020, joint-finetuning, flava-mvsa, "
-            "clip-lora-mvsa."
+            help="A dataset: memotion, mvsa, hateful-memes, mami, csv. A paper: memotion2020, joint-finetuning, "
+            "flava-mvsa, clip-lora-mvsa."
         ),
     ],
     root: Annotated[Path | None, typer.Option(help="The dataset's folder (with --train: default its folder).")] = None,
@@ -103,8 +103,8 @@ def learners(
     from dataclasses import asdict
 
     from base_models import LEARNERS
+    from cli.learner_description import describe_learners
     from cli.learner_tables import print_learners
-    from ensemble.learner_description import describe_learners
 
     described = describe_learners(LEARNERS, names or ())
     plain = {name: asdict(learner) for name, learner in described.items()}

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from ensemble.errors import ConfigError, unknown
 from ensemble.features import IMAGE_BYTES
@@ -107,7 +107,26 @@ class Stack(Section):
 
 
 class Submit(Section):
+    """``positive`` names a binary task's positive class where its name does not tell. ``template`` is a line of a
+    format of your own, with {id}, {TASK} (the label) and {TASK:CLASS} (a probability); ``header`` stands above it."""
+
     format: str = "csv"
+    positive: dict[str, str] = {}
+    template: str = ""
+    header: str = ""
+    file: str = ""
+
+    @model_validator(mode="after")
+    def _one_format(self) -> "Submit":
+        if self.template and "format" in self.model_fields_set:
+            raise ValueError("has a format and a template; leave out one of them")
+        if not self.template and (self.header or self.file):
+            raise ValueError("header and file belong to a template, and there is none")
+        if any(mark in part for part in (self.template, self.header) for mark in "\r\n"):
+            raise ValueError("template and header are one line each")
+        if Path(self.file).name != self.file:
+            raise ValueError(f"file must be a name without a folder, got {self.file!r}")
+        return self
 
 
 class Config(Section):

@@ -28,7 +28,7 @@ class Dataset:
     of the file), ``text_encoding``.
     ``notes`` are lines about how the table was read, for the audit. ``subtasks`` are named groups of tasks whose
     headline is the mean of their scores; ``presence`` pairs a binary task with the degree that is above 0 exactly
-    where it is 1.
+    where it is 1. ``id_column`` is what the ids are called where they came from.
     """
 
     frame: pd.DataFrame
@@ -37,6 +37,7 @@ class Dataset:
     notes: tuple[str, ...] = ()
     subtasks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     presence: tuple[tuple[str, str], ...] = ()
+    id_column: str = "id"
 
     def __post_init__(self) -> None:
         missing = [c for c in ("id", "part", *self.task_names) if c not in self.frame]

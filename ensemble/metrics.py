@@ -1,8 +1,9 @@
 """Scores by name, and how sure they are: every metric takes a batch of row weights, so a bootstrap is one product."""
 
+import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +11,16 @@ import numpy.typing as npt
 from ensemble.data import Codes, Floats, Task
 from ensemble.errors import ConfigError, unknown
 from ensemble.predictions import Probabilities
+from ensemble.probability_metrics import (
+    against_the_rest,
+    average_precision_of,
+    brier,
+    calibration_error,
+    log_loss,
+    ratio,
+    recall_at,
+    roc_auc,
+)
 from ensemble.targets import TARGETS
 
 Weights = Floats
@@ -17,7 +28,6 @@ Weights = Floats
 DRAWS = 1000
 CHUNK = 100
 LEVEL = 0.95
-BINS = 15
 
 
 @dataclass(frozen=True)
@@ -79,18 +89,27 @@ def per_class(matrix: Floats) -> PerClass:
 def macro_f1(counts: Floats) -> Floats:
     """Mean F1 over the classes that occur or are predicted, as scikit-learn's f1_score(average="macro")."""
     f1 = per_class(counts).f1
-    return _ratio(np.nansum(f1, axis=-1), (~np.isnan(f1)).sum(axis=-1))
+    return ratio(np.nansum(f1, axis=-1), (~np.isnan(f1)).sum(axis=-1))
 
 
 def weighted_f1(counts: Floats) -> Floats:
     """F1 averaged by support."""
     scores = per_class(counts)
-    return _ratio(np.nansum(scores.f1 * scores.support, axis=-1), scores.support.sum(axis=-1))
+    return ratio(np.nansum(scores.f1 * scores.support, axis=-1), scores.support.sum(axis=-1))
 
 
 def accuracy(counts: Floats) -> Floats:
     """Share of rows whose label is the true one."""
-    return _ratio(np.trace(counts, axis1=-2, axis2=-1), counts.sum(axis=(-2, -1)))
+    return ratio(np.trace(counts, axis1=-2, axis2=-1), counts.sum(axis=(-2, -1)))
+
+
+def f1_of_class(counts: Floats, position: int) -> Floats:
+    """F1 of one class from (..., true, predicted) counts, as scikit-learn's f1_score(pos_label=..., zero_division=0):
+    0 where the class neither occurs nor is predicted, NaN where nothing weighs."""
+    hit = counts[..., position, position]
+    either = counts[..., position, :].sum(axis=-1) + counts[..., :, position].sum(axis=-1)
+    f1 = np.divide(2 * hit, either, out=np.zeros(np.shape(either)), where=either > 0)
+    return np.asarray(np.where(counts.sum(axis=(-2, -1)) > 0, f1, np.nan))
 
 
 def _of_labels(name: str, of_counts: Callable[[Floats], Floats]) -> Metric:
@@ -101,58 +120,6 @@ def _of_labels(name: str, of_counts: Callable[[Floats], Floats]) -> Metric:
         return of_counts(confusion_matrices(labels, predicted, values.shape[1], weights))
 
     return Metric(name, score, of_counts=of_counts)
-
-
-def log_loss(labels: Codes, values: Probabilities, weights: Weights) -> Floats:
-    """Mean negative log-probability of the true class, in nats; probabilities are held above 1e-7."""
-    true = np.take_along_axis(values, labels[:, None], axis=1)[:, 0]
-    return _ratio(weights @ -np.log(true.clip(1e-7)), weights.sum(axis=1))
-
-
-def brier(labels: Codes, values: Probabilities, weights: Weights) -> Floats:
-    """Mean squared distance between the probabilities and the true class, summed over classes (Brier 1950): 0 to 2."""
-    distance = ((values - np.eye(values.shape[1])[labels]) ** 2).sum(axis=1)
-    return _ratio(weights @ distance, weights.sum(axis=1))
-
-
-def calibration_error(labels: Codes, values: Probabilities, weights: Weights) -> Floats:
-    """Expected calibration error: the mean gap between the largest probability and accuracy, over BINS bins of equal
-    width (Guo et al. 2017)."""
-    sure = values.max(axis=1)
-    into = np.eye(BINS)[np.minimum((sure * BINS).astype(np.int64), BINS - 1)]
-    gaps = weights @ (into * (sure - (values.argmax(axis=1) == labels))[:, None])
-    return _ratio(np.abs(gaps).sum(axis=1), weights.sum(axis=1))
-
-
-def roc_auc(labels: Codes, values: Probabilities, weights: Weights) -> Floats:
-    """Area under the ROC curve: of the second class where there are two, else one against the rest, macro-averaged.
-
-    NaN where no class has both positive and negative rows.
-    """
-    columns = [1] if values.shape[1] == 2 else range(values.shape[1])
-    areas = np.array([_area(values[:, column], labels == column, weights) for column in columns])
-    known = ~np.isnan(areas)
-    return np.where(known.any(axis=0), np.where(known, areas, 0).sum(axis=0) / known.sum(axis=0).clip(1), np.nan)
-
-
-def _area(score: Floats, positive: npt.NDArray[np.bool_], weights: Weights) -> Floats:
-    """Weighted Mann-Whitney statistic; equal scores count half."""
-    order = np.argsort(score, kind="stable")
-    starts = np.flatnonzero(np.r_[True, np.diff(score[order]) > 0])
-    ordered = weights[:, order]
-    up = np.add.reduceat(ordered * positive[order], starts, axis=1)
-    down = np.add.reduceat(ordered * ~positive[order], starts, axis=1)
-    below = np.cumsum(down, axis=1) - down / 2
-    total = up.sum(axis=1) * down.sum(axis=1)
-    with np.errstate(invalid="ignore"):
-        return np.asarray(np.where(total > 0, (up * below).sum(axis=1) / total, np.nan))
-
-
-def _ratio(total: Floats, weight: Floats) -> Floats:
-    """NaN where nothing weighs: a bootstrap draw may hold no row whose label is known."""
-    return np.asarray(
-        np.divide(total, weight, out=np.full(np.shape(weight), np.nan), where=weight > 0), dtype=np.float64
-    )
 
 
 METRICS = {
@@ -166,16 +133,62 @@ METRICS = {
 }
 
 
+POSITIVE_METRICS = ("f1_positive", "average_precision", "recall_at_precision@P")
+SPELLED = re.compile(r"(?P<name>[^@/]*)(@(?P<precision>[^@/]*))?(/(?P<positive>[01]))?")
+
+
+def metric_of(task: Task) -> Metric:
+    """The metric a task is judged by, of its positive class where it is of one; raises ConfigError for a metric nobody
+    knows, and where F1 of the positive class is asked of more than two."""
+    metric = metric_named(spelled(task))
+    if metric.name == "f1_positive" and task.positive_class is None:
+        raise ConfigError(f"f1_positive is of tasks with two classes; {task.name!r} has {len(task.classes)}.")
+    return replace(metric, name=task.metric)
+
+
+def spelled(task: Task) -> str:
+    """The metric of a task as ``metric_named`` takes it where the task is not at hand: ``f1_positive/0`` is of the
+    first class. The second is the usual one and not said."""
+    of_positive = task.metric.partition("@")[0] in {name.partition("@")[0] for name in POSITIVE_METRICS}
+    return f"{task.metric}/0" if of_positive and task.positive_class == 0 else task.metric
+
+
 def metrics_of(task: Task) -> dict[str, Metric]:
-    """Those that fit a task, by name."""
-    return {name: metric for name, metric in METRICS.items() if metric.kind == task.kind}
+    """Those that fit a task, by name, and the one it is judged by."""
+    return {name: metric for name, metric in METRICS.items() if metric.kind == task.kind} | {
+        task.metric: metric_of(task)
+    }
 
 
 def metric_named(name: str) -> Metric:
-    """Raises ConfigError with a suggestion for a metric nobody knows."""
-    if name not in METRICS:
-        raise ConfigError(unknown("metric", name, METRICS))
-    return METRICS[name]
+    """``f1_positive``, ``average_precision`` and ``recall_at_precision@0.9`` are of the second of two classes, with
+    ``/0`` behind them of the first. Raises ConfigError with a suggestion for a metric nobody knows."""
+    if name in METRICS:
+        return METRICS[name]
+    found = SPELLED.fullmatch(name)
+    if found is None or (found["precision"] is not None) != (found["name"] == "recall_at_precision"):
+        raise ConfigError(unknown("metric", name, (*METRICS, *POSITIVE_METRICS)))
+    positive = int(found["positive"] or 1)
+    if found["name"] == "f1_positive":
+        return _of_labels(name.partition("/")[0], partial(f1_of_class, position=positive))
+    if found["name"] == "average_precision":
+        return Metric("average_precision", partial(against_the_rest, average_precision_of, positive))
+    if found["name"] == "recall_at_precision":
+        of_one = partial(recall_at, _precision(name, found["precision"]))
+        return Metric(name.partition("/")[0], partial(against_the_rest, of_one, positive))
+    raise ConfigError(unknown("metric", name, (*METRICS, *POSITIVE_METRICS)))
+
+
+def _precision(name: str, text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not 0 < value <= 1:
+        raise ConfigError(
+            f"Metric {name!r}: the precision must be a number above 0 and up to 1, as in 'recall_at_precision@0.9'."
+        )
+    return value
 
 
 def score(metric: Metric, labels: Codes, values: Probabilities) -> float:

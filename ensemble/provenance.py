@@ -8,6 +8,7 @@ from typing import cast
 
 from ensemble.data import Task
 from ensemble.errors import StoreError
+from ensemble.metrics import spelled
 from ensemble.records import BaseRecord
 from ensemble.system.files import Json, fingerprint, read_json, write_json
 
@@ -42,7 +43,7 @@ class Provenance:
         cls, identity: Mapping[str, str], task: Task, choices: Mapping[str, object], learners: "Provenance"
     ) -> "Provenance":
         """A stack with the settings ``choices``, of what ``of_inputs`` says of its ``learners``."""
-        judged = {"classes": task.classes, "metric": task.metric, "ordinal": task.ordinal}
+        judged = {"classes": task.classes, "metric": spelled(task), "ordinal": task.ordinal}
         return _of(format=FORMAT, **identity, task=task.name, **judged, **choices, **learners.parts)
 
     @classmethod

@@ -6,7 +6,7 @@ from typing import NotRequired, TypedDict
 import numpy as np
 
 from ensemble.data import Codes, Dataset, Floats, Task
-from ensemble.metrics import Metric, bootstrap, confusion_matrix, interval, metric_named, metrics_of, per_class, score
+from ensemble.metrics import Metric, bootstrap, confusion_matrix, interval, metric_of, metrics_of, per_class, score
 from ensemble.predictions import Predictions, Probabilities
 
 WITH_INTERVAL = ("macro_f1", "accuracy")  # have an interval whatever the task is judged by
@@ -85,7 +85,7 @@ def score_card(
     if fold is not None:
         card["folds"] = _per_fold(task, aligned, labels, fold)
     if len(seeds) > 1:
-        metric = metric_named(task.metric)
+        metric = metric_of(task)
         alone = [metric_input(each.take(data.ids), metric) for each in seeds]
         card["seeds"] = spread_of([score(metric, labels, values) for values in alone])
     return card
@@ -131,7 +131,7 @@ def _per_fold(task: Task, predictions: Predictions, labels: Codes, fold: Codes) 
         values = metric_input(predictions, metric)
         scores[name] = spread_of([score(metric, labels[fold == k], values[fold == k]) for k in np.unique(fold)])
     means: dict[str, Mean] = {name: {"mean": each["mean"], "std": each["std"]} for name, each in scores.items()}
-    return {**scores[metric_named(task.metric).name], "metrics": means}
+    return {**scores[metric_of(task).name], "metrics": means}
 
 
 def spread_of(values: Sequence[float]) -> Spread:

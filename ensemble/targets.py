@@ -1,5 +1,6 @@
 """What is asked of a post: tasks, and what sets the kinds of target apart. Knows what a label is; reads no file."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -22,13 +23,15 @@ TOLERANCE = 1e-4
 @dataclass(frozen=True)
 class Task:
     """One label column: its name, its classes in column order, the metric it is judged by, whether the order of its
-    classes means something, and the kind of its target."""
+    classes means something, and the kind of its target. ``positive`` names the positive one of two classes; empty: by
+    their names."""
 
     name: str
     classes: tuple[str, ...]
     metric: str = "macro_f1"
     ordinal: bool = False
     kind: Literal["classification"] = "classification"
+    positive: str = ""
 
     def __post_init__(self) -> None:
         if self.kind not in TARGETS:
@@ -38,15 +41,45 @@ class Task:
             raise DataError(f"A task cannot be named {self.name!r}; name it after what it asks.")
         if self.name in RESERVED:
             raise DataError(f"Task {self.name!r} has the name of a column of the table; rename the task.")
+        if self.positive and (len(self.classes) != 2 or self.positive not in self.classes):
+            raise DataError(
+                f"Task {self.name!r} cannot have the positive class {self.positive!r}: it must be one of two, and the "
+                f"classes are {list(self.classes)}."
+            )
 
     @property
     def target(self) -> "Target":
         return TARGETS[self.kind]
 
     @property
+    def positive_class(self) -> int | None:
+        """The position of the positive one of two classes, None where there are more: the one that is named, else the
+        one whose opposite is a negation (``0``, ``no``, ``not_hateful``), else the second."""
+        if len(self.classes) != 2:
+            return None
+        if self.positive:
+            return self.classes.index(self.positive)
+        first, second = self.classes
+        return 0 if _negates(second, first) and not _negates(first, second) else 1
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """The names of the columns of its predictions."""
         return self.target.columns(self)
+
+
+NEGATIONS = {"0", "0.0", "-1", "-1.0", "false", "f", "no", "n", "not", "non", "none", "neg", "negative", "normal"}
+NEGATIONS |= {"absent", "benign", "neither", "nothing"}
+PREFIX = re.compile(r"(not|non|no)[\s_-]+.+")
+JOINED = ("not", "non", "no", "un", "in", "anti")  # before the other class's name, with or without a space
+
+
+def _negates(name: str, other: str) -> bool:
+    """Whether a class's name says that ``other`` is not there."""
+    name, other = name.strip().casefold(), other.strip().casefold()
+    if name in NEGATIONS or PREFIX.fullmatch(name):
+        return True
+    return name.endswith(other) and name.removesuffix(other).rstrip(" _-") in JOINED
 
 
 class Target(Protocol):

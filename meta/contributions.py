@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from ensemble.data import Floats
-from ensemble.metrics import CHUNK, DRAWS, metric_named, resamples
+from ensemble.metrics import CHUNK, DRAWS, metric_of, resamples
 from ensemble.modalities import UNKNOWN
 from ensemble.scoring import Score, score_with_interval
 from meta.diversity import correlation, errors
@@ -54,7 +54,7 @@ class PlainMean:
 
     def __init__(self, table: MetaTable, draws: int) -> None:
         known = table.known
-        self.metric = metric_named(table.task.metric)
+        self.metric = metric_of(table.task)
         self.labels = table.labels[known]
         self.weights = np.vstack([np.ones((1, known.sum())), *resamples(table.groups, known, draws)])
         values = by_learner(table.oof[known], len(table.learners), table.classes)

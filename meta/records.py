@@ -181,7 +181,8 @@ LeakSign = RightWhereHard | SurerInFolds
 
 
 class Submission(TypedDict):
-    """What was written for a competition, and ``oof``, what such labels score out of fold, by subtask."""
+    """What was written for a competition, and ``oof``, what such labels score out of fold, by subtask; ``read_back``,
+    what the competition's own measures say of the out-of-fold rows written the same way."""
 
     file: str
     format: str
@@ -189,6 +190,8 @@ class Submission(TypedDict):
     oof_rows: int
     folds: int
     oof: dict[str, "LabelScore"]
+    read_back: dict[str, float | None]
+    notes: list[str]
     agreed: list[str]
     tuned: list[str]
 

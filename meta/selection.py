@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ensemble.data import Codes, Floats, Task
-from ensemble.metrics import Metric, bootstrap, metric_named, score
+from ensemble.metrics import Metric, bootstrap, metric_of, score
 from meta.rules import Rule, cross_decide, fit_rule
 from meta.targets import target_of
 
@@ -25,7 +25,7 @@ class SelectionData:
 
     @property
     def metric(self) -> Metric:
-        return metric_named(self.task.metric)
+        return metric_of(self.task)
 
     def take(self, rows: npt.NDArray[np.bool_]) -> "SelectionData":
         return SelectionData(self.task, self.labels[rows], self.fold[rows], self.groups[rows])

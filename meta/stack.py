@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from ensemble.data import Codes, Floats, Task
 from ensemble.errors import FoldError, StoreError
+from ensemble.metrics import spelled
 from ensemble.predictions import Predictions
 from ensemble.provenance import Provenance
 from ensemble.records import StackRecord
@@ -94,7 +95,7 @@ def make_stack(table: MetaTable, settings: StackSettings, track: Track = silent)
             f"Task {table.task.name!r} has labels in {len(labelled)} of {len(np.unique(table.fold))} folds; stacking "
             "needs them in at least 3."
         )
-    spec = StackSpec(len(table.learners), table.classes, table.task.metric, SEED, table.task.kind)
+    spec = StackSpec(len(table.learners), table.classes, spelled(table.task), SEED, table.task.kind)
     options = options_of(settings.candidates(table.task))
     flat = [option for variants in options.values() for option in variants]
     fits = nest(table, flat, spec, settings.calibrate, settings.threads, track)

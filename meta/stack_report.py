@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ensemble.data import Dataset
-from ensemble.metrics import METRICS, Metric, bootstrap, metric_named, score
+from ensemble.metrics import METRICS, Metric, bootstrap, metric_of, score
 from ensemble.predictions import Predictions
 from ensemble.run import Run
 from ensemble.scoring import Score, difference, finite, metric_input, score_card, score_with_interval
@@ -27,7 +27,7 @@ def stack_report(
     """The report of a task. ``in_sample`` are predictions of the final stack for the rows it was fitted on, ``test``
     those for the rows outside the folds; ``started`` when it was begun, by time.monotonic()."""
     table, stack, final = inputs.table, nested.oof, nested.final
-    task, metric = table.task, metric_named(table.task.metric)
+    task, metric = table.task, metric_of(table.task)
     unknown = unknown_folds(run, task)
     learners = _oof(run, table, unknown)
     inside, outside = run.data.take(run.plan.cv_rows), run.data.take(run.plan.test_rows)
@@ -89,7 +89,7 @@ def rivals_of(table: MetaTable) -> dict[str, Predictions]:
 
 def best_single(table: MetaTable) -> str:
     """The learner with the best score by plain arg max, of those whose folds are known: the best in hindsight."""
-    metric = metric_named(table.task.metric)
+    metric = metric_of(table.task)
     honest = [name for name in table.learners if name not in table.doubtful] or table.learners
     scores = {name: metric.sign * score(metric, table.labels, table.learner_oof(name).values) for name in honest}
     return max(scores, key=lambda name: np.nan_to_num(scores[name], nan=-np.inf))
@@ -97,7 +97,7 @@ def best_single(table: MetaTable) -> str:
 
 def against(table: MetaTable, stack: Predictions) -> dict[str, Score]:
     """By how much the stack is better than each rival, paired row by row."""
-    metric, rivals = metric_named(table.task.metric), rivals_of(table)
+    metric, rivals = metric_of(table.task), rivals_of(table)
     return {name: difference(metric, table.labels, table.groups, stack, rival) for name, rival in rivals.items()}
 
 
@@ -115,7 +115,7 @@ def reason(selection: Selection) -> SelectionReason:
 
 def warnings(table: MetaTable, stack: Predictions) -> StackWarnings:
     """What a reader of the score must know."""
-    metric, plain, lost = metric_named(table.task.metric), table.plain_mean, None
+    metric, plain, lost = metric_of(table.task), table.plain_mean, None
     if metric.of_counts and (difference(metric, table.labels, table.groups, stack, plain)["value"] or 0) > 0:
         worse = difference(METRICS["log_loss"], table.labels, table.groups, plain, stack)
         if (worse["low"] or 0) > 0 and (worse["value"] or 0) > WORSE:

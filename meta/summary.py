@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ensemble.data import Dataset, Floats, Task
-from ensemble.metrics import bootstrap, metric_named, score
+from ensemble.metrics import bootstrap, metric_of, score
 from ensemble.run import Run
 from ensemble.scoring import Score, metric_input, score_with_interval
 from ensemble.system.progress import Track, silent
@@ -68,7 +68,7 @@ def best_of(
 ) -> list[str]:
     """The model with the best score, as a list that is empty where none has one. A subtask of metrics of which some are
     better small and some great has no best."""
-    signs = {metric_named(data.task(name).metric).sign for name in tasks}
+    signs = {metric_of(data.task(name)).sign for name in tasks}
     known = {
         name: signs.copy().pop() * value
         for name, scored in scores.items()
@@ -89,7 +89,7 @@ def _values_by_model(
     stacked = {name: run.store.stack(name).read("oof", table.task) for name, table in tables.items()}
     yield (
         "stack",
-        {name: metric_input(oof.take(inside.ids), metric_named(oof.task.metric)) for name, oof in stacked.items()},
+        {name: metric_input(oof.take(inside.ids), metric_of(oof.task)) for name, oof in stacked.items()},
     )
 
 
@@ -100,7 +100,7 @@ def _stack_last(models: Mapping[str, Score | None]) -> dict[str, Score]:
 
 
 def _ruled(table: MetaTable, learners: Sequence[str]) -> Floats:
-    return metric_input(mean_under_rule(table, learners), metric_named(table.task.metric))
+    return metric_input(mean_under_rule(table, learners), metric_of(table.task))
 
 
 def labelled_rows(data: Dataset) -> int:
@@ -132,7 +132,7 @@ def headline(
     scores, draws = [], []
     for name in tasks:
         task = data.task(name)
-        metric = metric_named(task.metric)
+        metric = metric_of(task)
         labels = data.labels(task)
         found, drawn = score(metric, labels, values[name]), bootstrap(metric, labels, values[name], data.groups)
         if minus is not None:

@@ -20,7 +20,7 @@ from base_models.neural.state import TrainingState
 from base_models.neural.train_val_split import TrainValSplit
 from ensemble.errors import LearnerError
 from ensemble.learner import TrainingContext
-from ensemble.metrics import METRICS, metric_named, score
+from ensemble.metrics import METRICS, metric_of, score
 from ensemble.system.distributed import rank_and_size
 from ensemble.system.interruption import asked
 
@@ -53,7 +53,7 @@ class TrainingCallback(TrainerCallback):
         self.context = context
         self.checkpoints = checkpoints
         self.state = state
-        self.metric = metric_named(split.task.metric)
+        self.metric = metric_of(split.task)
         self.losses: list[torch.Tensor] = []
         self.scores: dict[str, float] = {}
         self._steps = len(sampler)

@@ -94,7 +94,8 @@ def read(
         frame["group"] = frame["group"].where(frame["group"].notna(), "id:" + frame["id"])
         apart += (f"{group}: the rows are in {frame['group'].nunique():,} groups, none of which a split divides",)
     made = tuple(Task(name, tuple(classes), ordinal=name in ordinal) for name, classes in tasks.items())
-    return Dataset(frame, _image_root(posts, folder, extracted), made, (*notes, *apart))
+    root = _image_root(posts, folder, extracted)
+    return Dataset(frame, root, made, (*notes, *apart), id_column=id or "id")
 
 
 def _image_root(posts: "Sequence[Posts]", folder: Path, extracted: Path) -> Path:

@@ -66,7 +66,7 @@ def read(
     frame["text"] = strings(pd.Series(texts, dtype=object))
     frame["text_encoding"] = encodings
     frame["image"] = folder + "/" + frame["id"] + ".jpg"
-    return Dataset(frame, root, (SENTIMENT,), notes)
+    return Dataset(frame, root, (SENTIMENT,), notes, id_column="guid")
 
 
 def _read_tags(path: Path) -> pd.DataFrame:

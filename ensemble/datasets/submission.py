@@ -1,15 +1,15 @@
-"""Competition files: written from labels in test order, and linted from their text before anyone sees them."""
+"""Competition files: written in test order, linted and read back from their text before anyone sees them."""
 
 import csv
 import io
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
-from ensemble.data import TEST, Codes, Dataset
-from ensemble.errors import DataError, SubmissionError, some, unknown
+from ensemble.data import TEST, Codes, Dataset, Floats, Task
+from ensemble.errors import DataError, SubmissionError, some
 from ensemble.predictions import Predictions
 
 
@@ -25,19 +25,169 @@ class SubmissionRows:
     def ids(self) -> Sequence[str]:
         return [str(name) for name in self.data.ids]
 
-    def names(self, task: str) -> list[str]:
-        """The labels of a task as the strings of its classes."""
-        classes = self.data.task(task).classes
-        return [classes[code] for code in self.labels[task]]
+
+@dataclass(frozen=True)
+class Column:
+    """The ids (no ``task``); the labels of a task, spelled by ``words`` (classes,); or the probability of its class at
+    ``position``."""
+
+    name: str
+    task: str = ""
+    words: tuple[str, ...] = ()
+    position: int | None = None
+
+    def cells(self, rows: SubmissionRows) -> Sequence[str]:
+        if not self.task:
+            return rows.ids
+        if self.position is None:
+            return [self.words[code] for code in rows.labels[self.task]]
+        # Nine digits: fewer would make ranks of small probabilities equal.
+        return [f"{value:.9g}" for value in rows.probabilities[self.task].values[:, self.position]]
+
+    def problem(self, cell: str) -> str | None:
+        """What is wrong with a cell, in words."""
+        if self.words and cell not in self.words:
+            return f"{cell!r}, not one of {list(self.words)}"
+        if self.position is not None and not _is_share(cell):
+            return f"probability {cell!r}, not a number between 0 and 1"
+        return None
+
+
+def labels_of(task: Task) -> Column:
+    """Labels as the strings of their classes."""
+    return Column(task.name, task.name, task.classes)
+
+
+def zero_one(task: Task) -> Column:
+    """Labels of a binary task, 1 for the positive class; raises DataError where there are more."""
+    return Column(task.name, task.name, ("1", "0") if positive_of(task) == 0 else ("0", "1"))
+
+
+def probability_of_positive(task: Task, name: str) -> Column:
+    return Column(name, task.name, position=positive_of(task))
+
+
+def positive_of(task: Task) -> int:
+    """The position of the positive class; raises DataError where the task is not binary."""
+    if task.positive_class is None:
+        raise DataError(f"task {task.name!r} must have two classes, it has {list(task.classes)}")
+    return task.positive_class
+
+
+def _is_share(text: str) -> bool:
+    try:
+        return 0 <= float(text) <= 1
+    except ValueError:
+        return False
+
+
+class Layout(Protocol):
+    """How rows of cells become a text, and the reverse."""
+
+    def write(self, columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> str:
+        """Raises DataError for a value that could not be read back."""
+        ...
+
+    def parse(self, text: str, columns: Sequence[Column]) -> tuple[list[list[str]], list[str]]:
+        """The rows that have a cell per column, and what is wrong with the others and the header."""
+        ...
+
+
+@dataclass(frozen=True)
+class Table:
+    """Delimited cells, quoted where they need it."""
+
+    delimiter: str = ","
+    header: bool = True
+
+    def write(self, columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> str:
+        buffer = io.StringIO()
+        writer = csv.writer(buffer, delimiter=self.delimiter, lineterminator="\n")
+        writer.writerows([[column.name for column in columns]] * self.header)
+        writer.writerows(rows)
+        return buffer.getvalue()
+
+    def parse(self, text: str, columns: Sequence[Column]) -> tuple[list[list[str]], list[str]]:
+        rows, problems = list(csv.reader(io.StringIO(text), delimiter=self.delimiter)), []
+        if self.header:
+            header, rows = (rows[0], rows[1:]) if rows else ([], [])
+            expected = [column.name for column in columns]
+            problems = [] if header == expected else [f"the header reads {header}, not {expected}"]
+        problems += [f"a row reads {row}, not {len(columns)} values" for row in rows if len(row) != len(columns)]
+        return [row for row in rows if len(row) == len(columns)], problems
+
+
+@dataclass(frozen=True)
+class ReadBack:
+    """A text as a competition reads it: per task labels (rows,), and probabilities (rows, classes)."""
+
+    labels: Mapping[str, Codes]
+    probabilities: Mapping[str, Floats]
+
+
+Measure = Callable[[Dataset, ReadBack], dict[str, float]]
 
 
 @dataclass(frozen=True)
 class Format:
-    """A file name, a function that renders it, and one that finds what is wrong with a rendered text."""
+    """A file name, the columns for a dataset (raises DataError where it lacks a task), how they are written, and the
+    competition's own scores of what was read back, by name."""
 
+    name: str
     file: str
-    render: Callable[[SubmissionRows], str]
-    lint: Callable[[str, Dataset], list[str]]
+    columns: Callable[[Dataset], Sequence[Column]]
+    layout: Layout
+    measure: Measure
+
+    def render(self, rows: SubmissionRows) -> str:
+        columns = self.columns(rows.data)
+        cells = [column.cells(rows) for column in columns]
+        return self.layout.write(columns, list(zip(*cells, strict=True)))
+
+    def lint(self, text: str, data: Dataset) -> list[str]:
+        """What is wrong with a text about the rows of ``data``: its shape, its ids, cells outside their domain, labels
+        that contradict each other."""
+        columns = self.columns(data)
+        rows, problems = self.layout.parse(text, columns)
+        if len(rows) != len(data):
+            problems.append(f"{len(rows)} rows for {len(data)} test rows")
+        for at in (at for at, column in enumerate(columns) if not column.task):
+            if [row[at] for row in rows] != [str(name) for name in data.ids]:
+                problems.append(f"the ids are not the {len(data)} ids of the test file in its order")
+        for number, row in enumerate(rows, start=1):
+            wrong = filter(None, (column.problem(cell) for column, cell in zip(columns, row, strict=True)))
+            problems += [f"row {number} has {problem}" for problem in wrong]
+        return problems or list(self._contradictions(text, data))
+
+    def _contradictions(self, text: str, data: Dataset) -> Sequence[str]:
+        read, found = self.read(text, data).labels, []
+        for binary, degree in (pair for pair in data.presence if set(pair) <= set(read)):
+            for row in np.flatnonzero((read[binary] > 0) != (read[degree] > 0)):
+                found.append(f"row {row + 1}: {binary} must be 1 exactly where {degree} is above 0")
+        return found
+
+    def read(self, text: str, data: Dataset) -> ReadBack:
+        """A linted text, as the competition reads it."""
+        columns = self.columns(data)
+        rows, _ = self.layout.parse(text, columns)
+        labels: dict[str, Codes] = {}
+        shares: dict[str, dict[int, Floats]] = {}
+        for column, cells in zip(columns, zip(*rows, strict=True), strict=True):
+            if column.position is not None:
+                shares.setdefault(column.task, {})[column.position] = np.array(cells, dtype=np.float64)
+            elif column.task:
+                labels[column.task] = np.array([column.words.index(cell) for cell in cells], dtype=np.int64)
+        whole = {name: _by_class(data.task(name), found) for name, found in shares.items()}
+        return ReadBack(labels, {name: values for name, values in whole.items() if values is not None})
+
+
+def _by_class(task: Task, shares: Mapping[int, Floats]) -> Floats | None:
+    """(rows, classes); None where the columns do not tell. A competition takes the only column of a binary task for
+    the probability of the positive class, whatever was written there."""
+    if task.positive_class is not None and len(shares) == 1:
+        (share,) = shares.values()
+        return np.stack([share, 1 - share] if task.positive_class == 0 else [1 - share, share], axis=1)
+    return np.stack([shares[at] for at in sorted(shares)], axis=1) if len(shares) == len(task.classes) else None
 
 
 def test_rows(data: Dataset) -> Codes:
@@ -48,113 +198,13 @@ def test_rows(data: Dataset) -> Codes:
     return rows
 
 
-def make_submission(name: str, handed: SubmissionRows) -> tuple[str, str]:
-    """``(file name, text)`` of a linted submission; raises SubmissionError for a format that does not fit the data."""
-    if name not in FORMATS:
-        raise SubmissionError(unknown("submission format", name, FORMATS))
-    form = FORMATS[name]
+def make_submission(form: Format, handed: SubmissionRows) -> str:
+    """The linted text; raises SubmissionError for a format that does not fit the data."""
     try:
         text = form.render(handed)
     except DataError as error:
-        raise SubmissionError(f"Format {name!r} does not fit the data: {error}") from error
+        raise SubmissionError(f"Format {form.name!r} does not fit the data: {error}") from error
     problems = form.lint(text, handed.data)
     if problems:
-        raise SubmissionError(f"The {name} file would be refused: {some(problems)}.")
-    return form.file, text
-
-
-MEMOTION_BINARY = ("humour", "sarcasm", "offensive", "motivational")
-MEMOTION_DEGREE = ("humour_degree", "sarcasm_degree", "offensive_degree", "motivational")
-MEMOTION_LINE = re.compile(r"(-1|0|1)_([01]{4})_([0-3]{3}[01])")
-
-
-def render_memotion(handed: SubmissionRows) -> str:
-    """``<A>_<B>_<C>`` per test row, no header: sentiment, four binary labels, four degrees."""
-    columns = {name: handed.names(name) for name in ("sentiment", *MEMOTION_BINARY, *MEMOTION_DEGREE)}
-    lines = [
-        f"{columns['sentiment'][row]}_{''.join(columns[name][row] for name in MEMOTION_BINARY)}_"
-        f"{''.join(columns[name][row] for name in MEMOTION_DEGREE)}"
-        for row in range(len(handed.data))
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def lint_memotion(text: str, data: Dataset) -> list[str]:
-    lines = text.splitlines()
-    problems = [f"{len(lines)} lines for {len(data)} test rows"] if len(lines) != len(data) else []
-    for number, line in enumerate(lines, start=1):
-        match = MEMOTION_LINE.fullmatch(line)
-        if match is None:
-            problems.append(f"line {number} reads {line!r}, not like 1_1110_1120")
-        elif any((b == "1") != (c > "0") for b, c in zip(match[2], match[3], strict=True)):
-            problems.append(f"line {number} reads {line!r}: B must be 1 exactly where C is above 0")
-    return problems
-
-
-def render_mvsa(handed: SubmissionRows) -> str:
-    """``guid,tag`` in the order of the test file."""
-    return _csv([("guid", "tag"), *zip(handed.ids, handed.names("sentiment"), strict=True)])
-
-
-def lint_mvsa(text: str, data: Dataset) -> list[str]:
-    return _lint_csv(text, data, ["guid", "tag"], [data.task("sentiment").classes])
-
-
-def render_hateful_memes(handed: SubmissionRows) -> str:
-    """``id,proba,label``: the probability that a meme is hateful, and the label."""
-    labels = handed.names("hateful")
-    probabilities = [f"{value:.6f}" for value in handed.probabilities["hateful"].values[:, 1]]
-    return _csv([("id", "proba", "label"), *zip(handed.ids, probabilities, labels, strict=True)])
-
-
-def lint_hateful_memes(text: str, data: Dataset) -> list[str]:
-    problems = _lint_csv(text, data, ["id", "proba", "label"], [None, data.task("hateful").classes])
-    shares = [row[1] for row in csv.reader(io.StringIO(text)) if len(row) > 1][1:]
-    return problems + [f"probability {share!r} is not between 0 and 1" for share in shares if not _is_share(share)]
-
-
-def _is_share(text: str) -> bool:
-    try:
-        return 0 <= float(text) <= 1
-    except ValueError:
-        return False
-
-
-def render_csv(handed: SubmissionRows) -> str:
-    """``id`` and one label column per task."""
-    columns = [handed.names(name) for name in handed.data.task_names]
-    return _csv([("id", *handed.data.task_names), *zip(handed.ids, *columns, strict=True)])
-
-
-def lint_csv(text: str, data: Dataset) -> list[str]:
-    return _lint_csv(text, data, ["id", *data.task_names], [task.classes for task in data.tasks])
-
-
-FORMATS = {
-    "memotion": Format("answer.txt", render_memotion, lint_memotion),
-    "mvsa": Format("test.txt", render_mvsa, lint_mvsa),
-    "hateful-memes": Format("submission.csv", render_hateful_memes, lint_hateful_memes),
-    "csv": Format("submission.csv", render_csv, lint_csv),
-}
-
-
-def _csv(rows: Sequence[Sequence[str]]) -> str:
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerows(rows)
-    return buffer.getvalue()
-
-
-def _lint_csv(text: str, data: Dataset, header: Sequence[str], domains: Sequence[Sequence[str] | None]) -> list[str]:
-    """Header, ids in order, and each further column within its domain (None allows anything)."""
-    rows = list(csv.reader(io.StringIO(text))) or [[]]
-    problems = [] if rows[0] == list(header) else [f"the header reads {rows[0]}, not {list(header)}"]
-    if [row[0] if row else "" for row in rows[1:]] != [str(name) for name in data.ids]:
-        problems.append(f"the ids are not the {len(data)} ids of the test file in its order")
-    for row in rows[1:]:
-        if len(row) != len(header):
-            problems.append(f"a row reads {row}, not {len(header)} values")
-            continue
-        for value, domain in zip(row[1:], domains, strict=True):
-            if domain is not None and value not in domain:
-                problems.append(f"row {row[0]!r} has {value!r}, not one of {list(domain)}")
-    return problems
+        raise SubmissionError(f"The {form.name} file would be refused: {some(problems)}.")
+    return text

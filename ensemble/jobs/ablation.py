@@ -10,7 +10,7 @@ from ensemble.errors import ConfigError, StoreError, unknown
 from ensemble.jobs.finished import predict_with_model
 from ensemble.jobs.job import Failure, JobSpec, list_work
 from ensemble.jobs.train import Engine, sequential, train, with_transform
-from ensemble.metrics import metric_named
+from ensemble.metrics import metric_of
 from ensemble.modalities import describe, hash_column
 from ensemble.predictions import Predictions, concatenate, mean
 from ensemble.run import Run
@@ -82,7 +82,7 @@ def ablate(
             else:
                 alone = masked(run, hidden, spec, task, modality, track)
             alone = alone.take(cv_data.ids)
-            against = difference(metric_named(task.metric), cv_data.labels(task), cv_data.groups, alone, whole)
+            against = difference(metric_of(task), cv_data.labels(task), cv_data.groups, alone, whole)
             card = score_card(task, alone, cv_data, fold)
             rows.append({"without": modality, "way": way, "card": card, "against": against})
     return Ablation(

@@ -8,7 +8,7 @@ from ensemble.bound_learners import LearnerSpec
 from ensemble.data import Task
 from ensemble.errors import ConfigError
 from ensemble.learner import make_learner
-from ensemble.metrics import metric_named
+from ensemble.metrics import metric_of, spelled
 from ensemble.run import Run
 from ensemble.search_space import Space, as_set, grid, outline, space_of
 from ensemble.tuned import overlay
@@ -56,13 +56,13 @@ def open_search(run: Run, name: str, task: Task, settings: TuneSettings) -> Sear
     make_learner(run.registry, spec.learner, overlay(spec.params, example), f"tune.{name}.space")
     params = run.learners.bind(spec).params
     study_of = run.learners.settings(spec, task).fingerprint(
-        metric=task.metric,
+        metric=spelled(task),
         split=[split.folds, split.seed, len(split.trained(run))],
         space=seen.as_json(),
         prune=settings.prune,
     )
     title = f"{name}/{task.name}/{study_of[:8]}"
-    better = metric_named(task.metric).greater_is_better
+    better = metric_of(task).greater_is_better
     study = Study(run.store.tune(name, task.name), title, better, settings.seed, settings.storage)
     plan = trial_plan(space, as_set(seen.asked, params), grid(seen.asked, settings.trials), settings.trials)
     return Search(run, spec, task, params, split, plan, study, settings.prune)

@@ -10,7 +10,7 @@ from ensemble.data import Dataset, Task
 from ensemble.errors import ConfigError, LearnerError, StoreError
 from ensemble.jobs.job import list_work
 from ensemble.jobs.train import Engine, train, with_transform
-from ensemble.metrics import metric_named, score
+from ensemble.metrics import metric_of, score
 from ensemble.predictions import Predictions, concatenate
 from ensemble.run import Run
 from ensemble.scoring import difference, metric_input
@@ -102,7 +102,7 @@ def train_folds(run: Run, tried: TrialRun, folds: Sequence[int], track: Track, e
 
 def fold_score(data: Dataset, predictions: Predictions) -> float:
     """The task's metric on the predicted rows, by arg max where it judges labels."""
-    metric, rows = metric_named(predictions.task.metric), _rows(data, predictions)
+    metric, rows = metric_of(predictions.task), _rows(data, predictions)
     return score(metric, rows.labels(predictions.task), metric_input(predictions.take(rows.ids), metric))
 
 
@@ -130,7 +130,7 @@ def is_worse(data: Dataset, ours: Predictions, theirs: Predictions) -> bool:
     """
     task, rows = ours.task, _rows(data, ours)
     pair = ours.take(rows.ids), theirs.take(rows.ids)
-    interval = difference(metric_named(task.metric), rows.labels(task), rows.groups, *pair)
+    interval = difference(metric_of(task), rows.labels(task), rows.groups, *pair)
     return interval["high"] is not None and interval["high"] < 0
 
 

@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 
 from ensemble.data import Dataset, Task
-from ensemble.metrics import BINS, metric_named, score
+from ensemble.metrics import metric_named, score
 from ensemble.predictions import Predictions
+from ensemble.probability_metrics import BINS
 from ensemble.run import Run
 from ensemble.scoring import finite
 from ensemble.store import Job

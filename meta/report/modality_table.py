@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from ensemble.data import Dataset, Floats
-from ensemble.metrics import metric_named
+from ensemble.metrics import metric_of
 from ensemble.modalities import NOTHING, UNKNOWN
 from ensemble.predictions import Predictions
 from ensemble.scoring import Score, metric_input
@@ -41,7 +41,7 @@ def modality_table(
     for title, learners in {**ensembles, "all learners": list(modality)}.items():
         values = {task: _mean_of(table, learners) for task, table in tables.items()}
         rows.append(ModalityRow(title, _scores(cv_rows, columns, values)))
-    stacked = {name: metric_input(oof.take(cv_rows.ids), metric_named(oof.task.metric)) for name, oof in stacks.items()}
+    stacked = {name: metric_input(oof.take(cv_rows.ids), metric_of(oof.task)) for name, oof in stacks.items()}
     rows.append(ModalityRow("stack", _scores(cv_rows, columns, stacked)))
     metrics = [sorted({data.task(name).metric for name in tasks}) for _, tasks in columns]
     return ModalityTable([name for name, _ in columns], metrics, rows)
@@ -57,7 +57,7 @@ def _columns(data: Dataset) -> Columns:
 def _mean_of(table: MetaTable, learners: Sequence[str]) -> Floats | None:
     """What the metric sees of the mean of those of these learners that the task has."""
     present = [name for name in learners if name in table.learners]
-    return metric_input(mean_under_rule(table, present), metric_named(table.task.metric)) if present else None
+    return metric_input(mean_under_rule(table, present), metric_of(table.task)) if present else None
 
 
 def _scores(cv_rows: Dataset, columns: Columns, values: Mapping[str, Floats | None]) -> list[Score | None]:

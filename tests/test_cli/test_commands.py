@@ -54,7 +54,7 @@ def test_the_whole_way_from_posts_to_a_submission(ensemble: Ensemble, config: Pa
     handed = ensemble("submit", "-o", "mine.csv", *FAST)
     assert handed.code == 0 and "out of fold" in handed.out
     lines = (tmp_path / "mine.csv").read_text().splitlines()
-    assert lines[0] == "id,sentiment,sarcasm" and len(lines) == 16
+    assert lines[0] == "name,sentiment,sarcasm" and len(lines) == 16
 
 
 def test_a_second_run_of_the_same_command_trains_nothing(ensemble: Ensemble, config: Path, tmp_path: Path) -> None:

@@ -3,11 +3,13 @@
 import warnings
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
+from ensemble.data import Task
 from ensemble.errors import ConfigError
 from ensemble.metrics import (
     DRAWS,
@@ -18,8 +20,10 @@ from ensemble.metrics import (
     confusion_matrices,
     interval,
     metric_named,
+    metric_of,
     per_class,
     score,
+    spelled,
 )
 
 FAST = settings(max_examples=60, deadline=None)
@@ -83,6 +87,100 @@ def test_a_weighted_metric_is_the_metric_on_the_repeated_rows(
     for weight, got in zip(weights, batch, strict=True):
         expected = score(METRICS[name], labels.repeat(weight), values.repeat(weight, axis=0))
         assert got == pytest.approx(expected, abs=1e-12, nan_ok=True)
+
+
+@st.composite
+def weighted_binary_cases(draw: st.DrawFn) -> tuple[Codes, Probabilities, npt.NDArray[np.float64]]:
+    """Both classes weigh; scores are coarse, so that ties occur; weights are whole numbers and fractions, some 0."""
+    random = np.random.default_rng(draw(st.integers(0, 10**6)))
+    labels, share = random.integers(0, 2, 30), random.integers(0, 8, 30) / 8
+    weights = random.integers(0, 4, (2, 30)) * draw(st.sampled_from([1.0, 0.3]))
+    assume(((weights @ np.eye(2)[labels]) > 0).all())
+    return labels, np.stack([1 - share, share], axis=1), weights
+
+
+@pytest.mark.parametrize("positive", [0, 1])
+@FAST
+@given(case=weighted_binary_cases())
+def test_f1_of_the_positive_class_equals_that_of_scikit_learn(
+    positive: int, case: tuple[Codes, Probabilities, npt.NDArray[np.float64]]
+) -> None:
+    labels, values, weights = case
+    found = metric_named(f"f1_positive/{positive}").score(labels, values, weights)
+    for weight, got in zip(weights, found, strict=True):
+        expected = sk.f1_score(
+            labels, values.argmax(axis=1), pos_label=positive, sample_weight=weight, zero_division=0.0
+        )
+        assert got == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("positive", [0, 1])
+@FAST
+@given(case=weighted_binary_cases())
+def test_average_precision_equals_that_of_scikit_learn(
+    positive: int, case: tuple[Codes, Probabilities, npt.NDArray[np.float64]]
+) -> None:
+    labels, values, weights = case
+    found = metric_named(f"average_precision/{positive}").score(labels, values, weights)
+    for weight, got in zip(weights, found, strict=True):
+        expected = sk.average_precision_score(labels, values[:, positive], pos_label=positive, sample_weight=weight)
+        assert got == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("precision", [0.5, 0.75, 0.9, 1])
+@FAST
+@given(case=weighted_binary_cases())
+def test_recall_at_a_precision_is_the_highest_of_scikit_learns_curve(
+    precision: float, case: tuple[Codes, Probabilities, npt.NDArray[np.float64]]
+) -> None:
+    labels, values, weights = case[0], case[1], np.ceil(case[2])  # whole: no rounding decides
+    found = metric_named(f"recall_at_precision@{precision}").score(labels, values, weights)
+    for weight, got in zip(weights, found, strict=True):
+        reached, recall, _ = sk.precision_recall_curve(labels, values[:, 1], sample_weight=weight)
+        assert got == pytest.approx(recall[reached >= precision].max(), abs=1e-12)
+
+
+@FAST
+@given(cases())
+def test_average_precision_of_several_classes_is_the_mean_over_those_that_occur(
+    case: tuple[Codes, Probabilities],
+) -> None:
+    labels, values = case
+    assume(values.shape[1] > 2)
+    each = [sk.average_precision_score(labels == label, values[:, label]) for label in np.unique(labels)]
+    assert score(metric_named("average_precision"), labels, values) == pytest.approx(np.mean(each))
+
+
+@pytest.mark.parametrize("name", ["f1_positive", "average_precision", "recall_at_precision@0.9"])
+def test_a_metric_of_the_positive_class_is_of_the_one_its_task_has(name: str, random: np.random.Generator) -> None:
+    labels, share = random.integers(0, 2, 60), random.random(60)
+    values = np.stack([1 - share, share], axis=1)
+    usual, turned = Task("hateful", ("0", "1"), name), Task("hateful", ("1", "0"), name)
+    assert (spelled(usual), spelled(turned)) == (name, f"{name}/0")
+    assert metric_of(turned).name == name  # as its user calls it
+    assert score(metric_of(usual), labels, values) == score(metric_of(turned), 1 - labels, values[:, ::-1])
+    assert score(metric_of(usual), labels, values) != score(metric_of(usual), 1 - labels, values[:, ::-1])
+    overruled = Task("hateful", ("0", "1"), name, positive="0")
+    assert score(metric_of(overruled), labels, values) == score(metric_named(f"{name}/0"), labels, values)
+
+
+@pytest.mark.parametrize("name", ["f1_positive", "average_precision", "recall_at_precision@0.9"])
+def test_a_metric_of_the_positive_class_has_an_interval(name: str, random: np.random.Generator) -> None:
+    labels, values = random.integers(0, 2, 80), random.dirichlet(np.ones(2), 80)
+    metric = metric_of(Task("hateful", ("0", "1"), name))
+    low, high = interval(bootstrap(metric, labels, values, np.arange(80)))
+    assert low <= score(metric, labels, values) <= high
+    assert np.isnan(score(metric, np.full(80, -1), values))
+
+
+def test_metrics_of_the_task_are_refused_where_they_cannot_be() -> None:
+    with pytest.raises(ConfigError, match="f1_positive is of tasks with two classes; 'mood' has 3"):
+        metric_of(Task("mood", ("a", "b", "c"), "f1_positive"))
+    with pytest.raises(ConfigError, match="a number above 0 and up to 1"):
+        metric_named("recall_at_precision@90")
+    for name in ("recall_at_precision", "average_precision@0.9", "macro_f1/0", "f1_positiv", ""):
+        with pytest.raises(ConfigError, match="Unknown metric"):
+            metric_named(name)
 
 
 @FAST

@@ -65,3 +65,39 @@ def test_probabilities_are_finite_and_positive_and_sum_to_one() -> None:
     values = np.array([[0.2, 0.8], [np.nan, 1], [-0.1, 1.1], [0.3, 0.3]])
     found = {problem: np.flatnonzero(bad).tolist() for problem, bad in SENTIMENT.target.problems(values)}
     assert found == {"are not finite": [1], "are negative": [2], "do not sum to one": [3]}
+
+
+@pytest.mark.parametrize(
+    ("classes", "positive"),
+    [
+        (("0", "1"), "1"),
+        (("1", "0"), "1"),
+        (("true", "false"), "true"),
+        (("No", "Yes"), "Yes"),
+        (("yes", "no"), "yes"),
+        (("positive", "negative"), "positive"),
+        (("hateful", "not_hateful"), "hateful"),
+        (("non-hateful", "hateful"), "hateful"),
+        (("sarcastic", "none"), "sarcastic"),
+        (("informative", "not informative"), "informative"),
+        (("informative", "uninformative"), "informative"),
+        (("abusive", "normal"), "abusive"),
+        (("1.0", "0.0"), "1.0"),
+        (("cats", "dogs"), "dogs"),
+        (("normal", "none"), "none"),
+        (("note", "nonsense"), "nonsense"),
+    ],
+)
+def test_the_positive_class_is_the_one_that_is_not_negated_else_the_second(
+    classes: tuple[str, str], positive: str
+) -> None:
+    position = Task("t", classes).positive_class
+    assert position is not None and classes[position] == positive
+
+
+def test_a_named_positive_class_counts_and_must_be_one_of_two() -> None:
+    assert Task("t", ("0", "1"), positive="0").positive_class == 0
+    assert Task("t", ("a", "b", "c")).positive_class is None
+    for classes, name in ((("0", "1"), "2"), (("a", "b", "c"), "a")):
+        with pytest.raises(DataError, match=f"cannot have the positive class '{name}'"):
+            Task("t", classes, positive=name)

@@ -13,6 +13,7 @@ from support.world import SARCASM, SENTIMENT, toy_table
 
 from base_models import LEARNERS as LEARNERS_REGISTRY
 from ensemble.data import Dataset, Task
+from ensemble.datasets.submission_formats import FORMATS
 from ensemble.errors import StoreError
 from ensemble.jobs.job import list_work
 from ensemble.jobs.train import train
@@ -137,10 +138,12 @@ def test_a_run_of_several_tasks_ends_in_a_linted_file_and_one_headline_per_task(
     summary = stack_tasks(run, data.tasks, FEW)
     assert set(summary["subtasks"]) == {"sentiment", "sarcasm"}
     assert {"tfidf", "plain mean", "stack"} <= set(summary["subtasks"]["sarcasm"])
-    handed = write_submission(run, "csv", None, FEW)
+    handed = write_submission(run, FORMATS["csv"], None, FEW)
     lines = (run.store.submission / "submission.csv").read_text().splitlines()
     assert lines[0] == "id,sentiment,sarcasm" and len(lines) == 13
     assert handed["oof"]["sentiment"]["value"] == pytest.approx(summary["subtasks"]["sentiment"]["stack"]["value"])
+    of_text = {f"macro_f1 of {name}": pytest.approx(handed["oof"][name]["value"]) for name in ("sentiment", "sarcasm")}
+    assert handed["read_back"] == of_text and handed["notes"] == []
 
 
 def test_a_loaded_stack_predicts_the_test_rows_again(make_run: Make) -> None:

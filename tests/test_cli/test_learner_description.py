@@ -4,8 +4,8 @@ import pytest
 from support.toys import TOYS
 
 from base_models import LEARNERS
+from cli.learner_description import ParameterDescription, describe_learners
 from ensemble.errors import ConfigError
-from ensemble.learner_description import ParameterDescription, describe_learners
 
 
 def test_learners_are_described_by_docstring_and_parameters() -> None:
