@@ -27,7 +27,7 @@ class Dataset:
     whether they have labels or not. Optional columns: ``group`` (rows that must stay together), ``image_hash`` (SHA-256
     of the file), ``text_encoding``.
     ``notes`` are lines about how the table was read, for the audit. ``subtasks`` are named groups of tasks whose
-    headline is the mean of their scores; ``presence`` pairs a binary task with the degree that is above 0 exactly
+    headline is the mean of their scores; ``linked_tasks`` pairs a binary task with the degree that is above 0 exactly
     where it is 1. ``id_column`` is what the ids are called where they came from.
     """
 
@@ -36,7 +36,7 @@ class Dataset:
     tasks: tuple[Task, ...]
     notes: tuple[str, ...] = ()
     subtasks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    presence: tuple[tuple[str, str], ...] = ()
+    linked_tasks: tuple[tuple[str, str], ...] = ()
     id_column: str = "id"
 
     def __post_init__(self) -> None:

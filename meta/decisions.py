@@ -49,7 +49,7 @@ def decide(run: Run, settings: StackSettings) -> Decisions:
         decided.oof_probabilities[task.name], decided.probabilities[task.name] = oof, test
         of_oof[task.name] = adjusted(oof, stack.report, fold)
         of_test[task.name] = Rule.of_json(stack.report["rule"]).adjust(test.values)
-    for binary, degree in run.data.presence:
+    for binary, degree in run.data.linked_tasks:
         decided.oof[binary], decided.oof[degree] = decode(of_oof[binary], of_oof[degree])
         decided.test[binary], decided.test[degree] = decode(of_test[binary], of_test[degree])
         decided.agreed.append(f"{binary} and {degree}")

@@ -87,7 +87,7 @@ def predict_posts(
     stacked = {one.task.name: one.stack.predict(features[one.task.name]) for one in stacks}
     labels = {name: decided for name, (_, decided) in stacked.items()}
     adjusted = {one.task.name: one.stack.rule.adjust(stacked[one.task.name][0]) for one in stacks}
-    for binary, degree in run.data.presence:
+    for binary, degree in run.data.linked_tasks:
         if binary in stacked and degree in stacked:
             labels[binary], labels[degree] = decode(adjusted[binary], adjusted[degree])
     found = []

@@ -36,7 +36,7 @@ SUBTASKS = {
     "B": (*DEGREES, "motivational"),
     "C": (*(f"{emotion}_degree" for emotion in DEGREES), "motivational"),
 }
-PRESENCE = tuple((emotion, f"{emotion}_degree") for emotion in DEGREES)
+LINKED_TASKS = tuple((emotion, f"{emotion}_degree") for emotion in DEGREES)
 
 
 def read(
@@ -57,7 +57,7 @@ def read(
     held = [_read(path, images, dialect, labelled=False) for path in tests]
     frame = join_parts([train], held)
     notes = (*notes, *notes_of(train, *held))
-    return Dataset(frame, root, TASKS, notes, subtasks=SUBTASKS, presence=PRESENCE)
+    return Dataset(frame, root, TASKS, notes, subtasks=SUBTASKS, linked_tasks=LINKED_TASKS)
 
 
 def _read(path: Path, images: str, dialect: Dialect, labelled: bool) -> pd.DataFrame:

@@ -161,7 +161,7 @@ class Format:
 
     def _contradictions(self, text: str, data: Dataset) -> Sequence[str]:
         read, found = self.read(text, data).labels, []
-        for binary, degree in (pair for pair in data.presence if set(pair) <= set(read)):
+        for binary, degree in (pair for pair in data.linked_tasks if set(pair) <= set(read)):
             for row in np.flatnonzero((read[binary] > 0) != (read[degree] > 0)):
                 found.append(f"row {row + 1}: {binary} must be 1 exactly where {degree} is above 0")
         return found

@@ -49,7 +49,7 @@ def write_record(run: Run, config: Mapping[str, object]) -> None:
         "config": dict(config),
         "home": Path(os.path.relpath(run.home, run.store.root.resolve())).as_posix(),
         "tasks": [asdict(task) for task in run.data.tasks],
-        "presence": run.data.presence,
+        "linked_tasks": run.data.linked_tasks,
         "versions": versions(),
     }
     with run.store.lock():
@@ -76,7 +76,7 @@ class RunRecord:
     threads: int
     home: Path
     tasks: tuple[Task, ...]
-    presence: tuple[tuple[str, str], ...]
+    linked_tasks: tuple[tuple[str, str], ...]
 
     @classmethod
     def read(cls, folder: Path) -> "RunRecord":
@@ -96,8 +96,11 @@ class RunRecord:
             tasks = tuple(Task(**{**task, "classes": tuple(task["classes"])}) for task in record["tasks"])
             home = (store.root / record["home"]).resolve()
             home = home if home.is_dir() else Path.cwd()
-            presence = tuple((binary, degree) for binary, degree in record["presence"])
-            return cls(store, validate(Config, config, ""), threads, home, tasks, presence)
+            pairs = (
+                record["linked_tasks"] if "linked_tasks" in record else record["presence"]
+            )  # as it was called before
+            linked_tasks = tuple((binary, degree) for binary, degree in pairs)
+            return cls(store, validate(Config, config, ""), threads, home, tasks, linked_tasks)
         except (ConfigError, KeyError, TypeError, ValueError) as error:
             raise StoreError(f"{store.record} is damaged ({error}); run `ensemble train-base` again.") from error
 
@@ -111,7 +114,9 @@ class RunRecord:
         """The run without its posts. Features go to the run's cache where that is still there, else they stay in
         memory."""
         columns = ["id", *MODALITIES, "part", *(task.name for task in self.tasks)]
-        no_posts = Dataset(pd.DataFrame(columns=columns, dtype=object), self.home, self.tasks, presence=self.presence)
+        no_posts = Dataset(
+            pd.DataFrame(columns=columns, dtype=object), self.home, self.tasks, linked_tasks=self.linked_tasks
+        )
         section = self.config.run
         cache = FeatureCache(self.home / section.cache, track, section.image_bytes)
         if cache.root is None or not cache.root.is_dir():

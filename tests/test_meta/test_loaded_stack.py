@@ -139,7 +139,7 @@ def test_a_stack_on_what_is_said_of_related_tasks_gets_that_of_new_posts_too(tmp
 
 def test_a_binary_label_and_its_degree_agree(tmp_path: Path) -> None:
     irony, degree = Task("irony", ("0", "1")), Task("irony_degree", ("0", "1", "2"))
-    data = replace(toy_table(30, test_rows=20, tasks=(irony, degree)), presence=(("irony", "irony_degree"),))
+    data = replace(toy_table(30, test_rows=20, tasks=(irony, degree)), linked_tasks=(("irony", "irony_degree"),))
     run = finish(tmp_path / "pairs", data, HASHES)
     new = data.take(run.plan.test_rows).without_labels()
     binary, degrees = (predicted.predictions for predicted in ask(run.store.root, new))

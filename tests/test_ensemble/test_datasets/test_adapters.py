@@ -53,8 +53,8 @@ def test_memotion_strings_become_the_tasks_of_a_b_and_c(tmp_path: Path) -> None:
 
 def test_memotion_binary_labels_are_one_exactly_where_the_degree_is_above_zero(tmp_path: Path) -> None:
     data = memotion.read(write_memotion(tmp_path))
-    assert len(data.presence) == 3
-    for binary, degree in data.presence:
+    assert len(data.linked_tasks) == 3
+    for binary, degree in data.linked_tasks:
         train = data.frame.iloc[:4]
         assert ((train[binary] == "1") == (train[degree] > "0")).all()
 

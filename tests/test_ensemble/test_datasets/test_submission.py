@@ -12,7 +12,7 @@ import pytest
 from support.world import SARCASM, SENTIMENT, toy_table
 
 from ensemble.data import Dataset, Task
-from ensemble.datasets.memotion import PRESENCE, SUBTASKS
+from ensemble.datasets.memotion import LINKED_TASKS, SUBTASKS
 from ensemble.datasets.memotion import TASKS as MEMOTION_TASKS
 from ensemble.datasets.submission import SubmissionRows, make_submission
 from ensemble.datasets.submission import test_rows as rows_to_submit
@@ -26,7 +26,9 @@ HATEFUL = Task("hateful", ("0", "1"))
 def table(ids: Sequence[str], tasks: tuple[Task, ...], id_column: str = "id") -> Dataset:
     frame = pd.DataFrame({"id": list(ids), "text": None, "image": None, "part": "test"}, dtype=object)
     frame = frame.assign(**{task.name: None for task in tasks})
-    return Dataset(frame, Path("."), tasks, presence=PRESENCE if tasks == MEMOTION_TASKS else (), id_column=id_column)
+    return Dataset(
+        frame, Path("."), tasks, linked_tasks=LINKED_TASKS if tasks == MEMOTION_TASKS else (), id_column=id_column
+    )
 
 
 def labelled(data: Dataset, labels: Mapping[str, Sequence[str]]) -> Dataset:
