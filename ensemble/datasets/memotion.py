@@ -42,7 +42,7 @@ def read(root: Path, labels: str = "labels.csv", test: str | None = "test.csv", 
     image_folder(root, images)
     train = _read(root / labels, images, labelled=True)
     frame = join_parts([train], [_read(root / test, images, labelled=False)] if test else [])
-    return Dataset(frame, root, TASKS, subtasks=SUBTASKS, presence=PRESENCE)
+    return Dataset(frame, root, TASKS, subtasks=SUBTASKS, presence=PRESENCE, id_column="image_name")
 
 
 def _read(path: Path, images: str, labelled: bool) -> pd.DataFrame:

@@ -59,7 +59,7 @@ def read(
     frame["text"] = strings(pd.Series([text for text, _ in read_texts], dtype=object))
     frame["text_encoding"] = [encoding for _, encoding in read_texts]
     frame["image"] = folder + "/" + frame["id"] + ".jpg"
-    return Dataset(frame, root, (SENTIMENT,), notes)
+    return Dataset(frame, root, (SENTIMENT,), notes, id_column="guid")
 
 
 def _read_tags(path: Path) -> pd.DataFrame:
