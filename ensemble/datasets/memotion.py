@@ -57,7 +57,7 @@ def read(
     held = [_read(path, images, dialect, labelled=False) for path in tests]
     frame = join_parts([train], held)
     notes = (*notes, *notes_of(train, *held))
-    return Dataset(frame, root, TASKS, notes, subtasks=SUBTASKS, linked_tasks=LINKED_TASKS)
+    return Dataset(frame, root, TASKS, notes, subtasks=SUBTASKS, linked_tasks=LINKED_TASKS, id_column="image_name")
 
 
 def _read(path: Path, images: str, dialect: Dialect, labelled: bool) -> pd.DataFrame:
