@@ -61,7 +61,7 @@ class Image:
     def audit(self, frame: pd.DataFrame, cells: Cells, scan: Scan) -> ImageAudit:
         gone = scan.problems["problem"] == "no such file"
         unreadable = scan.problems[~gone]
-        readable = scan.frame[scan.frame["thumbnail"].notna()]
+        readable = scan.frame[scan.frame["content"].notna()]
         return {
             "missing": int(scan.frame["path"].isna().sum() + gone.sum()),
             "missing_first": [str(path) for path in scan.problems[gone]["path"].head(FEW)],
