@@ -14,7 +14,7 @@ from ensemble.modalities import Pairs
 # Two pictures are copies where little of what is in them differs, once one is laid over the other: at most OUTLINE of
 # their contrast, and at most DETAIL of their fine contrast. The second keeps apart memes that share a template, and
 # pages of text: they differ in their letters alone. FLAT: with less contrast (in grey levels) there is nothing to see.
-OUTLINE, DETAIL, FLAT = 0.25, 0.45, 2.0
+OUTLINE, DETAIL, FLAT = 0.25, 0.4, 2.0
 ROUGHLY = 0.6  # of the contrast of 16 by 16 pixels, before a pair is looked at closely
 # A copy is sought among the pictures most like it, by their correlation at 8 by 8 pixels.
 ALIKE, NEIGHBOURS = 0.8, 16

@@ -5,8 +5,8 @@ import numpy.typing as npt
 from PIL import Image
 
 SIDE = 96  # the words of a page of text can be told apart; at 64 only its lines
-GROUND_SIDE = 128
-PLAIN = 0.15  # of the strongest deviation from the ground, and at least PLAIN_GREY: more is content
+GROUND_SIDE = 256
+PLAIN = 0.25  # of the strongest deviation from the ground, and at least PLAIN_GREY: more is content
 PLAIN_GREY = 8
 MOSTLY = 0.5
 
@@ -16,12 +16,12 @@ Thumbnails = npt.NDArray[np.uint8]  # (rows, SIDE, SIDE) grey levels
 def content_thumbnail(image: Image.Image) -> Thumbnails:
     """(SIDE, SIDE) grey levels of the whole image; of its content alone where most of it is plain ground around."""
     grey = image.convert("L")
-    return np.asarray(grey.resize((SIDE, SIDE), Image.Resampling.BOX, box=_content_box(grey)), dtype=np.uint8)
+    return np.asarray(grey.resize((SIDE, SIDE), Image.Resampling.BILINEAR, box=_content_box(grey)), dtype=np.uint8)
 
 
 def _content_box(grey: Image.Image) -> tuple[float, float, float, float] | None:
     """Left, top, right and bottom of what differs from the ground; None where that is most of the image."""
-    small = np.asarray(grey.resize((GROUND_SIDE, GROUND_SIDE), Image.Resampling.BOX), dtype=np.float32)
+    small = np.asarray(grey.resize((GROUND_SIDE, GROUND_SIDE), Image.Resampling.BILINEAR), dtype=np.float32)
     ground = np.median(np.concatenate([small[0], small[-1], small[:, 0], small[:, -1]]))
     distance = np.abs(small - ground)
     content = distance > max(PLAIN_GREY, PLAIN * distance.max())
