@@ -13,7 +13,9 @@ from cli.progress import Bars
 from ensemble.config import Config, load_config
 
 if TYPE_CHECKING:
+    from ensemble.content.given_folds import GivenFolds
     from ensemble.data import Dataset
+    from ensemble.folds import FoldSettings
     from ensemble.jobs.job import JobSpec
     from ensemble.jobs.train import Engine
     from ensemble.modalities import Scans
@@ -71,10 +73,9 @@ class Session:
         """What later commands would refuse is refused before the first hour of training."""
         from ensemble.datasets.submission import FORMATS
         from ensemble.errors import ConfigError, unknown
-        from ensemble.folds import FoldSettings
         from meta import META_ESTIMATORS
 
-        FoldSettings(**self.config.folds.model_dump())
+        self.fold_settings  # noqa: B018 (refuses impossible ones)
         if self.config.submit.format not in FORMATS:
             raise ConfigError(unknown("submission format", self.config.submit.format, FORMATS))
         for name in self.config.stack.estimators:
@@ -125,6 +126,37 @@ class Session:
     def scans(self) -> "Scans":
         return self._scanned[1]
 
+    @property
+    def fold_settings(self) -> "FoldSettings":
+        from ensemble.folds import FoldSettings
+
+        return FoldSettings(**self.config.folds.model_dump())
+
+    @cached_property
+    def given_folds(self) -> "GivenFolds | None":
+        """The plan that ``[folds]`` names, in a file or in a column of the training table."""
+        from ensemble.content.given_folds import read_given_folds
+        from ensemble.errors import ConfigError
+
+        folds, data = self.config.folds, self.config.data
+        if folds.file:
+            return read_given_folds(self.home / folds.file)
+        if not folds.column:
+            return None
+        table = (data.model_extra or {}).get("train")
+        if data.preset != "csv" or not table:
+            raise ConfigError('folds.column names a column of data.train of the preset "csv"; give folds.file instead.')
+        return read_given_folds(self.home / data.root / table, folds.column, (data.model_extra or {}).get("id") or "id")
+
+    @property
+    def fold_notes(self) -> list[str]:
+        """What to know of the run's folds before hours are spent on them."""
+        from ensemble.content.copy_notes import copy_notes
+
+        plan = self.run.plan
+        notes = copy_notes(self.data, plan.frame["group"].to_numpy(), plan.settings.k)
+        return [*(self.given_folds.notes if self.given_folds else []), *notes]
+
     @cached_property
     def run(self) -> "Run":
         """The run, its folds made or read; what no learner could be trained with is refused first."""
@@ -132,14 +164,13 @@ class Session:
         from ensemble.bound_learners import check_learners
         from ensemble.content.grouped_folds import bind_folds
         from ensemble.features import FeatureCache
-        from ensemble.folds import FoldSettings
         from ensemble.jobs.run_record import learner_specs
         from ensemble.run import Run
 
         config = self.config
         specs = learner_specs(config)
         check_learners(LEARNERS, specs, self.home)
-        plan = bind_folds(self.store, self.data, self.scans, FoldSettings(**config.folds.model_dump()))
+        plan = bind_folds(self.store, self.data, self.scans, self.fold_settings, self.given_folds)
         return Run(
             self.store,
             plan.with_groups(self.data),

@@ -72,6 +72,9 @@ def train_base(
     run = session.run
     specs, tasks = run.learners.some(learner), run.some_tasks(task)
     session.record()
+    if not run.distributed.is_worker:
+        for note in session.fold_notes:
+            typer.echo(note, err=True)
     work = list_work(run, specs, tasks, fold)
     check_disk(run, work, parallel.processes)
     with session.working() as ready:

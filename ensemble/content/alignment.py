@@ -39,7 +39,7 @@ def crop(pictures: Greys, crops: Crops) -> tuple[Greys, npt.NDArray[np.bool_]]:
     """``(crops, inside)`` of the same shape, edges repeated outside; ``inside`` says where a picture had pixels."""
     side = pictures.shape[1]
     across, down = (_positions(crops[:, start : start + 2], side) for start in (0, 2))
-    inside_across, inside_down = ((-0.6 < at) & (at < side - 0.4) for at in (across, down))
+    inside_across, inside_down = ((at > -0.6) & (at < side - 0.4) for at in (across, down))
     cropped = _weights(down) @ pictures @ _weights(across).transpose(0, 2, 1)
     return cropped, inside_down[:, :, None] & inside_across[:, None, :]
 

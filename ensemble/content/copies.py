@@ -1,6 +1,6 @@
 """Pairs of posts that are copies of one another: of equal contents, or of pictures that show the same."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,8 @@ ROUGHLY = 0.6  # of the contrast of 16 by 16 pixels, before a pair is looked at 
 # A copy is sought among the pictures most like it, by their correlation at 8 by 8 pixels.
 ALIKE, NEIGHBOURS = 0.8, 16
 CHUNK = 512
+# What so many posts share says nothing of them: a prompt, a placeholder.
+FREQUENT_SHARE, FREQUENT_POSTS = 0.02, 10
 
 
 def equal_pairs(keys: Sequence[Hashable]) -> Pairs:
@@ -29,6 +31,24 @@ def equal_pairs(keys: Sequence[Hashable]) -> Pairs:
     first = positions.groupby(known).transform("first")
     later = positions.index[first != positions]
     return np.column_stack([first[later].to_numpy(dtype=np.int64), later.to_numpy(dtype=np.int64)])
+
+
+def positions_by_key(keys: Sequence[Hashable]) -> dict[Hashable, npt.NDArray[np.int64]]:
+    """The rows of each key that several rows have, the most frequent first; None is no key."""
+    found = pd.Series(list(keys), dtype=object).groupby(list(keys), sort=False).indices
+    several = {key: np.asarray(rows, dtype=np.int64) for key, rows in found.items() if len(rows) > 1}
+    return dict(sorted(several.items(), key=lambda item: -len(item[1])))
+
+
+def is_frequent(posts: int, of: int) -> bool:
+    """Whether a content is on too many posts to make copies of them."""
+    return posts >= FREQUENT_POSTS and posts > FREQUENT_SHARE * of
+
+
+def without(keys: Sequence[Hashable], placeholders: Mapping[str, npt.NDArray[np.int64]]) -> list[Hashable]:
+    """The keys, None where a row holds a placeholder."""
+    there = set(np.concatenate([np.empty(0, dtype=np.int64), *placeholders.values()]).tolist())
+    return [None if row in there else key for row, key in enumerate(keys)]
 
 
 def near_pairs(positions: npt.NDArray[np.int64], thumbnails: Thumbnails) -> Pairs:

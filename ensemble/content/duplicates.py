@@ -7,6 +7,7 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from ensemble.content.copies import equal_pairs
 from ensemble.data import Codes, Dataset
 from ensemble.modalities import MODALITIES, Pairs, Scans, get_modality
 
@@ -25,6 +26,18 @@ def find_duplicates(data: Dataset, scans: Scans) -> Duplicates:
     pairs: dict[str, Pairs] = {}
     for name in MODALITIES:
         pairs |= get_modality(name).find_copies(data.cells(name), data.keys(name), scans[name])
-    links = np.concatenate(list(pairs.values()))
-    graph = coo_array((np.ones(len(links)), (links[:, 0], links[:, 1])), shape=(len(data), len(data)))
-    return Duplicates(connected_components(graph, directed=False)[1].astype(np.int64), pairs)
+    return Duplicates(_connected(np.concatenate(list(pairs.values())), len(data)), pairs)
+
+
+def united_groups(data: Dataset, copies: Codes) -> Codes:
+    """(rows,) groups of copies, and those of the table's own column ``group``, where it has one: what either joins."""
+    if "group" not in data.frame:
+        return copies
+    own = data.frame["group"]
+    links = [equal_pairs(copies.tolist()), equal_pairs(own.where(own.notna(), None).tolist())]
+    return _connected(np.concatenate(links), len(data))
+
+
+def _connected(links: Pairs, rows: int) -> Codes:
+    graph = coo_array((np.ones(len(links)), (links[:, 0], links[:, 1])), shape=(rows, rows))
+    return connected_components(graph, directed=False)[1].astype(np.int64)

@@ -10,6 +10,27 @@ WORD = re.compile(r"[^\W_]")  # a letter or a digit
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")  # all but tab and line ends
 RIGHT_TO_LEFT = re.compile(r"[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")  # Hebrew to Arabic, and their forms
 
+# What programs and sites write where there is no text, once normalised.
+PLACEHOLDERS = frozenset(
+    (
+        "nan",
+        "<na>",
+        "nat",
+        "none",
+        "null",
+        "nil",
+        "n/a",
+        "#n/a",
+        "undefined",
+        "empty",
+        "missing",
+        "no text",
+        "no caption",
+    )
+    + ("deleted", "[deleted]", "removed", "[removed]", "image no longer available", "no longer available")
+    + ("this tweet is unavailable", "this content is unavailable", "content not available", "not available")
+)
+
 
 def decode(raw: bytes) -> tuple[str | None, str]:
     """``(text, encoding)``: UTF-8 if it is that, else GB18030, else ``(None, "unreadable")``."""
@@ -27,6 +48,11 @@ def read_text(path: Path) -> tuple[str | None, str]:
         return decode(path.read_bytes())
     except (OSError, ValueError):  # no such file, a folder, a name too long
         return None, "missing"
+
+
+def says_nothing(normalised: str) -> bool:
+    """Whether a normalised text is a placeholder, or has no letter and no digit."""
+    return normalised.strip(" .!'\"") in PLACEHOLDERS or WORD.search(normalised) is None
 
 
 def normalise(text: str | None) -> str:

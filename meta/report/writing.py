@@ -24,7 +24,7 @@ def write_report(
         raise ConfigError(f"--out {page}: the page is HTML and its JSON twin lies beside it; name it .html.")
     check_writable(page)
     twin = page.with_suffix(".json")
-    facts = gather(run, settings, audit(run.data, scans), track)
+    facts = gather(run, settings, audit(run.data, scans, run.plan.settings), track)
     drawn = draw(facts, run.data.root)
     write_atomic(page, drawn.encode())
     write_atomic(
