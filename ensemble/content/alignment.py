@@ -1,9 +1,11 @@
 """Pictures brought into line before they are compared: which crop of the one shows what the other shows."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
-Greys = npt.NDArray[np.float32]  # (pairs, side, side) grey levels
+Greys = npt.NDArray[np.floating[Any]]  # (pairs, side, side) grey levels
 Crops = npt.NDArray[np.float32]  # (pairs, 4): stretch and shift across, stretch and shift down; 0 is the whole picture
 
 MAX_CROP = 0.13  # 5 % off each side stretch a picture by a tenth
@@ -58,7 +60,8 @@ def shrink(pictures: npt.NDArray[np.generic], side: int) -> Greys:
     """Means over squares, ``side`` of them in a row."""
     pairs, was, _ = pictures.shape
     step = was // side
-    return pictures.astype(np.float32).reshape(pairs, side, step, side, step).mean(axis=(2, 4))
+    means: Greys = pictures.astype(np.float32).reshape(pairs, side, step, side, step).mean(axis=(2, 4))
+    return means
 
 
 def _centres(side: int) -> npt.NDArray[np.float32]:
@@ -69,11 +72,12 @@ def _centres(side: int) -> npt.NDArray[np.float32]:
 def _positions(stretch_and_shift: npt.NDArray[np.float32], side: int) -> npt.NDArray[np.float32]:
     """(pairs, side) where each pixel of a crop is taken from, in pixels."""
     at = _centres(side) * (1 + stretch_and_shift[:, :1]) + stretch_and_shift[:, 1:]
-    return (at + 1) / 2 * side - np.float32(0.5)
+    return ((at + 1) / 2 * side - 0.5).astype(np.float32)
 
 
 def _weights(positions: npt.NDArray[np.float32]) -> Greys:
     """(pairs, side, side) shares of the pixels between which a position lies."""
     side = positions.shape[1]
     distance = np.abs(np.clip(positions, 0, side - 1)[:, :, None] - np.arange(side, dtype=np.float32))
-    return np.clip(1 - distance, 0, None)
+    weights: Greys = np.clip(1 - distance, 0, None)
+    return weights

@@ -57,7 +57,8 @@ def near_pairs(positions: npt.NDArray[np.int64], thumbnails: Thumbnails) -> Pair
     candidates = _candidates(thumbnails)
     chunks = [candidates[start : start + CHUNK] for start in range(0, len(candidates), CHUNK)]
     found = [chunk[_same(thumbnails[chunk[:, 0]], thumbnails[chunk[:, 1]])] for chunk in chunks]
-    return positions[np.concatenate([np.empty((0, 2), dtype=np.int64), *found])]
+    pairs: Pairs = np.concatenate([np.empty((0, 2), dtype=np.int64), *found])
+    return positions[pairs]
 
 
 def _candidates(thumbnails: Thumbnails) -> Pairs:
@@ -91,7 +92,7 @@ def _same(left: Thumbnails, right: Thumbnails) -> npt.NDArray[np.bool_]:
     return same
 
 
-def _differences(left: Greys, right: Greys, crops: Crops) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+def _differences(left: Greys, right: Greys, crops: Crops) -> tuple[Greys, Greys]:
     """(pairs,) how much of the contrast, and of the fine contrast, differs where both have pixels: 0 is none."""
     seen, inside = crop(right, crops)
     share = inside.astype(np.float32)
@@ -108,5 +109,6 @@ def _centred(pictures: Greys, share: Greys) -> Greys:
     return (pictures - (_sums(pictures * share) / _sums(share))[:, None, None]) * share
 
 
-def _sums(pictures: Greys) -> npt.NDArray[np.float32]:
-    return pictures.sum(axis=(1, 2))
+def _sums(pictures: Greys) -> Greys:
+    sums: Greys = pictures.sum(axis=(1, 2))
+    return sums

@@ -16,7 +16,7 @@ def copy_notes(data: Dataset, group: Codes, k: int) -> list[str]:
 
 
 def placeholder_notes(data: Dataset) -> list[str]:
-    found = {}
+    found: dict[str, Codes] = {}
     for name in MODALITIES:
         found |= get_modality(name).find_placeholders(data.cells(name), data.keys(name))
     lines = [

@@ -40,4 +40,5 @@ def united_groups(data: Dataset, copies: Codes) -> Codes:
 
 def _connected(links: Pairs, rows: int) -> Codes:
     graph = coo_array((np.ones(len(links)), (links[:, 0], links[:, 1])), shape=(rows, rows))
-    return connected_components(graph, directed=False)[1].astype(np.int64)
+    groups: Codes = connected_components(graph, directed=False)[1].astype(np.int64)
+    return groups

@@ -3,6 +3,7 @@
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -106,16 +107,14 @@ def _check_whole(data: Dataset, given: GivenFolds, fold: Codes, group: Codes) ->
     if not len(astray):
         return
     a, b = first.loc[astray.index[0], "id"], astray["id"].iloc[0]
-    overrule = (
-        "mend its column group" if given.group is not None else 'take the plan as it is with folds.copies = "ignore"'
-    )
+    overrule = 'folds.copies = "ignore" takes the plan as it is' if given.group is None else "mend its column group"
     raise FoldError(
         f"{given.path}, the given folds: {astray['group'].nunique():,} groups are in more than one fold, such as posts "
         f"{a!r} (fold {given.fold[a]}) and {b!r} (fold {given.fold[b]}), which are copies or of one group; {overrule}."
     )
 
 
-def _plain(value: object) -> str:
+def _plain(value: Any) -> str:
     """A cell as text; whole numbers are written without a point, missing ones as nothing."""
     if pd.isna(value):
         return ""
