@@ -7,14 +7,16 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ensemble.content.alignment import Crops, Greys, align, blur, crop, shrink
+from ensemble.content.alignment import MAX_CROP, Greys, align, blur, crop, shrink
 from ensemble.content.thumbnails import Thumbnails
 from ensemble.modalities import Pairs
 
 # Two pictures are copies where little of what is in them differs, once one is laid over the other: at most OUTLINE of
 # their contrast, and at most DETAIL of their fine contrast. The second keeps apart memes that share a template, and
-# pages of text: they differ in their letters alone. FLAT: with less contrast (in grey levels) there is nothing to see.
-OUTLINE, DETAIL, FLAT = 0.25, 0.4, 2.0
+# pages of text: they differ in their letters alone. The first number holds for pictures that lie on one another as they
+# are, the second for those that had to be cropped, by a tenth: they can never agree as well.
+OUTLINE, DETAIL = (0.16, 0.25), (0.25, 0.4)
+FLAT = 2.0  # with less contrast (in grey levels) there is nothing to see
 ROUGHLY = 0.6  # of the contrast of 16 by 16 pixels, before a pair is looked at closely
 # A copy is sought among the pictures most like it, by their correlation at 8 by 8 pixels.
 ALIKE, NEIGHBOURS = 0.8, 16
@@ -35,7 +37,8 @@ def equal_pairs(keys: Sequence[Hashable]) -> Pairs:
 
 def positions_by_key(keys: Sequence[Hashable]) -> dict[Hashable, npt.NDArray[np.int64]]:
     """The rows of each key that several rows have, the most frequent first; None is no key."""
-    found = pd.Series(list(keys), dtype=object).groupby(list(keys), sort=False).indices
+    column: pd.Series[Any] = pd.Series(list(keys), dtype=object)
+    found = column.groupby(column, sort=False).indices
     several = {key: np.asarray(rows, dtype=np.int64) for key, rows in found.items() if len(rows) > 1}
     return dict(sorted(several.items(), key=lambda item: -len(item[1])))
 
@@ -88,8 +91,13 @@ def _same(left: Thumbnails, right: Thumbnails) -> npt.NDArray[np.bool_]:
         left, right, crops = left[promising], right[promising], crops[promising]
         crops = align(shrink(left, 32), shrink(right, 32), crops, rounds=4)
         outline, detail = _differences(blur(left.astype(np.float32), 3), blur(right.astype(np.float32), 3), crops)
-        same[promising] = (outline <= OUTLINE) & (detail <= DETAIL)
+        cropped = np.abs(crops).max(axis=1) / MAX_CROP
+        same[promising] = (outline <= _limit(OUTLINE, cropped)) & (detail <= _limit(DETAIL, cropped))
     return same
+
+
+def _limit(limits: tuple[float, float], cropped: Greys) -> Greys:
+    return np.interp(cropped, (0, 0.8), limits)
 
 
 def _differences(left: Greys, right: Greys, crops: Crops) -> tuple[Greys, Greys]:

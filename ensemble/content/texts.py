@@ -12,9 +12,9 @@ RIGHT_TO_LEFT = re.compile(r"[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")  # Hebr
 
 # What programs and sites write where there is no text, once normalised.
 PLACEHOLDERS = frozenset(
-    """nan|<na>|nat|none|null|nil|n/a|#n/a|undefined|empty|missing|no text|no caption|deleted|[deleted]|removed|[removed]
-|image no longer available|no longer available|this tweet is unavailable|this content is unavailable|not available
-|content not available""".replace("\n", "").split("|")
+    """nan|<na>|nat|none|null|nil|n/a|#n/a|undefined|empty|missing|no text|no caption|deleted|[deleted]|removed
+|[removed]|image no longer available|no longer available|not available
+|this tweet is unavailable|this content is unavailable|content not available""".replace("\n", "").split("|")
 )
 
 
