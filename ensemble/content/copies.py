@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ensemble.content.alignment import MAX_CROP, Greys, align, blur, crop, shrink
+from ensemble.content.alignment import MAX_CROP, Crops, Greys, align, blur, crop, shrink
 from ensemble.content.thumbnails import Thumbnails
 from ensemble.modalities import Pairs
 

@@ -27,7 +27,9 @@ def bind_folds(
                 return plan
         elif store.has_begun():  # results without the plan they were made on
             raise StoreError(f"{store.plan_settings} is gone; restore it or choose another run folder.")
-        group = find_groups(data, scans, settings)
+        # groups of a given plan are kept as they are
+        own = given is not None and given.group is not None
+        group = np.arange(len(data)) if own else find_groups(data, scans, settings)
         plan = make_plan(data, group, settings) if given is None else given_plan(data, given, group, settings)
         plan.write(store.plan)
         return plan
