@@ -135,7 +135,7 @@ class Session:
     @cached_property
     def given_folds(self) -> "GivenFolds | None":
         """The plan that ``[folds]`` names, in a file or in a column of the training table."""
-        from ensemble.content.given_folds import read_given_folds
+        from ensemble.datasets.fold_tables import read_given_folds
         from ensemble.errors import ConfigError
 
         folds, data = self.config.folds, self.config.data

@@ -1,15 +1,13 @@
-"""A fold plan that was handed out, in a file or in a column of the training table: read, checked, taken as it is."""
+"""A fold plan that was handed out: checked, and taken as it is."""
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ensemble.data import TRAIN, Codes, Dataset
-from ensemble.datasets.tables import read_frame
 from ensemble.errors import FoldError, some
 from ensemble.folds import TEST_FOLD, FoldPlan, FoldSettings, row_digests
 
@@ -61,19 +59,6 @@ class GivenFolds:
         return np.array([codes.get(self.fold.get(row, ""), TEST_FOLD) for row in train], dtype=np.int64)
 
 
-def read_given_folds(path: Path, column: str = "fold", id: str = "id") -> GivenFolds:
-    """Raises DataError where the file or a column is missing, FoldError for an id that is there twice."""
-    frame = read_frame(path, [id, column])
-    ids = [_plain(value) for value in frame[id]]
-    twice = pd.Index(ids)[pd.Index(ids).duplicated()]
-    if len(twice):
-        raise FoldError(f"{path}, the given folds: {len(twice):,} ids appear more than once ({some(twice)}).")
-    # a table's own column of groups is in the dataset already
-    groups = frame["group"] if column == "fold" and "group" in frame else None
-    by_id = [dict(zip(ids, map(_plain, cells), strict=True)) for cells in (frame[column], groups) if cells is not None]
-    return GivenFolds(path, *by_id)
-
-
 def given_plan(data: Dataset, given: GivenFolds, group: Codes, settings: FoldSettings) -> FoldPlan:
     """The plan as given. ``group`` is (rows,), unless the file has its own.
 
@@ -112,11 +97,3 @@ def _check_whole(data: Dataset, given: GivenFolds, fold: Codes, group: Codes) ->
         f"{given.path}, the given folds: {astray['group'].nunique():,} groups are in more than one fold, such as posts "
         f"{a!r} (fold {given.fold[a]}) and {b!r} (fold {given.fold[b]}), which are copies or of one group; {overrule}."
     )
-
-
-def _plain(value: Any) -> str:
-    """A cell as text; whole numbers are written without a point, missing ones as nothing."""
-    if pd.isna(value):
-        return ""
-    text = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
-    return text.removesuffix(".0") if text.removesuffix(".0").lstrip("-").isdigit() else text

@@ -9,10 +9,10 @@ import pytest
 from support.world import toy_table
 
 from ensemble.content.copy_notes import copy_notes, large_group_notes
-from ensemble.content.given_folds import read_given_folds
 from ensemble.content.grouped_folds import bind_folds
 from ensemble.content.scan import scan
 from ensemble.data import Dataset
+from ensemble.datasets.fold_tables import read_given_folds
 from ensemble.errors import DataError, FoldError
 from ensemble.folds import TEST_FOLD, FoldPlan, FoldSettings
 from ensemble.store import Store
@@ -104,7 +104,7 @@ def test_groups_of_the_file_are_kept_and_must_be_whole(tmp_path: Path) -> None:
     data = data.with_columns(text=["twice", "twice", *data.texts[2:]])
     plan = bound(tmp_path, data, plan_file(tmp_path / "plan.csv", data, group=[row % 8 + 5 for row in range(40)]))
     assert plan.frame["group"].tolist() == [row % 8 + 5 for row in range(40)]
-    with pytest.raises(FoldError, match="'post0' .*'post5'.*mend its column group"):
+    with pytest.raises(FoldError, match=r"'post0' .*'post5'.*mend its column group"):
         bound(tmp_path / "b", data, plan_file(tmp_path / "plan.csv", data, group=[row % 5 for row in range(40)]))
 
 
