@@ -14,8 +14,10 @@ from cli.progress import Bars
 from ensemble.config import Config, load_config
 
 if TYPE_CHECKING:
+    from ensemble.content.given_folds import GivenFolds
     from ensemble.data import Dataset
     from ensemble.datasets.submission import Format
+    from ensemble.folds import FoldSettings
     from ensemble.jobs.job import JobSpec
     from ensemble.jobs.train import Engine
     from ensemble.modalities import Scans
@@ -72,11 +74,10 @@ class Session:
     def _check_names(self) -> None:
         """What later commands would refuse is refused before the first hour of training."""
         from ensemble.errors import ConfigError, unknown
-        from ensemble.folds import FoldSettings
         from meta import META_ESTIMATORS
 
-        FoldSettings(**self.config.folds.model_dump())
         self.submission_format()
+        self.fold_settings  # noqa: B018 (refuses impossible ones)
         for name in self.config.stack.estimators:
             if name not in META_ESTIMATORS:
                 raise ConfigError(unknown("meta-estimator", name, META_ESTIMATORS))
@@ -142,6 +143,33 @@ class Session:
     def scans(self) -> "Scans":
         return self._scanned[1]
 
+    @property
+    def fold_settings(self) -> "FoldSettings":
+        from ensemble.folds import FoldSettings
+
+        return FoldSettings(**self.config.folds.model_dump())
+
+    @cached_property
+    def given_folds(self) -> "GivenFolds | None":
+        """The plan that ``[folds]`` names, in a file or in a column of the training table."""
+        from ensemble.datasets.delimited import Dialect
+        from ensemble.datasets.fold_tables import read_given_folds
+        from ensemble.errors import ConfigError
+
+        folds, data = self.config.folds, self.config.data
+        if folds.file:
+            return read_given_folds(self.home / folds.file)
+        if not folds.column:
+            return None
+        options = data.model_extra or {}
+        table, dialect = options.get("train"), {name: options.get(name) for name in ("delimiter", "quotes", "encoding")}
+        if data.preset != "csv" or not isinstance(table, str):
+            raise ConfigError(
+                'folds.column names a column of data.train, one table of the preset "csv"; give folds.file instead.'
+            )
+        path = self.home / data.root / table
+        return read_given_folds(path, folds.column, options.get("id") or "id", Dialect(**dialect))
+
     @cached_property
     def run(self) -> "Run":
         """The run, its folds made or read; what no learner could be trained with is refused first."""
@@ -149,14 +177,13 @@ class Session:
         from ensemble.bound_learners import check_learners
         from ensemble.content.grouped_folds import bind_folds
         from ensemble.features import FeatureCache
-        from ensemble.folds import FoldSettings
         from ensemble.jobs.run_record import learner_specs
         from ensemble.run import Run
 
         config = self.config
         specs = learner_specs(config)
         check_learners(LEARNERS, specs, self.home)
-        plan = bind_folds(self.store, self.data, self.scans, FoldSettings(**config.folds.model_dump()))
+        plan = bind_folds(self.store, self.data, self.scans, self.fold_settings, self.given_folds)
         return Run(
             self.store,
             plan.with_groups(self.data),
@@ -199,19 +226,6 @@ class Session:
         from base_models.neural.distributed import distributed_context
 
         return distributed_context()
-
-    def say_doubts(self) -> None:
-        """What was assumed to read the table, and images that cannot be used, a line each, before hours of training."""
-        import logging
-
-        log = logging.getLogger("ensemble")
-        for note in self.data.notes:
-            log.warning("%s.", note)
-        images = self.scans["image"]
-        problems, given = images.problems, int(images.frame["path"].notna().sum())
-        if len(problems):
-            first = f"{problems['path'].iloc[0]}: {problems['problem'].iloc[0]}"
-            log.warning("%s of %s images cannot be used; these posts go without (%s).", len(problems), given, first)
 
     def record(self) -> None:
         """Write into the run folder what it was made with."""

@@ -85,7 +85,8 @@ def data(config: ConfigPath = DEFAULT, set: Overrides = [], quiet: Quiet = False
     from ensemble.content.audit import audit
 
     session = Session(config, set, quiet)
-    found = audit(session.data, session.scans)
+    found = audit(session.data, session.scans, session.fold_settings)
+    found["notes"] += session.given_folds.checked(session.data) if session.given_folds else []
     show(dict(found), print_audit, as_json)
 
 

@@ -59,6 +59,7 @@ def train_base(
     ensemble train-base --set base.image.params.views=1 --keep-models none
     torchrun --nproc-per-node 2 -m cli.main train-base      (two GPUs on each training)
     """
+    from cli.doubts import doubts
     from cli.session import Session
     from cli.tables import TrainedLearners, print_trained
     from ensemble.jobs.job import list_work
@@ -71,8 +72,9 @@ def train_base(
     session = Session(config, [*set, *kept], quiet, parallel)
     run = session.run
     specs, tasks = run.learners.some(learner), run.some_tasks(task)
-    session.say_doubts()
     session.record()
+    for doubt in () if run.distributed.is_worker else doubts(session):
+        typer.echo(f"{doubt.removesuffix('.')}.", err=True)
     work = list_work(run, specs, tasks, fold)
     check_disk(run, work, parallel.processes)
     with session.working() as ready:

@@ -38,9 +38,15 @@ class Data(BaseModel):
 
 
 class Folds(Section):
+    """``copies`` "ignore" does not keep copies together. ``file`` (columns id, fold, perhaps group) or ``column`` (of
+    the training table) holds a plan that was handed out."""
+
     k: int = 5
     seed: int = 0
     test_fraction: float = 0.0
+    copies: Literal["group", "ignore"] = "group"
+    file: str = ""
+    column: str = ""
 
 
 class Run(Section):

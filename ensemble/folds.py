@@ -20,17 +20,32 @@ UNUSED = -2  # of rows that a plan leaves alone: neither fitted on nor predicted
 
 @dataclass(frozen=True)
 class FoldSettings:
-    """How a plan is drawn. ``test_fraction`` of the training rows becomes a labelled test part that no fold holds."""
+    """How a plan is drawn. ``test_fraction`` of the training rows becomes a labelled test part that no fold holds.
+    ``copies`` "group" keeps copies in one fold, "ignore" does not look for them. A ``file``, or a ``column`` of the
+    training table, holds a plan that was handed out: then none is drawn, and it says how many folds there are."""
 
     k: int = 5
     seed: int = 0
     test_fraction: float = 0.0
+    copies: str = "group"
+    file: str = ""
+    column: str = ""
 
     def __post_init__(self) -> None:
         if self.k < 3:  # what stacks one fold is chosen on a second, from fits on a third
             raise FoldError(f"folds.k must be at least 3, got {self.k}.")
         if not 0 <= self.test_fraction < 1:
             raise FoldError(f"folds.test_fraction must be at least 0 and below 1, got {self.test_fraction}.")
+        if self.file and self.column:
+            raise FoldError(f"folds.file {self.file!r} and folds.column {self.column!r} both hold a plan; name one.")
+        if (self.file or self.column) and self.test_fraction:
+            raise FoldError("folds.test_fraction: a given plan says itself what is in no fold (fold -1); leave it out.")
+
+    def as_in(self, plan: "FoldPlan") -> "FoldSettings":
+        """The same with what a given plan decides."""
+        if not (self.file or self.column):
+            return self
+        return replace(self, k=plan.settings.k, seed=plan.settings.seed)
 
 
 @dataclass(frozen=True)
@@ -102,9 +117,10 @@ class FoldPlan:
     def check(self, data: Dataset, settings: FoldSettings) -> None:
         """Raises FoldError naming the first differences if the settings or the table are not those of the plan."""
         for name, was in vars(self.settings).items():
-            if vars(settings)[name] != was:
+            says = vars(settings.as_in(self))[name]
+            if says != was:
                 raise FoldError(
-                    f"This run's fold plan has {name} = {was}, the configuration says {vars(settings)[name]}. "
+                    f"This run's fold plan has {name} = {was}, the configuration says {says}. "
                     "A plan is never redrawn: restore the setting or choose another run folder."
                 )
         if self.tasks != data.task_names:

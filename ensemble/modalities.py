@@ -75,6 +75,11 @@ class Modality(Protocol):
         """(n, 2) positions of posts that are copies of one another, by why they are."""
         ...
 
+    def find_placeholders(self, cells: Cells, keys: Cells) -> dict[str, npt.NDArray[np.int64]]:
+        """Positions of posts that share a content without being copies of one another, such as "nan" for no text; by
+        its name in messages."""
+        ...
+
     def count_copies(self, pairs: Mapping[str, Pairs]) -> dict[str, int]:
         """For the audit, of the pairs of ``find_copies``."""
         ...

@@ -5,9 +5,13 @@ from typing import Any, TypedDict, cast
 
 import numpy as np
 
-from ensemble.content.duplicates import Duplicates, find_duplicates
+from ensemble.content.copy_notes import copy_notes
+from ensemble.content.duplicates import Duplicates, find_duplicates, united_groups
 from ensemble.data import TEST, TRAIN, Dataset, Task
+from ensemble.folds import FoldSettings
 from ensemble.modalities import MODALITIES, Scans, get_modality
+
+DEFAULT_FOLDS = FoldSettings()
 
 
 class Audit(TypedDict):
@@ -22,9 +26,11 @@ class Audit(TypedDict):
     notes: list[str]
 
 
-def audit(data: Dataset, scans: Scans) -> Audit:
-    """What is odd about a dataset and its ``scans``."""
+def audit(data: Dataset, scans: Scans, settings: FoldSettings = DEFAULT_FOLDS) -> Audit:
+    """What is odd about a dataset and its ``scans``, and about its groups in folds of these ``settings``."""
     copies = find_duplicates(data, scans)
+    together = copies.group if settings.copies == "group" else np.arange(len(data))
+    group = united_groups(data, together)
     train = (data.frame["part"] == TRAIN).to_numpy()
     modalities = {name: get_modality(name) for name in MODALITIES}
     found = {
@@ -34,7 +40,7 @@ def audit(data: Dataset, scans: Scans) -> Audit:
         "duplicates": _duplicates(copies),
         "conflicting_labels": {task.name: _conflicts(data, copies, task.name) for task in data.tasks},
         "train_test_overlap": int(np.isin(copies.group[~train], copies.group[train]).sum()),
-        "notes": list(data.notes),
+        "notes": [*data.notes, *copy_notes(data, group, settings.k)],
     }
     return cast(Audit, found)
 

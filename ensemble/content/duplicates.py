@@ -7,6 +7,7 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from ensemble.content.copies import equal_pairs
 from ensemble.data import Codes, Dataset
 from ensemble.modalities import MODALITIES, Pairs, Scans, get_modality
 
@@ -25,17 +26,19 @@ def find_duplicates(data: Dataset, scans: Scans) -> Duplicates:
     pairs: dict[str, Pairs] = {}
     for name in MODALITIES:
         pairs |= get_modality(name).find_copies(data.cells(name), data.keys(name), scans[name])
-    links = np.concatenate(list(pairs.values()))
-    graph = coo_array((np.ones(len(links)), (links[:, 0], links[:, 1])), shape=(len(data), len(data)))
-    return Duplicates(connected_components(graph, directed=False)[1].astype(np.int64), pairs)
+    return Duplicates(_connected(np.concatenate(list(pairs.values())), len(data)), pairs)
 
 
-def with_given_groups(group: Codes, data: Dataset) -> Codes:
-    """(rows,) groups of copies, united where the table itself says that posts belong together: of a user, a thread."""
+def united_groups(data: Dataset, copies: Codes) -> Codes:
+    """(rows,) groups of copies, and those of the table's own column ``group``, where it has one: what either joins."""
     if "group" not in data.frame:
-        return group
-    offset = int(group.max(initial=-1)) + 1
-    given = data.groups + offset
-    size = int(given.max(initial=-1)) + 1
-    graph = coo_array((np.ones(len(data)), (group, given)), shape=(size, size))
-    return np.asarray(connected_components(graph, directed=False)[1][group], dtype=np.int64)
+        return copies
+    own = data.frame["group"]
+    links = [equal_pairs(copies.tolist()), equal_pairs(own.where(own.notna(), None).tolist())]
+    return _connected(np.concatenate(links), len(data))
+
+
+def _connected(links: Pairs, rows: int) -> Codes:
+    graph = coo_array((np.ones(len(links)), (links[:, 0], links[:, 1])), shape=(rows, rows))
+    groups: Codes = connected_components(graph, directed=False)[1].astype(np.int64)
+    return groups

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from PIL import Image as Picture
 
-from ensemble.content.copies import equal_pairs, near_pairs
+from ensemble.content.copies import equal_pairs, is_frequent, near_pairs, positions_by_key, without
 from ensemble.content.image_scan import scan_images, thumbnails
 from ensemble.content.images import Unreadable, open_image, resolve_inside
 from ensemble.errors import DataError
@@ -49,10 +50,16 @@ class Image:
         return scan_images(ids, cells, root, kept, track)
 
     def find_copies(self, cells: Cells, keys: Cells, scan: Scan) -> dict[str, Pairs]:
-        """Files of equal bytes, and pictures that are nearly equal."""
+        """Files of equal bytes, and pictures that show the same; placeholders match nothing."""
+        known = pd.Series(without(keys, self.find_placeholders(cells, keys)), dtype=object)
         positions, grey = thumbnails(scan)
-        first = ~pd.Series(list(keys), dtype=object).iloc[positions].duplicated().to_numpy()
-        return {"same_image": equal_pairs(keys), "near_image": near_pairs(positions[first], grey[first])}
+        first = (known.notna() & ~known.duplicated()).to_numpy()[positions]
+        return {"same_image": equal_pairs(known.tolist()), "near_image": near_pairs(positions[first], grey[first])}
+
+    def find_placeholders(self, cells: Cells, keys: Cells) -> dict[str, npt.NDArray[np.int64]]:
+        """Files that very many posts share."""
+        found = positions_by_key(keys).values()
+        return {f"image {cells[rows[0]]}": rows for rows in found if is_frequent(len(rows), len(cells))}
 
     def count_copies(self, pairs: Mapping[str, Pairs]) -> dict[str, int]:
         groups = np.unique(pairs["same_image"][:, 0])  # each is named by its first row
@@ -61,7 +68,7 @@ class Image:
     def audit(self, frame: pd.DataFrame, cells: Cells, scan: Scan) -> ImageAudit:
         gone = scan.problems["problem"] == "no such file"
         unreadable = scan.problems[~gone]
-        readable = scan.frame[scan.frame["thumbnail"].notna()]
+        readable = scan.frame[scan.frame["content"].notna()]
         return {
             "missing": int(scan.frame["path"].isna().sum() + gone.sum()),
             "missing_first": [str(path) for path in scan.problems[gone]["path"].head(FEW)],

@@ -11,14 +11,14 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from ensemble.content.copies import Thumbnails
-from ensemble.content.images import HASH_SIDE, ImageInfo, inspect_image, resolve_inside
+from ensemble.content.images import ImageInfo, inspect_image, resolve_inside
+from ensemble.content.thumbnails import SIDE, Thumbnails
 from ensemble.errors import DataError, StoreError
 from ensemble.modalities import Cells, Scan
 from ensemble.system.files import read_table, write_table
 from ensemble.system.progress import Track, silent
 
-COLUMNS = ("path", "size", "modified", "hash", "thumbnail", "width", "height", "mode", "frames", "problem")
+COLUMNS = ("path", "size", "modified", "hash", "content", "width", "height", "mode", "frames", "problem")
 MAX_BYTES = 256_000_000
 
 
@@ -45,10 +45,10 @@ def scan_images(ids: Sequence[str], cells: Cells, root: Path, kept: Path | None 
 
 
 def thumbnails(scan: Scan) -> tuple[npt.NDArray[np.int64], Thumbnails]:
-    """``(positions, (rows, 16, 17) grey levels)`` of the rows with a readable image."""
-    positions = np.flatnonzero(scan.frame["thumbnail"].notna())
-    raw = b"".join(scan.frame["thumbnail"].iloc[positions])
-    return positions, np.frombuffer(raw, dtype=np.uint8).reshape(-1, HASH_SIDE, HASH_SIDE + 1)
+    """``(positions, (rows, SIDE, SIDE) grey levels)`` of the rows with a readable image."""
+    positions = np.flatnonzero(scan.frame["content"].notna())
+    raw = b"".join(scan.frame["content"].iloc[positions])
+    return positions, np.frombuffer(raw, dtype=np.uint8).reshape(-1, SIDE, SIDE)
 
 
 Entry = tuple[str, int, int, str | None, bytes | None, int, int, str, int, str | None]

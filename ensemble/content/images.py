@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, PngImagePlugin, features
 
+from ensemble.content.thumbnails import content_thumbnail
 from ensemble.errors import DataError
 
 # Formats whose decoders are in Pillow itself; none that starts another program (EPS does).
@@ -27,7 +28,6 @@ KINDS = {
 }
 MAX_PIXELS = 64_000_000
 warnings.filterwarnings("error", category=Image.DecompressionBombWarning)  # refused below, in one line
-HASH_SIDE = 16
 DRAFT_SIDE = 256
 
 
@@ -115,7 +115,7 @@ def _white(mode: str, brightest: float) -> float:
 class ImageInfo:
     """What one glance at an image gives: a thumbnail to compare, and why it is unusual, if it is.
 
-    ``thumbnail`` is (16, 17) grey levels of the whole image; None when ``problem`` says why it cannot be read.
+    ``thumbnail`` is of its content; None when ``problem`` says why it cannot be read.
     """
 
     thumbnail: npt.NDArray[np.uint8] | None
@@ -134,8 +134,7 @@ def inspect_image(raw: bytes) -> ImageInfo:
             (width, height), mode, frames = original.size, original.mode, _frames(original)
     except Unreadable as error:
         return ImageInfo(None, problem=str(error))
-    grey = image.convert("L").resize((HASH_SIDE + 1, HASH_SIDE), Image.Resampling.BOX)
-    return ImageInfo(np.asarray(grey, dtype=np.uint8), width, height, mode, frames)
+    return ImageInfo(content_thumbnail(image), width, height, mode, frames)
 
 
 def _frames(image: Image.Image) -> int:

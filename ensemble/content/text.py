@@ -6,15 +6,17 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from ensemble.content.copies import equal_pairs
+from ensemble.content.copies import equal_pairs, is_frequent, positions_by_key, without
 from ensemble.content.languages import UNDETERMINED, count_languages
-from ensemble.content.texts import CONTROL, RIGHT_TO_LEFT, WORD, normalise
+from ensemble.content.texts import CONTROL, RIGHT_TO_LEFT, WORD, normalise, says_nothing
 from ensemble.modalities import Cells, Pairs, Preview, Scan
 from ensemble.system.progress import Track
 
 MANY = 8
+LONGEST_SHOWN = 40
 
 
 class TextAudit(TypedDict):
@@ -41,8 +43,18 @@ class Text:
         return Scan.nothing(len(cells))
 
     def find_copies(self, cells: Cells, keys: Cells, scan: Scan) -> dict[str, Pairs]:
-        """Texts that are equal once normalised; empty ones match nothing."""
-        return {"same_text": equal_pairs([normalise(text) or None for text in cells])}
+        """Texts that are equal once normalised; empty ones and placeholders match nothing."""
+        texts = [normalise(text) or None for text in cells]
+        return {"same_text": equal_pairs(without(texts, self.find_placeholders(cells, keys)))}
+
+    def find_placeholders(self, cells: Cells, keys: Cells) -> dict[str, npt.NDArray[np.int64]]:
+        """Texts that say there is none, texts without a letter or digit, and texts of very many posts."""
+        found = positions_by_key([normalise(text) or None for text in cells])
+        return {
+            f"text {_shortened(cells[rows[0]] or '')!r}": rows
+            for text, rows in found.items()
+            if is_frequent(len(rows), len(cells)) or says_nothing(str(text))
+        }
 
     def count_copies(self, pairs: Mapping[str, Pairs]) -> dict[str, int]:
         return {"same_text_rows": len(np.unique(pairs["same_text"]))}
@@ -73,6 +85,11 @@ class Text:
 
     def preview(self, cell: str | None, root: Path, row: str) -> Preview:
         return Preview(text=cell or "")
+
+
+def _shortened(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= LONGEST_SHOWN else line[: LONGEST_SHOWN - 3] + "..."
 
 
 def _languages(counts: Mapping[str, int]) -> str:

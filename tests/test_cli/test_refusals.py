@@ -214,3 +214,19 @@ def test_a_format_that_does_not_fit_the_tasks(ensemble: Ensemble, config: Path) 
     assert ensemble("stack", *only).code == 0
     refused(ensemble("submit", "--format", "memotion", *only), "humour", "sentiment")
     refused(ensemble("submit", "--format", "memotoin", *only), "memotoin", "Did you mean")
+
+
+def test_a_plan_in_a_column_is_taken_and_one_that_is_not_there_is_refused(ensemble: Ensemble, tmp_path: Path) -> None:
+    rows = [(f"p{row}", f"text {row}", "ab"[row % 2], "xyz"[row // 2 % 3]) for row in range(24)]
+    pd.DataFrame(rows, columns=["id", "text", "label", "part"]).to_csv(tmp_path / "t.csv", index=False)
+    (tmp_path / "ensemble.toml").write_text(
+        '[data]\npreset = "csv"\ntrain = "t.csv"\ntext = "text"\n[data.tasks]\nlabel = ["a", "b"]\n'
+        '[run]\nfolder = "run"\nthreads = 1\n[base.prior]\nlearner = "prior"\n'
+    )
+    refused(ensemble("train-base", "--set", "folds.column=fold"), "fold", "t.csv")
+    refused(ensemble("train-base", "--set", "folds.file=gone.csv"), "gone.csv")
+    refused(ensemble("data", "--set", "folds.copies=all"), "folds.copies", "'group' or 'ignore'")
+    done = ensemble("train-base", "--set", "folds.column=part")
+    assert done.code == 0
+    assert "Folds as given in t.csv: 'x' is fold 0, 'y' is fold 1, 'z' is fold 2." in done.err
+    assert pd.read_parquet(tmp_path / "run" / "folds.parquet")["fold"].tolist() == [row // 2 % 3 for row in range(24)]

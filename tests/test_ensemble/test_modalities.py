@@ -14,7 +14,7 @@ from ensemble.content.audit import audit, audit_lines
 from ensemble.content.copies import equal_pairs
 from ensemble.content.duplicates import find_duplicates
 from ensemble.content.scan import scan
-from ensemble.data import Dataset, Task
+from ensemble.data import Codes, Dataset, Task
 from ensemble.datasets.new_posts import read_posts, scan_posts
 from ensemble.errors import ConfigError, DataError
 from ensemble.folds import row_digests
@@ -52,6 +52,9 @@ class Colour:
 
     def find_copies(self, cells: Cells, keys: Cells, scan: Scan) -> dict[str, Pairs]:
         return {"same_colour": equal_pairs(keys)}
+
+    def find_placeholders(self, cells: Cells, keys: Cells) -> dict[str, Codes]:
+        return {}
 
     def count_copies(self, pairs: Mapping[str, Pairs]) -> dict[str, int]:
         return {"same_colour_rows": len(np.unique(pairs["same_colour"]))}

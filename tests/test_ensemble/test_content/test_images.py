@@ -10,6 +10,7 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from ensemble.content.images import MAX_PIXELS, Unreadable, inspect_image, open_image, resolve_inside
+from ensemble.content.thumbnails import SIDE
 from ensemble.errors import DataError
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
@@ -152,7 +153,7 @@ def test_a_look_describes_the_image() -> None:
     seen = inspect_image(encoded(Image.new("L", (30, 20), 77)))
     assert (seen.width, seen.height, seen.mode, seen.frames, seen.problem) == (30, 20, "L", 1, None)
     assert seen.thumbnail is not None
-    assert seen.thumbnail.shape == (16, 17)
+    assert seen.thumbnail.shape == (SIDE, SIDE)
     assert (seen.thumbnail == 77).all()
 
 

@@ -47,7 +47,7 @@ def test_thumbnails_are_of_the_readable_rows(root: Path) -> None:
     _, scans = scan(posts(root, [None, "b.jpg", "broken.jpg", "a.png"]))
     positions, grey = thumbnails(scans["image"])
     assert positions.tolist() == [1, 3]
-    assert grey.shape == (2, 16, 17)
+    assert grey.shape == (2, 96, 96)
     assert np.abs(grey[0].astype(int) - 50).max() <= 2
 
 
@@ -55,7 +55,7 @@ def test_a_dataset_without_images_has_no_thumbnails(root: Path) -> None:
     data, scans = scan(posts(root, [None, None]))
     positions, grey = thumbnails(scans["image"])
     assert data.images == [None, None]
-    assert (len(positions), grey.shape) == (0, (0, 16, 17))
+    assert (len(positions), grey.shape) == (0, (0, 96, 96))
     assert scans["image"].problems.empty
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from support.world import picture
 
-from ensemble.content.duplicates import with_given_groups
+from ensemble.content.duplicates import united_groups
 from ensemble.data import Dataset
 from ensemble.datasets import csv
 from ensemble.errors import ConfigError, DataError
@@ -227,8 +227,8 @@ def test_rows_of_one_group_belong_together_beside_copies(tmp_path: Path) -> None
     assert data.groups.tolist() == [0, 1, 0, 2, 3, 1]
     assert data.notes == ("user: the rows are in 4 groups, none of which a split divides",)
     copies = pd.Series([0, 1, 2, 1, 3, 4]).to_numpy()  # the second and the fourth post are copies
-    assert with_given_groups(copies, data).tolist() == [0, 1, 0, 1, 2, 1]
-    assert with_given_groups(copies, read(tmp_path)).tolist() == copies.tolist()
+    assert united_groups(data, copies).tolist() == [0, 1, 0, 1, 2, 1]
+    assert united_groups(read(tmp_path), copies).tolist() == copies.tolist()
 
 
 def test_a_group_is_one_whether_its_number_is_written_whole_or_not(tmp_path: Path) -> None:
