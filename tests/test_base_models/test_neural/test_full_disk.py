@@ -155,5 +155,5 @@ def test_a_full_disk_can_be_cleaned(disk: Disk, make_run: MakeRun) -> None:
         while True:
             file.write(bytes(4_096))
     found = clean(run, ["models"], delete=True)
-    assert found["left"] == [] and len(found["items"]) == 3
+    assert found.left == () and len(found.items) == 3
     assert status(run)["jobs"] == {"done": 3}
