@@ -57,7 +57,7 @@ def test_a_semicolon_table_of_a_spreadsheet_runs_unedited_to_a_submission(
         outcome = ensemble(command)
         assert outcome.code == 0, outcome.err
     lines = (tmp_path / "artifacts" / "posts" / "submission" / "submission.csv").read_text().splitlines()
-    assert lines[0] == "id,mood" and [line.split(",")[0] for line in lines[1:]] == posts["key"][48:].tolist()
+    assert lines[0] == "key,mood" and [line.split(",")[0] for line in lines[1:]] == posts["key"][48:].tolist()
 
 
 def test_a_column_of_paths_and_one_of_parts_are_found(ensemble: Ensemble, tmp_path: Path) -> None:

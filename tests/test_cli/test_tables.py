@@ -40,7 +40,19 @@ def test_a_submission_of_tuned_learners_says_what_its_scores_are_worth(
     tuned: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     scored = {"value": 0.5, "low": 0.4, "high": 0.6, "metric": "macro_f1"}
-    facts = {"file": "answer.csv", "format": "csv", "rows": 3, "oof_rows": 30, "folds": 5, "agreed": []}
-    print_submission({**facts, "oof": {"sentiment": scored}, "tuned": tuned})
+    print_submission(
+        {
+            "file": "answer.csv",
+            "format": "csv",
+            "rows": 3,
+            "oof_rows": 30,
+            "folds": 5,
+            "oof": {"sentiment": scored},
+            "agreed": [],
+            "tuned": tuned,
+            "read_back": {"macro_f1": 0.5},
+            "notes": [],
+        }
+    )
     said = " ".join(capsys.readouterr().out.split())
     assert ("sentiment †" in said) == ("† Parameters of bert, tfidf were chosen" in said) == bool(tuned)
