@@ -74,7 +74,7 @@ def read(
     """
     if text is None and image is None:
         raise ConfigError("data.text or data.image must name a column; neither is set.")
-    _check_tasks(tasks, ordinal, labels or {})
+    _check_options(train, tasks, ordinal, labels or {})
     folder = image_folder(root, images)
     sources = None if image is None else (image,) if isinstance(image, str) else tuple(image)
     pictures = None if sources is None else Pictures(sources, folder, extracted)
@@ -106,9 +106,11 @@ def _image_root(posts: "Sequence[Posts]", folder: Path, extracted: Path) -> Path
     return extracted if True in ways else folder
 
 
-def _check_tasks(
-    tasks: Mapping[str, Sequence[str]], ordinal: Sequence[str], labels: Mapping[str, Mapping[str, str]]
+def _check_options(
+    train: Names, tasks: Mapping[str, Sequence[str]], ordinal: Sequence[str], labels: Mapping[str, Mapping[str, str]]
 ) -> None:
+    if not train:
+        raise ConfigError("data.train is empty; it must name a table of training posts.")
     if not tasks:
         raise ConfigError("data.tasks is empty; it must name a label column and its classes.")
     for option, names in (("ordinal", ordinal), ("labels", labels)):
@@ -134,6 +136,8 @@ def _files(root: Path, names: Names) -> list[Path]:
     """The files named, or that a pattern such as ``data/train-*.parquet`` matches."""
     paths: list[Path] = []
     for name in [names] if isinstance(names, str) else names:
+        if "*" in name and Path(name).is_absolute():
+            raise ConfigError(f"{name!r}: a pattern is looked for below data.root; write it relative to {root}.")
         matched = sorted(root.glob(name)) if "*" in name else [root / name]
         if not matched:
             raise DataError(f"No file matches {root / name}.")
