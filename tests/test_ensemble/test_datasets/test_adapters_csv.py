@@ -218,3 +218,10 @@ def test_numbers_of_a_scale_are_called_so(tmp_path: Path) -> None:
     write(tmp_path / "posts.csv", rows)
     with pytest.raises(DataError, match=r"80 values.*numbers of a scale are no classes"):
         sketch(tmp_path, "posts.csv", ["mood"], {}, tmp_path / "embedded")
+
+
+@pytest.mark.parametrize("kind", ["id", "text", "image", "group", "test_column"])
+def test_a_column_of_labels_is_nothing_else(tmp_path: Path, kind: str) -> None:
+    write(tmp_path / "posts.csv", ROWS)
+    with pytest.raises(ConfigError, match=rf"data\.{kind} names 'mood', a column of labels"):
+        read(tmp_path, **{kind: "mood"})
