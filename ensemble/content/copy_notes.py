@@ -8,6 +8,7 @@ from ensemble.modalities import MODALITIES, get_modality
 MOST_OF_A_FOLD = 0.1
 SMALLEST = 3  # posts of a group worth a word
 SHOWN = 5
+IF_NONE = 'If these are no copies, folds.copies = "ignore" keeps no copies together.'
 
 
 def copy_notes(data: Dataset, group: Codes, k: int) -> list[str]:
@@ -41,15 +42,20 @@ def large_group_notes(data: Dataset, group: Codes, k: int) -> list[str]:
         lines.append(
             f"{len(rows):,} posts, {len(rows) / fold:.0%} of a fold, are one group ({_shared(data, rows)}): they are "
             f"always held out together, so folds {'cannot be of equal size' if len(rows) > fold else 'are less alike'}"
-            '. If these are no copies, folds.copies = "ignore" keeps no copies together.'
+            + ("." if _of_one_group(data, rows) else f". {IF_NONE}")
         )
     return _first(lines, "large groups")
+
+
+def _of_one_group(data: Dataset, rows: Codes) -> bool:
+    """Whether the table's own column puts these posts together, so that they need not be copies."""
+    return "group" in data.frame and data.frame["group"].iloc[rows].nunique(dropna=False) == 1
 
 
 def _shared(data: Dataset, rows: Codes) -> str:
     """What most posts of a group have in common, and the first few of them by name."""
     posts = data.take(rows)
-    words = []
+    words = [f"group {str(posts.frame['group'].iloc[0])[:40]!r} of the table"] if _of_one_group(data, rows) else []
     for name in MODALITIES:
         cells = [cell for cell in posts.cells(name) if cell]
         keys, count = np.unique(np.array([key for key in posts.keys(name) if key], dtype=str), return_counts=True)

@@ -72,8 +72,7 @@ def read(
     ``test_column`` is one of ``test_values``, enter no fold. ``join`` adds columns of another table. ``delimiter``,
     ``quotes`` and ``encoding`` say what a file does not tell. Embedded images are written to ``extracted``.
     """
-    if text is None and image is None:
-        raise ConfigError("data.text or data.image must name a column; neither is set.")
+    _check_columns(train, tasks, {"id": id, "text": text, "image": image, "group": group, "test_column": test_column})
     _check_tasks(tasks, ordinal, labels or {})
     folder = image_folder(root, images)
     sources = None if image is None else (image,) if isinstance(image, str) else tuple(image)
@@ -106,6 +105,17 @@ def _image_root(posts: "Sequence[Posts]", folder: Path, extracted: Path) -> Path
     return extracted if True in ways else folder
 
 
+def _check_columns(train: Names, tasks: Mapping[str, Sequence[str]], named: Mapping[str, Names | None]) -> None:
+    """Raises ConfigError without a training table, texts and images, and where labels are to be something else, too."""
+    if not train:
+        raise ConfigError("data.train is empty; it must name a table of training posts.")
+    if named["text"] is None and named["image"] is None:
+        raise ConfigError("data.text or data.image must name a column; neither is set.")
+    for kind, name in named.items():
+        if isinstance(name, str) and name in tasks:
+            raise ConfigError(f"data.{kind} names {name!r}, a column of labels; it must be another column.")
+
+
 def _check_tasks(
     tasks: Mapping[str, Sequence[str]], ordinal: Sequence[str], labels: Mapping[str, Mapping[str, str]]
 ) -> None:
@@ -134,6 +144,8 @@ def _files(root: Path, names: Names) -> list[Path]:
     """The files named, or that a pattern such as ``data/train-*.parquet`` matches."""
     paths: list[Path] = []
     for name in [names] if isinstance(names, str) else names:
+        if "*" in name and Path(name).is_absolute():
+            raise ConfigError(f"{name!r}: a pattern is looked for below data.root; write it relative to {root}.")
         matched = sorted(root.glob(name)) if "*" in name else [root / name]
         if not matched:
             raise DataError(f"No file matches {root / name}.")

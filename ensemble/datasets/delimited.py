@@ -16,6 +16,7 @@ from ensemble.errors import ConfigError
 
 csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # posts may be long; the library's own limit is 131,072 characters
 DELIMITERS = {"comma": ",", "tab": "\t", "semicolon": ";", "pipe": "|"}
+UNFIT = ("\n", "\r", '"', "\0")  # no delimiter can be one of these
 FEW = 5
 Quotes = Literal["csv", "literal"]
 
@@ -36,6 +37,8 @@ class Dialect:
             raise ConfigError(
                 f"data.delimiter must be one character or one of {', '.join(DELIMITERS)}, got {self.delimiter!r}."
             )
+        if self.delimiter in UNFIT:
+            raise ConfigError(f"data.delimiter cannot be {self.delimiter!r}, which ends lines or encloses values.")
 
 
 def read_delimited(

@@ -68,7 +68,9 @@ def _classes(column: "pd.Series[Any]", path: Path) -> list[str]:
     values = strings(column, path).dropna()
     found = sorted({canonical(value) for value in values}, key=_as_number)
     if not 2 <= len(found) <= MANY or len(found) > max(2, len(values) // 2):
-        raise DataError(f"{path}: {column.name} has {len(found):,} values, such as {some(found)}; classes are few.")
+        number = all(_as_number(value)[0] < float("inf") for value in found) and len(found) > 2
+        why = "numbers of a scale are no classes: cut them into a few first" if number else "classes are few"
+        raise DataError(f"{path}: {column.name} has {len(found):,} values, such as {some(found)}; {why}.")
     return found
 
 

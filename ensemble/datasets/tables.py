@@ -38,6 +38,8 @@ def read_frame(path: Path, columns: Sequence[str] = (), dialect: Dialect | None 
     The index, named ``line`` or ``row``, says where each row stands in the file. Raises DataError naming the file, the
     line, the column.
     """
+    if path.is_dir():
+        raise DataError(f"{path} is a folder; a table must be a file: {', '.join(SUFFIXES)}.")
     if not path.is_file():
         near = sorted(p.name for p in path.parent.glob("*") if p.suffix in SUFFIXES) if path.parent.is_dir() else []
         raise DataError(f"No such file: {path}." + (f" That folder has {some(near, 8)}." if near else ""))

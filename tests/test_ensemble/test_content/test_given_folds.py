@@ -161,3 +161,10 @@ def test_groups_of_a_tenth_of_a_fold_need_no_word() -> None:
     data = toy_table(200)
     for size, notes in ((4, 0), (5, 1)):
         assert len(large_group_notes(data, np.array([0] * size + list(range(size, 200))), 5)) == notes
+
+
+def test_a_large_group_of_the_table_is_not_called_copies() -> None:
+    data = toy_table(100).with_columns(group=["ann"] * 9 + [f"user{row}" for row in range(91)])
+    (line,) = large_group_notes(data, np.array([0] * 9 + list(range(9, 100))), 5)
+    assert "are one group (group 'ann' of the table" in line
+    assert "folds.copies" not in line

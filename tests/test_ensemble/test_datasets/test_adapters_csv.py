@@ -9,6 +9,7 @@ import pytest
 from ensemble.data import Dataset
 from ensemble.datasets import csv
 from ensemble.datasets.cells import strings
+from ensemble.datasets.sketch import sketch
 from ensemble.datasets.tables import read_frame
 from ensemble.errors import ConfigError, DataError
 
@@ -195,3 +196,32 @@ def test_a_row_of_another_shape_is_refused_with_its_line(tmp_path: Path, text: s
     (tmp_path / "posts.csv").write_text(text)
     with pytest.raises(DataError, match=words):
         csv.read(tmp_path, train="posts.csv", tasks={"mood": ["up", "down"]}, text="text")
+
+
+@pytest.mark.parametrize(
+    ("train", "said"),
+    [([], "data.train is empty"), ("", "data.train is empty"), ("/data/posts-*.csv", "relative to")],
+)
+def test_training_files_that_cannot_be_looked_for_are_refused(tmp_path: Path, train: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        read(tmp_path, train)
+
+
+def test_a_folder_is_no_table(tmp_path: Path) -> None:
+    (tmp_path / "posts.csv").mkdir()
+    with pytest.raises(DataError, match=r"posts\.csv is a folder; a table must be a file"):
+        read(tmp_path)
+
+
+def test_numbers_of_a_scale_are_called_so(tmp_path: Path) -> None:
+    rows = [{"id": str(n), "text": "so it is", "mood": str(n / 4 - 9)} for n in range(80)]
+    write(tmp_path / "posts.csv", rows)
+    with pytest.raises(DataError, match=r"80 values.*numbers of a scale are no classes"):
+        sketch(tmp_path, "posts.csv", ["mood"], {}, tmp_path / "embedded")
+
+
+@pytest.mark.parametrize("kind", ["id", "text", "image", "group", "test_column"])
+def test_a_column_of_labels_is_nothing_else(tmp_path: Path, kind: str) -> None:
+    write(tmp_path / "posts.csv", ROWS)
+    with pytest.raises(ConfigError, match=rf"data\.{kind} names 'mood', a column of labels"):
+        read(tmp_path, **{kind: "mood"})

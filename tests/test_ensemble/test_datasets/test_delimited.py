@@ -164,3 +164,9 @@ def test_what_is_no_table_is_named_for_what_it_is(tmp_path: Path, raw: bytes, wo
     (tmp_path / "posts.csv").write_bytes(raw)
     with pytest.raises(DataError, match=f"posts.csv: .*{words}"):
         read_frame(tmp_path / "posts.csv")
+
+
+@pytest.mark.parametrize("sign", ["\n", "\r", '"', "\0"])
+def test_what_ends_lines_or_encloses_values_is_no_delimiter(sign: str) -> None:
+    with pytest.raises(ConfigError, match=r"data\.delimiter cannot be"):
+        Dialect(sign)
