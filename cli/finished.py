@@ -59,9 +59,9 @@ def predict_posts(
     track = silent if quiet else Bars()
     form = form or ("csv" if out is None or out == STDOUT else out.suffix.removeprefix(".") or "csv")
     render = format_named(form)
-    how = Dialect(**{key: value for key, value in dialect.items() if value})  # type: ignore[arg-type]
+    read_as = Dialect(**{key: value for key, value in dialect.items() if value})  # type: ignore[arg-type]
     posts = read_posts(
-        table, record.tasks, images, named, record.columns, record.home / record.config.run.cache / "embedded", how
+        table, record.tasks, images, named, record.columns, record.home / record.config.run.cache / "embedded", read_as
     )
     run = record.open(LEARNERS, track)
     stacks = loaded_stack.load_stacks(run, run.some_tasks(tasks))

@@ -84,8 +84,8 @@ def _learners(text: str, modalities: Sequence[str]) -> tuple[str, list[str]]:
             text = text.replace(found[0], re.sub(r"^(?=.)", "# ", found[0], flags=re.MULTILINE))
     if "[base.tfidf]" not in text and left_out:  # something must run
         text = text.replace("[stack]", '[base.prior]\nlearner = "prior"\n\n[stack]')
-    said = f"learners {', '.join(left_out)}: left out, as their encoders are not here and the hub is switched off"
-    return text, [said] if left_out else []
+    note = f"learners {', '.join(left_out)}: left out, as their encoders are not here and the hub is switched off"
+    return text, [note] if left_out else []
 
 
 def _can_be_had(repository: str) -> bool:

@@ -207,5 +207,5 @@ def _label(
     except DataError as error:
         if "holds a list" not in str(error):
             raise
-        said = str(error).removesuffix(".")
-        raise DataError(f'{said}; data.label_lists = "majority" or "first" chooses one.') from error
+        reason = str(error).removesuffix(".")
+        raise DataError(f'{reason}; data.label_lists = "majority" or "first" chooses one.') from error
