@@ -101,6 +101,8 @@ def predict(
     id_column: Annotated[str, _column("id")] = "",
     text_column: Annotated[str, _column("text")] = "",
     image_column: Annotated[str, _column("image")] = "",
+    audio_column: Annotated[str, _column("audio")] = "",
+    video_column: Annotated[str, _column("video")] = "",
     delimiter: Annotated[str, typer.Option(help="Default: what the header of POSTS tells.")] = "",
     quotes: Annotated[str, typer.Option(help="literal: quotation marks are text; csv: they enclose values.")] = "",
     encoding: Annotated[str, typer.Option(help="Default: UTF-8, or what the words look like.")] = "",
@@ -121,6 +123,7 @@ def predict(
     from cli.stack_tables import print_predictions
 
     columns = {"id": id_column, "text": text_column, "image": image_column}
+    columns |= {"audio": audio_column, "video": video_column}
     named = {kind: column for kind, column in columns.items() if column}
     dialect = {"delimiter": delimiter, "quotes": quotes, "encoding": encoding}
     found = predict_posts(posts, folder, out, format, task, images, named, dialect, quiet)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ensemble.errors import DataError, some, unknown
-from ensemble.modalities import MODALITIES, get_modality, hash_column
+from ensemble.modalities import BOTH, MODALITIES, get_modality, hash_column
 from ensemble.targets import Codes as Codes
 from ensemble.targets import Floats as Floats
 from ensemble.targets import Task as Task
@@ -20,12 +20,12 @@ TRAIN, TEST = "train", "test"
 
 @dataclass(frozen=True)
 class Dataset:
-    """Posts as a frame with columns ``id``, ``part``, one per modality (``text``, ``image``) and one per task.
+    """Posts as a frame with columns ``id``, ``part``, one per modality (``text``, ``image``, ...) and one per task.
 
-    ``text`` and ``image`` (a path relative to ``root``) are None where missing, labels are None where unknown; a table
-    without a modality's column lacks it in every post. ``part`` is ``train`` or ``test``; test rows enter no fold,
-    whether they have labels or not. Optional columns: ``group`` (rows that must stay together), ``image_hash`` (SHA-256
-    of the file), ``text_encoding``.
+    ``text``, ``image``, ``audio`` and ``video`` (paths relative to ``root``, but for the text) are None where missing,
+    labels are None where unknown; a table without a modality's column lacks it in every post. ``part`` is ``train`` or
+    ``test``; test rows enter no fold, whether they have labels or not. Optional columns: ``group`` (rows that must stay
+    together), ``image_hash`` (SHA-256 of the file; so of audio and video), ``text_encoding``.
     ``notes`` are lines about how the table was read, for the audit. ``subtasks`` are named groups of tasks whose
     headline is the mean of their scores; ``linked_tasks`` pairs a binary task with the degree that is above 0 exactly
     where it is 1. ``id_column`` is what the ids are called where they came from.
@@ -81,6 +81,11 @@ class Dataset:
             return optional(self.frame[hash_column(modality)])
         key = get_modality(modality).key
         return [None if cell is None else key(cell, self.root) for cell in self.cells(modality)]
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """Text and image, and each further one that the table has a column of; in the order of MODALITIES."""
+        return tuple(name for name in MODALITIES if name in BOTH or name in self.frame)
 
     @property
     def texts(self) -> list[str | None]:

@@ -11,7 +11,6 @@ import pyarrow as pa
 
 from ensemble.data import TRAIN, Codes, Dataset, Task
 from ensemble.errors import FoldError, StoreError, some
-from ensemble.modalities import MODALITIES
 from ensemble.system.files import fingerprint, read_json, read_table, write_json, write_table
 
 TEST_FOLD = -1  # the fold of rows that no fold holds: the test file, and a labelled test part
@@ -237,6 +236,6 @@ def row_digests(data: Dataset) -> list[str]:
     """One short digest per row of everything a result depends on: contents, part, labels."""
     # Texts as they are, of other contents the keys at the end: as the plans on disk were made.
     columns = [data.frame[name] for name in ("id", "text", "part", *data.task_names) if name in data.frame]
-    keys = [data.keys(name) for name in MODALITIES if name != "text"]
+    keys = [data.keys(name) for name in data.modalities if name != "text"]
     values = zip(*(column.where(column.notna(), None) for column in columns), *keys, strict=True)
     return [hashlib.sha256(repr(row).encode()).hexdigest()[:16] for row in values]

@@ -1,5 +1,6 @@
 """What a post consists of: the modalities by name, what a learner looks at, and the words for it."""
 
+from base64 import b64encode
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,8 @@ from ensemble.system.progress import Track
 MODALITIES = {
     "text": "ensemble.content.text:Text",
     "image": "ensemble.content.image:Image",
+    "audio": "ensemble.content.audio:Audio",
+    "video": "ensemble.content.video:Video",
 }
 BOTH = frozenset({"text", "image"})  # as reports and records name the two together
 UNKNOWN, NOTHING = "unknown", "none"  # of a learner that does not say, and of one that looks at nothing
@@ -46,12 +49,24 @@ Scans = Mapping[str, Scan]  # by modality
 
 
 @dataclass(frozen=True)
+class Media:
+    """A small file that a page may hold: of the type ``image/...`` a picture, of ``audio/...`` something to play."""
+
+    type: str
+    data: bytes
+
+    @property
+    def uri(self) -> str:
+        """The whole file as an address, so that the page needs no other."""
+        return f"data:{self.type};base64,{b64encode(self.data).decode()}"
+
+
+@dataclass(frozen=True)
 class Preview:
-    """What a report may show of a cell: text, or the bytes of a ``media`` type; else the ``problem``."""
+    """What a report may show of a cell: text, or media; else the ``problem``."""
 
     text: str = ""
-    media: str | None = None
-    data: bytes = b""
+    media: tuple[Media, ...] = ()
     problem: str = ""
 
 
@@ -60,6 +75,7 @@ class Modality(Protocol):
     file below ``root``; None where a post has none."""
 
     plural: str  # "texts": in messages, and in the audit
+    carries: tuple[str, ...]  # modalities whose cells its own serve as, where a table has no column of them
     copies_named: Mapping[str, str]  # the keys of ``count_copies``, in words
 
     def key(self, cell: str, root: Path) -> str:
@@ -93,7 +109,7 @@ class Modality(Protocol):
         ...
 
     def preview(self, cell: str | None, root: Path, row: str) -> Preview:
-        """A small and harmless picture of a cell; ``row`` is the post's id."""
+        """Something small and harmless to show of a cell; ``row`` is the post's id."""
         ...
 
 

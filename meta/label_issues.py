@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 
 from ensemble.data import Dataset, Task
-from ensemble.modalities import MODALITIES
 from ensemble.predictions import Predictions
 from meta.records import LabelConflict, LabelIssue
 
@@ -52,7 +51,7 @@ def _labelled(data: Dataset, oof: Predictions) -> pd.DataFrame:
         "probability_of_label": of_label,
         "probability_of_decided": of_decided,
         "margin": of_decided - of_label,
-        **{name: pd.Series(data.cells(name), dtype=object) for name in MODALITIES},
+        **{name: pd.Series(data.cells(name), dtype=object) for name in data.modalities},
     }
     return pd.DataFrame(columns)[task.target.known(labels)]
 

@@ -1,6 +1,6 @@
 """The audit of a dataset before anything is trained on it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict, cast
 
 import numpy as np
@@ -32,12 +32,12 @@ def audit(data: Dataset, scans: Scans, settings: FoldSettings = DEFAULT_FOLDS) -
     together = copies.group if settings.copies == "group" else np.arange(len(data))
     group = united_groups(data, together)
     train = (data.frame["part"] == TRAIN).to_numpy()
-    modalities = {name: get_modality(name) for name in MODALITIES}
+    modalities = {name: get_modality(name) for name in data.modalities}
     found = {
         "rows": {TRAIN: int(train.sum()), TEST: int((~train).sum())},
         "tasks": {task.name: _label_counts(data, task) for task in data.tasks},
         **{each.plural: each.audit(data.frame, data.cells(name), scans[name]) for name, each in modalities.items()},
-        "duplicates": _duplicates(copies),
+        "duplicates": _duplicates(copies, data.modalities),
         "conflicting_labels": {task.name: _conflicts(data, copies, task.name) for task in data.tasks},
         "train_test_overlap": int(np.isin(copies.group[~train], copies.group[train]).sum()),
         "notes": [*data.notes, *copy_notes(data, group, settings.k)],
@@ -51,10 +51,10 @@ def _label_counts(data: Dataset, task: Task) -> dict[str, int]:
     return task.target.count_labels(task, data.frame.loc[there, task.name])
 
 
-def _duplicates(copies: Duplicates) -> dict[str, int]:
+def _duplicates(copies: Duplicates, modalities: Sequence[str]) -> dict[str, int]:
     sizes = np.bincount(copies.group)
     counts: dict[str, int] = {}
-    for name in reversed(MODALITIES):  # as the page has always shown them
+    for name in reversed(modalities):  # as the page has always shown them
         counts |= get_modality(name).count_copies(copies.pairs)
     return {
         **counts,
@@ -73,7 +73,7 @@ def _conflicts(data: Dataset, copies: Duplicates, task: str) -> int:
 def audit_lines(found: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What to know before training, of what ``audit`` returned: names and values in words."""
     copies = found["duplicates"]
-    modalities = [get_modality(name) for name in MODALITIES]
+    modalities = [modality for modality in map(get_modality, MODALITIES) if modality.plural in found]
     return [
         *(line for modality in modalities for line in modality.audit_lines(found[modality.plural])),
         *((words, f"{copies[key]:,}") for each in reversed(modalities) for key, words in each.copies_named.items()),

@@ -59,7 +59,7 @@ def near_pairs(positions: npt.NDArray[np.int64], thumbnails: Thumbnails) -> Pair
     brightness, cropped by up to 5 % on each side. 7,000 images take seconds."""
     candidates = _candidates(thumbnails)
     chunks = [candidates[start : start + CHUNK] for start in range(0, len(candidates), CHUNK)]
-    found = [chunk[_same(thumbnails[chunk[:, 0]], thumbnails[chunk[:, 1]])] for chunk in chunks]
+    found = [chunk[show_the_same(thumbnails[chunk[:, 0]], thumbnails[chunk[:, 1]])] for chunk in chunks]
     pairs: Pairs = np.concatenate([np.empty((0, 2), dtype=np.int64), *found])
     return positions[pairs]
 
@@ -81,7 +81,7 @@ def _candidates(thumbnails: Thumbnails) -> Pairs:
     return np.unique(np.sort(np.concatenate(found), axis=1), axis=0)
 
 
-def _same(left: Thumbnails, right: Thumbnails) -> npt.NDArray[np.bool_]:
+def show_the_same(left: Thumbnails, right: Thumbnails) -> npt.NDArray[np.bool_]:
     """(pairs,) whether two pictures show the same: aligned roughly, then, where that looks promising, closely."""
     same = np.zeros(len(left), dtype=bool)
     a, b = shrink(left, 16), shrink(right, 16)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ensemble.data import TRAIN, Codes, Dataset
-from ensemble.modalities import MODALITIES, get_modality
+from ensemble.modalities import get_modality
 
 MOST_OF_A_FOLD = 0.1
 SMALLEST = 3  # posts of a group worth a word
@@ -18,7 +18,7 @@ def copy_notes(data: Dataset, group: Codes, k: int) -> list[str]:
 
 def placeholder_notes(data: Dataset) -> list[str]:
     found: dict[str, Codes] = {}
-    for name in MODALITIES:
+    for name in data.modalities:
         found |= get_modality(name).find_placeholders(data.cells(name), data.keys(name))
     lines = [
         f"The {what} is on {len(rows):,} of {len(data):,} posts: a placeholder or a prompt, so it makes no copies of "
@@ -56,7 +56,7 @@ def _shared(data: Dataset, rows: Codes) -> str:
     """What most posts of a group have in common, and the first few of them by name."""
     posts = data.take(rows)
     words = [f"group {str(posts.frame['group'].iloc[0])[:40]!r} of the table"] if _of_one_group(data, rows) else []
-    for name in MODALITIES:
+    for name in data.modalities:
         cells = [cell for cell in posts.cells(name) if cell]
         keys, count = np.unique(np.array([key for key in posts.keys(name) if key], dtype=str), return_counts=True)
         if len(keys) and count.max() > 1:

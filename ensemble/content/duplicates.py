@@ -9,7 +9,7 @@ from scipy.sparse.csgraph import connected_components
 
 from ensemble.content.copies import equal_pairs
 from ensemble.data import Codes, Dataset
-from ensemble.modalities import MODALITIES, Pairs, Scans, get_modality
+from ensemble.modalities import Pairs, Scans, get_modality
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Duplicates:
 def find_duplicates(data: Dataset, scans: Scans) -> Duplicates:
     """Posts that any modality finds to be copies: equal image bytes, near-equal pictures, equal normalised texts."""
     pairs: dict[str, Pairs] = {}
-    for name in MODALITIES:
+    for name in data.modalities:
         pairs |= get_modality(name).find_copies(data.cells(name), data.keys(name), scans[name])
     return Duplicates(_connected(np.concatenate(list(pairs.values())), len(data)), pairs)
 

@@ -25,6 +25,10 @@ KINDS = {
     b"<?xml": "an XML document",
     b"version https://git-lfs": "a pointer of Git LFS",
     b"%pdf": "a PDF document",
+    b"#extm3u": "a playlist",
+    b"[playlist]": "a playlist",
+    b"ffconcat": "a playlist",
+    b"#!/": "a script",
 }
 MAX_PIXELS = 64_000_000
 warnings.filterwarnings("error", category=Image.DecompressionBombWarning)  # refused below, in one line
@@ -35,15 +39,15 @@ class Unreadable(Exception):
     """One image cannot be used; the row goes on without it. The text is the reason."""
 
 
-def resolve_inside(root: Path, relative: str, row: str) -> Path:
-    """The path of an image below ``root``; raises DataError for one that leads out of it.
+def resolve_inside(root: Path, relative: str, row: str, kind: str = "image") -> Path:
+    """The path of a file below ``root``; raises DataError for one that leads out of it.
 
     Links that lie below the root are its owner's and followed: whole folders of images are often links to another disk.
     """
     path, written = root / relative, Path(os.path.abspath(root / relative))
     below = written.is_relative_to(os.path.abspath(root))
     if "\0" in relative or not (below or path.resolve().is_relative_to(root.resolve())):
-        raise DataError(f"Row {row!r}: image path {relative!r} leaves the image folder {root}; it must stay inside.")
+        raise DataError(f"Row {row!r}: {kind} path {relative!r} leaves the {kind} folder {root}; it must stay inside.")
     return path
 
 
@@ -74,7 +78,7 @@ def open_image(source: Path | bytes, draft: int | None = None) -> Image.Image:
 def _reason(source: Path | bytes, error: Exception) -> str:
     """Why a decoder gave up, as far as the first bytes or its own words tell."""
     head = source[:64] if isinstance(source, bytes) else _first_bytes(source)
-    what = next((what for start, what in KINDS.items() if head.lstrip().lower().startswith(start)), None)
+    what = what_starts(head)
     if what:
         return f"{what}, not an image"
     if head[4:8] == b"ftyp":
@@ -82,6 +86,11 @@ def _reason(source: Path | bytes, error: Exception) -> str:
     if any(word in str(error).lower() for word in ("truncated", "broken", "unexpected end")):
         return "not an image that can be read: it is cut off (truncated)"
     return "not an image that can be read"
+
+
+def what_starts(head: bytes) -> str | None:
+    """What the first bytes of a file say that it is, where that is a frequent mistake."""
+    return next((what for start, what in KINDS.items() if head.lstrip().lower().startswith(start)), None)
 
 
 def _first_bytes(path: Path) -> bytes:

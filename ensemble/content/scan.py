@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ensemble.data import Dataset
-from ensemble.modalities import MODALITIES, Scan, Scans, get_modality, hash_column
+from ensemble.modalities import Scan, Scans, get_modality, hash_column
 from ensemble.system.progress import Track, silent
 
 
@@ -12,11 +12,19 @@ def scan(data: Dataset, cache: Path | None = None, track: Track = silent) -> tup
 
     ``cache`` is the folder where scans of files are kept: those of unchanged size and time are not opened again.
     """
+    data = _with_carried(data)
     scans = {}
-    for name in MODALITIES:
+    for name in data.modalities:
         scans[name] = get_modality(name).scan(data.ids.tolist(), data.cells(name), data.root, cache, track)
         data = _without_problems(data, name, scans[name])
     return data, scans
+
+
+def _with_carried(data: Dataset) -> Dataset:
+    """A modality without a column gets the cells of one that carries it: a video's own sound. A column it is from here
+    on, so that either can be hidden alone."""
+    carried = {other: data.cells(name) for name in data.modalities for other in get_modality(name).carries}
+    return data.with_columns(**{other: cells for other, cells in carried.items() if other not in data.frame})
 
 
 def _without_problems(data: Dataset, name: str, scan: Scan) -> Dataset:

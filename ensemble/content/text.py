@@ -33,6 +33,7 @@ class TextAudit(TypedDict):
 
 class Text:
     plural = "texts"
+    carries = ()
     copies_named: Mapping[str, str] = {"same_text_rows": "rows sharing a text"}
 
     def key(self, cell: str, root: Path) -> str:

@@ -11,7 +11,7 @@ from ensemble.data import TEST, TRAIN, Dataset, Task
 from ensemble.datasets.cells import Lists, canonical, ids, one_of, strings, translate
 from ensemble.datasets.delimited import Dialect, Quotes
 from ensemble.datasets.joining import Join, join_columns, keep_ids_apart
-from ensemble.datasets.pictures import Pictures
+from ensemble.datasets.media import MediaColumn
 from ensemble.datasets.tables import ENCODING, check_column, image_folder, notes_of, read_frame
 from ensemble.errors import ConfigError, DataError, some, unknown
 
@@ -26,7 +26,7 @@ class Columns:
     id: str | None
     text: str | None
     group: str | None
-    pictures: Pictures | None
+    media: Mapping[str, MediaColumn]
     labels: Mapping[str, Mapping[str, str]]
     label_lists: Lists
     test_column: str | None
@@ -34,10 +34,11 @@ class Columns:
 
 @dataclass(frozen=True)
 class Posts:
-    """What one file held: its rows, whether its images were in its cells, and what was assumed to read it."""
+    """What one file held: its rows, of each kind of media whether it was in its cells, and what was assumed to read
+    it."""
 
     frame: pd.DataFrame
-    embedded: bool
+    embedded: Mapping[str, bool]
     notes: tuple[str, ...]
 
 
@@ -50,6 +51,8 @@ def read(
     text: str | None = None,
     image: Names | None = None,
     images: str = ".",
+    audio: Names | None = None,
+    video: Names | None = None,
     group: str | None = None,
     test_column: str | None = None,
     test_values: Sequence[str] = ("test",),
@@ -68,40 +71,38 @@ def read(
     ``labels`` maps values of a label column to classes ("" to none), ``label_lists`` says what a list of several is.
     ``id``, ``text``, ``image`` and ``group`` name columns; rows of one group stay together in every split. Without
     ``id`` the column "id" counts where there is one, else the rows are numbered. Image paths are relative to
-    ``images``; ``image`` may also be one or several patterns such as ``{id}.jpg``. Rows of ``test``, and those whose
+    ``images``, and so are those of ``audio`` and ``video``; each may also be one or several patterns such as
+    ``{id}.jpg``. Where there is no ``audio``, the sound of ``video`` counts. Rows of ``test``, and those whose
     ``test_column`` is one of ``test_values``, enter no fold. ``join`` adds columns of another table. ``delimiter``,
     ``quotes`` and ``encoding`` say what a file does not tell. Embedded images are written to ``extracted``.
     """
-    _check_columns(train, tasks, {"id": id, "text": text, "image": image, "group": group, "test_column": test_column})
+    files = {"image": image, "audio": audio, "video": video}
+    _check_columns(train, tasks, {"id": id, "text": text, **files, "group": group, "test_column": test_column})
     _check_tasks(tasks, ordinal, labels or {})
     folder = image_folder(root, images)
-    sources = None if image is None else (image,) if isinstance(image, str) else tuple(image)
-    pictures = None if sources is None else Pictures(sources, folder, extracted)
-    columns = Columns(tasks, id, text, group, pictures, labels or {}, label_lists, test_column)
+    media = {kind: MediaColumn.of(kind, named, folder, extracted) for kind, named in files.items() if named is not None}
+    columns = Columns(tasks, id, text, group, media, labels or {}, label_lists, test_column)
     dialect = Dialect(delimiter, quotes, encoding)
-    files = [(path, TRAIN) for path in _files(root, train)] + [(path, TEST) for path in _files(root, test or [])]
-    posts = [_read(path, part, columns, dialect, join, root) for path, part in files]
-    for post, (_, part) in zip(posts, files, strict=True):
+    parts = [(path, TRAIN) for path in _files(root, train)] + [(path, TEST) for path in _files(root, test or [])]
+    posts = [_read(path, part, columns, dialect, join, root) for path, part in parts]
+    for post, (_, part) in zip(posts, parts, strict=True):
         post.frame["part"] = np.where(post.frame["split"].isin([canonical(value) for value in test_values]), TEST, part)
     _check_held([post.frame for post in posts], test_column, test_values)
-    frames, apart = keep_ids_apart([post.frame for post in posts], [path.name for path, _ in files])
-    frame = pd.concat(frames, ignore_index=True).drop(columns="split")
+    frames, apart = keep_ids_apart([post.frame for post in posts], [path.name for path, _ in parts])
+    frame = pd.concat(frames, ignore_index=True).drop(columns=["split"] if group is not None else ["split", "group"])
     notes = dict.fromkeys(note for post in posts for note in post.notes)
-    if group is None:
-        del frame["group"]
-    else:
+    if group is not None:
         frame["group"] = frame["group"].where(frame["group"].notna(), "id:" + frame["id"])
         apart += (f"{group}: the rows are in {frame['group'].nunique():,} groups, none of which a split divides",)
     made = tuple(Task(name, tuple(classes), ordinal=name in ordinal) for name, classes in tasks.items())
-    root = _image_root(posts, folder, extracted)
-    return Dataset(frame, root, made, (*notes, *apart), id_column=id or "id")
+    return Dataset(frame, _media_root(posts, folder, extracted), made, (*notes, *apart), id_column=id or "id")
 
 
-def _image_root(posts: "Sequence[Posts]", folder: Path, extracted: Path) -> Path:
-    """Where image paths begin; raises DataError where not all tables have their images in one way."""
-    ways = {post.embedded for post in posts if post.frame["image"].notna().any()}
+def _media_root(posts: "Sequence[Posts]", folder: Path, extracted: Path) -> Path:
+    """Where the paths of media begin; raises DataError where not all are there in one way."""
+    ways = {way for post in posts for kind, way in post.embedded.items() if post.frame[kind].notna().any()}
     if len(ways) > 1:
-        raise DataError("The images of one table are in its cells, those of another are paths; one kind is needed.")
+        raise DataError("Some images or clips are in the cells of a table, others are paths; one kind is needed.")
     return extracted if True in ways else folder
 
 
@@ -109,8 +110,8 @@ def _check_columns(train: Names, tasks: Mapping[str, Sequence[str]], named: Mapp
     """Raises ConfigError without a training table, texts and images, and where labels are to be something else, too."""
     if not train:
         raise ConfigError("data.train is empty; it must name a table of training posts.")
-    if named["text"] is None and named["image"] is None:
-        raise ConfigError("data.text or data.image must name a column; neither is set.")
+    if all(named[kind] is None for kind in ("text", "image", "audio", "video")):
+        raise ConfigError("data.text, data.image, data.audio or data.video must name a column; none is set.")
     for kind, name in named.items():
         if isinstance(name, str) and name in tasks:
             raise ConfigError(f"data.{kind} names {name!r}, a column of labels; it must be another column.")
@@ -155,7 +156,8 @@ def _files(root: Path, names: Names) -> list[Path]:
 
 def _read(path: Path, part: str, columns: Columns, dialect: Dialect, join: Join | None, root: Path) -> Posts:
     """The posts of one file; one of test rows needs no labels and no groups."""
-    wanted = [columns.id, columns.text, columns.test_column, *(columns.pictures.columns() if columns.pictures else ())]
+    wanted = [columns.id, columns.text, columns.test_column]
+    wanted += [name for media in columns.media.values() for name in media.columns()]
     wanted += [columns.group, *columns.tasks] if part == TRAIN else []
     needed = [name for name in dict.fromkeys(wanted) if name is not None]
     table = read_frame(path, needed if join is None else [join.key], dialect)
@@ -169,7 +171,9 @@ def _read(path: Path, part: str, columns: Columns, dialect: Dialect, join: Join 
     return Posts(frame.assign(text_encoding=encoding), embedded, (*notes, *found))
 
 
-def _columns(table: pd.DataFrame, path: Path, columns: Columns) -> tuple[pd.DataFrame, bool, tuple[str, ...]]:
+def _columns(
+    table: pd.DataFrame, path: Path, columns: Columns
+) -> tuple[pd.DataFrame, dict[str, bool], tuple[str, ...]]:
     notes: tuple[str, ...] = ()
     name = columns.id or ("id" if "id" in table else None)
     if name is None:
@@ -184,9 +188,9 @@ def _columns(table: pd.DataFrame, path: Path, columns: Columns) -> tuple[pd.Data
         if values is not None and kind != "text":  # "1.0" in one file may be "1" in another
             values = pd.Series([value and canonical(value) for value in values], index=table.index, dtype=object)
         frame[kind] = values
-    embedded = False
-    if columns.pictures is not None:
-        frame["image"], embedded, found = columns.pictures.find(table, rows, path)
+    embedded = {}
+    for kind, media in columns.media.items():
+        frame[kind], embedded[kind], found = media.find(table, rows, path)
         notes += tuple(found)
     for task, classes in columns.tasks.items():
         label = _label(table[task], rows, classes, columns, path) if task in table else None

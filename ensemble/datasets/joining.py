@@ -10,6 +10,7 @@ from ensemble.data import TRAIN
 from ensemble.datasets.cells import canonical, row_of, some_places, strings
 from ensemble.datasets.tables import notes_of, read_frame
 from ensemble.errors import DataError, some
+from ensemble.modalities import MODALITIES
 
 
 class Join(BaseModel):
@@ -61,7 +62,8 @@ def keep_ids_apart(frames: Sequence[pd.DataFrame], names: Sequence[str]) -> tupl
     shared = _shared(frames)
     if not shared:
         return list(frames), ()
-    posts = pd.concat([frame[["id", "text", "image"]] for frame in frames], ignore_index=True)
+    columns = ["id", *(name for name in MODALITIES if name in frames[0])]
+    posts = pd.concat([frame[columns] for frame in frames], ignore_index=True)
     same = set(posts.loc[posts.duplicated(), "id"])
     files = [name for name, frame in zip(names, frames, strict=True) if frame["id"].isin(list(shared)).any()]
     if same:

@@ -13,7 +13,7 @@ from ensemble.content.scan import scan
 from ensemble.data import TEST, Dataset, Task
 from ensemble.datasets.cells import ids, strings
 from ensemble.datasets.delimited import Dialect
-from ensemble.datasets.pictures import Pictures
+from ensemble.datasets.media import ENDINGS, MediaColumn
 from ensemble.datasets.tables import image_folder, notes_of, read_frame
 from ensemble.errors import DataError, some
 from ensemble.modalities import MODALITIES, get_modality
@@ -34,9 +34,9 @@ def read_posts(
     """The posts of a table, every label missing.
 
     ``images`` is the folder that image paths are relative to and stay in (default: the file's own). ``named`` columns
-    of the kinds id, text and image must be there; otherwise the ``usual`` name of a kind, then its plain name, is
-    looked for; an image may also be named by patterns, as in the csv preset. Without an id column a post's id is the
-    number of its row, from 1. Embedded images are written to ``extracted`` (default: beside the file).
+    of the kinds id, text, image, audio and video must be there; otherwise the ``usual`` name of a kind, then its plain
+    name, is looked for; a file may also be named by patterns, as in the csv preset. Without an id column a post's id is
+    the number of its row, from 1. Embedded files are written to ``extracted`` (default: beside the file).
 
     Raises DataError.
     """
@@ -47,9 +47,9 @@ def read_posts(
     for kind in ("id", "text"):
         candidates = [named[kind]] if kind in named else [str(usual.get(kind, kind)), kind]
         found[kind] = next((column for column in candidates if column in table), None)
-    pictures = _pictures(table, named, usual, root, extracted or path.parent / "embedded")
-    others = [name for name in MODALITIES if name not in ("text", "image") and name in table]
-    if found["text"] is None and pictures is None and not others:
+    media = _media(table, named, usual, root, extracted or path.parent / "embedded")
+    others = [name for name in MODALITIES if name not in ("text", *ENDINGS) and name in table]
+    if found["text"] is None and not media and not others:
         columns, options = " nor ".join(map(repr, MODALITIES)), " and ".join(f"--{name}-column" for name in MODALITIES)
         raise DataError(f"{path} has neither a column {columns}; it has {some(table.columns, 8)}. {options} name them.")
     if not len(table):
@@ -59,9 +59,9 @@ def read_posts(
     texts = None if found["text"] is None else strings(table[found["text"]], path)
     frame = pd.DataFrame({"id": rows, "text": texts, "image": None}, index=table.index, dtype=object)
     notes = notes_of(table) if texts is None else notes_of(table, texts)
-    if pictures is not None:
-        frame["image"], embedded, respelt = pictures.find(table, rows, path)
-        root, notes = pictures.extracted if embedded else root, (*notes, *respelt)
+    for kind, column in media.items():
+        frame[kind], embedded, respelt = column.find(table, rows, path)
+        root, notes = column.extracted if embedded else root, (*notes, *respelt)
     for note in notes:
         log.warning("%s.", _as_options(note))
     for name in others:
@@ -82,20 +82,21 @@ def _as_options(text: str) -> str:
     return re.sub(r"data\.(delimiter|quotes|encoding)( = )?", lambda m: f"--{m[1]}{' ' if m[2] else ''}", text)
 
 
-def _pictures(
+def _media(
     table: pd.DataFrame,
     named: Mapping[str, str],
     usual: Mapping[str, str | list[str]],
     root: Path,
     extracted: Path,
-) -> Pictures | None:
-    """Where the posts' images are; None where the table does not tell."""
-    given = [named["image"]] if "image" in named else [usual.get("image", "image"), "image"]
-    for sources in given:
-        pictures = Pictures((sources,) if isinstance(sources, str) else tuple(sources), root, extracted)
-        if all(column in table for column in pictures.columns()):
-            return pictures
-    return None
+) -> dict[str, MediaColumn]:
+    """Where the posts' images, sounds and videos are, of each kind that the table tells."""
+    found: dict[str, MediaColumn] = {}
+    for kind in ENDINGS:
+        for sources in reversed([named[kind]] if kind in named else [usual.get(kind, kind), kind]):
+            column = MediaColumn.of(kind, sources, root, extracted)
+            if all(name in table for name in column.columns()):
+                found[kind] = column
+    return found
 
 
 def scan_posts(posts: Dataset, track: Track = silent) -> Dataset:
@@ -103,7 +104,7 @@ def scan_posts(posts: Dataset, track: Track = silent) -> Dataset:
 
     Raises DataError where no post has anything to go by.
     """
-    anything = " or ".join(f"{'an' if name[0] in 'aeiou' else 'a'} {name}" for name in MODALITIES)
+    anything = " or ".join(f"{'an' if name[0] in 'aeiou' else 'a'} {name}" for name in posts.modalities)
     if _blank(posts).all():
         raise DataError(f"None of the {len(posts):,} posts has {anything}; there is nothing to predict from.")
     scanned, scans = scan(posts, track=track)
@@ -117,12 +118,12 @@ def scan_posts(posts: Dataset, track: Track = silent) -> Dataset:
     if blank.all():
         raise DataError(f"None of the {len(posts):,} posts has {anything} that can be used ({first}).")
     if blank.any():
-        lacking, names = " nor ".join(MODALITIES), some(scanned.ids[blank])
+        lacking, names = " nor ".join(posts.modalities), some(scanned.ids[blank])
         log.warning("%s posts have neither %s, so nothing is known of them: %s.", f"{blank.sum():,}", lacking, names)
     return scanned
 
 
 def _blank(posts: Dataset) -> npt.NDArray[np.bool_]:
     """(rows,) which posts have nothing of any modality."""
-    missing = [[cell is None for cell in posts.cells(name)] for name in MODALITIES]
+    missing = [[cell is None for cell in posts.cells(name)] for name in posts.modalities]
     return np.asarray(np.all(missing, axis=0))

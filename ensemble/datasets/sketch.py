@@ -10,7 +10,7 @@ import pandas as pd
 
 from ensemble.datasets import csv
 from ensemble.datasets.cells import canonical, strings
-from ensemble.datasets.pictures import is_embedded, is_image
+from ensemble.datasets.media import is_embedded, is_image
 from ensemble.datasets.tables import SUFFIXES, notes_of, read_frame
 from ensemble.errors import ConfigError, DataError, some
 

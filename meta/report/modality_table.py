@@ -14,7 +14,13 @@ from meta.table import MetaTable
 
 Columns = Sequence[tuple[str, tuple[str, ...]]]  # name and tasks of each
 
-TITLES = {"image": "visual ensemble", "text": "textual ensemble", "both": "joint ensemble"}
+TITLES = {
+    "image": "visual ensemble",
+    "text": "textual ensemble",
+    "audio": "acoustic ensemble",
+    "video": "visual ensemble (video)",
+    "both": "joint ensemble",
+}
 
 
 def modality_table(

@@ -36,7 +36,7 @@ def test_a_missing_column_is_named() -> None:
 def test_a_table_may_lack_a_modality_but_not_all() -> None:
     silent = Dataset(frame().drop(columns=["text"]), Path("."), (SENTIMENT,))
     assert silent.texts == silent.keys("text") == [None] * 3
-    with pytest.raises(DataError, match="no column of a modality: 'text', 'image'; it has"):
+    with pytest.raises(DataError, match="no column of a modality: 'text', 'image', 'audio', 'video'; it has"):
         Dataset(frame().drop(columns=["text", "image"]), Path("."), (SENTIMENT,))
 
 

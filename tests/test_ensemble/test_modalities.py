@@ -41,6 +41,7 @@ class Colour:
     """A hexadecimal number; upper and lower case are one colour."""
 
     plural = "colours"
+    carries = ()
     copies_named: Mapping[str, str] = {"same_colour_rows": "rows sharing a colour"}
 
     def key(self, cell: str, root: Path) -> str:
@@ -146,7 +147,7 @@ def test_new_posts_may_be_of_a_modality_more_alone(tmp_path: Path) -> None:
     posts = scan_posts(read_posts(tmp_path / "new.csv", [SENTIMENT]))
     assert posts.cells("colour") == ["0f", None, None]
     pd.DataFrame({"tone": ["0f"]}).to_csv(tmp_path / "none.csv", index=False)
-    with pytest.raises(DataError, match=r"neither a column 'text' nor 'image' nor 'colour'; .* and --colour-column"):
+    with pytest.raises(DataError, match=r"neither a column 'text' nor .* nor 'colour'; .* and --colour-column"):
         read_posts(tmp_path / "none.csv", [SENTIMENT])
 
 
@@ -155,7 +156,7 @@ def test_a_preview_is_text_or_bytes_of_a_media_type(colour: Modality, posts: Dat
     assert get_modality("text").preview(None, Path("."), "1") == Preview()
     path = next(path for path in posts.images if path)
     shown = get_modality("image").preview(path, posts.root, "1")
-    assert shown.media == "image/jpeg" and shown.data[:2] == b"\xff\xd8"
+    assert shown.media[0].type == "image/jpeg" and shown.media[0].data[:2] == b"\xff\xd8"
     assert get_modality("image").preview("gone.png", posts.root, "1").problem == "no such file"
 
 

@@ -99,7 +99,7 @@ def test_an_unknown_label_is_refused_with_row_and_value(tmp_path: Path) -> None:
 
 def test_neither_text_nor_image_is_a_mistake_of_the_configuration(tmp_path: Path) -> None:
     write(tmp_path / "posts.csv", ROWS)
-    with pytest.raises(ConfigError, match=r"data.text or data.image must name a column"):
+    with pytest.raises(ConfigError, match=r"data.text, data.image, data.audio or data.video must name a column"):
         read(tmp_path, text=None, image=None)
 
 

@@ -1,4 +1,4 @@
-"""Where the images of a table are: paths in a column, names made of other columns, or the images themselves."""
+"""Where the images, sounds and videos of a table are: paths in a column, names made of others, or they themselves."""
 
 import hashlib
 import os
@@ -13,23 +13,35 @@ import pandas as pd
 
 from ensemble.datasets.cells import is_missing, row_of, strings
 from ensemble.errors import ConfigError, DataError
+from ensemble.modalities import get_modality
 from ensemble.system.files import write_atomic
 
 FIELD = re.compile(r"\{([^{}]+)\}")
 ANY = ".*"  # the ending of a pattern under which any file of that name is meant
-ENDINGS = (".jpg", ".jpeg", ".png", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".avif")
+MOVING = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi")
+ENDINGS = {
+    "image": (".jpg", ".jpeg", ".png", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".avif"),
+    "audio": (".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", *MOVING),
+    "video": MOVING,
+}
 SUFFIXES = {b"\xff\xd8": ".jpg", b"\x89PNG": ".png", b"GIF8": ".gif", b"BM": ".bmp", b"RIFF": ".webp", b"II*": ".tif"}
 
 
 @dataclass(frozen=True)
-class Pictures:
-    """How a configuration names images: ``sources`` is a column, or patterns such as ``images/{id}.jpg`` of which the
-    first that exists counts; ``root`` is the folder they are in, ``extracted`` takes embedded ones, by content."""
+class MediaColumn:
+    """How a configuration names the files of a ``kind`` (image, audio, video): ``sources`` is a column, or patterns
+    such as ``images/{id}.jpg`` of which the first that exists counts; ``root`` is the folder they are in, ``extracted``
+    takes embedded ones, by content."""
 
     sources: tuple[str, ...]
     root: Path
     extracted: Path
+    kind: str = "image"
     listings: dict[Path, dict[str, str]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, kind: str, named: str | list[str], root: Path, extracted: Path) -> "MediaColumn":
+        return cls((named,) if isinstance(named, str) else tuple(named), root, extracted, kind)
 
     @property
     def is_pattern(self) -> bool:
@@ -44,24 +56,27 @@ class Pictures:
     def __post_init__(self) -> None:
         if not self.is_pattern and len(self.sources) > 1:
             raise ConfigError(
-                f"data.image must be one column, or patterns such as 'images/{{id}}.jpg', got {list(self.sources)}."
+                f"data.{self.kind} must be one column, or patterns such as "
+                f"'{self.kind}s/{{id}}{ENDINGS[self.kind][0]}', got {list(self.sources)}."
             )
 
     def find(self, table: pd.DataFrame, ids: "pd.Series[str]", path: Path) -> tuple["pd.Series[str]", bool, list[str]]:
-        """``(paths, embedded, notes)``: (rows,) paths relative to ``root``, or to ``extracted`` where the images were
-        embedded in the table."""
+        """``(paths, embedded, notes)``: (rows,) paths relative to ``root``, or to ``extracted`` where they are embedded
+        in the table."""
+        plural = get_modality(self.kind).plural
         if not self.is_pattern and any(is_embedded(cell) for cell in table[self.sources[0]]):
-            found = _extract(table[self.sources[0]], path, self.extracted)
-            return found, True, [f"{path.name}: {found.notna().sum():,} images in its cells, kept in {self.extracted}"]
+            found = self._extract(table[self.sources[0]], path, plural)
+            count = f"{found.notna().sum():,} {plural}"
+            return found, True, [f"{path.name}: {count} in its cells, kept in {self.extracted}"]
         if self.is_pattern:
             names = pd.Series(self._filled(table, ids, path), index=table.index, dtype=object)
         else:
             names = strings(table[self.sources[0]], path)
         spelt = [None if name is None else self._spelt(name) for name in names]
         respelt = sum(a != b for a, b in zip(names, spelt, strict=True) if a is not None)
-        notes = [f"{path.name}: {respelt:,} image names are spelt otherwise on the disk (Unicode form, slashes)"]
+        notes = [f"{path.name}: {respelt:,} {self.kind} names are spelt otherwise on the disk (Unicode form, slashes)"]
         notes = notes if respelt and not self.is_pattern else []
-        self._check_some(spelt, path)
+        self._check_some(spelt, path, plural)
         return pd.Series(spelt, index=table.index, dtype=object), False, notes
 
     def _filled(self, table: pd.DataFrame, ids: "pd.Series[str]", path: Path) -> list[str | None]:
@@ -71,7 +86,7 @@ class Pictures:
         for position in range(len(table)):
             row = {name: column.iloc[position] for name, column in values.items()}
             where = f"{path}: {row_of(ids, position)}"
-            made = [_fill(source, row, where) for source in self.sources]
+            made = [_fill(source, row, where, self.kind) for source in self.sources]
             usable = [self._ending(name) for name in made if name is not None]
             there = (name for name in usable if _exists(self.root / name))
             filled.append(next(there, usable[0] if usable else None))
@@ -84,7 +99,7 @@ class Pictures:
         pure = PurePosixPath(name.removesuffix(ANY))
         folder = self.root / pure.parent
         if folder not in self.listings:
-            names = [entry for entry in sorted(os.listdir(folder)) if is_image(entry)] if folder.is_dir() else []
+            names = [entry for entry in sorted(os.listdir(folder)) if self._is_named(entry)] if folder.is_dir() else []
             self.listings[folder] = {_composed(entry.rpartition(".")[0]): entry for entry in reversed(names)}
         return str(pure.parent / self.listings[folder].get(_composed(pure.name), pure.name))
 
@@ -95,14 +110,14 @@ class Pictures:
         forms = [unicodedata.normalize(form, name) for form in ("NFC", "NFD")] + [name.replace("\\", "/")]
         return next((form for form in forms if form != name and _exists(self.root / form)), name)
 
-    def _check_some(self, names: Sequence[str | None], path: Path) -> None:
-        """Raises DataError where no image is there, and one of nearly the first one's name is."""
+    def _check_some(self, names: Sequence[str | None], path: Path, plural: str) -> None:
+        """Raises DataError where no file is there, and one of nearly the first one's name is."""
         given = [name for name in names if name is not None]
         if not given or any(_exists(self.root / name) for name in given):
             return
         near = self._near(given[0])
         if near:
-            said = f"none of the {len(given):,} images is there; the first would be {given[0][:100]}"
+            said = f"none of the {len(given):,} {plural} is there; the first would be {given[0][:100]}"
             raise DataError(f"{path}: {said}, but {near}.")
 
     def _near(self, name: str) -> str | None:
@@ -111,18 +126,47 @@ class Pictures:
         if ".." in PurePosixPath(name).parts or os.path.isabs(name):
             return None
         if folder.is_dir() and not self.is_pattern:
-            images = (entry for entry in sorted(os.listdir(folder)) if is_image(entry))
+            images = (entry for entry in sorted(os.listdir(folder)) if self._is_named(entry))
             entry = next((entry for entry in images if entry.rpartition(".")[0] == last), None)
             if entry is not None:
-                return f'there is a {entry}: data.image = "{{{self.sources[0]}}}.*" takes files of any ending'
+                return f'there is a {entry}: data.{self.kind} = "{{{self.sources[0]}}}.*" takes files of any ending'
         folders = sorted(entry for entry in self.root.iterdir() if entry.is_dir())[:50]
         inner = next((entry.name for entry in folders if _exists(entry / name)), None)
-        return inner and f"there is {inner}/{name[:100]}: data.images names the folder in which paths begin"
+        mend = "data.images names the folder in which paths begin"
+        if self.kind != "image":
+            mend = f'data.{self.kind} = "{inner}/{{{self.sources[0]}}}" names them'
+        return inner and f"there is {inner}/{name[:100]}: {mend}"
+
+    def _extract(self, column: "pd.Series[Any]", path: Path, plural: str) -> "pd.Series[str]":
+        """Each embedded file in a file named by its content, written once; names that the cells give count nothing."""
+        names: list[str | None] = []
+        for position, cell in enumerate(column):
+            raw = cell.get("bytes") or cell.get("path") if isinstance(cell, dict) else cell
+            if is_missing(raw):
+                names.append(None)
+                continue
+            if not isinstance(raw, bytes | bytearray | memoryview):
+                where = f"{path}: {row_of(column, position)}: {str(column.name)[:60]!r}"
+                what = f"holds no {self.kind} where other rows hold {plural} themselves"
+                raise DataError(f"{where} {what}; one kind is needed.")
+            raw = bytes(raw)
+            suffix = f".{self.kind}"
+            if self.kind == "image":
+                suffix = next((suffix for start, suffix in SUFFIXES.items() if raw.startswith(start)), ".img")
+            file = self.extracted / f"{hashlib.sha256(raw).hexdigest()}{suffix}"
+            if not file.exists() or file.stat().st_size != len(raw):
+                write_atomic(file, raw)
+            names.append(file.name)
+        return pd.Series(names, index=column.index, dtype=object)
+
+    def _is_named(self, entry: str) -> bool:
+        """Whether a file is called as those of the kind are."""
+        return entry.lower().endswith(ENDINGS[self.kind])
 
 
 def is_image(name: str) -> bool:
     """Whether a file is called as images are."""
-    return name.lower().endswith(ENDINGS)
+    return name.lower().endswith(ENDINGS["image"])
 
 
 def _composed(name: str) -> str:
@@ -136,7 +180,7 @@ def _exists(path: Path) -> bool:
         return False
 
 
-def _fill(pattern: str, row: dict[str, Any], where: str) -> str | None:
+def _fill(pattern: str, row: dict[str, Any], where: str, kind: str) -> str | None:
     """The pattern with a row's values; raises DataError where they lead out of the pattern's folder."""
     if any(row[name] is None for name in FIELD.findall(pattern)):
         return None
@@ -144,29 +188,10 @@ def _fill(pattern: str, row: dict[str, Any], where: str) -> str | None:
     folder = os.path.normpath(FIELD.split(pattern)[0].rpartition("/")[0] or ".")
     inner = os.path.relpath(os.path.normpath(made), folder)
     if os.path.isabs(made) or "\0" in made or inner.split(os.sep)[0] == os.pardir:
-        raise DataError(f"{where}: image path {made[:100]!r} leaves the image folder {folder!r}; it must stay inside.")
+        said = f"{kind} path {made[:100]!r} leaves the {kind} folder {folder!r}"
+        raise DataError(f"{where}: {said}; it must stay inside.")
     return made
 
 
 def is_embedded(cell: object) -> bool:
     return isinstance(cell, bytes | bytearray | memoryview) or (isinstance(cell, dict) and "bytes" in cell)
-
-
-def _extract(column: "pd.Series[Any]", path: Path, folder: Path) -> "pd.Series[str]":
-    """Each embedded image in a file named by its content, written once; the names that the cells give count nothing."""
-    names: list[str | None] = []
-    for position, cell in enumerate(column):
-        raw = cell.get("bytes") or cell.get("path") if isinstance(cell, dict) else cell
-        if is_missing(raw):
-            names.append(None)
-            continue
-        if not isinstance(raw, bytes | bytearray | memoryview):
-            where = f"{path}: {row_of(column, position)}: {str(column.name)[:60]!r}"
-            raise DataError(f"{where} holds no image where other rows hold images themselves; one kind is needed.")
-        raw = bytes(raw)
-        suffix = next((suffix for start, suffix in SUFFIXES.items() if raw.startswith(start)), ".img")
-        file = folder / f"{hashlib.sha256(raw).hexdigest()}{suffix}"
-        if not file.exists() or file.stat().st_size != len(raw):
-            write_atomic(file, raw)
-        names.append(file.name)
-    return pd.Series(names, index=column.index, dtype=object)
