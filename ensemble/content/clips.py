@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, BinaryIO, TypeVar, cast
 
 import av
 import numpy as np
@@ -37,6 +37,7 @@ MAX_PICTURES = 1_000_000_000  # bytes of all frames that are read at once
 MAX_STREAMS = 64
 MAX_PACKETS = 400_000
 MAX_CHANNELS = 64
+STREAMED = 2**31 - 1  # what writes a file without knowing its end says so, or more
 MISSED = 0.5  # seconds that may be missing at the end before a file is called cut off
 SAME = 1e-6  # seconds: time stamps are rounded
 
@@ -96,8 +97,8 @@ def open_clip(path: Path) -> Iterator[Clip]:
                 raise Unreadable("empty")
             if file.tell() > MAX_BYTES:
                 raise Unreadable(f"over {MAX_BYTES:,} bytes")
-            file.seek(0)
-            options = {"format_whitelist": FORMATS, "max_streams": str(MAX_STREAMS), "protocol_whitelist": ""}
+            missing = _missing(file)
+            options = {"format_whitelist": FORMATS, "protocol_whitelist": ""}
             options["codec_whitelist"] = ",".join(DECODERS.values())
             with av.open(file, options=options, metadata_errors="replace") as container:
                 if len(container.streams) > MAX_STREAMS:
@@ -106,11 +107,24 @@ def open_clip(path: Path) -> Iterator[Clip]:
                 if picture is not None and picture.disposition & Disposition.attached_pic:
                     picture = None
                 tracks = cast(av.AudioStream | None, sound), cast(av.VideoStream | None, picture)
-                yield Clip(cast(InputContainer, container), *tracks)
+                clip = Clip(cast(InputContainer, container), *tracks)
+                if missing > 1:  # a byte may pad
+                    clip.lost(f"cut off, {missing:,} bytes are missing")
+                yield clip
     except FileNotFoundError as error:
         raise Unreadable("no such file") from error
     except (av.FFmpegError, OSError, ValueError, MemoryError) as error:
         raise Unreadable(_reason(path, error)) from error
+
+
+def _missing(file: BinaryIO) -> int:
+    """Bytes that a WAV or AVI file says it has and has not; its decoder does not mind."""
+    size = file.tell()
+    file.seek(0)
+    head = file.read(8)
+    file.seek(0)
+    said = int.from_bytes(head[4:], "little")
+    return said + 8 - size if head[:4] == b"RIFF" and said < STREAMED else 0
 
 
 def sound_of(clip: Clip) -> av.AudioStream:
@@ -176,6 +190,7 @@ def decoded(clip: Clip, stream: Stream, limit: float) -> Iterator[Timed[Any]]:
         if frame is None:
             damaged += 1
             continue
+        damaged += frame.is_corrupt
         stamp = now if frame.time is None else frame.time - clip.origin
         begin = max(stamp, begin) if np.isfinite(begin) else stamp
         now = begin + _length(frame, stream)
@@ -231,5 +246,5 @@ def _reason(path: Path, error: Exception) -> str:
     if not head.strip(b"\0"):
         return "zeros, no clip"
     if head[4:8] == b"ftyp":
-        return "without an index: the file is cut off, or damaged"
+        return "without an index that can be read: cut off, or damaged"
     return "not a clip that can be read"

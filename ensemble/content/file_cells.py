@@ -60,3 +60,9 @@ def counted(values: Sequence[object]) -> dict[str, int]:
     """How often each value is there, the most frequent first."""
     found, counts = np.unique(np.array([str(value) for value in values], dtype=object), return_counts=True)
     return {str(found[n]): int(counts[n]) for n in np.argsort(-counts, kind="stable")}
+
+
+def listed(counts: Mapping[str, int], shown: int = 5) -> str:
+    """``16,000 Hz (719), 48,000 Hz (1)``, the most frequent first."""
+    names = [f"{name} ({count:,})" for name, count in list(counts.items())[:shown]]
+    return ", ".join(names) + (f" and {len(counts) - shown} others" if len(counts) > shown else "")

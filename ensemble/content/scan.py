@@ -12,9 +12,10 @@ def scan(data: Dataset, cache: Path | None = None, track: Track = silent) -> tup
 
     ``cache`` is the folder where scans of files are kept: those of unchanged size and time are not opened again.
     """
-    data = _with_carried(data)
-    scans = {}
-    for name in data.modalities:
+    scans: dict[str, Scan] = {}
+    order = sorted(_with_carried(data).modalities, key=lambda name: not get_modality(name).carries)
+    for name in order:  # what carries others comes first, so that what cannot be used is not carried
+        data = data if name in data.frame else _with_carried(data)
         scans[name] = get_modality(name).scan(data.ids.tolist(), data.cells(name), data.root, cache, track)
         data = _without_problems(data, name, scans[name])
     return data, scans

@@ -35,8 +35,10 @@ def read_sound(path: Path, rate: int = RATE, seconds: float = MAX_SECONDS) -> So
     """
     with open_clip(path) as clip:
         pieces = list(_pieces(clip, rate, seconds))
+        samples = np.concatenate([np.empty(0, dtype=np.float32), *pieces])[: round(seconds * rate)]
+        if not np.isfinite(samples).all():
+            clip.lost("samples that are no numbers")
         trouble = "; ".join(clip.trouble)
-    samples = np.concatenate([np.empty(0, dtype=np.float32), *pieces])[: round(seconds * rate)]
     if not len(samples):
         raise Unreadable(f"no sound that can be read ({trouble or 'none is there'})")
     return Sound(np.nan_to_num(samples).clip(-1, 1), rate, trouble)
@@ -49,8 +51,7 @@ def _pieces(clip: Clip, rate: int, seconds: float) -> Iterator[Samples]:
     for begin, _, frame in decoded(clip, stream, seconds):
         if resampler is None:
             yield np.zeros(max(0, round(begin * rate)), dtype=np.float32)
-            layout = "mono" if stream.codec_context.channels == 1 else "stereo"
-            resampler = av.AudioResampler(format="fltp", layout=layout, rate=rate)
+            resampler = av.AudioResampler(format="fltp", layout=None, rate=rate)  # the channels stay as they are
         try:
             resampled = resampler.resample(frame)
         except (av.FFmpegError, ValueError):

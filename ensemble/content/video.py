@@ -16,6 +16,7 @@ from ensemble.content.file_cells import (
     LostFiles,
     counted,
     frequent_files,
+    listed,
     lost_files,
     lost_lines,
     some_files,
@@ -111,9 +112,9 @@ class Video:
             *lost_lines(self.plural, found),
             ("videos damaged (what came is used)", with_first(found["damaged"], found["damaged_first"])),
             ("length of videos", in_words(found["seconds"])),
-            ("frames a second", _first(found["rates"])),
+            ("frames a second", listed(found["rates"])),
             ("frame rate varies (read by time)", f"{found['varying_rate']:,}"),
-            ("sizes of videos", _first(found["sizes"])),
+            ("sizes of videos", listed(found["sizes"])),
             ("turned upright", f"{found['turned']:,}"),
             ("videos without sound", f"{found['without_sound']:,}"),
             ("videos of a single frame", with_first(found["one_frame"], found["one_frame_first"])),
@@ -154,8 +155,3 @@ def _near_videos(keys: Sequence[Any], scan: Scan) -> Pairs:
     agree = [silent[a] or silent[b] or (a, b) in heard for a, b in pairs.tolist()]
     chosen: Pairs = pairs[np.array(agree, dtype=bool)]
     return chosen
-
-
-def _first(counts: Mapping[str, int], shown: int = 5) -> str:
-    listed = [f"{name} ({count:,})" for name, count in list(counts.items())[:shown]]
-    return ", ".join(listed) + (f" and {len(counts) - shown} others" if len(counts) > shown else "")

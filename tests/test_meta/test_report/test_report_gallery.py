@@ -1,17 +1,22 @@
 """Images of strangers in the report: small, bare, and never a reason to fail."""
 
 from base64 import b64decode
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
+from typing import cast
 
 import pytest
 from PIL import Image
-from support.reported import draw_pictures
+from support.clips import tone, write_sound
+from support.reported import draw_pictures, report_facts
 from support.world import picture as noise
 
 from ensemble.content.image import MAX_BYTES, MAX_SIDE
+from ensemble.modalities import MODALITIES, Media, Preview
 from meta.records import LabelIssue
 from meta.report.gallery import make_gallery, posts_per_gallery, thumbnail
+from meta.report.page import draw_page
 
 
 def post(text: str | None) -> LabelIssue:
@@ -82,3 +87,27 @@ def test_many_galleries_show_few_posts_each() -> None:
     assert posts_per_gallery(2) == posts_per_gallery(6) == 8
     assert 18 * posts_per_gallery(18) <= 120
     assert posts_per_gallery(1000) == 2
+
+
+class Colour:
+    """Enough of a modality to be shown."""
+
+    plural = "colours"
+
+    def preview(self, cell: str | None, root: Path, row: str) -> Preview:
+        return Preview(text=f"#{cell}", media=(Media("image/svg+xml", f"<svg><!--{cell}--></svg>".encode()),))
+
+
+def test_sounds_and_any_modality_more_are_shown_beside_the_text(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(MODALITIES, "colour", f"{__name__}:Colour")
+    write_sound(tmp_path / "a.wav", tone(1))
+    shown = cast(LabelIssue, {**post("so it is"), "audio": "a.wav", "video": None, "colour": "0f0"})
+    facts = report_facts(1, ["tfidf"])
+    task = replace(facts.tasks[0], label_issues=[shown, cast(LabelIssue, {**shown, "audio": "gone.wav"})], hardest=[])
+    page = draw_page(replace(facts, tasks=[task]), tmp_path)
+    assert page.count('<audio controls preload="none" src="data:audio/mpeg;base64,') == 1
+    assert page.count('alt="audio of post 1"') == 1 and page.count('alt="colour of post 1"') == 2
+    assert "colour: #0f0" in page and "audio: no such file" in page
+    assert "media-src data:" in page and "no image" not in page
