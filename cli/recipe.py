@@ -82,7 +82,7 @@ def _learners(text: str, modalities: Sequence[str]) -> tuple[str, list[str]]:
         elif name != "tfidf" and not all(_can_be_had(ENCODERS[kind]) for kind in kinds):
             left_out.append(name)
             text = text.replace(found[0], re.sub(r"^(?=.)", "# ", found[0], flags=re.MULTILINE))
-    if "[base.tfidf]" not in text and left_out:  # something must run
+    if not re.search(r"^\[base\.", text, re.MULTILINE):  # something must run
         text = text.replace("[stack]", '[base.prior]\nlearner = "prior"\n\n[stack]')
     note = f"learners {', '.join(left_out)}: left out, as their encoders are not here and the hub is switched off"
     return text, [note] if left_out else []

@@ -42,6 +42,8 @@ def init(
     test: Annotated[str, typer.Option(help="csv: the table of rows to predict.")] = "",
     text: Annotated[str, typer.Option(help="csv: the column of texts.")] = "",
     image: Annotated[str, typer.Option(help="csv: the column of image paths, or a pattern: images/{id}.jpg")] = "",
+    audio: Annotated[str, typer.Option(help="csv: the column of paths of sounds, or a pattern.")] = "",
+    video: Annotated[str, typer.Option(help="csv: the column of paths of videos, or a pattern.")] = "",
     id: Annotated[str, typer.Option(help="csv: the column of ids.")] = "",
     group: Annotated[str, typer.Option(help="csv: a column whose equal rows stay together: user, event.")] = "",
 ) -> None:
@@ -57,8 +59,8 @@ def init(
     from cli.recipe import sketch_recipe, write_recipe
     from ensemble.errors import ConfigError
 
-    given = {"test": test, "text": text, "image": image, "id": id, "group": group}
-    given = {kind: value for kind, value in given.items() if value}
+    given = {"test": test, "text": text, "image": image, "audio": audio, "video": video, "id": id, "group": group}
+    kinds, given = tuple(given), {kind: value for kind, value in given.items() if value}
     if train is not None and preset == "csv":
         path, assumed = sketch_recipe(root, train, label, given, out)
         for line in assumed:
@@ -66,7 +68,8 @@ def init(
         print(f"Wrote {path}. Next: `ensemble data`.")
         return
     if train is not None or label or given:
-        raise ConfigError("--train, --label, --test, --text, --image, --id, --group go with `init csv --train FILE`.")
+        options = ", ".join(f"--{name}" for name in ("train", "label", *kinds))
+        raise ConfigError(f"{options} go with `init csv --train FILE`.")
     if root is None:
         raise ConfigError("--root must name the dataset's folder.")
     print(f"Wrote {write_recipe(preset, root, out)}. Next: edit it if you like, then `ensemble data`.")

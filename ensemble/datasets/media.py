@@ -19,9 +19,10 @@ from ensemble.system.files import write_atomic
 FIELD = re.compile(r"\{([^{}]+)\}")
 ANY = ".*"  # the ending of a pattern under which any file of that name is meant
 MOVING = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi")
+SOUNDS = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a")
 ENDINGS = {
     "image": (".jpg", ".jpeg", ".png", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".avif"),
-    "audio": (".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", *MOVING),
+    "audio": (*SOUNDS, *MOVING),
     "video": MOVING,
 }
 SUFFIXES = {b"\xff\xd8": ".jpg", b"\x89PNG": ".png", b"GIF8": ".gif", b"BM": ".bmp", b"RIFF": ".webp", b"II*": ".tif"}
@@ -167,6 +168,11 @@ class MediaColumn:
 def is_image(name: str) -> bool:
     """Whether a file is called as images are."""
     return name.lower().endswith(ENDINGS["image"])
+
+
+def are_there(names: Sequence[str], endings: tuple[str, ...], root: Path) -> bool:
+    """Whether most of these are files below ``root`` that end so."""
+    return sum(name.lower().endswith(endings) and _exists(root / name) for name in names) * 2 > len(names)
 
 
 def _composed(name: str) -> str:

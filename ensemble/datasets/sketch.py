@@ -10,7 +10,7 @@ import pandas as pd
 
 from ensemble.datasets import csv
 from ensemble.datasets.cells import canonical, strings
-from ensemble.datasets.media import is_embedded, is_image
+from ensemble.datasets.media import MOVING, SOUNDS, are_there, is_embedded, is_image
 from ensemble.datasets.tables import SUFFIXES, notes_of, read_frame
 from ensemble.errors import ConfigError, DataError, some
 
@@ -35,8 +35,8 @@ class Sketch:
 def sketch(root: Path, train: str, labels: Sequence[str], given: Mapping[str, str], extracted: Path) -> Sketch:
     """What a configuration of the csv preset must say of the table ``train`` below ``root`` and its ``labels``.
 
-    ``given`` has what is known already: ``test``, ``text``, ``image``, ``id``, ``group``. The dataset is read once as
-    it will be later, so that what is written runs. Raises DataError and ConfigError as that does.
+    ``given`` has what is known already: ``test``, ``text``, ``image``, ``audio``, ``video``, ``id``, ``group``. The
+    dataset is read once as it will be later, so that what is written runs. Raises DataError and ConfigError like that.
     """
     table = read_frame(root / train, [*labels, *(given[kind] for kind in ("text", "id", "group") if kind in given)])
     made = Sketch({"train": train})
@@ -51,6 +51,7 @@ def sketch(root: Path, train: str, labels: Sequence[str], given: Mapping[str, st
     _find_test(made, root, train, given.get("test"), rest)
     _find_id(made, rest, given.get("id"))
     _find_images(made, rest, root, given.get("image"))
+    _find_clips(made, rest, root, given)
     _take_names_for_ids(made, rest)
     _find_text(made, rest, given.get("text"))
     if "group" in given:
@@ -116,14 +117,15 @@ def _find_id(made: Sketch, table: pd.DataFrame, given: str | None) -> None:
 
 
 def _take_names_for_ids(made: Sketch, table: pd.DataFrame) -> None:
-    """Without ids, images that are named once each name their posts."""
-    name = made.options.get("image")
+    """Without ids, files that are named once each name their posts."""
+    kind = next((kind for kind in ("image", "audio", "video") if kind in made.options), "image")
+    name = made.options.get(kind)
     if "id" in made.options or name not in table or table[name].map(is_embedded).any():
         return
     values = strings(table[name])
     if values.notna().all() and values.is_unique:
         made.options["id"] = name
-        made.assumed.append(f"id: column {name}, as each image is there once")
+        made.assumed.append(f"id: column {name}, as each {kind} is there once")
 
 
 def _find_text(made: Sketch, table: pd.DataFrame, given: str | None) -> None:
@@ -131,14 +133,14 @@ def _find_text(made: Sketch, table: pd.DataFrame, given: str | None) -> None:
     if given is not None:
         made.options["text"] = given
         return
-    taken = {made.options.get(kind) for kind in ("id", "image", "test_column")}
+    taken = {made.options.get(kind) for kind in ("id", "image", "audio", "video", "test_column")}
     lengths = {}
     for name in table:
         cells = [cell for cell in table[name] if isinstance(cell, str)]
         if str(name) not in taken and cells and sum(" " in cell.strip() for cell in cells) * 3 >= len(cells):
             lengths[str(name)] = sum(map(len, cells)) / len(cells)
     if not lengths:
-        if "image" not in made.options:
+        if not {"image", "audio", "video"} & set(made.options):
             raise DataError(f"No texts or images found in {made.options['train']}; --text and --image name them.")
         return
     named = [name for name in lengths if name.lower() in TEXTS]
@@ -160,6 +162,15 @@ def _find_images(made: Sketch, table: pd.DataFrame, root: Path, given: str | Non
         made.assumed.append(f"image: {said}")
     elif given is not None:
         made.options["image"] = given
+
+
+def _find_clips(made: Sketch, table: pd.DataFrame, root: Path, given: Mapping[str, str]) -> None:
+    """Columns of paths below the root: of videos, and of files that hold sound alone."""
+    for kind, endings in (("video", MOVING), ("audio", SOUNDS)):
+        found = [name for name in map(str, table) if are_there(_names(table[name]), endings, root)]
+        if kind in given or found:
+            made.options[kind] = given.get(kind) or found[0]
+            made.assumed += [] if kind in given else [f"{kind}: column {found[0]}"]
 
 
 Found = tuple[dict[str, str], str]

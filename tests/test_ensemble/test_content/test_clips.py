@@ -117,7 +117,7 @@ def fast_start(path: Path) -> Path:
     return write_video(path, 2, sound=tone(2), options={"movflags": "faststart"})
 
 
-# What is drawn, the file's name, then of its sound and of its picture: seconds and trouble, or a problem; None: not asked
+# What is drawn, the file's name, then of its sound and its picture: seconds and trouble, or a problem; None: not asked.
 Expected = tuple[float, str] | str | None
 HOSTILE: dict[str, tuple[Callable[[Path], Path], str, Expected, Expected]] = {
     "turned by a telephone": (lambda p: turn(write_video(p)), "a.mp4", "no sound in it", (2, "")),
