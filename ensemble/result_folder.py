@@ -22,13 +22,12 @@ from ensemble.predictions import Predictions
 from ensemble.provenance import KEY, Provenance
 from ensemble.records import FailureRecord, Record
 from ensemble.system.claims import FILE as CLAIM
-from ensemble.system.files import file_hash, read_json, to_disk, write_json
+from ensemble.system.files import TICK, file_hash, read_json, to_disk, write_json
 from ensemble.system.locks import FILE as LOCK
 
 DONE, FAILED, REPORT = "done.json", "failed.json", "report.json"
 RECORDS = (DONE, REPORT, FAILED)
 FOLDERS = ("model", "tensorboard")  # of a result; others are not ours to judge
-TICK = 10_000_000_000  # nanoseconds: longer than that of any file system's clock
 ALL, NONE, TABLES = "*", "", "*.parquet"  # files that are hashed
 
 Status = Literal["done", "missing", "stale", "failed"]
