@@ -79,8 +79,8 @@ def read(
     ``id`` the column "id" counts where there is one, else the rows are numbered. Image paths are relative to
     ``images``; ``image`` may also be one or several patterns such as ``{id}.jpg``. Rows of ``test``, and those whose
     ``test_column`` is one of ``test_values``, enter no fold; nor do those of ``dev``, and those where it is one of
-    ``dev_values``: they may tell learners which epoch or parameter is best. ``join`` adds columns of another table. ``delimiter``,
-    ``quotes`` and ``encoding`` say what a file does not tell. Embedded images are written to ``extracted``.
+    ``dev_values``: they may tell learners which epoch or parameter is best. ``join`` adds columns of another table.
+    ``delimiter``, ``quotes`` and ``encoding`` say what a file does not tell. Embedded images go to ``extracted``.
     """
     _check_columns(train, tasks, {"id": id, "text": text, "image": image, "group": group, "test_column": test_column})
     made = label_columns(tasks)

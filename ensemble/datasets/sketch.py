@@ -10,7 +10,7 @@ import pandas as pd
 
 from ensemble.datasets import csv
 from ensemble.datasets.cells import canonical, strings
-from ensemble.datasets.label_columns import is_numeric
+from ensemble.datasets.label_columns import LabelColumn, is_numeric
 from ensemble.datasets.pictures import is_embedded, is_image
 from ensemble.datasets.tables import SUFFIXES, notes_of, read_frame
 from ensemble.errors import ConfigError, DataError, some
@@ -46,9 +46,8 @@ def sketch(root: Path, train: str, labels: Sequence[str], given: Mapping[str, st
     if not labels:
         likely = [str(name) for name in table if 1 < table[name].map(str).nunique() <= 10]
         hint = f"; {some(likely, 5)} may be" if likely else ""
-        raise ConfigError(
-            f"--label must name a column of classes or numbers{hint}, of {some(map(str, table.columns), 8)}."
-        )
+        columns = some(map(str, table.columns), 8)
+        raise ConfigError(f"--label must name a column of classes or of numbers{hint}, of {columns}.")
     for label in labels:
         made.tasks[label], said = _task(table[label], root / train)
         made.assumed.append(f"{label}: {said}")
@@ -63,7 +62,8 @@ def sketch(root: Path, train: str, labels: Sequence[str], given: Mapping[str, st
     else:
         _suggest_groups(made, rest)
     _say_how(made, root, [train, *([made.options["test"]] if "test" in made.options else [])])
-    data = csv.read(root, tasks=made.tasks, extracted=extracted, **made.options)
+    tasks = {name: LabelColumn(**found) if isinstance(found, dict) else found for name, found in made.tasks.items()}
+    data = csv.read(root, tasks=tasks, extracted=extracted, **made.options)
     made.assumed = list(dict.fromkeys([*made.assumed, *data.notes]))
     return made
 
