@@ -13,9 +13,10 @@ from ensemble.errors import DataError, some, unknown
 from ensemble.modalities import MODALITIES, get_modality, hash_column
 from ensemble.targets import Codes as Codes
 from ensemble.targets import Floats as Floats
+from ensemble.targets import Labels as Labels
 from ensemble.targets import Task as Task
 
-TRAIN, TEST = "train", "test"
+TRAIN, DEV, TEST = "train", "dev", "test"
 
 
 @dataclass(frozen=True)
@@ -23,8 +24,9 @@ class Dataset:
     """Posts as a frame with columns ``id``, ``part``, one per modality (``text``, ``image``) and one per task.
 
     ``text`` and ``image`` (a path relative to ``root``) are None where missing, labels are None where unknown; a table
-    without a modality's column lacks it in every post. ``part`` is ``train`` or ``test``; test rows enter no fold,
-    whether they have labels or not. Optional columns: ``group`` (rows that must stay together), ``image_hash`` (SHA-256
+    without a modality's column lacks it in every post. ``part`` is ``train``, ``dev`` or ``test``; rows of the latter
+    two enter no fold, whether they have labels or not, and those of ``dev`` may tell which epoch or parameter is best.
+    Optional columns: ``group`` (rows that must stay together), ``image_hash`` (SHA-256
     of the file), ``text_encoding``.
     ``notes`` are lines about how the table was read, for the audit. ``subtasks`` are named groups of tasks whose
     headline is the mean of their scores; ``linked_tasks`` pairs a binary task with the degree that is above 0 exactly
@@ -103,9 +105,16 @@ class Dataset:
                 return task
         raise DataError(unknown("task", name, self.task_names))
 
-    def labels(self, task: Task) -> Codes:
-        """(rows,) positions in ``task.classes``, -1 where the label is missing."""
+    def labels(self, task: Task) -> Labels:
+        """(rows,) positions in ``task.classes``, -1 where the label is missing; of a regression the numbers, NaN where
+        missing. ``task.target.known`` tells which are there."""
         return task.target.encode(task, self.frame[task.name])
+
+    def codes(self, task: Task) -> Codes:
+        """The labels of a task of classes, for what knows no other kind; raises DataError for one that is not."""
+        if not task.classes:
+            raise DataError(f"Task {task.name!r} is of kind {task.kind!r} and has no classes.")
+        return np.asarray(self.labels(task), dtype=np.int64)
 
     def take(self, rows: npt.ArrayLike) -> "Dataset":
         """The rows at these positions, in this order (a boolean mask works too)."""
