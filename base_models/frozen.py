@@ -1,4 +1,4 @@
-"""Features of a frozen image encoder, text encoder, or both, under a probe: a regression or a support vector machine."""
+"""Features of a frozen image encoder, text encoder, or both, under a regression or a support vector machine."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -51,7 +51,9 @@ class Frozen:
             100.0,
         ),
         balance: ClassBalance = 0.5,
-        probe: Annotated[Literal["logistic", "svm"], meaning("what stands on the features; numbers have ridge regression")] = "logistic",
+        probe: Annotated[
+            Literal["logistic", "svm"], meaning("what stands on the features; of numbers ridge")
+        ] = "logistic",
         costs: Annotated[Grid, meaning("of the support vector machine; the best is taken")] = (0.3, 1.0, 3.0, 10.0),
     ) -> None:
         if image is None and text is None:
@@ -94,7 +96,7 @@ class Frozen:
     def fit(self, data: Dataset, task: Task, seed: int) -> None:
         data = data.take(task.target.known(data.labels(task)))
         labels = data.labels(task)
-        self.kind_ = task.kind
+        self.kind_: str = task.kind
         self.probe_ = self._probe(objective_of(task, labels))
         blocks = self._blocks(data)
         self.means_ = [_mean(block) for block in blocks]

@@ -21,7 +21,8 @@ Path = Callable[[Any, Floats, Sequence[float]], tuple[Floats, Floats]]
 class RidgeProbe:
     """Linear least squares with an L2 penalty, scikit-learn's alpha, chosen from ``penalties`` over inner folds.
 
-    Where no feature varies, ``usual`` is predicted. Learned: ``coefficients_`` (width, 1), ``intercept_`` (1,).
+    Where no feature varies, ``usual`` is predicted. Learned: ``coefficients_`` (width, 1), ``intercept_`` (1,),
+    ``penalty_``.
     """
 
     def __init__(self, penalties: Sequence[float], usual: float) -> None:
@@ -29,11 +30,13 @@ class RidgeProbe:
         self.usual = usual
 
     def fit(self, features: Features, labels: Floats, groups: Codes, seed: int) -> "RidgeProbe":
-        if len(features) and np.ptp(features, axis=0).any():
-            wide = features.astype(np.float64)
-            self.coefficients_, self.intercept_ = fit_best(ridge_path, wide, labels, groups, self.penalties, seed)
-        else:
+        if not len(features) or not np.ptp(features, axis=0).any():
             self.coefficients_, self.intercept_ = np.zeros((features.shape[1], 1)), np.array([self.usual])
+            self.penalty_ = max(self.penalties)
+            return self
+        wide = features.astype(np.float64)
+        self.penalty_ = best_penalty(ridge_path, wide, labels, groups, self.penalties, seed)
+        self.coefficients_, self.intercept_ = ridge_path(wide, labels, [self.penalty_])
         return self
 
     def predictions(self, features: Features) -> Floats:
@@ -48,11 +51,11 @@ class RidgeProbe:
         self.coefficients_, self.intercept_ = tensors["coefficients"], tensors["intercept"]
 
 
-def fit_best(
+def best_penalty(
     path: Path, features: Any, targets: Floats, groups: Codes, penalties: Sequence[float], seed: int
-) -> tuple[Floats, Floats]:
-    """(width, 1) coefficients and (1,) intercept under the penalty of the least squared error over inner folds, which
-    keep ``groups`` whole; the first where there is nothing to choose by."""
+) -> float:
+    """That of the least squared error over inner folds, which keep ``groups`` whole; the first where there is nothing
+    to choose by."""
     inner = stratified_group_split([], [], groups, [1 / INNER_FOLDS] * INNER_FOLDS, seed)
     errors = np.zeros(len(penalties))
     for fold in range(INNER_FOLDS):
@@ -60,7 +63,7 @@ def fit_best(
         if held.any() and not held.all():
             coefficients, intercepts = path(features[~held], targets[~held], penalties)
             errors += np.square(features[held] @ coefficients + intercepts - targets[held, None]).sum(axis=0)
-    return path(features, targets, [penalties[int(np.argmin(errors))]])
+    return penalties[int(np.argmin(errors))]
 
 
 def ridge_path(features: Floats, targets: Floats, penalties: Sequence[float]) -> tuple[Floats, Floats]:

@@ -151,8 +151,8 @@ class Clip(JointLearner):
             return super().fit(data, task, seed)
         if not task.classes:
             raise LearnerError(
-                f"clip: train = 'none' compares posts with the names of classes, and {task.name} has none; choose 'head', "
-                "'lora' or 'full'."
+                f"clip: train = 'none' compares posts with the names of classes, and {task.name} has none; choose "
+                "'head', 'lora' or 'full'."
             )
         import torch
 

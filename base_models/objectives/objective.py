@@ -10,7 +10,7 @@ from base_models.neural.hyperparameters import Training
 from base_models.objectives.classification import Classification
 from base_models.objectives.regression import Regression
 from ensemble.blocks import Features
-from ensemble.data import Codes, Floats, Labels, Task
+from ensemble.data import Codes, Floats, Task
 
 if TYPE_CHECKING:
     import torch
@@ -18,21 +18,23 @@ if TYPE_CHECKING:
 
     from base_models.neural.optimization import Loss
 
+Array = npt.NDArray[Any]  # labels are codes or floats, by kind
+
 
 class Probe(Protocol):
     """A model of dense features, its strength chosen inside the fit rows."""
 
-    def fit(self, features: Features, labels: Labels, groups: Codes, seed: int) -> object: ...
+    def fit(self, features: Features, labels: Array, groups: Codes, seed: int) -> object: ...
 
     def predictions(self, features: Features) -> Floats:
         """(rows, columns)."""
         ...
 
-    def tensors(self) -> dict[str, npt.NDArray[Any]]:
+    def tensors(self) -> dict[str, Array]:
         """All that predicting needs, for ``restore``."""
         ...
 
-    def restore(self, tensors: Mapping[str, npt.NDArray[Any]]) -> None: ...
+    def restore(self, tensors: Mapping[str, Array]) -> None: ...
 
 
 class Objective(Protocol):
@@ -42,7 +44,9 @@ class Objective(Protocol):
     usual_note: ClassVar[str]  # that ``usual`` is predicted, in words
 
     @classmethod
-    def of(cls, task: Task, labels: Labels) -> Self: ...
+    def of(cls, task: Task, labels: Array) -> Self:
+        """Raises LearnerError where there are no labels, and without them nothing can be said."""
+        ...
 
     @classmethod
     def restored(cls, record: Mapping[str, Any]) -> Self:
@@ -68,20 +72,20 @@ class Objective(Protocol):
         another kind can be meant."""
         ...
 
-    def targets(self, labels: Labels) -> npt.NDArray[Any]:
+    def targets(self, labels: Array) -> Array:
         """What the loss compares outputs with."""
         ...
 
-    def loss(self, training: Training, labels: Labels, device: "torch.device") -> "Loss":
+    def loss(self, training: Training, labels: Array, device: "torch.device") -> "Loss":
         """(rows,) losses of outputs and ``targets``, weighted as the ``labels`` trained on ask for."""
         ...
 
-    def predictions(self, outputs: npt.NDArray[Any], average: Average) -> tuple[Floats, Floats]:
+    def predictions(self, outputs: Array, average: Average) -> tuple[Floats, Floats]:
         """(rows, columns) predictions of (rows, views, outputs), and their standard deviation over views; without
         views zeros."""
         ...
 
-    def validation_loss(self, training: Training, labels: Labels, values: Floats) -> float:
+    def validation_loss(self, training: Training, labels: Array, values: Floats) -> float:
         """The mean loss of predictions, without weights."""
         ...
 
@@ -92,20 +96,20 @@ class Objective(Protocol):
     def regress(
         self,
         features: "csr_matrix",
-        labels: Labels,
+        labels: Array,
         groups: Codes,
         strengths: Sequence[float],
         balance: float,
         seed: int,
     ) -> tuple[Floats, Floats]:
-        """(width, outputs) coefficients and (outputs,) intercepts of sparse features, with the best of ``strengths``."""
+        """(width, outputs) coefficients and (outputs,) intercepts for sparse features, the best of ``strengths``."""
         ...
 
 
 OBJECTIVES: Mapping[str, type[Objective]] = {"classification": Classification, "regression": Regression}
 
 
-def objective_of(task: Task, labels: Labels) -> Objective:
+def objective_of(task: Task, labels: Array) -> Objective:
     return OBJECTIVES[task.kind].of(task, labels)
 
 

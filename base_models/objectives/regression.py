@@ -42,7 +42,7 @@ class Regression:
     @classmethod
     def of(cls, task: Task, labels: Floats) -> Self:
         if not len(labels):
-            return cls(float(np.mean(task.bounds)) if task.bounds else 0.0)
+            raise LearnerError(f"none of the fit rows has a {task.name}")
         low, median, high = np.quantile(labels, [0.25, 0.5, 0.75])
         return cls(float(median), float((high - low) / NORMAL_QUARTILES or labels.std()))
 
@@ -93,7 +93,9 @@ class Regression:
         from base_models.ridge import RidgeProbe
 
         if name != "logistic":
-            raise LearnerError(f"probe = {name!r} is for classes; numbers are learned by ridge regression: leave it out.")
+            raise LearnerError(
+                f"probe = {name!r} is for classes; numbers are learned by ridge regression: leave it out."
+            )
         return RidgeProbe(penalties, self.median)
 
     def regress(
@@ -105,13 +107,14 @@ class Regression:
         balance: float,
         seed: int,
     ) -> tuple[Floats, Floats]:
-        from base_models.ridge import fit_best, sparse_ridge_path
+        from base_models.ridge import best_penalty, sparse_ridge_path
 
         if not features.shape[1]:
             return np.zeros((0, 1)), self.usual
         # As scikit-learn's documentation of Ridge relates the two penalties.
         penalties = [1 / (2 * strength) for strength in strengths]
-        return fit_best(sparse_ridge_path, features, labels, groups, penalties, seed)
+        penalty = best_penalty(sparse_ridge_path, features, labels, groups, penalties, seed)
+        return sparse_ridge_path(features, labels, [penalty])
 
     def _standardised(self, labels: Floats) -> Floats:
         return (labels - self.median) / (self.scale or 1.0)

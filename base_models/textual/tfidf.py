@@ -1,7 +1,6 @@
 """Words and characters counted: tf-idf under a regression, the learner every other one must beat."""
 
 import logging
-from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any
@@ -40,7 +39,12 @@ class Tfidf:
         characters: Annotated[int, Field(ge=2, description="longest n-gram of characters within words")] = 5,
         min_documents: Annotated[int, Field(ge=1, description="fit rows that an n-gram must be in to count")] = 2,
         balance: ClassBalance = 0.5,
-        strengths: Annotated[Grid, meaning("scikit-learn's C, of numbers 1 / (2 alpha); the best is taken")] = (0.3, 1.0, 3.0, 10.0),
+        strengths: Annotated[Grid, meaning("scikit-learn's C; the best is taken")] = (
+            0.3,
+            1.0,
+            3.0,
+            10.0,
+        ),
     ) -> None:
         self.words = words
         self.characters = characters
@@ -68,7 +72,8 @@ class Tfidf:
 
     def fit(self, data: Dataset, task: Task, seed: int) -> None:
         data = data.take(task.target.known(data.labels(task)))
-        self.kind_, labels = task.kind, data.labels(task)
+        self.kind_: str = task.kind
+        labels = data.labels(task)
         objective = objective_of(task, labels)
         counts = self._counts(data)
         self.columns_ = np.flatnonzero(np.asarray((counts > 0).sum(axis=0)).ravel() >= self.min_documents)
