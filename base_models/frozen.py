@@ -51,9 +51,7 @@ class Frozen:
             100.0,
         ),
         balance: ClassBalance = 0.5,
-        probe: Annotated[
-            Literal["logistic", "svm"], meaning("what stands on the features; of numbers ridge")
-        ] = "logistic",
+        probe: Annotated[Literal["logistic", "svm"], meaning("what stands on the features")] = "logistic",
         costs: Annotated[Grid, meaning("of the support vector machine; the best is taken")] = (0.3, 1.0, 3.0, 10.0),
     ) -> None:
         if image is None and text is None:

@@ -39,12 +39,7 @@ class Tfidf:
         characters: Annotated[int, Field(ge=2, description="longest n-gram of characters within words")] = 5,
         min_documents: Annotated[int, Field(ge=1, description="fit rows that an n-gram must be in to count")] = 2,
         balance: ClassBalance = 0.5,
-        strengths: Annotated[Grid, meaning("scikit-learn's C; the best is taken")] = (
-            0.3,
-            1.0,
-            3.0,
-            10.0,
-        ),
+        strengths: Annotated[Grid, meaning("scikit-learn's C; the best is taken")] = (0.3, 1.0, 3.0, 10.0),
     ) -> None:
         self.words = words
         self.characters = characters
