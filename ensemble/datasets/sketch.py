@@ -10,14 +10,17 @@ import pandas as pd
 
 from ensemble.datasets import csv
 from ensemble.datasets.cells import canonical, strings
+from ensemble.datasets.label_columns import is_numeric
 from ensemble.datasets.pictures import is_embedded, is_image
 from ensemble.datasets.tables import SUFFIXES, notes_of, read_frame
 from ensemble.errors import ConfigError, DataError, some
+from ensemble.metrics.divisions import MOST
 
 TEXTS = ("text", "tweet_text", "tweet", "caption", "content", "sentence", "message", "post", "body", "title")
 IDS = ("id", "guid", "uid", "index", "key")
 GROUPS = ("user", "author", "event", "thread", "speaker", "conversation", "account", "group")
-SPLITS = ("split", "part", "partition", "subset", "set")
+SPLITS = ("split", "part", "partition", "subset", "set", "mode")
+DEVS = ("dev", "val", "valid", "validation", "development")
 MANY = 50  # classes above which a column is no label
 LOOKED_AT = 50  # images looked for in a folder
 FOLDERS = 200
@@ -25,10 +28,10 @@ FOLDERS = 200
 
 @dataclass
 class Sketch:
-    """The keys of a [data] table but for its root, the classes of each task, and what was assumed, a line each."""
+    """The keys of a [data] table but for its root, what each task is, and what was assumed, a line each."""
 
     options: dict[str, Any]
-    tasks: dict[str, list[str]] = field(default_factory=dict)
+    tasks: dict[str, list[str] | dict[str, Any]] = field(default_factory=dict)
     assumed: list[str] = field(default_factory=list)
 
 
@@ -43,10 +46,12 @@ def sketch(root: Path, train: str, labels: Sequence[str], given: Mapping[str, st
     if not labels:
         likely = [str(name) for name in table if 1 < table[name].map(str).nunique() <= 10]
         hint = f"; {some(likely, 5)} may be" if likely else ""
-        raise ConfigError(f"--label must name a column of classes{hint}, of {some(map(str, table.columns), 8)}.")
+        raise ConfigError(
+            f"--label must name a column of classes or numbers{hint}, of {some(map(str, table.columns), 8)}."
+        )
     for label in labels:
-        made.tasks[label] = _classes(table[label], root / train)
-        made.assumed.append(f"{label}: classes {', '.join(made.tasks[label])}")
+        made.tasks[label], said = _task(table[label], root / train)
+        made.assumed.append(f"{label}: {said}")
     rest = table.drop(columns=[*labels, *([given["group"]] if "group" in given else [])])
     _find_test(made, root, train, given.get("test"), rest)
     _find_id(made, rest, given.get("id"))
@@ -63,20 +68,28 @@ def sketch(root: Path, train: str, labels: Sequence[str], given: Mapping[str, st
     return made
 
 
-def _classes(column: "pd.Series[Any]", path: Path) -> list[str]:
-    """The values of a label column, numbers in their order; raises DataError where they can hardly be classes."""
+def _task(column: "pd.Series[Any]", path: Path) -> tuple[list[str] | dict[str, Any], str]:
+    """The classes of a label column, numbers in their order, or that it holds numbers, which are many or not whole; and
+    that in words. Raises DataError for what can hardly be either."""
     values = strings(column, path).dropna()
     found = sorted({canonical(value) for value in values}, key=_as_number)
-    if not 2 <= len(found) <= MANY or len(found) > max(2, len(values) // 2):
-        number = all(_as_number(value)[0] < float("inf") for value in found) and len(found) > 2
-        why = "numbers of a scale are no classes: cut them into a few first" if number else "classes are few"
-        raise DataError(f"{path}: {column.name} has {len(found):,} values, such as {some(found)}; {why}.")
-    return found
+    few = 2 <= len(found) <= MANY and len(found) <= max(2, len(values) // 2)
+    numbers = len(found) > 2 and is_numeric(column)
+    whole = all(value.lstrip("+-").isdigit() for value in found)
+    if numbers and not (few and (whole or len(found) <= MOST)):
+        said = f"{len(found):,} different numbers from {found[0]} to {found[-1]}, so a regression"
+        return {"kind": "regression"}, f"{said} (bounds, where there are any, are yours to set)"
+    if not few:
+        raise DataError(f"{path}: {column.name} has {len(found):,} values, such as {some(found)}; classes are few.")
+    return found, f"classes {', '.join(found)}" + (
+        ' (numbers: { kind = "regression" } instead of the list would predict a number)' if numbers else ""
+    )
 
 
 def _as_number(value: str) -> tuple[float, str]:
     try:
-        return (float(value), value)
+        number = float(value)
+        return (number, value) if number == number else (float("inf"), value)
     except ValueError:
         return (float("inf"), value)
 
@@ -84,7 +97,11 @@ def _as_number(value: str) -> tuple[float, str]:
 def _find_test(made: Sketch, root: Path, train: str, given: str | None, table: pd.DataFrame) -> None:
     """A test file: the one given, or one beside the training file that is called so; or a column that tells."""
     column = next((str(name) for name in table if str(name).lower() in SPLITS), None)
-    if given is None and column is not None and "test" in set(strings(table[column])):
+    parts = set(strings(table[column])) if given is None and column is not None else set()
+    if dev := sorted(part for part in parts if part in DEVS):
+        made.options |= {"test_column": column, "dev_values": dev}
+        made.assumed.append(f"development part: rows whose {column} is {' or '.join(dev)}; in no fold, scored apart")
+    if "test" in parts:
         made.options |= {"test_column": column}
         made.assumed.append(f"test rows: those whose {column} is test")
         return
