@@ -2,11 +2,13 @@
 
 from abc import ABC, abstractmethod
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from base_models.neural.averaging import Average
 from base_models.neural.hyperparameters import Training
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from base_models.neural.sampling import Examples
+    from base_models.neural.train_val_split import TrainValSplit
     from base_models.neural.training import Trained
 
 
@@ -77,6 +80,7 @@ class NeuralLearner(ABC):
     def __init__(self) -> None:
         self._cache = FeatureCache()
         self._context = TrainingContext()
+        self._development: Dataset | None = None
         self._forget()
 
     # The hooks.
@@ -103,6 +107,10 @@ class NeuralLearner(ABC):
     def set_context(self, context: TrainingContext) -> None:
         self._context = context
 
+    def set_development(self, data: Dataset) -> None:
+        """Take these rows instead of a share of the fit rows, where ``training.validation`` asks for one."""
+        self._development = data
+
     def prepare(self, data: Dataset, cache: FeatureCache) -> None:
         """Compute what the cache does not hold yet: tokens, decoded images, states."""
         self._cache = cache
@@ -122,7 +130,9 @@ class NeuralLearner(ABC):
         self.network_ = self._network(self.objective_.outputs, self.pretrained, seed)
         examples = source.examples(read, 1, training=True)
         self._info = self._warm_up(self.network_, examples)
-        split = TrainValSplit.of(task, self.objective_, examples, read, training.validation, seed)
+        split = self._given_split(source, read, task) if training.validation else None
+        if split is None:
+            split = TrainValSplit.of(task, self.objective_, examples, read, training.validation, seed)
         self.trained_ = train(self.network_, split, training, seed, self._context)
 
     def predict_proba(self, data: Dataset) -> Probabilities:
@@ -176,6 +186,18 @@ class NeuralLearner(ABC):
         read = source.read(data)
         self._fitted = Counter(source.count(data, read))
         return source, read
+
+    def _given_split(self, source: Source, read: Dataset, task: Task) -> "TrainValSplit | None":
+        """All fit rows to train on, the development part to say which epoch is best; None where there is none."""
+        from base_models.neural.train_val_split import TrainValSplit
+
+        aside = None if self._development is None else source.read(self._development)
+        known = [] if aside is None else source.known(aside)
+        if aside is None or not len(known):
+            return None
+        both = replace(read, frame=pd.concat([read.frame, aside.take(known).frame], ignore_index=True))
+        examples = source.examples(both, 1, training=True)
+        return TrainValSplit.given(task, self.objective_, examples, both.labels(task), len(read))
 
     def _predict(self, data: Dataset) -> tuple[Probabilities, Probabilities]:
         """(rows, columns) predictions, and their standard deviation over the views."""

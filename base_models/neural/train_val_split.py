@@ -39,3 +39,8 @@ class TrainValSplit:
             rest = "none to train on" if len(validation) else "none aside"
             raise LearnerError(f"training.validation = {share} of {len(data)} rows leaves {rest}; change it, or set 0.")
         return cls(task, objective, examples, labels, training, validation)
+
+    @classmethod
+    def given(cls, task: Task, objective: Objective, examples: Examples, labels: Labels, count: int) -> "TrainValSplit":
+        """With the first ``count`` rows to train on, and the others for validation."""
+        return cls(task, objective, examples, labels, np.arange(count), np.arange(count, len(labels)))
