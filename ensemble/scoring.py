@@ -116,13 +116,11 @@ def _add_classes(card: ScoreCard, task: Task, labels: Codes, predicted: Codes) -
 
 
 def metric_input(predictions: Predictions, metric: Metric) -> Probabilities:
-    """(rows, columns) what a metric judges: labels where it judges labels, one-hot where they are classes, else the
-    probabilities."""
+    """(rows, columns) what a metric judges: one-hot labels where it judges labels that are classes, else the
+    probabilities, or the numbers as decided."""
     if metric.of_counts:
         return np.eye(len(predictions.task.classes))[predictions.labels()]
-    return (
-        predictions.values if predictions.task.classes else np.asarray(predictions.labels()[:, None], dtype=np.float64)
-    )
+    return predictions.task.target.judged(predictions.values, predictions.labels())
 
 
 def difference(metric: Metric, labels: Labels, groups: Codes, ours: Predictions, theirs: Predictions) -> Score:

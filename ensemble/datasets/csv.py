@@ -79,8 +79,8 @@ def read(
     ``id`` the column "id" counts where there is one, else the rows are numbered. Image paths are relative to
     ``images``; ``image`` may also be one or several patterns such as ``{id}.jpg``. Rows of ``test``, and those whose
     ``test_column`` is one of ``test_values``, enter no fold; nor do those of ``dev``, and those where it is one of
-    ``dev_values``: they may tell learners which epoch or parameter is best. ``join`` adds columns of another table. ``delimiter``,
-    ``quotes`` and ``encoding`` say what a file does not tell. Embedded images are written to ``extracted``.
+    ``dev_values``: they may tell learners which epoch or parameter is best. ``join`` adds columns of another table.
+    ``delimiter``, ``quotes`` and ``encoding`` say what a file does not tell. Embedded images go to ``extracted``.
     """
     _check_columns(train, tasks, {"id": id, "text": text, "image": image, "group": group, "test_column": test_column})
     made = label_columns(tasks)
@@ -93,13 +93,7 @@ def read(
     files = [(path, TRAIN) for path in _files(root, train)] + [(path, TEST) for path in _files(root, test or [])]
     files += [(path, DEV) for path in _files(root, dev or [])]
     posts = [_read(path, part, columns, dialect, join, root) for path, part in files]
-    for post, (_, part) in zip(posts, files, strict=True):
-        post.frame["part"] = part
-        for name, values in ((TEST, test_values), (DEV, dev_values)):
-            post.frame.loc[post.frame["split"].isin([canonical(value) for value in values]), "part"] = name
-    frames = [post.frame for post in posts]
-    _check_held(frames, test_column, TEST, test_values if not dev_values else ())
-    _check_held(frames, test_column, DEV, dev_values)
+    _put_apart([post.frame for post in posts], [part for _, part in files], test_column, test_values, dev_values)
     frames, apart = keep_ids_apart([post.frame for post in posts], [path.name for path, _ in files])
     frame = pd.concat(frames, ignore_index=True).drop(columns="split")
     notes = dict.fromkeys(note for post in posts for note in post.notes)
@@ -109,8 +103,7 @@ def read(
         frame["group"] = frame["group"].where(frame["group"].notna(), "id:" + frame["id"])
         apart += (f"{group}: the rows are in {frame['group'].nunique():,} groups, none of which a split divides",)
     asked = tuple(column.task(name, name in ordinal) for name, column in made.items())
-    root = _image_root(posts, folder, extracted)
-    return Dataset(frame, root, asked, (*notes, *apart), id_column=id or "id")
+    return Dataset(frame, _image_root(posts, folder, extracted), asked, (*notes, *apart), id_column=id or "id")
 
 
 def _image_root(posts: "Sequence[Posts]", folder: Path, extracted: Path) -> Path:
@@ -132,11 +125,25 @@ def _check_columns(train: Names, tasks: TaskOptions, named: Mapping[str, Names |
             raise ConfigError(f"data.{kind} names {name!r}, a column of labels; it must be another column.")
 
 
-def _check_held(frames: Sequence[pd.DataFrame], column: str | None, part: str, values: Sequence[str]) -> None:
-    """Raises DataError where a test column holds none of the values that stand for test or development rows."""
-    if column and values and not any((frame["part"] == part).any() for frame in frames):
-        found = sorted({value for frame in frames for value in frame["split"].dropna()})
-        raise DataError(f"No row has {column} {some(values)}; the column holds {some(found, 8)}.")
+def _put_apart(
+    frames: Sequence[pd.DataFrame],
+    parts: Sequence[str],
+    column: str | None,
+    test_values: Sequence[str],
+    dev_values: Sequence[str],
+) -> None:
+    """Give each row its part: that of its file, unless ``column`` holds one of these values. Raises DataError where it
+    holds none of the values that stand for test rows, or for development rows."""
+    held = {TEST: test_values, DEV: dev_values}
+    for frame, part in zip(frames, parts, strict=True):
+        frame["part"] = part
+        for name, values in held.items():
+            frame.loc[frame["split"].isin([canonical(value) for value in values]), "part"] = name
+    needed = {} if column is None else {DEV: dev_values} if dev_values else {TEST: test_values}
+    for name, values in needed.items():
+        if not any((frame["part"] == name).any() for frame in frames):
+            found = sorted({value for frame in frames for value in frame["split"].dropna()})
+            raise DataError(f"No row has {column} {some(values)}; the column holds {some(found, 8)}.")
 
 
 def _files(root: Path, names: Names) -> list[Path]:

@@ -11,11 +11,12 @@ from pydantic import BaseModel, ConfigDict
 
 from ensemble.data import Task
 from ensemble.datasets.cells import Lists, canonical, one_of, row_of, strings, translate
-from ensemble.errors import ConfigError, DataError, unknown
+from ensemble.errors import ConfigError, DataError, some, unknown
+from ensemble.metrics.divisions import MOST
 
 NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+MANY = 50  # classes above which a column is no label
 COMMA = re.compile(r"[+-]?\d+,\d+")
-LABELS = Literal["mean", "majority"]
 
 
 class LabelColumn(BaseModel):
@@ -122,3 +123,29 @@ def is_numeric(column: "pd.Series[Any]") -> bool:
     """Whether all that is there is written as numbers."""
     values = strings(column).dropna()
     return len(values) > 0 and all(NUMBER.fullmatch(value) for value in values)
+
+
+def guess_task(column: "pd.Series[Any]", path: Path) -> tuple[list[str] | dict[str, Any], str]:
+    """The classes of a label column, numbers in their order, or that it holds numbers, which are many or not whole; and
+    that in words. Raises DataError for what can hardly be either."""
+    values = strings(column, path).dropna()
+    found = sorted({canonical(value) for value in values}, key=_as_number)
+    few = 2 <= len(found) <= MANY and len(found) <= max(2, len(values) // 2)
+    numbers = len(found) > 2 and is_numeric(column)
+    whole = all(value.lstrip("+-").isdigit() for value in found)
+    if numbers and not (few and (whole or len(found) <= MOST)):
+        said = f"{len(found):,} different numbers from {found[0]} to {found[-1]}, so a regression"
+        return {"kind": "regression"}, f"{said} (bounds, where there are any, are yours to set)"
+    if not few:
+        raise DataError(f"{path}: {column.name} has {len(found):,} values, such as {some(found)}; classes are few.")
+    return found, f"classes {', '.join(found)}" + (
+        ' (numbers: { kind = "regression" } instead of the list would predict a number)' if numbers else ""
+    )
+
+
+def _as_number(value: str) -> tuple[float, str]:
+    try:
+        number = float(value)
+        return (number, value) if number == number else (float("inf"), value)
+    except ValueError:
+        return (float("inf"), value)

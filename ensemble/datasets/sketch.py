@@ -9,19 +9,17 @@ from typing import Any
 import pandas as pd
 
 from ensemble.datasets import csv
-from ensemble.datasets.cells import canonical, strings
-from ensemble.datasets.label_columns import is_numeric
+from ensemble.datasets.cells import strings
+from ensemble.datasets.label_columns import LabelColumn, guess_task
 from ensemble.datasets.pictures import is_embedded, is_image
 from ensemble.datasets.tables import SUFFIXES, notes_of, read_frame
 from ensemble.errors import ConfigError, DataError, some
-from ensemble.metrics.divisions import MOST
 
 TEXTS = ("text", "tweet_text", "tweet", "caption", "content", "sentence", "message", "post", "body", "title")
 IDS = ("id", "guid", "uid", "index", "key")
 GROUPS = ("user", "author", "event", "thread", "speaker", "conversation", "account", "group")
 SPLITS = ("split", "part", "partition", "subset", "set", "mode")
 DEVS = ("dev", "val", "valid", "validation", "development")
-MANY = 50  # classes above which a column is no label
 LOOKED_AT = 50  # images looked for in a folder
 FOLDERS = 200
 
@@ -46,11 +44,10 @@ def sketch(root: Path, train: str, labels: Sequence[str], given: Mapping[str, st
     if not labels:
         likely = [str(name) for name in table if 1 < table[name].map(str).nunique() <= 10]
         hint = f"; {some(likely, 5)} may be" if likely else ""
-        raise ConfigError(
-            f"--label must name a column of classes or numbers{hint}, of {some(map(str, table.columns), 8)}."
-        )
+        columns = some(map(str, table.columns), 8)
+        raise ConfigError(f"--label must name a column of classes or of numbers{hint}, of {columns}.")
     for label in labels:
-        made.tasks[label], said = _task(table[label], root / train)
+        made.tasks[label], said = guess_task(table[label], root / train)
         made.assumed.append(f"{label}: {said}")
     rest = table.drop(columns=[*labels, *([given["group"]] if "group" in given else [])])
     _find_test(made, root, train, given.get("test"), rest)
@@ -63,35 +60,10 @@ def sketch(root: Path, train: str, labels: Sequence[str], given: Mapping[str, st
     else:
         _suggest_groups(made, rest)
     _say_how(made, root, [train, *([made.options["test"]] if "test" in made.options else [])])
-    data = csv.read(root, tasks=made.tasks, extracted=extracted, **made.options)
+    tasks = {name: LabelColumn(**found) if isinstance(found, dict) else found for name, found in made.tasks.items()}
+    data = csv.read(root, tasks=tasks, extracted=extracted, **made.options)
     made.assumed = list(dict.fromkeys([*made.assumed, *data.notes]))
     return made
-
-
-def _task(column: "pd.Series[Any]", path: Path) -> tuple[list[str] | dict[str, Any], str]:
-    """The classes of a label column, numbers in their order, or that it holds numbers, which are many or not whole; and
-    that in words. Raises DataError for what can hardly be either."""
-    values = strings(column, path).dropna()
-    found = sorted({canonical(value) for value in values}, key=_as_number)
-    few = 2 <= len(found) <= MANY and len(found) <= max(2, len(values) // 2)
-    numbers = len(found) > 2 and is_numeric(column)
-    whole = all(value.lstrip("+-").isdigit() for value in found)
-    if numbers and not (few and (whole or len(found) <= MOST)):
-        said = f"{len(found):,} different numbers from {found[0]} to {found[-1]}, so a regression"
-        return {"kind": "regression"}, f"{said} (bounds, where there are any, are yours to set)"
-    if not few:
-        raise DataError(f"{path}: {column.name} has {len(found):,} values, such as {some(found)}; classes are few.")
-    return found, f"classes {', '.join(found)}" + (
-        ' (numbers: { kind = "regression" } instead of the list would predict a number)' if numbers else ""
-    )
-
-
-def _as_number(value: str) -> tuple[float, str]:
-    try:
-        number = float(value)
-        return (number, value) if number == number else (float("inf"), value)
-    except ValueError:
-        return (float("inf"), value)
 
 
 def _find_test(made: Sketch, root: Path, train: str, given: str | None, table: pd.DataFrame) -> None:

@@ -73,8 +73,8 @@ def mami_b_scores(data: Dataset, read: ReadBack) -> dict[str, float]:
 
 
 def csv_columns(data: Dataset) -> list[Column]:
-    """The id and a column of labels or numbers per task; probabilities where the metric is of ranks or probabilities: of the positive
-    class under the task's name, of each of several classes under ``TASK:CLASS``."""
+    """The id and a column of labels or numbers per task; probabilities where the metric is of ranks or probabilities:
+    of the positive class under the task's name, of each of several classes under ``TASK:CLASS``."""
     return [Column(data.id_column), *(column for task in data.tasks for column in _csv_columns(task))]
 
 

@@ -14,7 +14,7 @@ DELIMITERS = ",;\t|"
 
 @dataclass(frozen=True)
 class Template:
-    """``text`` has {id}, {TASK} for a label or number and {TASK:CLASS} for a probability; {{ and }} are braces themselves."""
+    """``text`` has {id}, {TASK} for a label or number, {TASK:CLASS} for a probability; {{ and }} are braces."""
 
     text: str
     header: str = ""
