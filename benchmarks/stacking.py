@@ -24,7 +24,7 @@ from meta import META_ESTIMATORS
 from meta.candidates import StackSpec, logistic_regression
 from meta.fitting import fit
 from meta.nested_cv import nested_cv, option_of, options_of
-from meta.nested_fits import NestedProbabilities, nest
+from meta.nested_fits import NestedPredictions, nest
 from meta.table import MetaTable
 
 CLASSES = 3
@@ -64,7 +64,7 @@ def stage(name: str, started: float) -> float:
 def stack(table: MetaTable, candidates: tuple[str, ...], threads: int) -> None:
     """One task, stage by stage."""
     spec = StackSpec(len(table.learners), table.classes, table.task.metric, 0)
-    fits: dict[str, list[NestedProbabilities]] = {}
+    fits: dict[str, list[NestedPredictions]] = {}
     now = time.monotonic()
     for name, options in options_of(candidates).items():
         fits[name] = nest(table, options, spec, threads=threads, track=counted)
