@@ -13,6 +13,7 @@ from ensemble.errors import DataError, some, unknown
 from ensemble.modalities import MODALITIES, get_modality, hash_column
 from ensemble.targets import Codes as Codes
 from ensemble.targets import Floats as Floats
+from ensemble.targets import Labels as Labels
 from ensemble.targets import Task as Task
 
 TRAIN, TEST = "train", "test"
@@ -103,9 +104,16 @@ class Dataset:
                 return task
         raise DataError(unknown("task", name, self.task_names))
 
-    def labels(self, task: Task) -> Codes:
-        """(rows,) positions in ``task.classes``, -1 where the label is missing."""
+    def labels(self, task: Task) -> Labels:
+        """(rows,) positions in ``task.classes``, -1 where the label is missing; of a regression the numbers, NaN where
+        missing. ``task.target.known`` tells which are there."""
         return task.target.encode(task, self.frame[task.name])
+
+    def codes(self, task: Task) -> Codes:
+        """The labels of a task of classes, for what knows no other kind; raises DataError for one that is not."""
+        if not task.classes:
+            raise DataError(f"Task {task.name!r} is of kind {task.kind!r} and has no classes.")
+        return np.asarray(self.labels(task), dtype=np.int64)
 
     def take(self, rows: npt.ArrayLike) -> "Dataset":
         """The rows at these positions, in this order (a boolean mask works too)."""

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from ensemble.data import TRAIN, Codes, Dataset, Task
+from ensemble.data import TRAIN, Codes, Dataset, Labels, Task
 from ensemble.errors import FoldError, StoreError, some
 from ensemble.modalities import MODALITIES
 from ensemble.system.files import fingerprint, read_json, read_table, write_json, write_table
@@ -196,7 +196,7 @@ def make_plan(data: Dataset, group: Codes, settings: FoldSettings) -> FoldPlan:
     return FoldPlan(settings, frame, data.task_names)
 
 
-def _strata(tasks: Sequence[Task], labels: Sequence[Codes]) -> tuple[list[Codes], list[int]]:
+def _strata(tasks: Sequence[Task], labels: Sequence[Labels]) -> tuple[list[Codes], list[int]]:
     """Of each task the stratum of each row, and how many there are."""
     found = [task.target.strata(task, of_task) for task, of_task in zip(tasks, labels, strict=True)]
     return [strata for strata, _ in found], [count for _, count in found]

@@ -16,6 +16,7 @@ from ensemble.errors import ConfigError
 from ensemble.features import FeatureCache
 from ensemble.registry import bind, resolve
 from ensemble.system.progress import Track, silent
+from ensemble.targets import TARGETS
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,8 @@ class Trial(Protocol):
 
 
 class BaseLearner(Protocol):
-    """A model of one or more modalities that gives probabilities for one task.
+    """A model of one or more modalities that gives probabilities for one task, or numbers: a learner that has
+    ``predict`` (``PredictsNumbers``) takes regressions, too; one that takes nothing else needs no ``predict_proba``.
 
     The constructor only stores keyword arguments. ``fit`` sees the fit rows and nothing else; a split it needs for
     itself it carves from them, ``data.groups`` whole. The same seed gives the same probabilities. A class absent from
@@ -87,6 +89,13 @@ class BaseLearner(Protocol):
     def save(self, folder: Path) -> None: ...
 
     def load(self, folder: Path) -> None: ...
+
+
+@runtime_checkable
+class PredictsNumbers(Protocol):
+    def predict(self, data: Dataset) -> npt.NDArray[np.float64]:
+        """(rows,) any finite numbers, as scikit-learn's regressors, where the task that was fitted is a regression."""
+        ...
 
 
 @runtime_checkable
@@ -135,8 +144,8 @@ class HasCurve(Protocol):
 @runtime_checkable
 class PredictsSpread(Protocol):
     def predict_with_spread(self, data: Dataset) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-        """The probabilities and, of the same shape, their standard deviation over views of a row; called instead of
-        ``predict_proba``."""
+        """(rows, columns) the predictions, (rows, 1) where they are numbers, and, of the same shape, their standard
+        deviation over views of a row; called instead of ``predict_proba`` and ``predict``."""
         ...
 
 
@@ -157,6 +166,7 @@ class Searchable(Protocol):
 
 
 OPTIONAL: tuple[type, ...] = (
+    PredictsNumbers,
     LooksAtModalities,
     DependsOnFiles,
     Prepares,
@@ -203,6 +213,7 @@ def _wrong_methods(made: Any) -> tuple[str, ...]:
         meant = get_close_matches(name, set(METHODS) - own, n=1, cutoff=0.75)
         wrong += [f"class {made.__name__} has a method {name!r}; did you mean {meant[0]!r}?"] if meant else []
     required = {name for name in vars(BaseLearner) if not name.startswith("_")}
+    required -= {"predict_proba"} if own & {target.method for target in TARGETS.values()} else set()
     wrong += [
         f"class {made.__name__} has no method {name!r}; every learner has one." for name in sorted(required - own)
     ]
@@ -223,6 +234,15 @@ def _takes(made: Any, name: str, count: int) -> bool:
     except TypeError:
         return False
     return True
+
+
+def check_kind(learner: BaseLearner, task: Task, where: str) -> None:
+    """Raises ConfigError where a learner does not take tasks of this kind."""
+    if not hasattr(learner, task.target.method):
+        raise ConfigError(
+            f"{where}: {type(learner).__name__} has no method {task.target.method!r} and so cannot learn "
+            f"{task.name!r}, a task of kind {task.kind!r}; leave out one of them."
+        )
 
 
 def source_files(learner: BaseLearner) -> list[Path]:

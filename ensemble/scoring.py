@@ -5,11 +5,19 @@ from typing import NotRequired, TypedDict
 
 import numpy as np
 
-from ensemble.data import Codes, Dataset, Floats, Task
-from ensemble.metrics import Metric, bootstrap, confusion_matrix, interval, metric_of, metrics_of, per_class, score
+from ensemble.data import Codes, Dataset, Floats, Labels, Task
+from ensemble.metrics import (
+    Metric,
+    bootstrap,
+    confusion_matrix,
+    interval,
+    metric_of,
+    metrics_of,
+    per_class,
+    score,
+    with_interval,
+)
 from ensemble.predictions import Predictions, Probabilities
-
-WITH_INTERVAL = ("macro_f1", "accuracy")  # have an interval whatever the task is judged by
 
 
 class Score(TypedDict):
@@ -74,12 +82,13 @@ def score_card(
         return {"rows": 0}
     aligned = predictions.take(data.ids)
     card: ScoreCard = {"rows": int(known.sum()), "metric": task.metric, "metrics": {}}
-    if task.kind == "classification":
-        _add_classes(card, task, labels[known], aligned.labels()[known])
+    if task.classes:
+        predicted = np.asarray(aligned.labels(), dtype=np.int64)
+        _add_classes(card, task, data.codes(task)[known], predicted[known])
     for name, metric in metrics_of(task).items():
         values = metric_input(aligned, metric)
         card["metrics"][name] = {"value": _or_none(score(metric, labels, values))}
-        if name in (task.metric, *WITH_INTERVAL):
+        if name in with_interval(task):
             low, high = interval(bootstrap(metric, labels, values, groups))
             card["metrics"][name] |= {"low": _or_none(low), "high": _or_none(high)}
     if fold is not None:
@@ -107,11 +116,16 @@ def _add_classes(card: ScoreCard, task: Task, labels: Codes, predicted: Codes) -
 
 
 def metric_input(predictions: Predictions, metric: Metric) -> Probabilities:
-    """(rows, classes) what a metric judges: one-hot labels where it judges labels, else the probabilities."""
-    return np.eye(len(predictions.task.classes))[predictions.labels()] if metric.of_counts else predictions.values
+    """(rows, columns) what a metric judges: labels where it judges labels, one-hot where they are classes, else the
+    probabilities."""
+    if metric.of_counts:
+        return np.eye(len(predictions.task.classes))[predictions.labels()]
+    return (
+        predictions.values if predictions.task.classes else np.asarray(predictions.labels()[:, None], dtype=np.float64)
+    )
 
 
-def difference(metric: Metric, labels: Codes, groups: Codes, ours: Predictions, theirs: Predictions) -> Score:
+def difference(metric: Metric, labels: Labels, groups: Codes, ours: Predictions, theirs: Predictions) -> Score:
     """Ours minus theirs on the same rows, with the interval of paired bootstrap differences; positive is better."""
     pair = [metric_input(each, metric) for each in (ours, theirs)]
     value = metric.sign * (score(metric, labels, pair[0]) - score(metric, labels, pair[1]))
@@ -125,7 +139,7 @@ def score_with_interval(value: float, draws: Floats) -> Score:
     return {"value": _or_none(value), "low": _or_none(low), "high": _or_none(high)}
 
 
-def _per_fold(task: Task, predictions: Predictions, labels: Codes, fold: Codes) -> FoldScores:
+def _per_fold(task: Task, predictions: Predictions, labels: Labels, fold: Codes) -> FoldScores:
     scores = {}
     for name, metric in metrics_of(task).items():
         values = metric_input(predictions, metric)

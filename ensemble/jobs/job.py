@@ -25,6 +25,7 @@ from ensemble.learner import (
     ReportsTraining,
     TrainingContext,
     TrainsLong,
+    check_kind,
 )
 from ensemble.predictions import Predictions
 from ensemble.provenance import Provenance
@@ -81,11 +82,15 @@ class Outcome:
 
 def list_work(run: Run, specs: Sequence[LearnerSpec], tasks: Sequence[Task], folds: Sequence[int]) -> list[JobSpec]:
     """Every job of these learners, tasks and folds (none named: all); learners outermost, so that what they share stays
-    in memory. Raises FoldError for a fold the plan does not have."""
+    in memory. Raises FoldError for a fold the plan does not have, ConfigError for a learner that does not take a task's
+    kind."""
     planned = range(run.plan.settings.k)
     for fold in folds:
         if fold not in planned:
             raise FoldError(f"There is no fold {fold}: the plan has folds 0 to {len(planned) - 1}.")
+    for learner in specs:
+        for task in tasks:
+            check_kind(run.learners.bind(learner).example, task, f"base.{learner.name}")
     return [
         JobSpec(Job(spec.name, task.name, seed, fold), spec, task, provenance.of_job(seed, fold))
         for learner in specs
@@ -185,15 +190,17 @@ def prepare_learner(run: Run, job_spec: JobSpec, track: Track) -> BaseLearner:
 
 
 def predict(learner: BaseLearner, job_spec: JobSpec, data: Dataset) -> Predictions:
-    """What a fitted learner says of these rows; raises LearnerError where its probabilities have the wrong shape."""
-    shape = (len(data), len(job_spec.task.classes))
-    spread = None
+    """What a fitted learner says of these rows; raises LearnerError where its predictions have the wrong shape."""
+    task = job_spec.task
+    shape, method, spread = (len(data), len(task.columns)), task.target.method, None
     if not len(data):
         values = np.zeros(shape)
     elif isinstance(learner, PredictsSpread):
+        method = "predict_with_spread"
         values, spread = learner.predict_with_spread(data)
     else:
-        values = learner.predict_proba(data)
+        values = getattr(learner, method)(data)
+        values = values[:, None] if values.ndim == 1 and len(task.columns) == 1 else values
     if values.shape != shape:
-        raise LearnerError(f"{job_spec.job}: predict_proba gave shape {values.shape}, expected {shape}.")
-    return Predictions(job_spec.task, data.ids, values, spread)
+        raise LearnerError(f"{job_spec.job}: {method} gave shape {values.shape}, expected {shape}.")
+    return Predictions(task, data.ids, values, spread)

@@ -93,7 +93,7 @@ class RunRecord:
         try:
             config = dict(record["config"])
             threads = int(config.pop("threads"))
-            tasks = tuple(Task(**{**task, "classes": tuple(task["classes"])}) for task in record["tasks"])
+            tasks = tuple(map(Task.of_json, record["tasks"]))
             home = (store.root / record["home"]).resolve()
             home = home if home.is_dir() else Path.cwd()
             pairs = (

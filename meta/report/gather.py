@@ -8,8 +8,8 @@ import pandas as pd
 
 from ensemble.data import Dataset, Task
 from ensemble.metrics import metric_named, score
+from ensemble.metrics.probabilities import BINS
 from ensemble.predictions import Predictions
-from ensemble.probability_metrics import BINS
 from ensemble.run import Run
 from ensemble.scoring import finite
 from ensemble.store import Job
