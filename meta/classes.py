@@ -1,6 +1,6 @@
 """How classes are stacked: from probabilities, under a decision rule learned for the metric."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,8 +19,8 @@ from meta.votes import SoftVote, count_ties
 class StackedClasses:
     """Labels are class positions, values probabilities."""
 
-    estimators = META_ESTIMATORS
-    simple = SIMPLE
+    estimators: Mapping[str, str] = META_ESTIMATORS
+    simple: Sequence[str] = SIMPLE
     mean = "soft_vote"
     booster = "XGBClassifier"
     ruled = True
@@ -74,9 +74,9 @@ class StackedClasses:
         """The largest probability."""
         return np.asarray(values.max(axis=2))
 
-    def credited(self, values: Floats, decided: Codes) -> Floats:
-        """The probability of the label."""
-        return np.asarray(values[np.arange(len(values)), decided])
+    def credited(self, decided: Codes) -> Codes:
+        """That of the label's probability."""
+        return decided
 
     def metric_of_labels(self, metric: Metric) -> Metric:
         """Labels have neither ranks nor probabilities: where these are judged, macro-F1 stands in."""

@@ -32,8 +32,8 @@ class ConstantClassifier(ClassifierMixin, BaseEstimator):
 class PooledScaler(TransformerMixin, BaseEstimator):
     """Divides the learners' columns by one number, the root of their mean variance; columns after them by another.
 
-    Not each by its own, as scikit-learn's StandardScaler does: a column that hardly varies says hardly anything, and the
-    little it does is not to be magnified. A learner that predicts the mean of its fit rows varies from fold to fold
+    Not each by its own, as scikit-learn's StandardScaler does: a column that hardly varies says hardly anything, and
+    the little it does is not to be magnified. A learner that predicts the mean of its fit rows varies from fold to fold
     only, against the mean of the fold it predicts.
     """
 

@@ -83,7 +83,8 @@ def scores_of(metric: Metric, labels: Labels, sums: Floats, members: Floats) -> 
     models, classes, rows = sums.shape
     if metric.of_counts is None:
         ones = np.ones((1, rows))
-        over = [part.sum(axis=0) for part in sums] if classes > 1 else members  # probabilities sum to one, numbers do not
+        # A mean of probabilities sums to one; a number alone may sum to anything.
+        over = [part.sum(axis=0) for part in sums] if classes > 1 else members
         each = [metric.score(labels, (part / by).T, ones)[0] for part, by in zip(sums, over, strict=True)]
         return np.asarray(metric.sign * np.nan_to_num(each, nan=-np.inf))
     largest, predicted = sums[:, 0].copy(), np.zeros((models, rows), dtype=np.int64)

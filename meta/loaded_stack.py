@@ -2,11 +2,10 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 
-from ensemble.data import Dataset, Floats, Task
+from ensemble.data import Codes, Dataset, Floats, Task
 from ensemble.errors import StoreError
 from ensemble.jobs.finished import base_probabilities, find_models
 from ensemble.jobs.job import JobSpec
@@ -15,7 +14,6 @@ from ensemble.provenance import Provenance
 from ensemble.records import BaseRecord
 from ensemble.run import Run
 from ensemble.system.progress import Track, silent
-from ensemble.targets import Labels
 from meta.linked_tasks import decode
 from meta.post_predictions import PostPredictions
 from meta.stack import Stack, read_report
@@ -98,34 +96,31 @@ def predict_posts(
         name, learners = one.task.name, one.stack.learners
         decided = labels[name] if target_of(one.task).ruled else None
         predictions = Predictions(one.task, posts.ids, stacked[name][0], decided=decided)
-        credited = partial(_credited, one, labels[name])
-        carried = shares(credited, features[name], one.usual, len(learners))
+        columns = target_of(one.task).credited(labels[name])
+        carried = shares(one.stack.fitted.predict, features[name], columns, one.usual, len(learners))
         found.append(PostPredictions(predictions, learners, carried))
     return found
 
 
-def _credited(one: LoadedStack, labels: Labels, features: Floats) -> Floats:
-    """(rows,) what learners have a share in: the probability of the label, or the number."""
-    return target_of(one.task).credited(one.stack.fitted.predict(features), labels)
-
-
-def shares(credited: Callable[[Floats], Floats], features: Floats, usual: Floats, learners: int) -> Floats:
-    """(rows, learners): how much of what is ``credited`` (rows,) each learner carries; absolute values sum to one, or
-    all are 0.
+def shares(
+    predict: Callable[[Floats], Floats], features: Floats, credited: Codes, usual: Floats, learners: int
+) -> Floats:
+    """(rows, learners): how much of the ``credited`` (rows,) columns, those of the labels, each learner carries;
+    absolute values sum to one, or all are 0.
 
     Each learner in turn is silenced: its columns of ``features`` (rows, learners * columns, perhaps more) give way to
     the ``usual`` (learners * columns,), its mean predictions out of fold. By as much as the probability of the label
     then falls, the learner has spoken for it; where it rises, against it, and the share is negative. A number it has
-    raised or lowered likewise. Shares are falls over the sum of their absolute values, 0 where nothing moves. They tell
-    of one learner at a time: what two say alike, either of them may carry alone.
+    raised or lowered. Shares are falls over the sum of their absolute values, 0 where nothing moves. They tell of one
+    learner at a time: what two say alike, either of them may carry alone.
     """
-    width = len(usual) // learners
-    before = credited(features)
+    rows, width = np.arange(len(features)), len(usual) // learners
+    before = predict(features)[rows, credited]
     falls = np.zeros((len(features), learners))
     for learner in range(learners):
         columns = slice(learner * width, (learner + 1) * width)
         silenced = features.copy()
         silenced[:, columns] = usual[columns]
-        falls[:, learner] = before - credited(silenced)
+        falls[:, learner] = before - predict(silenced)[rows, credited]
     total = np.abs(falls).sum(axis=1, keepdims=True)
     return np.asarray(np.divide(falls, total, out=np.zeros_like(falls), where=total > STILL))

@@ -1,11 +1,11 @@
 """How numbers are stacked: from the learners' own numbers, as they are."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from ensemble.data import Floats, Task
+from ensemble.data import Codes, Floats, Task
 from ensemble.metrics import Metric
 from ensemble.targets import Mask
 from meta import NUMBER_ESTIMATORS, SIMPLE_NUMBERS
@@ -17,8 +17,8 @@ NEAR = 0.25  # of what the median is off in the median row: who is nearer than t
 class StackedNumbers:
     """Labels are the numbers, values (rows, learners, 1) predictions of them."""
 
-    estimators = NUMBER_ESTIMATORS
-    simple = SIMPLE_NUMBERS
+    estimators: Mapping[str, str] = NUMBER_ESTIMATORS
+    simple: Sequence[str] = SIMPLE_NUMBERS
     mean = "mean"
     booster = "XGBRegressor"
     ruled = False
@@ -49,7 +49,7 @@ class StackedNumbers:
         that correlations are partial ones, given the label."""
         left, true = errors - errors.mean(axis=0), labels - labels.mean()
         square = float(true @ true)
-        return left - np.outer(true, true @ left / square) if square else left
+        return np.asarray(left - np.outer(true, true @ left / square)) if square else left
 
     def is_right(self, labels: Floats, values: Floats) -> Mask:
         """Off by no more than a part, NEAR, of what the median is."""
@@ -59,9 +59,9 @@ class StackedNumbers:
         """How far from the median of the labels, in units of their spread: who knows nothing stays there."""
         return np.asarray(np.abs(values[:, :, 0] - np.median(labels)) / (_spread(labels) or 1.0))
 
-    def credited(self, values: Floats, decided: Floats) -> Floats:
-        """The number itself: a share above 0 is of who pushes it up, below 0 of who pushes it down."""
-        return values[:, 0]
+    def credited(self, decided: Floats) -> Codes:
+        """That of the number: a share above 0 is of who raises it, below 0 of who lowers it."""
+        return np.zeros(len(decided), dtype=np.int64)
 
     def metric_of_labels(self, metric: Metric) -> Metric:
         return metric

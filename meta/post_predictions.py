@@ -25,22 +25,22 @@ class PostPredictions:
     shares: npt.NDArray[np.float64]
 
     @property
-    def labels(self) -> list[str | float]:
+    def names(self) -> list[str | float]:
         """The label of each row as a table has it: the name of a class, a number."""
         task = self.predictions.task
-        return task.target.decode(task, self.predictions.labels()).tolist()
+        return list(task.target.decode(task, self.predictions.labels()))
 
     @property
     def counts(self) -> dict[str, int]:
         """How many rows have each label, or lie in each range of numbers."""
         task = self.predictions.task
-        counts = task.target.count_labels(task, pd.Series(self.labels, dtype=object))
+        counts = task.target.count_labels(task, pd.Series(self.names, dtype=object))
         return {name: rows for name, rows in counts.items() if name != "missing"}
 
 
 def render_csv(tasks: Sequence[PostPredictions]) -> str:
-    """``id``, then per task ``TASK``, ``TASK:CLASS`` probabilities (none of a number) and ``TASK|LEARNER`` shares; a row
-    per post.
+    """``id``, then per task ``TASK``, ``TASK:CLASS`` probabilities (no such of a number) and ``TASK|LEARNER`` shares; a
+    row per post.
 
     Ids are written as they were read, also those a spreadsheet would take for a formula: other programs join by them.
     """
@@ -48,7 +48,7 @@ def render_csv(tasks: Sequence[PostPredictions]) -> str:
     for one in tasks:
         task = one.predictions.task
         name = task.name.translate(SEPARATORS)
-        columns[name] = list(one.labels)
+        columns[name] = list(one.names)
         columns |= _named(f"{name}:", task.classes, one.predictions.values[:, : len(task.classes)])
         columns |= _named(f"{name}|", one.learners, one.shares)
     buffer = io.StringIO()
@@ -63,13 +63,13 @@ def _named(prefix: str, names: Sequence[str], values: npt.NDArray[np.float64]) -
 
 
 def render_json_lines(tasks: Sequence[PostPredictions]) -> str:
-    """``{"id": ..., "tasks": {TASK: {"label", "probabilities": {CLASS: ...}, "shares": {LEARNER: ...}}}}`` per post; of a
-    number ``"value"`` in place of the first two."""
+    """``{"id": ..., "tasks": {TASK: {"label", "probabilities": {CLASS: ...}, "shares": {LEARNER: ...}}}}`` per post; of
+    a number ``"value"`` in place of the first two."""
     rows: list[dict[str, object]] = [{} for _ in tasks[0].predictions.ids]
     for one in tasks:
         task = one.predictions.task
         values, shares = one.predictions.values.tolist(), one.shares.tolist()
-        for row, label, probabilities, carried in zip(rows, one.labels, values, shares, strict=True):
+        for row, label, probabilities, carried in zip(rows, one.names, values, shares, strict=True):
             said = {"label": label, "probabilities": dict(zip(task.classes, probabilities, strict=True))}
             row[task.name] = {
                 **(said if task.classes else {"value": label}),

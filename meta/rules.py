@@ -29,8 +29,9 @@ AHEAD = 1.01  # by this factor a class decided by cut points is lifted above the
 
 @dataclass(frozen=True)
 class Rule:
-    """``arg_max``; ``identity``, where numbers are predicted; ``class_biases``: arg max of log-probability plus ``numbers`` (classes,); ``cut_points``: how many
-    of ``numbers`` (classes - 1,) the expected position among ordered classes is above."""
+    """``arg_max``; ``identity``, where numbers are predicted; ``class_biases``: arg max of log-probability plus
+    ``numbers`` (classes,); ``cut_points``: how many of ``numbers`` (classes - 1,) the expected position among ordered
+    classes is above."""
 
     kind: str = "arg_max"
     numbers: tuple[float, ...] = ()
@@ -148,7 +149,7 @@ def fit_rule(kind: str, metric: Metric, labels: Labels, values: Floats) -> Rule:
     known = np.flatnonzero(metric.known(labels))
     if len(known) > MANY:
         known = known[np.linspace(0, len(known) - 1, MANY).astype(np.int64)]
-    return RULES[kind](metric, labels[known], values[known]) if len(known) else Rule()
+    return RULES[kind](metric, np.asarray(labels[known], dtype=np.int64), values[known]) if len(known) else Rule()
 
 
 def cross_decide(kind: str, metric: Metric, labels: Labels, values: Floats, fold: Codes) -> Labels:

@@ -35,8 +35,8 @@ class SelectionData:
 @dataclass(frozen=True)
 class TunedCandidate:
     """A candidate's best variant and decision rule on some rows. ``scored`` (rows, columns) is what the metric is
-    given: probabilities, numbers, or one-hot labels by the rule of each fold, learned on the others; ``score`` is signed, so
-    that more is better."""
+    given: probabilities, numbers, or one-hot labels by the rule of each fold, learned on the others; ``score`` is
+    signed, so that more is better."""
 
     variant: int
     rule: Rule

@@ -46,7 +46,9 @@ def summarise(run: Run, tables: Mapping[str, MetaTable]) -> Summary:
         for name, of in whole.items():
             scored[name][single + RULED] = headline(inside, of, values_of[single + RULED])
     rivals = {
-        name: [PLAIN, PLAIN + RULED, *(single + RULED for single in best)] if set(whole[name]) <= set(ruled) else [PLAIN, *best]
+        name: [PLAIN, PLAIN + RULED, *(single + RULED for single in best)]
+        if set(whole[name]) <= set(ruled)
+        else [PLAIN, *best]
         for name, best in bests.items()
     }
     return {

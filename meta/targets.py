@@ -6,7 +6,7 @@ What a label is, and which are known, is the business of ensemble.targets. A kin
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from ensemble.data import Floats, Task
+from ensemble.data import Codes, Floats, Task
 from ensemble.metrics import Metric
 from ensemble.targets import Mask
 from meta.classes import StackedClasses
@@ -64,8 +64,8 @@ class StackTarget(Protocol):
         """(rows, learners) of rows that need not be those of the ``labels``, as far as predictions tell."""
         ...
 
-    def credited(self, values: Floats, decided: Any) -> Floats:
-        """(rows,) of (rows, columns) predictions the number that learners have a share in."""
+    def credited(self, decided: Any) -> Codes:
+        """(rows,) the columns of which learners carry their shares, from the labels that were decided."""
         ...
 
     def metric_of_labels(self, metric: Metric) -> Metric:

@@ -127,7 +127,7 @@ def test_greedy_selection_goes_by_means_of_numbers(seed: int, name: str) -> None
 def test_greedy_weights_leave_out_what_only_harms() -> None:
     random = np.random.default_rng(1)
     labels = truth(random, 300)
-    features = np.stack([labels + random.normal(0, 1, 300), labels + random.normal(0, 1, 300), -labels], axis=1)
+    features = np.stack([labels + random.normal(0, 1, 300), labels + random.normal(0, 1, 300), 9 - labels], axis=1)
     weights = Greedy(3, "mae").fit(features, labels).weights_
     assert weights[2] == 0 and np.allclose(weights[:2], 0.5, atol=0.1)
 
