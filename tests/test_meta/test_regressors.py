@@ -47,6 +47,7 @@ def test_trained_candidates_are_those_of_a_stacking_regressor(name: str, seed: i
     np.testing.assert_allclose(fit(Option(name), features, labels, SPEC).predict(features)[:, 0], theirs)
 
 
+@settings(max_examples=20)
 @given(st.integers(0, 1000), st.floats(1e-3, 1e6))
 def test_ridge_says_the_same_in_any_unit(seed: int, unit: float) -> None:
     features, labels = problem(seed)
