@@ -24,6 +24,7 @@ class StackedClasses:
     mean = "soft_vote"
     booster = "XGBClassifier"
     ruled = True
+    no_score = np.nan
 
     def rules(self, task: Task, metric: Metric) -> Sequence[str]:
         return kinds(metric, len(task.classes), task.ordinal)

@@ -75,7 +75,8 @@ class PlainMean:
         values = (member @ self.by_learner.reshape(count, -1)).reshape(rows, columns) / max(len(learners), 1)
         if not learners:
             values += self.target.prior(self.labels, columns)
-        return self.metric.sign * self.metric.score(self.labels, values, self.weights)
+        scores = self.metric.sign * self.metric.score(self.labels, values, self.weights)
+        return np.where(np.isnan(scores), self.target.no_score, scores)
 
 
 def _shares(worth: PlainMean, players: Mapping[str, Members]) -> dict[str, Share]:

@@ -22,6 +22,7 @@ class StackedNumbers:
     mean = "mean"
     booster = "XGBRegressor"
     ruled = False
+    no_score = 0.0  # of a correlation: who says the same of every row
 
     def rules(self, task: Task, metric: Metric) -> Sequence[str]:
         return (IDENTITY,)

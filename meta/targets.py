@@ -19,7 +19,8 @@ class StackTarget(Protocol):
 
     ``estimators``: where the candidates are, by name; of equally good ones the earlier is preferred. ``simple``: what
     the others have to beat beyond noise, ``mean`` the one that is the plain mean. ``booster``: XGBoost's class.
-    ``ruled``: whether there are decision rules, so that rivals are also compared under one.
+    ``ruled``: whether there are decision rules, so that rivals are also compared under one. ``no_score``: what learners
+    are worth together whose score does not exist.
     """
 
     estimators: Mapping[str, str]
@@ -27,6 +28,7 @@ class StackTarget(Protocol):
     mean: str
     booster: str
     ruled: bool
+    no_score: float
 
     def rules(self, task: Task, metric: Metric) -> Sequence[str]:
         """How predictions may become labels, the simplest first."""
