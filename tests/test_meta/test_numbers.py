@@ -22,6 +22,7 @@ from meta.targets import STACK_TARGETS
 
 ALL = StackSettings()
 FEW = StackSettings(("best_single", "mean", "simplex", "ridge"))
+FAST = StackSettings(tuple(name for name in STACK_TARGETS["regression"].estimators if name != "random_forest"))
 
 
 def skilled_run(folder: Path, rows: int = 180, **settings: float) -> Run:
@@ -80,7 +81,7 @@ def test_labels_of_minus_one_are_known_and_missing_ones_are_not(tmp_path: Path) 
 def test_a_truth_of_minus_one_everywhere_is_stacked(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     learners = {name: -1 + random.normal(0, 0.1, 120) for name in "ab"}
-    nested, stack = make_stack(numbers_of(np.full(120, -1.0), learners), ALL)
+    nested, stack = make_stack(numbers_of(np.full(120, -1.0), learners), FAST)
     np.testing.assert_allclose(nested.oof.values, -1, atol=0.5)
     values, labels = stack.predict(np.stack(list(learners.values()), axis=1))
     assert (values[:, 0] == labels).all() and np.allclose(labels, -1, atol=0.5)
@@ -99,7 +100,7 @@ def test_pure_noise_gives_no_correlation_and_falls_back(seed: int, metric: str) 
     labels, learners = noise(seed)
     prior = np.array([np.median(labels[np.arange(600) % 4 != fold]) for fold in range(4)])[np.arange(600) % 4]
     table = _judged_by(metric, numbers_of(labels, {**learners, "prior": prior}))
-    nested, _ = make_stack(table, ALL)
+    nested, _ = make_stack(table, ALL if (seed, metric) == (0, "mae") else FAST)
     r = score(metric_named("pearson"), labels, nested.oof.values)  # none where the median itself is preferred
     assert np.isnan(r) or abs(r) < 0.1
     assert score(metric_named("r2"), labels, nested.oof.values) < 0.02
