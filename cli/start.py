@@ -32,7 +32,7 @@ def init(
         str,
         typer.Argument(
             help="A dataset: memotion, mvsa, hateful-memes, mami, csv. A paper: memotion2020, joint-finetuning, "
-            "flava-mvsa, clip-lora-mvsa."
+            "flava-mvsa, clip-lora-mvsa, mosi-text."
         ),
     ],
     root: Annotated[Path | None, typer.Option(help="The dataset's folder (with --train: default its folder).")] = None,

@@ -68,12 +68,39 @@ def print_audit(facts: Mapping[str, Any]) -> None:
     rows = facts["rows"]
     width = max(len(row) for row in counts)
     padded = [row + [""] * (width - len(row)) for row in counts]
-    table(f"{rows['train']:,} training rows, {rows['test']:,} test rows", ["task", *[""] * (width - 1)], padded)
+    dev = f"{rows['dev']:,} of a development part, " if "dev" in rows else ""
+    table(f"{rows['train']:,} training rows, {dev}{rows['test']:,} test rows", ["task", *[""] * (width - 1)], padded)
     table("what to know before training", ["", ""], audit_lines(facts))
 
 
 CARD_COLUMNS = ("score [95 %]", "over folds", "accuracy", "weighted\nF1", "ROC\nAUC", "log-\nloss")
+CARD_METRICS = ("accuracy", "weighted_f1", "roc_auc", "log_loss")
+NUMBER_METRICS = {  # of regressions; a card shows the first four that it has beside the one it is judged by
+    "mae": "MAE",
+    "pearson": "r",
+    "acc_2": "Acc-2",
+    "f1_2": "weighted\nF1",
+    "acc_7": "Acc-7",
+    "acc_5": "Acc-5",
+    "rmse": "RMSE",
+    "spearman": "rank r",
+    "r2": "R2",
+}
 SIZE = "trained / all\nparameters"
+
+
+def card_metrics(card: ScoreCard) -> Sequence[str]:
+    """The names of four metrics that are shown beside the one a card's task is judged by."""
+    there = card.get("metrics", {})
+    if not card.get("rows") or "accuracy" in there:
+        return CARD_METRICS
+    return [name for name in NUMBER_METRICS if name in there and name != card["metric"]][: len(CARD_METRICS)]
+
+
+def card_columns(card: ScoreCard) -> list[str]:
+    """The heads of what ``card_row`` gives of a card of the same task."""
+    names = card_metrics(card)
+    return [*CARD_COLUMNS] if names is CARD_METRICS else [*CARD_COLUMNS[:2], *(NUMBER_METRICS[name] for name in names)]
 
 
 def card_row(card: ScoreCard) -> list[str]:
@@ -81,7 +108,7 @@ def card_row(card: ScoreCard) -> list[str]:
         return ["no labels"] + [""] * (len(CARD_COLUMNS) - 1)
     metrics, folds = card["metrics"], card.get("folds")
     over = format_mean_std(folds["mean"], folds["std"]) if folds else ""
-    others = [format_number(metrics[name]["value"]) for name in ("accuracy", "weighted_f1", "roc_auc", "log_loss")]
+    others = [format_number(metrics[name]["value"]) for name in card_metrics(card)]
     return [format_interval(metrics[card["metric"]]), over, *others]
 
 
@@ -100,7 +127,8 @@ def print_trained(result: TrainedLearners) -> None:
             ]
             for entry in entries
         ]
-        table(title, ["base learner", *CARD_COLUMNS, "seconds", SIZE], rows)
+        table(title, ["base learner", *card_columns(card), "seconds", SIZE], rows)
+        _print_dev(task, entries)
         for entry in entries:
             if "tuned" in entry:
                 line(f"† {tuning_note(entry['learner'], entry['tuned'], entry['oof'])}")
@@ -119,16 +147,27 @@ def print_trained(result: TrainedLearners) -> None:
         line("No learner has all its folds yet; `ensemble status` says what is missing.")
 
 
+def _print_dev(task: str, entries: Sequence[FinishedLearner]) -> None:
+    cards = {entry["learner"]: entry["dev"] for entry in entries if "dev" in entry}
+    if cards and (card := next(iter(cards.values())))["rows"]:
+        rows = [[name, *card_row(card)] for name, card in cards.items()]
+        title = f"{task}: {card.get('metric', '')} on the development part, {card['rows']:,} rows that no fold held"
+        table(title, ["base learner", *card_columns(card)], rows)
+        line("The mean of the fold models; these rows may have told a learner which epoch or parameter is best.")
+        line("")
+
+
 def print_ablations(result: Ablations) -> None:
     for entry in result["tasks"]:
         card = entry["rows"][0]["card"]
         title = f"{entry['learner']}, {entry['task']}: out-of-fold {card['metric']} on {card['rows']:,} rows"
         rows = []
         for row in entry["rows"]:
-            score, over, accuracy, weighted, *_ = card_row(row["card"])
+            score, over, first, second, *_ = card_row(row["card"])
             name = f"without {row['without']}, {row['way']}" if row["without"] else " and ".join(entry["modalities"])
-            rows.append([name, score, format_interval(row.get("against"), "+"), over, accuracy, weighted])
-        table(title, ["posts", "score [95 %]", "minus all [95 %]", "over folds", "accuracy", "weighted F1"], rows)
+            rows.append([name, score, format_interval(row.get("against"), "+"), over, first, second])
+        others = [name.replace("\n", " ") for name in card_columns(card)[2:4]]
+        table(title, ["posts", "score [95 %]", "minus all [95 %]", "over folds", *others], rows)
         if entry["modality_weights"]:
             shares = ", ".join(f"{name} {format_number(weight)}" for name, weight in entry["modality_weights"].items())
             line(f"Mean weight inside the network: {shares} (what it looked at, not why it decided).")
@@ -138,7 +177,7 @@ def print_ablations(result: Ablations) -> None:
 
 def print_imported(result: Imported) -> None:
     title = f"{result['task']}: imported, {result['oof']['rows']:,} rows, folds: {result['folds']}"
-    table(title, ["base learner", *CARD_COLUMNS], [[result["learner"], *card_row(result["oof"])]])
+    table(title, ["base learner", *card_columns(result["oof"])], [[result["learner"], *card_row(result["oof"])]])
 
 
 def print_status(result: RunStatus) -> None:

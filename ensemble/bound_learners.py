@@ -123,6 +123,15 @@ def bind_learner(registry: Mapping[str, str], spec: LearnerSpec, home: Path) -> 
     return BoundLearner(make, make(), home)
 
 
+def check_kind(learner: BaseLearner, task: Task, where: str) -> None:
+    """Raises ConfigError where a learner does not take tasks of this kind."""
+    if not hasattr(learner, task.target.method):
+        raise ConfigError(
+            f"{where}: {type(learner).__name__} has no method {task.target.method!r} and so cannot learn "
+            f"{task.name!r}, a task of kind {task.kind!r}; leave out one of them."
+        )
+
+
 def check_learners(registry: Mapping[str, str], specs: Sequence[LearnerSpec], home: Path) -> None:
     """A wrong name, parameter or file of weights is refused now, not after the first hour."""
     for spec in specs:

@@ -16,7 +16,7 @@ from ensemble.targets import Floats as Floats
 from ensemble.targets import Labels as Labels
 from ensemble.targets import Task as Task
 
-TRAIN, TEST = "train", "test"
+TRAIN, DEV, TEST = "train", "dev", "test"
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,9 @@ class Dataset:
     """Posts as a frame with columns ``id``, ``part``, one per modality (``text``, ``image``) and one per task.
 
     ``text`` and ``image`` (a path relative to ``root``) are None where missing, labels are None where unknown; a table
-    without a modality's column lacks it in every post. ``part`` is ``train`` or ``test``; test rows enter no fold,
-    whether they have labels or not. Optional columns: ``group`` (rows that must stay together), ``image_hash`` (SHA-256
+    without a modality's column lacks it in every post. ``part`` is ``train``, ``dev`` or ``test``; rows of the latter
+    two enter no fold, whether they have labels or not, and those of ``dev`` may tell which epoch or parameter is best.
+    Optional columns: ``group`` (rows that must stay together), ``image_hash`` (SHA-256
     of the file), ``text_encoding``.
     ``notes`` are lines about how the table was read, for the audit. ``subtasks`` are named groups of tasks whose
     headline is the mean of their scores; ``linked_tasks`` pairs a binary task with the degree that is above 0 exactly

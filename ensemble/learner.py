@@ -121,6 +121,14 @@ class Prepares(Protocol):
 
 
 @runtime_checkable
+class TakesDevelopment(Protocol):
+    def set_development(self, data: Dataset) -> None:
+        """Called before ``fit`` with the labelled rows of the table's development part, where it has one. They may tell
+        which epoch, parameter or layer is best; nothing is fitted on them."""
+        ...
+
+
+@runtime_checkable
 class TrainsLong(Protocol):
     def set_context(self, context: TrainingContext) -> None:
         """Called before ``fit``, and before predicting after ``load``."""
@@ -170,6 +178,7 @@ OPTIONAL: tuple[type, ...] = (
     LooksAtModalities,
     DependsOnFiles,
     Prepares,
+    TakesDevelopment,
     TrainsLong,
     ReportsTraining,
     HasCurve,
@@ -234,15 +243,6 @@ def _takes(made: Any, name: str, count: int) -> bool:
     except TypeError:
         return False
     return True
-
-
-def check_kind(learner: BaseLearner, task: Task, where: str) -> None:
-    """Raises ConfigError where a learner does not take tasks of this kind."""
-    if not hasattr(learner, task.target.method):
-        raise ConfigError(
-            f"{where}: {type(learner).__name__} has no method {task.target.method!r} and so cannot learn "
-            f"{task.name!r}, a task of kind {task.kind!r}; leave out one of them."
-        )
 
 
 def source_files(learner: BaseLearner) -> list[Path]:

@@ -106,7 +106,7 @@ class Predictions:
 
 def _decided(task: Task, column: "pd.Series[Any]") -> Labels:
     bad, valid = task.target.invalid(replace(task, bounds=None), column)
-    bad = bad | column.isna().to_numpy()  # the first may be read-only
+    bad = bad | column.isna().to_numpy()
     if bad.any():
         raise PredictionsError(
             f"{DECIDED!r} of {task.name!r} holds {column.iloc[int(bad.argmax())]!r}; it must be {valid}."

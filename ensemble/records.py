@@ -74,6 +74,7 @@ class BaseFacts(TypedDict, total=False):
     parameters: int | None
     trainable_parameters: int | None
     tuned: TuningNote
+    dev: ScoreCard  # on the development part, where the table has one; its rows may have told which epoch is best
 
 
 class BaseRecord(Record, BaseFacts):

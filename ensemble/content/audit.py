@@ -7,7 +7,7 @@ import numpy as np
 
 from ensemble.content.copy_notes import copy_notes
 from ensemble.content.duplicates import Duplicates, find_duplicates, united_groups
-from ensemble.data import TEST, TRAIN, Dataset, Task
+from ensemble.data import DEV, TEST, TRAIN, Dataset, Task
 from ensemble.folds import FoldSettings
 from ensemble.modalities import MODALITIES, Scans, get_modality
 
@@ -31,15 +31,16 @@ def audit(data: Dataset, scans: Scans, settings: FoldSettings = DEFAULT_FOLDS) -
     copies = find_duplicates(data, scans)
     together = copies.group if settings.copies == "group" else np.arange(len(data))
     group = united_groups(data, together)
-    train = (data.frame["part"] == TRAIN).to_numpy()
+    train, test = ((data.frame["part"] == part).to_numpy() for part in (TRAIN, TEST))
     modalities = {name: get_modality(name) for name in MODALITIES}
+    has_dev = [DEV] if (data.frame["part"] == DEV).any() else []
     found = {
-        "rows": {TRAIN: int(train.sum()), TEST: int((~train).sum())},
+        "rows": {part: int((data.frame["part"] == part).sum()) for part in (TRAIN, *has_dev, TEST)},
         "tasks": {task.name: _label_counts(data, task) for task in data.tasks},
         **{each.plural: each.audit(data.frame, data.cells(name), scans[name]) for name, each in modalities.items()},
         "duplicates": _duplicates(copies),
         "conflicting_labels": {task.name: _conflicts(data, copies, task.name) for task in data.tasks},
-        "train_test_overlap": int(np.isin(copies.group[~train], copies.group[train]).sum()),
+        "train_test_overlap": int(np.isin(copies.group[test], copies.group[train]).sum()),
         "notes": [*data.notes, *copy_notes(data, group, settings.k)],
     }
     return cast(Audit, found)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from ensemble.data import TRAIN, Codes, Dataset
 from ensemble.errors import FoldError, some
-from ensemble.folds import TEST_FOLD, FoldPlan, FoldSettings, row_digests
+from ensemble.folds import FoldPlan, FoldSettings, row_digests, rows_outside
 
 UNHELD = ("-1", "test")  # how a plan names what is in no fold
 
@@ -56,7 +56,8 @@ class GivenFolds:
         if found:
             raise FoldError(f"{self.path}, the given folds: {'; '.join(found)}.")
         codes = {name: fold for fold, name in enumerate(self.names)}
-        return np.array([codes.get(self.fold.get(row, ""), TEST_FOLD) for row in train], dtype=np.int64)
+        outside = zip(train, rows_outside(data), strict=True)
+        return np.array([codes.get(self.fold.get(row, ""), fold) for row, fold in outside], dtype=np.int64)
 
 
 def given_plan(data: Dataset, given: GivenFolds, group: Codes, settings: FoldSettings) -> FoldPlan:

@@ -4,25 +4,31 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
-from ensemble.data import TEST, TRAIN, Dataset, Task
-from ensemble.datasets.cells import Lists, canonical, ids, one_of, strings, translate
+from ensemble.data import DEV, TEST, TRAIN, Dataset
+from ensemble.datasets.cells import Lists, canonical, ids, strings
 from ensemble.datasets.delimited import Dialect, Quotes
 from ensemble.datasets.joining import Join, join_columns, keep_ids_apart
+from ensemble.datasets.label_columns import (
+    LabelColumn,
+    TaskOptions,
+    check_label_columns,
+    label_columns,
+    read_label,
+)
 from ensemble.datasets.pictures import Pictures
 from ensemble.datasets.tables import ENCODING, check_column, image_folder, notes_of, read_frame
-from ensemble.errors import ConfigError, DataError, some, unknown
+from ensemble.errors import ConfigError, DataError, some
 
 Names = str | list[str]
 
 
 @dataclass(frozen=True)
 class Columns:
-    """What of a table is what: names of columns, of labels also their classes, and the values that stand for these."""
+    """What of a table is what: names of columns, of labels also what they are, and the values that stand for these."""
 
-    tasks: Mapping[str, Sequence[str]]
+    tasks: Mapping[str, LabelColumn]
     id: str | None
     text: str | None
     group: str | None
@@ -44,7 +50,7 @@ class Posts:
 def read(
     root: Path,
     train: Names,
-    tasks: Mapping[str, Sequence[str]],
+    tasks: TaskOptions,
     test: Names | None = None,
     id: str | None = None,
     text: str | None = None,
@@ -53,6 +59,8 @@ def read(
     group: str | None = None,
     test_column: str | None = None,
     test_values: Sequence[str] = ("test",),
+    dev: Names | None = None,
+    dev_values: Sequence[str] = (),
     ordinal: Sequence[str] = (),
     labels: Mapping[str, Mapping[str, str]] | None = None,
     label_lists: Lists = "single",
@@ -64,26 +72,28 @@ def read(
 ) -> Dataset:
     """One or several tables (and perhaps some of test rows) below ``root``.
 
-    ``tasks`` maps each label column to its classes in order; ``ordinal`` names tasks where it is one of degree,
-    ``labels`` maps values of a label column to classes ("" to none), ``label_lists`` says what a list of several is.
+    ``tasks`` maps each label column to its classes in order, or to ``{kind = "regression", bounds = [1, 5]}``;
+    ``ordinal`` names tasks where that order is one of degree, ``labels`` maps values of a label column to classes or
+    numbers ("" to none), ``label_lists`` says what a list of several is.
     ``id``, ``text``, ``image`` and ``group`` name columns; rows of one group stay together in every split. Without
     ``id`` the column "id" counts where there is one, else the rows are numbered. Image paths are relative to
     ``images``; ``image`` may also be one or several patterns such as ``{id}.jpg``. Rows of ``test``, and those whose
-    ``test_column`` is one of ``test_values``, enter no fold. ``join`` adds columns of another table. ``delimiter``,
-    ``quotes`` and ``encoding`` say what a file does not tell. Embedded images are written to ``extracted``.
+    ``test_column`` is one of ``test_values``, enter no fold; nor do those of ``dev``, and those where it is one of
+    ``dev_values``: they may tell learners which epoch or parameter is best. ``join`` adds columns of another table.
+    ``delimiter``, ``quotes`` and ``encoding`` say what a file does not tell. Embedded images go to ``extracted``.
     """
     _check_columns(train, tasks, {"id": id, "text": text, "image": image, "group": group, "test_column": test_column})
-    _check_tasks(tasks, ordinal, labels or {})
+    made = label_columns(tasks)
+    check_label_columns(made, ordinal, labels or {})
     folder = image_folder(root, images)
     sources = None if image is None else (image,) if isinstance(image, str) else tuple(image)
     pictures = None if sources is None else Pictures(sources, folder, extracted)
-    columns = Columns(tasks, id, text, group, pictures, labels or {}, label_lists, test_column)
+    columns = Columns(made, id, text, group, pictures, labels or {}, label_lists, test_column)
     dialect = Dialect(delimiter, quotes, encoding)
     files = [(path, TRAIN) for path in _files(root, train)] + [(path, TEST) for path in _files(root, test or [])]
+    files += [(path, DEV) for path in _files(root, dev or [])]
     posts = [_read(path, part, columns, dialect, join, root) for path, part in files]
-    for post, (_, part) in zip(posts, files, strict=True):
-        post.frame["part"] = np.where(post.frame["split"].isin([canonical(value) for value in test_values]), TEST, part)
-    _check_held([post.frame for post in posts], test_column, test_values)
+    _put_apart([post.frame for post in posts], [part for _, part in files], test_column, test_values, dev_values)
     frames, apart = keep_ids_apart([post.frame for post in posts], [path.name for path, _ in files])
     frame = pd.concat(frames, ignore_index=True).drop(columns="split")
     notes = dict.fromkeys(note for post in posts for note in post.notes)
@@ -92,9 +102,8 @@ def read(
     else:
         frame["group"] = frame["group"].where(frame["group"].notna(), "id:" + frame["id"])
         apart += (f"{group}: the rows are in {frame['group'].nunique():,} groups, none of which a split divides",)
-    made = tuple(Task(name, tuple(classes), ordinal=name in ordinal) for name, classes in tasks.items())
-    root = _image_root(posts, folder, extracted)
-    return Dataset(frame, root, made, (*notes, *apart), id_column=id or "id")
+    asked = tuple(column.task(name, name in ordinal) for name, column in made.items())
+    return Dataset(frame, _image_root(posts, folder, extracted), asked, (*notes, *apart), id_column=id or "id")
 
 
 def _image_root(posts: "Sequence[Posts]", folder: Path, extracted: Path) -> Path:
@@ -105,7 +114,7 @@ def _image_root(posts: "Sequence[Posts]", folder: Path, extracted: Path) -> Path
     return extracted if True in ways else folder
 
 
-def _check_columns(train: Names, tasks: Mapping[str, Sequence[str]], named: Mapping[str, Names | None]) -> None:
+def _check_columns(train: Names, tasks: TaskOptions, named: Mapping[str, Names | None]) -> None:
     """Raises ConfigError without a training table, texts and images, and where labels are to be something else, too."""
     if not train:
         raise ConfigError("data.train is empty; it must name a table of training posts.")
@@ -116,28 +125,25 @@ def _check_columns(train: Names, tasks: Mapping[str, Sequence[str]], named: Mapp
             raise ConfigError(f"data.{kind} names {name!r}, a column of labels; it must be another column.")
 
 
-def _check_tasks(
-    tasks: Mapping[str, Sequence[str]], ordinal: Sequence[str], labels: Mapping[str, Mapping[str, str]]
+def _put_apart(
+    frames: Sequence[pd.DataFrame],
+    parts: Sequence[str],
+    column: str | None,
+    test_values: Sequence[str],
+    dev_values: Sequence[str],
 ) -> None:
-    if not tasks:
-        raise ConfigError("data.tasks is empty; it must name a label column and its classes.")
-    for option, names in (("ordinal", ordinal), ("labels", labels)):
-        for name in names:
-            if name not in tasks:
-                raise ConfigError(unknown(f"data.{option} task", name, tasks))
-    for name, mapping in labels.items():
-        for value, label in mapping.items():
-            if label not in ("", *tasks[name]):
-                raise ConfigError(
-                    f"data.labels.{name}: {value!r} stands for {label!r}, not one of {list(tasks[name])}."
-                )
-
-
-def _check_held(frames: Sequence[pd.DataFrame], column: str | None, values: Sequence[str]) -> None:
-    """Raises DataError where a test column holds none of the values that stand for test rows."""
-    if column and not any((frame["part"] == TEST).any() for frame in frames):
-        found = sorted({value for frame in frames for value in frame["split"].dropna()})
-        raise DataError(f"No row has {column} {some(values)}; the column holds {some(found, 8)}.")
+    """Give each row its part: that of its file, unless ``column`` holds one of these values. Raises DataError where it
+    holds none of the values that stand for test rows, or for development rows."""
+    held = {TEST: test_values, DEV: dev_values}
+    for frame, part in zip(frames, parts, strict=True):
+        frame["part"] = part
+        for name, values in held.items():
+            frame.loc[frame["split"].isin([canonical(value) for value in values]), "part"] = name
+    needed = {} if column is None else {DEV: dev_values} if dev_values else {TEST: test_values}
+    for name, values in needed.items():
+        if not any((frame["part"] == name).any() for frame in frames):
+            found = sorted({value for frame in frames for value in frame["split"].dropna()})
+            raise DataError(f"No row has {column} {some(values)}; the column holds {some(found, 8)}.")
 
 
 def _files(root: Path, names: Names) -> list[Path]:
@@ -156,7 +162,7 @@ def _files(root: Path, names: Names) -> list[Path]:
 def _read(path: Path, part: str, columns: Columns, dialect: Dialect, join: Join | None, root: Path) -> Posts:
     """The posts of one file; one of test rows needs no labels and no groups."""
     wanted = [columns.id, columns.text, columns.test_column, *(columns.pictures.columns() if columns.pictures else ())]
-    wanted += [columns.group, *columns.tasks] if part == TRAIN else []
+    wanted += [columns.group, *columns.tasks] if part != TEST else []
     needed = [name for name in dict.fromkeys(wanted) if name is not None]
     table = read_frame(path, needed if join is None else [join.key], dialect)
     encoding, notes = table.attrs[ENCODING], notes_of(table)
@@ -188,24 +194,9 @@ def _columns(table: pd.DataFrame, path: Path, columns: Columns) -> tuple[pd.Data
     if columns.pictures is not None:
         frame["image"], embedded, found = columns.pictures.find(table, rows, path)
         notes += tuple(found)
-    for task, classes in columns.tasks.items():
-        label = _label(table[task], rows, classes, columns, path) if task in table else None
+    for task, made in columns.tasks.items():
+        mapping = columns.labels.get(task, {})
+        label = read_label(table[task], rows, made, mapping, columns.label_lists, path) if task in table else None
         frame[task] = label
         notes += () if label is None else notes_of(label)
     return frame, embedded, notes
-
-
-def _label(
-    column: "pd.Series[str]", rows: "pd.Series[str]", classes: Sequence[str], columns: Columns, path: Path
-) -> "pd.Series[str]":
-    task = str(column.name)
-    known = {label: label for label in classes} | dict(columns.labels.get(task, {}))
-    chosen = [one_of(value, columns.label_lists) for value in column]
-    table = pd.DataFrame({"id": rows, task: pd.Series(chosen, index=column.index, dtype=object)})
-    try:
-        return translate(table, task, known, path)
-    except DataError as error:
-        if "holds a list" not in str(error):
-            raise
-        reason = str(error).removesuffix(".")
-        raise DataError(f'{reason}; data.label_lists = "majority" or "first" chooses one.') from error

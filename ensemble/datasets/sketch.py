@@ -9,7 +9,8 @@ from typing import Any
 import pandas as pd
 
 from ensemble.datasets import csv
-from ensemble.datasets.cells import canonical, strings
+from ensemble.datasets.cells import strings
+from ensemble.datasets.label_columns import LabelColumn, guess_task
 from ensemble.datasets.pictures import is_embedded, is_image
 from ensemble.datasets.tables import SUFFIXES, notes_of, read_frame
 from ensemble.errors import ConfigError, DataError, some
@@ -17,18 +18,18 @@ from ensemble.errors import ConfigError, DataError, some
 TEXTS = ("text", "tweet_text", "tweet", "caption", "content", "sentence", "message", "post", "body", "title")
 IDS = ("id", "guid", "uid", "index", "key")
 GROUPS = ("user", "author", "event", "thread", "speaker", "conversation", "account", "group")
-SPLITS = ("split", "part", "partition", "subset", "set")
-MANY = 50  # classes above which a column is no label
+SPLITS = ("split", "part", "partition", "subset", "set", "mode")
+DEVS = ("dev", "val", "valid", "validation", "development")
 LOOKED_AT = 50  # images looked for in a folder
 FOLDERS = 200
 
 
 @dataclass
 class Sketch:
-    """The keys of a [data] table but for its root, the classes of each task, and what was assumed, a line each."""
+    """The keys of a [data] table but for its root, what each task is, and what was assumed, a line each."""
 
     options: dict[str, Any]
-    tasks: dict[str, list[str]] = field(default_factory=dict)
+    tasks: dict[str, list[str] | dict[str, Any]] = field(default_factory=dict)
     assumed: list[str] = field(default_factory=list)
 
 
@@ -43,10 +44,11 @@ def sketch(root: Path, train: str, labels: Sequence[str], given: Mapping[str, st
     if not labels:
         likely = [str(name) for name in table if 1 < table[name].map(str).nunique() <= 10]
         hint = f"; {some(likely, 5)} may be" if likely else ""
-        raise ConfigError(f"--label must name a column of classes{hint}, of {some(map(str, table.columns), 8)}.")
+        columns = some(map(str, table.columns), 8)
+        raise ConfigError(f"--label must name a column of classes or of numbers{hint}, of {columns}.")
     for label in labels:
-        made.tasks[label] = _classes(table[label], root / train)
-        made.assumed.append(f"{label}: classes {', '.join(made.tasks[label])}")
+        made.tasks[label], said = guess_task(table[label], root / train)
+        made.assumed.append(f"{label}: {said}")
     rest = table.drop(columns=[*labels, *([given["group"]] if "group" in given else [])])
     _find_test(made, root, train, given.get("test"), rest)
     _find_id(made, rest, given.get("id"))
@@ -58,33 +60,20 @@ def sketch(root: Path, train: str, labels: Sequence[str], given: Mapping[str, st
     else:
         _suggest_groups(made, rest)
     _say_how(made, root, [train, *([made.options["test"]] if "test" in made.options else [])])
-    data = csv.read(root, tasks=made.tasks, extracted=extracted, **made.options)
+    tasks = {name: LabelColumn(**found) if isinstance(found, dict) else found for name, found in made.tasks.items()}
+    data = csv.read(root, tasks=tasks, extracted=extracted, **made.options)
     made.assumed = list(dict.fromkeys([*made.assumed, *data.notes]))
     return made
-
-
-def _classes(column: "pd.Series[Any]", path: Path) -> list[str]:
-    """The values of a label column, numbers in their order; raises DataError where they can hardly be classes."""
-    values = strings(column, path).dropna()
-    found = sorted({canonical(value) for value in values}, key=_as_number)
-    if not 2 <= len(found) <= MANY or len(found) > max(2, len(values) // 2):
-        number = all(_as_number(value)[0] < float("inf") for value in found) and len(found) > 2
-        why = "numbers of a scale are no classes: cut them into a few first" if number else "classes are few"
-        raise DataError(f"{path}: {column.name} has {len(found):,} values, such as {some(found)}; {why}.")
-    return found
-
-
-def _as_number(value: str) -> tuple[float, str]:
-    try:
-        return (float(value), value)
-    except ValueError:
-        return (float("inf"), value)
 
 
 def _find_test(made: Sketch, root: Path, train: str, given: str | None, table: pd.DataFrame) -> None:
     """A test file: the one given, or one beside the training file that is called so; or a column that tells."""
     column = next((str(name) for name in table if str(name).lower() in SPLITS), None)
-    if given is None and column is not None and "test" in set(strings(table[column])):
+    parts = set(strings(table[column])) if given is None and column is not None else set()
+    if dev := sorted(part for part in parts if part in DEVS):
+        made.options |= {"test_column": column, "dev_values": dev}
+        made.assumed.append(f"development part: rows whose {column} is {' or '.join(dev)}; in no fold, scored apart")
+    if "test" in parts:
         made.options |= {"test_column": column}
         made.assumed.append(f"test rows: those whose {column} is test")
         return

@@ -51,20 +51,22 @@ def import_predictions(
     check_described(modality)
     if not is_name(name):
         raise PredictionsError(f"The name {name!r} must be {NAMING}.")
-    inside, outside = run.data.take(run.plan.cv_rows), run.data.take(run.plan.test_rows)
+    inside, outside = run.data.take(run.plan.cv_rows), run.data.take(run.plan.outside_rows)
     frame = _read(oof_file, task)
     oof = _take(task, frame, inside.ids, oof_file)
     folds = "unknown" if unknown_folds else _check_folds(run, frame, oof_file)
     if test_file is None:
         if len(outside):
             raise PredictionsError(f"{len(outside):,} rows are outside the folds; --test FILE must predict them.")
-        test = Predictions(task, outside.ids, np.zeros((0, len(task.classes))))
+        test = Predictions(task, outside.ids, np.zeros((0, len(task.columns))))
     else:
         test = _take(task, _read(test_file, task), outside.ids, test_file)
     files = [file_hash(path) for path in (oof_file, test_file) if path is not None]
     provenance = Provenance.of_import(run.identity, task, files)
     card = score_card(task, oof, inside, run.plan.fold[run.plan.cv_rows])
-    bring_in(run, name, {"oof": oof, "test": test}, provenance, seconds=0.0, folds=folds, modality=modality, oof=card)
+    dev = {"dev": score_card(task, test, run.data.take(run.plan.dev_rows))} if len(run.plan.dev_rows) else {}
+    facts = {"seconds": 0.0, "folds": folds, "modality": modality, "oof": card, **dev}
+    bring_in(run, name, {"oof": oof, "test": test}, provenance, **facts)
     return {"learner": name, "task": task.name, "folds": folds, "modality": modality, "oof": card}
 
 
@@ -81,7 +83,7 @@ def bring_in(run: Run, name: str, parts: Mapping[str, Predictions], provenance: 
 
 
 def _read(path: Path, task: Task) -> pd.DataFrame:
-    frame = read_frame(path, ["id", *task.classes])
+    frame = read_frame(path, ["id", *task.columns])
     frame["id"] = ids(frame["id"], path)
     return frame
 

@@ -12,7 +12,7 @@ from typing import TypedDict
 import numpy as np
 import pandas as pd
 
-from ensemble.bound_learners import LearnerSpec
+from ensemble.bound_learners import LearnerSpec, check_kind
 from ensemble.data import Dataset, Task
 from ensemble.errors import EnsembleError, FoldError, LearnerError, StoreError
 from ensemble.jobs.modality_weights import predict_weights, write_modality_weights
@@ -23,9 +23,9 @@ from ensemble.learner import (
     PredictsSpread,
     Prepares,
     ReportsTraining,
+    TakesDevelopment,
     TrainingContext,
     TrainsLong,
-    check_kind,
 )
 from ensemble.predictions import Predictions
 from ensemble.provenance import Provenance
@@ -153,7 +153,7 @@ def fit_and_predict(run: Run, job_spec: JobSpec, claim: Claim, track: Track = si
     meter.ready()
     fit_rows = run.plan.fit_rows(job.fold)
     learner.fit(run.data.take(fit_rows), job_spec.task, job.seed)
-    rows = {"held_out": run.plan.held_out_rows(job.fold), "test": run.plan.test_rows}
+    rows = {"held_out": run.plan.held_out_rows(job.fold), "test": run.plan.outside_rows}
     parts = {name: predict(learner, job_spec, unlabelled.take(positions)) for name, positions in rows.items()}
     if not claim.held():
         return False
@@ -180,6 +180,9 @@ def prepare_learner(run: Run, job_spec: JobSpec, track: Track) -> BaseLearner:
     learner = run.learners.make(job_spec.spec, job_spec.task)
     if isinstance(learner, Prepares):
         learner.prepare(run.data.without_labels(), run.cache)
+    if isinstance(learner, TakesDevelopment) and len(run.plan.dev_rows):
+        dev = run.data.take(run.plan.dev_rows)
+        learner.set_development(dev.take(job_spec.task.target.known(dev.labels(job_spec.task))))
     if isinstance(learner, TrainsLong):
         job, folder = job_spec.job, run.store.job(job_spec.job)
         if not run.distributed.is_worker:

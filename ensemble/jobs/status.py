@@ -32,6 +32,7 @@ class FinishedLearner(TypedDict):
     parameters: int | None
     trainable_parameters: int | None
     oof: ScoreCard
+    dev: NotRequired[ScoreCard]
     tuned: NotRequired[TuningNote]
 
 
@@ -97,6 +98,8 @@ def finished(run: Run, specs: Sequence[LearnerSpec], tasks: Sequence[Task]) -> l
                 "trainable_parameters": size["trainable_parameters"],
                 "oof": record["oof"],
             }
+            if "dev" in record:
+                card["dev"] = record["dev"]
             if "tuned" in record:
                 card["tuned"] = record["tuned"]
             cards.append(card)

@@ -112,7 +112,7 @@ def _pairs(work: Iterable[JobSpec]) -> list[tuple[LearnerSpec, Task]]:
 
 
 def join_folds(run: Run, spec: LearnerSpec, task: Task) -> bool:
-    """Join the folds of a learner into its OOF and test probabilities; False where some fold is not done yet."""
+    """Join the folds of a learner into its OOF and test predictions; False where some fold is not done yet."""
     folder = run.store.base(spec.name, task.name)
     work = list_work(run, [spec], [task], ())
     if not all(run.store.job(job_spec.job).is_done(job_spec.provenance) for job_spec in work):
@@ -146,6 +146,7 @@ def _join(run: Run, folder: LearnerFolder, spec: LearnerSpec, work: Sequence[Job
     write_modality_weights(folder.path, weights)
     seconds = round(sum(record["seconds"] for record in records), 3)
     card = score_card(task, oof, inside, run.plan.fold[run.plan.cv_rows], by_seed)
-    facts = {"seconds": seconds, "folds": "run", "oof": card, **run.results.size(spec.name, task)}
+    dev = {"dev": score_card(task, test, run.data.take(run.plan.dev_rows))} if len(run.plan.dev_rows) else {}
+    facts = {"seconds": seconds, "folds": "run", "oof": card, **dev, **run.results.size(spec.name, task)}
     tuned = {"tuned": tuning_note(run.learners.best(spec, task))} if spec.tuned else {}
     folder.commit(provenance, **facts, **mean_weights(weights), **tuned)

@@ -160,9 +160,9 @@ def _checkpoints(run: Run, item: JobSpec, estimate: Estimate) -> int:
 
 def _predictions(run: Run, item: JobSpec) -> int:
     """Of held-out and test rows, and of both again where the folds are joined."""
-    held_out, outside = len(run.plan.held_out_rows(item.job.fold)), len(run.plan.test_rows)
+    held_out, outside = len(run.plan.held_out_rows(item.job.fold)), len(run.plan.outside_rows)
     joined = held_out + outside / run.plan.settings.k
-    return int((held_out + outside + joined) * (PER_ROW + PER_CLASS * len(item.task.classes)))
+    return int((held_out + outside + joined) * (PER_ROW + PER_CLASS * len(item.task.columns)))
 
 
 def _replaced(run: Run, item: JobSpec) -> int:

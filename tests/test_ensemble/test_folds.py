@@ -13,8 +13,8 @@ from support.world import SARCASM, SENTIMENT, toy_table
 from ensemble.content.duplicates import find_duplicates
 from ensemble.content.grouped_folds import bind_folds
 from ensemble.content.scan import scan
-from ensemble.data import Codes, Dataset
-from ensemble.errors import FoldError, StoreError
+from ensemble.data import Codes, Dataset, Task
+from ensemble.errors import DataError, FoldError, StoreError
 from ensemble.folds import TEST_FOLD, FoldPlan, FoldSettings, make_plan, stratified_group_split
 from ensemble.store import Store
 from ensemble.system.files import read_json, write_json
@@ -247,3 +247,39 @@ def test_equal_plans_are_equal_bytes(tmp_path: Path) -> None:
         plan_of(toy_table(30), k=3).write(tmp_path / f"{name}.parquet")
     assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
     assert pq.read_schema(tmp_path / "a.parquet").names == ["id", "fold", "group", "digest"]
+
+
+NUMBER = Task("mood", kind="regression", bounds=(-1, 1))
+
+
+def number_table(values: list[float], parts: list[str]) -> Dataset:
+    ids = [f"p{row}" for row in range(len(values))]
+    frame = pd.DataFrame({"id": ids, "text": ids, "part": parts, "mood": values}, dtype=object)
+    return Dataset(frame, Path(), (NUMBER,))
+
+
+def test_folds_get_their_share_of_low_and_high_numbers(random: np.random.Generator) -> None:
+    data = number_table(random.uniform(-1, 1, 400).tolist(), ["train"] * 400)
+    plan = make_plan(data, np.arange(400) // 2, FoldSettings())
+    labels = data.labels(NUMBER)
+    for fold in range(5):
+        assert np.quantile(labels[plan.fold == fold], [0.1, 0.5, 0.9]) == pytest.approx([-0.8, 0, 0.8], abs=0.15)
+
+
+def test_minus_one_alone_is_a_number_that_teaches_nothing() -> None:
+    with pytest.raises(DataError, match="one and the same value, -1, in all of the 30 training rows"):
+        make_plan(number_table([-1.0] * 30, ["train"] * 30), np.arange(30), FoldSettings())
+    with pytest.raises(DataError, match="has no value among the 30 training rows"):
+        make_plan(number_table([float("nan")] * 30, ["train"] * 30), np.arange(30), FoldSettings())
+    plan = make_plan(number_table([-1.0] * 29 + [1.0], ["train"] * 30), np.arange(30), FoldSettings())
+    assert len(plan.cv_rows) == 30
+
+
+def test_the_development_part_is_in_no_fold_and_stays_so_in_nested_ones() -> None:
+    parts = ["train"] * 60 + ["dev"] * 10 + ["test"] * 5
+    data = number_table(np.linspace(-1, 1, 75).tolist(), parts)
+    plan = make_plan(data, np.arange(75), FoldSettings())
+    assert plan.dev_rows.tolist() == list(range(60, 70)) and plan.test_rows.tolist() == list(range(70, 75))
+    assert plan.outside_rows.tolist() == [*range(70, 75), *range(60, 70)]
+    nested = plan.nested(data, 0, seed=1)
+    assert nested.dev_rows.tolist() == plan.dev_rows.tolist() and len(nested.test_rows) == 0

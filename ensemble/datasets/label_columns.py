@@ -1,0 +1,151 @@
+"""Columns of labels: what a configuration says of them, and their cells as classes or numbers."""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ConfigDict
+
+from ensemble.data import Task
+from ensemble.datasets.cells import Lists, canonical, one_of, row_of, strings, translate
+from ensemble.errors import ConfigError, DataError, some, unknown
+from ensemble.metrics.divisions import MOST
+
+NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+MANY = 50  # classes above which a column is no label
+COMMA = re.compile(r"[+-]?\d+,\d+")
+
+
+class LabelColumn(BaseModel):
+    """A label column that is more than a list of classes. ``bounds`` are the least and greatest number, ``cuts`` how
+    numbers are told apart as classes for some metrics; ``annotators`` are columns whose ratings are put together: the
+    mean of numbers, the class that most gave."""
+
+    model_config = ConfigDict(extra="forbid")
+    kind: Literal["classification", "regression"] = "classification"
+    classes: list[str] = []
+    bounds: tuple[float, float] | None = None
+    cuts: list[list[float]] = []
+    annotators: list[str] = []
+
+    def task(self, name: str, ordinal: bool) -> Task:
+        """Raises DataError where kind, classes and bounds do not go together."""
+        cuts = tuple(map(tuple, self.cuts))
+        return Task(name, tuple(self.classes), ordinal=ordinal, kind=self.kind, bounds=self.bounds, cuts=cuts)
+
+
+TaskOptions = Mapping[str, list[str] | LabelColumn]
+
+
+def label_columns(tasks: TaskOptions) -> dict[str, LabelColumn]:
+    """By the name of the task; a list is one of classes."""
+    return {
+        name: options if isinstance(options, LabelColumn) else LabelColumn(classes=options)
+        for name, options in tasks.items()
+    }
+
+
+def check_label_columns(
+    tasks: Mapping[str, LabelColumn], ordinal: Sequence[str], labels: Mapping[str, Mapping[str, str]]
+) -> None:
+    """Raises ConfigError where ``ordinal`` and ``labels`` are not of these tasks and their labels."""
+    if not tasks:
+        raise ConfigError("data.tasks is empty; it must name a label column and its classes.")
+    for option, names in (("ordinal", ordinal), ("labels", labels)):
+        for name in names:
+            if name not in tasks:
+                raise ConfigError(unknown(f"data.{option} task", name, tasks))
+    for name, mapping in labels.items():
+        for value, label in mapping.items():
+            number = tasks[name].kind == "regression"
+            if not (NUMBER.fullmatch(label) or not label if number else label in ("", *tasks[name].classes)):
+                right = "a number" if number else f"one of {tasks[name].classes}"
+                raise ConfigError(f"data.labels.{name}: {value!r} stands for {label!r}, not {right}.")
+
+
+def read_label(
+    column: "pd.Series[Any]",
+    rows: "pd.Series[str]",
+    task: LabelColumn,
+    mapping: Mapping[str, str],
+    lists: Lists,
+    path: Path,
+) -> "pd.Series[Any]":
+    """A column as labels, None where there is none: classes by ``mapping``, numbers as float. ``rows`` are the ids.
+
+    Raises DataError naming row and value for what is no label.
+    """
+    name = str(column.name)
+    chosen = [one_of(value, lists) for value in column]
+    table = pd.DataFrame({"id": rows, name: pd.Series(chosen, index=column.index, dtype=object)})
+    try:
+        if task.kind == "regression":
+            return _numbers(table, name, mapping, task.bounds, path)
+        return translate(table, name, {label: label for label in task.classes} | dict(mapping), path)
+    except DataError as error:
+        if "holds a list" not in str(error):
+            raise
+        reason = str(error).removesuffix(".")
+        raise DataError(f'{reason}; data.label_lists = "majority" or "first" chooses one.') from error
+
+
+def _numbers(
+    frame: pd.DataFrame, column: str, mapping: Mapping[str, str], bounds: tuple[float, float] | None, path: Path
+) -> "pd.Series[Any]":
+    values = strings(frame[column], path)
+    known = {canonical(value): label for value, label in mapping.items()} | dict(mapping)
+    found: list[float | None] = []
+    for position, value in enumerate(values):
+        text = None if value is None else known.get(value, known.get(canonical(value), value))
+        if problem := text and _problem(text, bounds):
+            where = f"row {frame['id'].iloc[position]!r} has {column} {str(value)[:80]!r}"
+            raise DataError(f"{path}: {where}; {problem} ({row_of(values, position)}).")
+        found.append(float(text) if text else None)
+    return pd.Series(found, index=values.index, dtype=object, name=column)
+
+
+def _problem(text: str, bounds: tuple[float, float] | None) -> str | None:
+    """What is wrong with a number as it is written, in words."""
+    between = f" from {bounds[0]:g} to {bounds[1]:g}" if bounds else ""
+    if COMMA.fullmatch(text):
+        return "write numbers with a decimal point and without marks of thousands"
+    if not NUMBER.fullmatch(text):
+        return f'it must be a number{between}; data.labels may map it to one, or to "" for no label'
+    if not np.isfinite(float(text)) or (bounds and not bounds[0] <= float(text) <= bounds[1]):
+        return f"it must be a number{between or ' that is finite'}"
+    return None
+
+
+def is_numeric(column: "pd.Series[Any]") -> bool:
+    """Whether all that is there is written as numbers."""
+    values = strings(column).dropna()
+    return len(values) > 0 and all(NUMBER.fullmatch(value) for value in values)
+
+
+def guess_task(column: "pd.Series[Any]", path: Path) -> tuple[list[str] | dict[str, Any], str]:
+    """The classes of a label column, numbers in their order, or that it holds numbers, which are many or not whole; and
+    that in words. Raises DataError for what can hardly be either."""
+    values = strings(column, path).dropna()
+    found = sorted({canonical(value) for value in values}, key=_as_number)
+    few = 2 <= len(found) <= MANY and len(found) <= max(2, len(values) // 2)
+    numbers = len(found) > 2 and is_numeric(column)
+    whole = all(value.lstrip("+-").isdigit() for value in found)
+    if numbers and not (few and (whole or len(found) <= MOST)):
+        said = f"{len(found):,} different numbers from {found[0]} to {found[-1]}, so a regression"
+        return {"kind": "regression"}, f"{said} (bounds, where there are any, are yours to set)"
+    if not few:
+        raise DataError(f"{path}: {column.name} has {len(found):,} values, such as {some(found)}; classes are few.")
+    return found, f"classes {', '.join(found)}" + (
+        ' (numbers: { kind = "regression" } instead of the list would predict a number)' if numbers else ""
+    )
+
+
+def _as_number(value: str) -> tuple[float, str]:
+    try:
+        number = float(value)
+        return (number, value) if number == number else (float("inf"), value)
+    except ValueError:
+        return (float("inf"), value)
