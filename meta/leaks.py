@@ -53,7 +53,7 @@ def right_where_hard(table: MetaTable) -> Floats:
     wrong, right = errors(table), is_right(table)
     others = wrong.sum(axis=1, keepdims=True) - wrong
     shares = []
-    for label in range(table.classes if count > 1 else 0):
+    for label in range(table.width if count > 1 else 0):
         rows = labels == label
         hard = int(HARDEST * rows.sum())
         if hard >= FEW:
@@ -65,7 +65,7 @@ def right_where_hard(table: MetaTable) -> Floats:
 def _is_sure_inside(table: MetaTable) -> Iterator[tuple[str, LeakSign]]:
     if len(table.test) < OUTSIDE:
         return
-    parts = (by_learner(part, len(table.learners), table.classes).max(axis=2).T for part in (table.oof, table.test))
+    parts = (by_learner(part, len(table.learners), table.width).max(axis=2).T for part in (table.oof, table.test))
     sure = list(zip(*parts, strict=True))
     shifts = np.array([ks_2samp(inside, outside, method="asymp").statistic for inside, outside in sure])
     usually = _median_of_others(shifts, SHIFT)

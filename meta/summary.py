@@ -15,6 +15,7 @@ from meta.records import StackedTasks, Summary
 from meta.stack import stack_inputs
 from meta.stack_report import PLAIN, RULED
 from meta.table import MetaTable, StackSettings, assemble
+from meta.targets import target_of
 
 
 def stack_tasks(run: Run, tasks: Sequence[Task], settings: StackSettings, track: Track = silent) -> StackedTasks:
@@ -38,12 +39,18 @@ def summarise(run: Run, tables: Mapping[str, MetaTable]) -> Summary:
     }
     others = {PLAIN, PLAIN + RULED, "stack", *doubtful}
     bests = {name: best_of(run.data, of, scored[name], others) for name, of in whole.items()}
+    ruled = {task: table for task, table in tables.items() if target_of(table.task).ruled}
     for single in sorted({single for best in bests.values() for single in best}):
-        having = {task: table for task, table in tables.items() if single in table.learners}
+        having = {task: table for task, table in ruled.items() if single in table.learners}
         values_of[single + RULED] = {task: _ruled(table, [single]) for task, table in having.items()}
         for name, of in whole.items():
             scored[name][single + RULED] = headline(inside, of, values_of[single + RULED])
-    rivals = {name: [PLAIN, PLAIN + RULED, *(single + RULED for single in best)] for name, best in bests.items()}
+    rivals = {
+        name: [PLAIN, PLAIN + RULED, *(single + RULED for single in best)]
+        if set(whole[name]) <= set(ruled)
+        else [PLAIN, *best]
+        for name, best in bests.items()
+    }
     return {
         "rows": labelled_rows(inside),
         "rows_of": {name: int(_labelled(inside, of).sum()) for name, of in whole.items()},
@@ -80,12 +87,13 @@ def best_of(
 def _values_by_model(
     run: Run, tables: Mapping[str, MetaTable], inside: Dataset
 ) -> Iterator[tuple[str, dict[str, Floats]]]:
-    """Per model and task what the metric is given, (rows, classes) probabilities or one-hot labels."""
+    """Per model and task what the metric is given, (rows, columns) predictions or one-hot labels."""
     for learner in dict.fromkeys(name for table in tables.values() for name in table.learners):
         having = {task: table for task, table in tables.items() if learner in table.learners}
         yield learner, {task: table.learner_oof(learner).values for task, table in having.items()}
     yield PLAIN, {task: table.plain_mean.values for task, table in tables.items()}
-    yield PLAIN + RULED, {task: _ruled(table, table.learners) for task, table in tables.items()}
+    ruled = {task: table for task, table in tables.items() if target_of(table.task).ruled}
+    yield PLAIN + RULED, {task: _ruled(table, table.learners) for task, table in ruled.items()}
     stacked = {name: run.store.stack(name).read("oof", table.task) for name, table in tables.items()}
     yield (
         "stack",
@@ -124,7 +132,7 @@ def headline(
 ) -> Score | None:
     """The mean of the tasks' scores with its 95 % interval; None where a task has no values.
 
-    ``values`` holds per task (rows of data, classes) probabilities or one-hot labels. The interval resamples the same
+    ``values`` holds per task (rows of data, columns) predictions or one-hot labels. The interval resamples the same
     rows for all tasks. With ``minus`` it is the paired difference from those, positive where ``values`` are better.
     """
     if not set(tasks) <= set(values) or (minus is not None and not set(tasks) <= set(minus)):
