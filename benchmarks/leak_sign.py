@@ -3,10 +3,10 @@
     python benchmarks/leak_sign.py
 
 A world has labels of one balance, two to six honest learners and, every second time, one that knows class counts only.
-A learner's evidence for a class is Gaussian, ``skill`` apart (from none to .92 right of two even classes), in part the
-same for all learners, in part different between fold models. Probabilities are the posterior under the class
-frequencies, or under even ones as class weights make it, made surer or less sure. Rows inside the folds are asked of one
-fold model, rows outside of five, whose mean is less sure. Who knows labels gives .8 to 1 to those of a share of the
+A learner's evidence for a class is Gaussian, ``skill`` apart (from none to .92 right of two even classes), in part
+the same for all learners, in part different between fold models. Probabilities are the posterior under the class
+frequencies, or under even ones as class weights make it, made surer or less sure. Rows inside the folds are asked of
+one fold model, rows outside of five, whose mean is less sure. Who knows labels gives .8 to 1 to those of a share of the
 rows inside the folds; the rest, and all rows outside, it guesses honestly.
 """
 
@@ -84,12 +84,19 @@ class World:
     def accused(self, learners: Mapping[str, Floats]) -> set[str]:
         values = np.hstack(list(learners.values()))
         task = Task("any", tuple(map(str, range(len(self.frequencies)))))
-        rows = np.arange(len(values))
-        ids = rows.astype(str).astype(object)
+        ids, rows = np.arange(len(values)).astype(str).astype(object), np.arange(self.inside)
         inside, outside = slice(self.inside), slice(self.inside, None)
-        labels, fold = self.labels[inside], rows[inside] % FOLDS
+        labels, fold = self.labels[inside], rows % FOLDS
         table = MetaTable(
-            task, tuple(learners), ids[inside], values[inside], labels, fold, rows[inside], ids[outside], values[outside]
+            task,
+            tuple(learners),
+            ids[inside],
+            values[inside],
+            labels,
+            fold,
+            rows,
+            ids[outside],
+            values[outside],
         )
         return set(leak_signs(table))
 
@@ -104,7 +111,7 @@ def false_alarms(random: np.random.Generator, balance: Sequence[float], outside:
     judged, counts, wrong, wrong_counts = 0, 0, 0, 0
     while judged < count:
         world, shared = World.draw(random, balance, outside), random.uniform(0, 0.7)
-        learners, honest = crowd(world, shared), 0
+        learners = crowd(world, shared)
         honest = len(learners)
         if random.random() < 0.5:
             learners["counts"] = world.class_counts()
@@ -127,8 +134,9 @@ def power(random: np.random.Generator, balance: Sequence[float], outside: int, c
 
 
 def print_table(title: str, columns: Sequence[str], cell: Callable[[Sequence[float], int], list[float]]) -> None:
-    """A row per balance; ``cell`` of a balance and a number of rows outside the folds gives the shares of its columns."""
-    print(f"\n{title}\n\n| balance | {' | '.join(f'{name}{where}' for where in ('', ', outside') for name in columns)} |")
+    """A row per balance; ``cell`` gives the shares of its columns for a balance and a number of rows outside."""
+    twice = [f"{name}{where}" for where in ("", ", outside") for name in columns]
+    print(f"\n{title}\n\n| balance | {' | '.join(twice)} |")
     print("|---" * (1 + 2 * len(columns)) + "|")
     for name, balance in BALANCES.items():
         shares = [share for outside in (0, 300) for share in cell(balance, outside)]

@@ -14,7 +14,7 @@ from meta.report.facts import Reliability
 from meta.report.svg import COLOURS, as_svg, make_axes
 from meta.wording import format_number, truncate
 
-WIDTH, ROW_HEIGHT, LETTER_WIDTH, MAX_NAME = 360.0, 20.0, 6.2, 22
+WIDTH, ROW_HEIGHT, LETTER_WIDTH, MAX_NAME = 360.0, 20.0, 6.2, 24
 SERIES = ("stack", "one", "two", "three")
 DASHES = ("-", (0, (5, 2)), (0, (1, 1.5)), "-.")
 POSITIVE, NEGATIVE = (64, 120, 200), (205, 92, 60)  # laid over the page with an opacity, so both schemes can read them

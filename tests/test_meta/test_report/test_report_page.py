@@ -140,7 +140,7 @@ def test_a_bare_run_of_one_learner_has_a_page(tmp_path: Path) -> None:
     report: StackReport = {**task.report, "warnings": {"log_loss": None, "rare_classes": {}, "unknown_folds": []}}
     report["rule"] = {"kind": "arg_max", "numbers": []}
     nothing: Contributions = {"learners": {}, "modalities": {}, "draws": 0, "subsets": 0}
-    bare = TaskFacts(report, nothing, {}, {}, task.diversity, {}, [], [], [], {}, {})
+    bare = TaskFacts(report, {}, nothing, {}, {}, task.diversity, {}, [], [], [], {}, {})
     page = draw_page(replace(facts, tasks=[bare], test_rows=0, table7=ModalityTable(), table8=[]), tmp_path)
     assert task.name in Elements(page).text
     assert "Who errs alike" not in page
