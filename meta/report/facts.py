@@ -12,9 +12,11 @@ CurveRow = Mapping[str, float | None]  # fold and epoch, then what the learner m
 
 @dataclass(frozen=True)
 class LearnerCost:
-    """Seconds that all folds took; parameters, and those that are trained, None where not known."""
+    """Seconds that all folds took, with those of ``features`` that other jobs computed and this learner found in the
+    cache; parameters, and those that are trained; None where not known."""
 
     seconds: float
+    features: float | None = None
     parameters: int | None = None
     trainable_parameters: int | None = None
 
