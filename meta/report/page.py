@@ -87,6 +87,7 @@ def _environment() -> Environment:
         "selection_note": selection_note,
         "warning_notes": warning_notes,
         "leak_note": leak_note,
+        "breakable": lambda name: Markup("_<wbr>").join(printable(name).split("_")),
         "upper_first": lambda text: text[:1].upper() + text[1:],
         "verdict": verdict,
         "against": difference_from,
