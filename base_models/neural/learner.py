@@ -192,7 +192,7 @@ class NeuralLearner(ABC):
         from base_models.neural.train_val_split import TrainValSplit
 
         aside = None if self._development is None else source.read(self._development)
-        known = [] if aside is None else source.known(aside)
+        known = np.zeros(0, dtype=np.intp) if aside is None else source.known(aside)
         if aside is None or not len(known):
             return None
         both = replace(read, frame=pd.concat([read.frame, aside.take(known).frame], ignore_index=True))
