@@ -70,6 +70,10 @@ def print_audit(facts: Mapping[str, Any]) -> None:
     padded = [row + [""] * (width - len(row)) for row in counts]
     table(f"{rows['train']:,} training rows, {rows['test']:,} test rows", ["task", *[""] * (width - 1)], padded)
     table("what to know before training", ["", ""], audit_lines(facts))
+    for doubt in facts["doubts"]:
+        line(f"! {doubt.removesuffix('.')}.")
+    for reason in facts["refused"][1:]:
+        line(f"! {reason}")
 
 
 CARD_COLUMNS = ("score [95 %]", "over folds", "accuracy", "weighted\nF1", "ROC\nAUC", "log-\nloss")

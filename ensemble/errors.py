@@ -63,6 +63,12 @@ def some(names: Iterable[object], limit: int = 3) -> str:
     return ", ".join(listed[:limit]) + more
 
 
+def shortened(text: str, limit: int = 80) -> str:
+    """A cell or a path for a message, on one line, its middle left out: what strangers write has no end."""
+    line = " ".join(text.split())
+    return line if len(line) <= limit else f"{line[: limit // 3]}...{line[-(limit - limit // 3 - 3) :]}"
+
+
 def first_line(error: Exception) -> str:
     """The first line of what another library says, for a message of ours; its kind where it says nothing."""
     return next(iter(str(error).strip().splitlines()), type(error).__name__).rstrip(".")

@@ -145,8 +145,13 @@ class Classification:
         return labels >= 0
 
     def check_training(self, task: Task, labels: Codes) -> None:
-        if len(np.unique(labels[self.known(labels)])) < 2:
-            raise DataError(f"Task {task.name!r} has fewer than two classes among the {len(labels)} training rows.")
+        found = np.unique(labels[self.known(labels)])
+        if len(found) < 2:
+            has = f"only the class {task.classes[found[0]]!r}" if len(found) else "no label"
+            raise DataError(
+                f"Task {task.name!r} has {has} in its {len(labels):,} training rows; it needs rows of at least two "
+                "classes."
+            )
 
     def strata(self, task: Task, labels: Codes) -> tuple[Codes, int]:
         return labels, len(task.classes)
