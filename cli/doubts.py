@@ -34,6 +34,8 @@ def judge(session: Session) -> "Audit":
     from ensemble.content.audit import audit
     from ensemble.content.duplicates import find_duplicates
     from ensemble.content.grouped_folds import find_plan
+    from ensemble.jobs.job import list_work
+    from ensemble.jobs.train import check_models
 
     data, scans, settings = session.data, session.scans, session.fold_settings
     copies = find_duplicates(data, scans)
@@ -41,6 +43,9 @@ def judge(session: Session) -> "Audit":
     readers = _unless_refused(lambda: _readers(session), refused)
     given = session.given_folds
     found = _unless_refused(lambda: find_plan(session.store, data, scans, settings, given, copies), refused)
+    if found and readers is not None:
+        run = session.run_on(found[0])
+        _unless_refused(lambda: check_models(run, list_work(run, run.specs, run.data.tasks, ())), refused)
     audited = audit(data, scans, settings, copies, found[0] if found else None, readers, _named(session))
     audited["notes"] += given.notes if given else []
     audited["refused"] += refused

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from cli.causes import by_cause
 from ensemble.content.audit import audit_lines
 from ensemble.jobs.ablation import Ablation
 from ensemble.jobs.importing import Imported
@@ -113,14 +114,18 @@ def print_trained(result: TrainedLearners) -> None:
                 alone = ", ".join(format_number(value) for value in seeds["values"])
                 over = format_mean_std(seeds["mean"], seeds["std"])
                 line(f"{entry['learner']}: {over} over seeds alone ({alone}); above, their mean probabilities.")
-    for failure in result["failures"]:
-        line(f"failed: {failure['job']}: {failure['reason']}", whole=True)
+    print_failures(result["failures"])
     if result["again"] is not None:
         count = len(result["failures"])
         line(f"{count} job{'s' * (count > 1)} failed; what is done is kept. To try again:")
         line(result["again"], whole=True)
     if not result["learners"]:
         line("No learner has all its folds yet; `ensemble status` says what is missing.")
+
+
+def print_failures(failures: Sequence[Failure]) -> None:
+    for reason in by_cause({failure["job"]: failure["reason"] or "" for failure in failures}):
+        line(f"failed: {reason}", whole=True)
 
 
 def print_ablations(result: Ablations) -> None:
@@ -136,8 +141,7 @@ def print_ablations(result: Ablations) -> None:
         if entry["modality_weights"]:
             shares = ", ".join(f"{name} {format_number(weight)}" for name, weight in entry["modality_weights"].items())
             line(f"Mean weight inside the network: {shares} (what it looked at, not why it decided).")
-        for failure in entry["failures"]:
-            line(f"failed: {failure['job']}: {failure['reason']}", whole=True)
+        print_failures(entry["failures"])
 
 
 def print_imported(result: Imported) -> None:
@@ -155,7 +159,7 @@ def print_status(result: RunStatus) -> None:
     table("jobs", ["base learner", "task", *states], rows)
     for task, names in result["imported"].items():
         line(f"imported for {task}: {', '.join(names)}")
-    for job, reason in result["reasons"].items():
-        line(f"{job}: {reason}")
+    for reason in by_cause(result["reasons"]):
+        line(reason)
     if result["jobs"].get("done", 0) < sum(result["jobs"].values()):
         line("`ensemble train-base` does what is not done.")

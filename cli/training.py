@@ -64,7 +64,7 @@ def train_base(
     from cli.tables import TrainedLearners, print_trained
     from ensemble.jobs.job import list_work
     from ensemble.jobs.status import finished
-    from ensemble.jobs.train import train
+    from ensemble.jobs.train import check_models, train
     from ensemble.upkeep.disk import check_disk
 
     kept = [f"run.keep_models={keep_models}"] if keep_models else []
@@ -76,6 +76,7 @@ def train_base(
     for doubt in () if run.distributed.is_worker else doubts(session):
         typer.echo(f"{doubt.removesuffix('.')}.", err=True)
     work = list_work(run, specs, tasks, fold)
+    check_models(run, work)
     check_disk(run, work, parallel.processes)
     with session.working() as ready:
         failures = train(run, work, session.watching(work), ready)

@@ -93,6 +93,7 @@ def print_tuned(result: "Mapping[str, Sequence[StudySummary]]") -> None:
 
 
 def _print_study(summary: "StudySummary") -> None:
+    from cli.causes import by_cause
     from cli.tables import line, table
 
     trials = summary.trials
@@ -100,9 +101,8 @@ def _print_study(summary: "StudySummary") -> None:
     table(title, ["parameters", "trial", "", "score", "folds", "seconds"], [_row(trial) for trial in trials[:SHOWN]])
     if len(trials) > SHOWN:
         line(f"... and {len(trials) - SHOWN} more; --json names all")
-    for trial in trials:
-        if trial.reason:
-            line(f"failed: trial {trial.trial}: {trial.reason}")
+    for reason in by_cause({f"trial {trial.trial}": trial.reason for trial in trials if trial.reason}):
+        line(f"failed: {reason}")
     line(_evaluated_on(summary))
     if count := summary.pruned:
         line(f"{count} trial{'s' * (count > 1)} pruned, which saved about {summary.saved:,.0f} seconds.")

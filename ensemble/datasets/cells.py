@@ -98,7 +98,7 @@ def _where(column: "pd.Series[Any]", position: int, path: Path | None) -> str:
 
 
 def ids(column: "pd.Series[Any]", path: Path) -> "pd.Series[str]":
-    """Ids as str; raises DataError naming the first row that has none, has another's, has lost digits, or holds a NUL byte."""
+    """Ids as str; raises DataError naming the first row that has none, has another's, has lost digits or a NUL byte."""
     values = strings(column, path)
     missing = values.isna().to_numpy()
     if missing.any():

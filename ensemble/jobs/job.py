@@ -4,7 +4,7 @@ import errno
 import os
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
@@ -57,6 +57,11 @@ class Failure(TypedDict):
     bug: bool
 
 
+def cause_of(reason: str) -> str:
+    """What failures by one cause share: their tracebacks lie in different places."""
+    return reason.partition(f" {BUG}")[0]
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What became of a job: done; failed, for a ``reason``, by a ``bug`` in the learner; or
@@ -68,15 +73,21 @@ class Outcome:
     seconds: float = 0.0
     bug: bool = False
 
+    def causes(self) -> set[str]:
+        """Of a failure, one."""
+        return set() if self.reason is None else {cause_of(self.reason)}
+
     def as_json(self) -> Failure:
         """Of a failure."""
         return {"job": str(self.job), "reason": self.reason, "bug": self.bug}
 
-    def describe(self) -> str:
-        """``fusion / sentiment / seed 0 / fold 2: done in 34 s``"""
+    def describe(self, known: Collection[str] = ()) -> str:
+        """``fusion / sentiment / seed 0 / fold 2: done in 34 s``; a cause of failure that is ``known`` is not repeated."""
         if self.claimed_elsewhere:
             return f"{self.job}: another process is at it"
-        return f"{self.job}: {f'failed: {self.reason}' if self.reason else f'done in {self.seconds:.0f} s'}"
+        if self.reason:
+            return f"{self.job}: failed{', as before' if cause_of(self.reason) in known else f': {self.reason}'}"
+        return f"{self.job}: done in {self.seconds:.0f} s"
 
 
 def list_work(run: Run, specs: Sequence[LearnerSpec], tasks: Sequence[Task], folds: Sequence[int]) -> list[JobSpec]:
