@@ -57,8 +57,8 @@ def check_available(model: str, published: str | None = None) -> None:
     if reason:
         reason = reason if published else f"there is no folder {folder}, and {reason}"
         raise LearnerError(
-            f"Cannot load model {model!r}: {reason}. Give a hub name, or the path of a local folder with config.json and "
-            "weights."
+            f"Cannot load model {model!r}: {reason}. Give a hub name, or the path of a local folder with config.json "
+            "and weights."
         )
 
 

@@ -9,7 +9,7 @@ FOLD = " / fold "
 
 
 def by_cause(reasons: Mapping[str, str]) -> list[str]:
-    """A line for each reason of a failure by job, the jobs before it: ``v / label / seed 0 / folds 0, 1, 2: reason``."""
+    """A line for each cause of failures by job, the jobs before it: ``v / label / seed 0 / folds 0, 1, 2: reason``."""
     hit: dict[str, list[str]] = {}
     for job, reason in reasons.items():
         hit.setdefault(cause_of(reason), []).append(job)

@@ -45,7 +45,6 @@ class Bars:
             for number, item in enumerate(items, start=1):
                 if hasattr(item, "describe"):  # an outcome
                     print(f"  {number}/{total} {item.describe(known)}", file=sys.stderr, flush=True)
-                    known |= item.causes()
                 yield item
         except GeneratorExit:  # the work ended before its time, such as a training that stopped early
             _print(label, f"of {total}")

@@ -1,9 +1,9 @@
 """What `ensemble stack`, `ensemble submit` and `ensemble predict` print."""
 
 from cli.finished import Predicted
-from cli.tables import CARD_COLUMNS, card_row, line, table
+from cli.tables import CARD_COLUMNS, MAJORITY, card_row, line, table
 from ensemble.scoring import Score, ScoreCard
-from meta.records import LabelledTest, StackedTasks, StackReport, Submission
+from meta.records import LabelledTest, Majority, StackedTasks, StackReport, Submission
 from meta.report.facts import WrittenReport
 from meta.wording import (
     display_name,
@@ -18,7 +18,7 @@ from meta.wording import (
 
 def print_stacks(result: StackedTasks) -> None:
     for report in result["tasks"]:
-        _print_stack(report, result["folds"])
+        _print_stack(report, result["folds"], result["majority"])
     if result["subtasks"]:
         models = dict.fromkeys(model for scores in result["subtasks"].values() for model in scores)
         columns = [f"{name} [95 %]" for name in result["subtasks"]]
@@ -32,13 +32,14 @@ def print_stacks(result: StackedTasks) -> None:
             ]
             for model in models
         ]
+        rows.append([MAJORITY, *(format_interval(result["majority"]["subtasks"][name]) for name in result["subtasks"])])
         table(f"subtasks, out of fold, {result['folds']} folds", ["", *columns], [*rows, counts])
     if len(result["columns"]) > len(result["subtasks"]):
         rows = [
-            [name, format_interval(entry["plain mean"]), format_interval(entry["stack"])]
+            [name, *map(format_interval, (entry["plain mean"], entry["stack"], result["majority"]["columns"][name]))]
             for name, entry in result["columns"].items()
         ]
-        table("column by column", ["", "plain mean [95 %]", "stack [95 %]"], rows)
+        table("column by column", ["", "plain mean [95 %]", "stack [95 %]", f"{MAJORITY} [95 %]"], rows)
 
 
 STACK_COLUMNS = ("score [95 %]", "arg max", "over folds", "accuracy", "ROC AUC", "log-loss")
@@ -50,11 +51,12 @@ def _row(card: ScoreCard, arg_max: Score | None = None) -> list[str]:
     return [score, format_number(arg_max["value"]) if arg_max else "", over, accuracy, *others]
 
 
-def _print_stack(report: StackReport, folds: int) -> None:
+def _print_stack(report: StackReport, folds: int, majority: Majority) -> None:
     mark = {name: " *" for name in report["unknown_folds"]} | {name: " †" for name in report["tuned"]}
     rows = [[name + mark.get(name, ""), *_row(card)] for name, card in report["learners"].items()]
     rows += [[f"  {display_name(name)}", *_row(card, card["arg_max"])] for name, card in report["candidates"].items()]
     rows += [["stack" + " †" * bool(report["tuned"]), *_row(report["stack"], report["arg_max"])]]
+    rows += [[MAJORITY, *_row(majority["tasks"][report["task"]])]]
     title = f"{report['task']}: out-of-fold {report['metric']} on {report['stack']['rows']:,} rows, {folds} folds"
     table(title, ["learner / candidate", *STACK_COLUMNS], rows)
     line("Learners by arg max; candidates and the stack under a decision rule, nested, and beside it by arg max.")
@@ -87,14 +89,15 @@ def _print_stack(report: StackReport, folds: int) -> None:
     for name, note in report["tuned"].items():
         line(f"† {tuning_note(name, note, report['learners'][name])}")
     if "test" in report:
-        _print_test_part(report["task"], report["test"])
+        _print_test_part(report["task"], report["test"], majority["test"][report["task"]])
     line("")
 
 
-def _print_test_part(task: str, part: LabelledTest) -> None:
+def _print_test_part(task: str, part: LabelledTest, majority: ScoreCard) -> None:
     rows = [[name, *card_row(card)] for name, card in part["cards"].items()]
     if part["copies_in_training"]:
         rows.append(["stack, without copies", *card_row(part["stack_without_copies"])])
+    rows.append([MAJORITY, *card_row(majority)])
     title = f"{task}: the labelled test part, {part['cards']['stack']['rows']:,} rows that no fold held"
     table(title, ["", *CARD_COLUMNS], rows)
     if part["copies_in_training"]:
@@ -108,9 +111,12 @@ def print_submission(result: Submission) -> None:
     for note in result["notes"]:
         line(note)
     mark = " †" * bool(result["tuned"])
-    rows = [[name + mark, of["metric"], format_interval(of)] for name, of in result["oof"].items()]
+    rows = [
+        [name + mark, of["metric"], format_interval(of), format_interval(of["majority"])]
+        for name, of in result["oof"].items()
+    ]
     title = f"what labels made this way score out of fold ({result['oof_rows']:,} rows, {result['folds']} folds)"
-    table(title, ["", "metric", "score [95 %]"], rows)
+    table(title, ["", "metric", "score [95 %]", f"{MAJORITY} [95 %]"], rows)
     of_labels = {f"{of['metric']} of {name}": format_number(of["value"]) for name, of in result["oof"].items()}
     of_text = {name: format_number(value) for name, value in result["read_back"].items()}
     told = "the same" if of_text == of_labels else ", ".join(f"{name} {value}" for name, value in of_text.items())

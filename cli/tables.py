@@ -17,13 +17,16 @@ from ensemble.scoring import ScoreCard
 from meta.wording import format_interval, format_mean_std, format_number, format_size, tuning_note
 
 WIDTH = 100
+MAJORITY = "majority class"  # the row of what is to be beaten
 SHORT = 20  # cells that are not broken; the name beside them is
 
 
 class TrainedLearners(TypedDict):
-    """Learners whose folds are all done, jobs that failed, and the command that tries these ``again``."""
+    """Learners whose folds are all done, by task what the most frequent class scores, jobs that failed, and the command
+    that tries these ``again``."""
 
     learners: list[FinishedLearner]
+    majority: dict[str, ScoreCard]
     failures: list[Failure]
     again: str | None
 
@@ -105,6 +108,7 @@ def print_trained(result: TrainedLearners) -> None:
             ]
             for entry in entries
         ]
+        rows.append([MAJORITY, *card_row(result["majority"][task]), "", ""])
         table(title, ["base learner", *CARD_COLUMNS, "seconds", SIZE], rows)
         for entry in entries:
             if "tuned" in entry:
@@ -137,6 +141,8 @@ def print_ablations(result: Ablations) -> None:
             score, over, accuracy, weighted, *_ = card_row(row["card"])
             name = f"without {row['without']}, {row['way']}" if row["without"] else " and ".join(entry["modalities"])
             rows.append([name, score, format_interval(row.get("against"), "+"), over, accuracy, weighted])
+        score, over, accuracy, weighted, *_ = card_row(entry["majority"])
+        rows.append([MAJORITY, score, "", over, accuracy, weighted])
         table(title, ["posts", "score [95 %]", "minus all [95 %]", "over folds", "accuracy", "weighted F1"], rows)
         if entry["modality_weights"]:
             shares = ", ".join(f"{name} {format_number(weight)}" for name, weight in entry["modality_weights"].items())
@@ -146,7 +152,8 @@ def print_ablations(result: Ablations) -> None:
 
 def print_imported(result: Imported) -> None:
     title = f"{result['task']}: imported, {result['oof']['rows']:,} rows, folds: {result['folds']}"
-    table(title, ["base learner", *CARD_COLUMNS], [[result["learner"], *card_row(result["oof"])]])
+    rows = [[result["learner"], *card_row(result["oof"])], [MAJORITY, *card_row(result["majority"])]]
+    table(title, ["base learner", *CARD_COLUMNS], rows)
 
 
 def print_status(result: RunStatus) -> None:

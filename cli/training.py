@@ -63,7 +63,7 @@ def train_base(
     from cli.session import Session
     from cli.tables import TrainedLearners, print_trained
     from ensemble.jobs.job import list_work
-    from ensemble.jobs.status import finished
+    from ensemble.jobs.status import finished, majority_cards
     from ensemble.jobs.train import check_models, train
     from ensemble.upkeep.disk import check_disk
 
@@ -85,7 +85,9 @@ def train_base(
     failed = [failure.as_json() for failure in failures]
     where = {"--jobs": jobs, "--gpus": gpus, "--jobs-per-gpu": jobs_per_gpu, "--address": address}
     again = _again(config, [*set, *kept], failures, {**where, "--engine": engine if engine != HERE else None})
-    trained = TrainedLearners(learners=finished(run, specs, tasks), failures=failed, again=again)
+    cards = finished(run, specs, tasks)
+    scored = [task for task in tasks if any(card["task"] == task.name for card in cards)]
+    trained = TrainedLearners(learners=cards, majority=majority_cards(run, scored), failures=failed, again=again)
     show(trained, print_trained, as_json)
     stop_where_failed(failed)
 

@@ -12,7 +12,7 @@ from ensemble.errors import SubmissionError
 from ensemble.metrics import METRICS, metric_of, score
 from ensemble.predictions import Predictions
 from ensemble.run import Run
-from ensemble.scoring import finite
+from ensemble.scoring import finite, majority_class, metric_input
 from ensemble.system.files import write_atomic
 from meta.linked_tasks import decode
 from meta.records import LabelScore, Submission
@@ -112,10 +112,12 @@ def label_scores(run: Run, decided: Decisions) -> dict[str, LabelScore]:
         replace(task, metric="macro_f1") if metric_of(task).of_counts is None else task for task in inside.tasks
     )
     one_hot = {name: np.eye(len(inside.task(name).classes))[labels] for name, labels in decided.oof.items()}
+    constant = {task.name: metric_input(majority_class(task, inside), metric_of(task)) for task in tasks}
     scores: dict[str, LabelScore] = {}
     for name, of in subtasks(inside).items():
         metrics = ", ".join(sorted({task.metric for task in tasks if task.name in of}))
-        found = headline(replace(inside, tasks=tasks), of, one_hot)
-        assert found is not None  # every task has labels
-        scores[name] = {**found, "metric": metrics}
+        judged = replace(inside, tasks=tasks)
+        found, majority = headline(judged, of, one_hot), headline(judged, of, constant)
+        assert found is not None and majority is not None  # every task has labels
+        scores[name] = {**found, "metric": metrics, "majority": majority}
     return scores

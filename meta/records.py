@@ -100,10 +100,21 @@ class Summary(TypedDict):
     columns: dict[str, dict[str, Score | None]]
 
 
+class Majority(TypedDict):
+    """What the most frequent class scores, on the same rows as everything else: of each task, of each subtask, and of
+    each column, and of each task with labels outside the folds, there the most frequent class inside them."""
+
+    tasks: dict[str, ScoreCard]
+    subtasks: dict[str, Score | None]
+    columns: dict[str, Score | None]
+    test: dict[str, ScoreCard]
+
+
 class StackedTasks(Summary):
-    """The same with the report of each task."""
+    """The same with the report of each task, and what is to be beaten."""
 
     tasks: list[StackReport]
+    majority: Majority
 
 
 class Share(TypedDict):
@@ -197,6 +208,8 @@ class Submission(TypedDict):
 
 
 class LabelScore(Score):
-    """The mean score of a subtask's labels with its interval, and the metrics it is of."""
+    """The mean score of a subtask's labels with its interval, the metrics it is of, and what the most frequent class
+    scores."""
 
     metric: str
+    majority: Score

@@ -8,10 +8,10 @@ import numpy.typing as npt
 from ensemble.data import Dataset, Floats, Task
 from ensemble.metrics import bootstrap, metric_of, score
 from ensemble.run import Run
-from ensemble.scoring import Score, metric_input, score_with_interval
+from ensemble.scoring import Score, majority_class, metric_input, score_card, score_with_interval
 from ensemble.system.progress import Track, silent
 from meta.nested_cv import mean_under_rule
-from meta.records import StackedTasks, Summary
+from meta.records import Majority, StackedTasks, Summary
 from meta.stack import stack_inputs
 from meta.stack_report import PLAIN, RULED
 from meta.table import MetaTable, StackSettings, assemble
@@ -24,7 +24,26 @@ def stack_tasks(run: Run, tasks: Sequence[Task], settings: StackSettings, track:
         inputs = assemble(run, task, settings)
         reports.append(stack_inputs(run, inputs, track))
         tables[task.name] = inputs.table
-    return {"tasks": reports, **summarise(run, tables)}
+    return {"tasks": reports, "majority": majority(run, tasks), **summarise(run, tables)}
+
+
+def majority(run: Run, tasks: Sequence[Task]) -> Majority:
+    """The scores of the most frequent class."""
+    inside, outside = run.data.take(run.plan.cv_rows), run.data.take(run.plan.test_rows)
+    fold, known = run.plan.fold[run.plan.cv_rows], {task.name: inside.labels(task) for task in tasks}
+    constant = {task.name: majority_class(task, inside) for task in tasks}
+    judged = {task.name: metric_input(constant[task.name], metric_of(task)) for task in tasks}
+    cards = {task.name: score_card(task, majority_class(task, outside, known[task.name]), outside) for task in tasks}
+    return {
+        "tasks": {task.name: score_card(task, constant[task.name], inside, fold) for task in tasks},
+        "subtasks": {name: headline(inside, of, judged) for name, of in subtasks(run.data).items()},
+        "columns": {
+            f"{name} {task}": headline(inside, (task,), judged)
+            for name, of in subtasks(run.data).items()
+            for task in of
+        },
+        "test": {name: card for name, card in cards.items() if card["rows"]},
+    }
 
 
 def summarise(run: Run, tables: Mapping[str, MetaTable]) -> Summary:

@@ -11,6 +11,7 @@ from ensemble.folds import FoldPlan
 from ensemble.modalities import MODALITIES, Scan, Scans, get_modality
 
 MANY = 0.05  # the share of posts without a content, or without a label, that is worth a word
+FEW = 2  # posts without a content that are not, however small the part of the table
 SHOWN = 5
 STACKED = 3  # folds with labels: a candidate is chosen on others than it is fitted and scored on
 Readers = Mapping[str, Sequence[str] | None]  # by learner, what of a post it looks at; None where it does not say
@@ -31,8 +32,8 @@ def _missing(data: Dataset, name: str, scan: Scan, readers: Readers, asked: bool
     lost = np.array([cell is None for cell in data.cells(name)])
     alone = [learner for learner, looked_at in readers.items() if set(looked_at or ()) == {name}]
     train = (data.frame["part"] == TRAIN).to_numpy()
-    shares = [lost[part].mean() for part in (train, ~train) if part.any()]
-    if not (len(scan.problems) or max(shares) > MANY) or (lost.all() and not asked and not len(scan.problems)):
+    many = any(lost[part].sum() > max(FEW, MANY * part.sum()) for part in (train, ~train)) or lost.all()
+    if not len(scan.problems) and not (many and (asked or not lost.all())):
         return ""
     plural = get_modality(name).plural
     parts = [f"{lost[train].sum():,} of {train.sum():,} training posts"] if train.any() else []

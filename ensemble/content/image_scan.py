@@ -45,8 +45,7 @@ def scan_images(ids: Sequence[str], cells: Cells, root: Path, kept: Path | None 
         cell, problem = next(iter(no_paths.items()))
         raise DataError(
             f"None of the {len(named):,} images names a file: the first is {problem} ({shortened(cell, 50)}). Nothing "
-            "is fetched, or decoded from text: put files into a folder, their paths into the table, or leave data.image "
-            "out."
+            "is fetched or decoded from text: put files into a folder and their paths here, or leave data.image out."
         )
     new = [path for path in stamps if _key(path, stamps) not in known]
     for entry in track(_entries(new, stamps), "images scanned", len(new)) if new else ():

@@ -18,18 +18,19 @@ from ensemble.modalities import UNKNOWN, check_described
 from ensemble.predictions import Predictions
 from ensemble.provenance import Provenance
 from ensemble.run import Run
-from ensemble.scoring import ScoreCard, score_card
+from ensemble.scoring import ScoreCard, majority_class, score_card
 from ensemble.system.files import file_hash
 
 
 class Imported(TypedDict):
-    """What was brought in, as JSON."""
+    """What was brought in, as JSON, beside what the most frequent class scores."""
 
     learner: str
     task: str
     folds: str
     modality: str
     oof: ScoreCard
+    majority: ScoreCard
 
 
 def import_predictions(
@@ -65,7 +66,15 @@ def import_predictions(
     provenance = Provenance.of_import(run.identity, task, files)
     card = score_card(task, oof, inside, run.plan.fold[run.plan.cv_rows])
     bring_in(run, name, {"oof": oof, "test": test}, provenance, seconds=0.0, folds=folds, modality=modality, oof=card)
-    return {"learner": name, "task": task.name, "folds": folds, "modality": modality, "oof": card}
+    majority = score_card(task, majority_class(task, inside), inside, run.plan.fold[run.plan.cv_rows])
+    return {
+        "learner": name,
+        "task": task.name,
+        "folds": folds,
+        "modality": modality,
+        "oof": card,
+        "majority": majority,
+    }
 
 
 def bring_in(run: Run, name: str, parts: Mapping[str, Predictions], provenance: Provenance, **facts: object) -> None:

@@ -4,7 +4,7 @@ import errno
 import os
 import time
 import traceback
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
@@ -73,21 +73,20 @@ class Outcome:
     seconds: float = 0.0
     bug: bool = False
 
-    def causes(self) -> set[str]:
-        """Of a failure, one."""
-        return set() if self.reason is None else {cause_of(self.reason)}
-
     def as_json(self) -> Failure:
         """Of a failure."""
         return {"job": str(self.job), "reason": self.reason, "bug": self.bug}
 
-    def describe(self, known: Collection[str] = ()) -> str:
-        """``fusion / sentiment / seed 0 / fold 2: done in 34 s``; a cause of failure that is ``known`` is not repeated."""
+    def describe(self, known: set[str]) -> str:
+        """``fusion / sentiment / seed 0 / fold 2: done in 34 s``; a cause of failure is said once, then ``known``."""
         if self.claimed_elsewhere:
             return f"{self.job}: another process is at it"
-        if self.reason:
-            return f"{self.job}: failed{', as before' if cause_of(self.reason) in known else f': {self.reason}'}"
-        return f"{self.job}: done in {self.seconds:.0f} s"
+        if self.reason is None:
+            return f"{self.job}: done in {self.seconds:.0f} s"
+        cause = cause_of(self.reason)
+        said = ", as before" if cause in known else f": {self.reason}"
+        known.add(cause)
+        return f"{self.job}: failed{said}"
 
 
 def list_work(run: Run, specs: Sequence[LearnerSpec], tasks: Sequence[Task], folds: Sequence[int]) -> list[JobSpec]:

@@ -10,7 +10,7 @@ from ensemble.errors import StoreError
 from ensemble.jobs.job import JobSpec, list_work
 from ensemble.records import TuningNote
 from ensemble.run import Run
-from ensemble.scoring import ScoreCard
+from ensemble.scoring import ScoreCard, majority_class, score_card
 from ensemble.system.files import read_json
 
 
@@ -33,6 +33,12 @@ class FinishedLearner(TypedDict):
     trainable_parameters: int | None
     oof: ScoreCard
     tuned: NotRequired[TuningNote]
+
+
+def majority_cards(run: Run, tasks: Sequence[Task]) -> dict[str, ScoreCard]:
+    """Of each task what the most frequent class scores on the rows in folds."""
+    inside, fold = run.data.take(run.plan.cv_rows), run.plan.fold[run.plan.cv_rows]
+    return {task.name: score_card(task, majority_class(task, inside), inside, fold) for task in tasks}
 
 
 def status(run: Run) -> RunStatus:
