@@ -14,7 +14,7 @@ from base_models.saved_tensors import read_tensors, write_tensors
 from base_models.textual.encoder import TextEncoder
 from base_models.textual.pooling import Pooling
 from base_models.visual.encoder import ImageEncoder
-from base_models.weights import local_files
+from base_models.weights import check_available, local_files
 from ensemble.blocks import Features
 from ensemble.data import Dataset, Task
 from ensemble.errors import LearnerError
@@ -84,6 +84,17 @@ class Frozen:
     def sources(self) -> list[Path]:
         """The local weight files of the encoders."""
         return [path for model in (self.image, self.text) if model for path in local_files(model)]
+
+    def check_models(self, data: Dataset, cache: FeatureCache) -> None:
+        """Of an encoder whose features are all in the cache nothing is needed."""
+        from base_models.visual.network import check_network
+
+        checks = [check for model, check in ((self.image, check_network), (self.text, check_available)) if model]
+        models = [model for model in (self.image, self.text) if model]
+        for model, check, (encoder, keys, *_) in zip(models, checks, self._requests(data), strict=True):
+            known = {key for key in keys if key is not None}
+            if cache.count(encoder, known) < len(known):
+                check(model)
 
     def prepare(self, data: Dataset, cache: FeatureCache) -> None:
         """Encode every content that the cache does not hold yet."""

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from ensemble.errors import EnsembleError
+
 if TYPE_CHECKING:
     from ensemble.jobs.job import Failure
 
@@ -56,3 +58,9 @@ def stop_where_failed(failures: "Sequence[Failure]") -> None:
     """Exit with 2 where jobs have failed, with 1 where one did by a bug."""
     if failures:
         raise typer.Exit(1 if any(failure["bug"] for failure in failures) else 2)
+
+
+def stop_where_refused(reasons: Sequence[str]) -> None:
+    """Exit with 2 where there is a reason, the first on the error line."""
+    if reasons:
+        raise EnsembleError(reasons[0])

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ensemble.content.given_folds import GivenFolds
     from ensemble.data import Dataset
     from ensemble.datasets.submission import Format
-    from ensemble.folds import FoldSettings
+    from ensemble.folds import FoldPlan, FoldSettings
     from ensemble.jobs.job import JobSpec
     from ensemble.jobs.train import Engine
     from ensemble.modalities import Scans
@@ -176,20 +176,25 @@ class Session:
         from base_models import LEARNERS
         from ensemble.bound_learners import check_learners
         from ensemble.content.grouped_folds import bind_folds
+        from ensemble.jobs.run_record import learner_specs
+
+        check_learners(LEARNERS, learner_specs(self.config), self.home)
+        return self.run_on(bind_folds(self.store, self.data, self.scans, self.fold_settings, self.given_folds))
+
+    def run_on(self, plan: "FoldPlan") -> "Run":
+        """The run on the folds of a plan, of which nothing is written."""
+        from base_models import LEARNERS
         from ensemble.features import FeatureCache
         from ensemble.jobs.run_record import learner_specs
         from ensemble.run import Run
 
         config = self.config
-        specs = learner_specs(config)
-        check_learners(LEARNERS, specs, self.home)
-        plan = bind_folds(self.store, self.data, self.scans, self.fold_settings, self.given_folds)
         return Run(
             self.store,
             plan.with_groups(self.data),
             plan,
             LEARNERS,
-            specs,
+            learner_specs(config),
             tuple(config.run.seeds),
             FeatureCache(self.home / config.run.cache, self.track, config.run.image_bytes),
             config.run.keep_models,

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cli.app import DEFAULT, AsJson, ConfigPath, Overrides, Quiet, app, show
+from cli.app import DEFAULT, AsJson, ConfigPath, Overrides, Quiet, app, show, stop_where_refused
 
 
 @app.command()
@@ -76,18 +76,19 @@ def init(
 def data(config: ConfigPath = DEFAULT, set: Overrides = [], quiet: Quiet = False, as_json: AsJson = False) -> None:
     """Audit the dataset: rows, classes, missing and unreadable media, duplicates, train/test overlap.
 
+    Lines with ! say what is wrong; what `ensemble train-base` would refuse is refused here, too.
+
     \b
     ensemble data
     ensemble data --json > audit.json
     """
+    from cli.doubts import judge
     from cli.session import Session
     from cli.tables import print_audit
-    from ensemble.content.audit import audit
 
-    session = Session(config, set, quiet)
-    found = audit(session.data, session.scans, session.fold_settings)
-    found["notes"] += session.given_folds.checked(session.data) if session.given_folds else []
+    found = judge(Session(config, set, quiet))
     show(dict(found), print_audit, as_json)
+    stop_where_refused(found["refused"])
 
 
 @app.command()

@@ -7,12 +7,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from cli.causes import by_cause
 from ensemble.content.audit import audit_lines
 from ensemble.jobs.ablation import Ablation
 from ensemble.jobs.importing import Imported
 from ensemble.jobs.job import Failure
 from ensemble.jobs.status import FinishedLearner, RunStatus
-from ensemble.scoring import ScoreCard
+from ensemble.scoring import BaselineCard, ScoreCard
 from meta.wording import format_interval, format_mean_std, format_number, format_size, tuning_note
 
 WIDTH = 100
@@ -20,9 +21,11 @@ SHORT = 20  # cells that are not broken; the name beside them is
 
 
 class TrainedLearners(TypedDict):
-    """Learners whose folds are all done, jobs that failed, and the command that tries these ``again``."""
+    """Learners whose folds are all done, by task what knows the labels alone, jobs that failed, and the command
+    that tries these ``again``."""
 
     learners: list[FinishedLearner]
+    baselines: dict[str, BaselineCard]
     failures: list[Failure]
     again: str | None
 
@@ -71,6 +74,10 @@ def print_audit(facts: Mapping[str, Any]) -> None:
     dev = f"{rows['dev']:,} of a development part, " if "dev" in rows else ""
     table(f"{rows['train']:,} training rows, {dev}{rows['test']:,} test rows", ["task", *[""] * (width - 1)], padded)
     table("what to know before training", ["", ""], audit_lines(facts))
+    for doubt in facts["doubts"]:
+        line(f"! {doubt.removesuffix('.')}.")
+    for reason in facts["refused"][1:]:
+        line(f"! {reason}")
 
 
 CARD_COLUMNS = ("score [95 %]", "over folds", "accuracy", "weighted\nF1", "ROC\nAUC", "log-\nloss")
@@ -127,6 +134,7 @@ def print_trained(result: TrainedLearners) -> None:
             ]
             for entry in entries
         ]
+        rows.append([result["baselines"][task]["baseline"], *card_row(result["baselines"][task]), "", ""])
         table(title, ["base learner", *card_columns(card), "seconds", SIZE], rows)
         _print_dev(task, entries)
         for entry in entries:
@@ -137,8 +145,7 @@ def print_trained(result: TrainedLearners) -> None:
                 alone = ", ".join(format_number(value) for value in seeds["values"])
                 over = format_mean_std(seeds["mean"], seeds["std"])
                 line(f"{entry['learner']}: {over} over seeds alone ({alone}); above, their mean probabilities.")
-    for failure in result["failures"]:
-        line(f"failed: {failure['job']}: {failure['reason']}", whole=True)
+    print_failures(result["failures"])
     if result["again"] is not None:
         count = len(result["failures"])
         line(f"{count} job{'s' * (count > 1)} failed; what is done is kept. To try again:")
@@ -157,6 +164,11 @@ def _print_dev(task: str, entries: Sequence[FinishedLearner]) -> None:
         line("")
 
 
+def print_failures(failures: Sequence[Failure]) -> None:
+    for reason in by_cause({failure["job"]: failure["reason"] or "" for failure in failures}):
+        line(f"failed: {reason}", whole=True)
+
+
 def print_ablations(result: Ablations) -> None:
     for entry in result["tasks"]:
         card = entry["rows"][0]["card"]
@@ -166,18 +178,23 @@ def print_ablations(result: Ablations) -> None:
             score, over, first, second, *_ = card_row(row["card"])
             name = f"without {row['without']}, {row['way']}" if row["without"] else " and ".join(entry["modalities"])
             rows.append([name, score, format_interval(row.get("against"), "+"), over, first, second])
+        score, over, first, second, *_ = card_row(entry["baseline"])
+        rows.append([entry["baseline"]["baseline"], score, "", over, first, second])
         others = [name.replace("\n", " ") for name in card_columns(card)[2:4]]
         table(title, ["posts", "score [95 %]", "minus all [95 %]", "over folds", *others], rows)
         if entry["modality_weights"]:
             shares = ", ".join(f"{name} {format_number(weight)}" for name, weight in entry["modality_weights"].items())
             line(f"Mean weight inside the network: {shares} (what it looked at, not why it decided).")
-        for failure in entry["failures"]:
-            line(f"failed: {failure['job']}: {failure['reason']}", whole=True)
+        print_failures(entry["failures"])
 
 
 def print_imported(result: Imported) -> None:
     title = f"{result['task']}: imported, {result['oof']['rows']:,} rows, folds: {result['folds']}"
-    table(title, ["base learner", *card_columns(result["oof"])], [[result["learner"], *card_row(result["oof"])]])
+    rows = [
+        [result["learner"], *card_row(result["oof"])],
+        [result["baseline"]["baseline"], *card_row(result["baseline"])],
+    ]
+    table(title, ["base learner", *card_columns(result["oof"])], rows)
 
 
 def print_status(result: RunStatus) -> None:
@@ -190,7 +207,7 @@ def print_status(result: RunStatus) -> None:
     table("jobs", ["base learner", "task", *states], rows)
     for task, names in result["imported"].items():
         line(f"imported for {task}: {', '.join(names)}")
-    for job, reason in result["reasons"].items():
-        line(f"{job}: {reason}")
+    for reason in by_cause(result["reasons"]):
+        line(reason)
     if result["jobs"].get("done", 0) < sum(result["jobs"].values()):
         line("`ensemble train-base` does what is not done.")

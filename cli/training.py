@@ -63,8 +63,8 @@ def train_base(
     from cli.session import Session
     from cli.tables import TrainedLearners, print_trained
     from ensemble.jobs.job import list_work
-    from ensemble.jobs.status import finished
-    from ensemble.jobs.train import train
+    from ensemble.jobs.status import baseline_cards, finished
+    from ensemble.jobs.train import check_models, train
     from ensemble.upkeep.disk import check_disk
 
     kept = [f"run.keep_models={keep_models}"] if keep_models else []
@@ -76,6 +76,7 @@ def train_base(
     for doubt in () if run.distributed.is_worker else doubts(session):
         typer.echo(f"{doubt.removesuffix('.')}.", err=True)
     work = list_work(run, specs, tasks, fold)
+    check_models(run, work)
     check_disk(run, work, parallel.processes)
     with session.working() as ready:
         failures = train(run, work, session.watching(work), ready)
@@ -84,7 +85,9 @@ def train_base(
     failed = [failure.as_json() for failure in failures]
     where = {"--jobs": jobs, "--gpus": gpus, "--jobs-per-gpu": jobs_per_gpu, "--address": address}
     again = _again(config, [*set, *kept], failures, {**where, "--engine": engine if engine != HERE else None})
-    trained = TrainedLearners(learners=finished(run, specs, tasks), failures=failed, again=again)
+    cards = finished(run, specs, tasks)
+    scored = [task for task in tasks if any(card["task"] == task.name for card in cards)]
+    trained = TrainedLearners(learners=cards, baselines=baseline_cards(run, scored), failures=failed, again=again)
     show(trained, print_trained, as_json)
     stop_where_failed(failed)
 

@@ -191,13 +191,18 @@ def check_given_groups(plan: FoldPlan, data: Dataset) -> None:
 def make_plan(data: Dataset, group: Codes, settings: FoldSettings) -> FoldPlan:
     """Stratified over every task at once, groups kept whole, seeded.
 
-    Raises FoldError where there are fewer groups than folds.
+    Raises FoldError where there are fewer groups than folds, DataError where labels leave nothing to learn.
     """
     fold = rows_outside(data)
     train = np.flatnonzero((data.frame["part"] == TRAIN).to_numpy())
+    if not len(train):
+        raise FoldError(f"There are no training posts: the table has {len(data):,} rows, none of them to train on.")
     distinct = len(np.unique(group[train]))
     if distinct < settings.k:
-        raise FoldError(f"{settings.k} folds need at least {settings.k} distinct training posts; there are {distinct}.")
+        joined = f"; the {len(train):,} posts are {distinct:,} groups, each kept whole" if distinct < len(train) else ""
+        raise FoldError(
+            f"{settings.k} folds need at least {settings.k} distinct training posts; there are {distinct}{joined}."
+        )
     rest = 1.0 - settings.test_fraction
     shares = [settings.test_fraction] + [rest / settings.k] * settings.k
     labels = [data.labels(task)[train] for task in data.tasks]

@@ -20,9 +20,10 @@ from base_models.parameters import (
     Views,
     meaning,
 )
-from base_models.weights import local_files
+from base_models.weights import check_available, local_files
 from ensemble.data import Dataset, Task
 from ensemble.errors import LearnerError
+from ensemble.features import FeatureCache
 from ensemble.learner import TrainingInfo, Trial
 from ensemble.registry import validate
 
@@ -145,6 +146,9 @@ class Clip(JointLearner):
     def sources(self) -> list[Path]:
         """The local files of weights and tokenizer."""
         return local_files(self.model)
+
+    def check_models(self, data: Dataset, cache: FeatureCache) -> None:
+        check_available(self.model)
 
     def fit(self, data: Dataset, task: Task, seed: int) -> None:
         if self.train != "none":

@@ -1,14 +1,15 @@
 """The audit of a dataset before anything is trained on it."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, TypedDict, cast
 
 import numpy as np
 
 from ensemble.content.copy_notes import copy_notes
+from ensemble.content.doubts import Readers, content_doubts, label_doubts
 from ensemble.content.duplicates import Duplicates, find_duplicates, united_groups
 from ensemble.data import DEV, TEST, TRAIN, Dataset, Task
-from ensemble.folds import FoldSettings
+from ensemble.folds import FoldPlan, FoldSettings
 from ensemble.modalities import MODALITIES, Scans, get_modality
 
 DEFAULT_FOLDS = FoldSettings()
@@ -24,11 +25,25 @@ class Audit(TypedDict):
     conflicting_labels: dict[str, int]
     train_test_overlap: int
     notes: list[str]
+    doubts: list[str]
+    refused: list[str]
 
 
-def audit(data: Dataset, scans: Scans, settings: FoldSettings = DEFAULT_FOLDS) -> Audit:
-    """What is odd about a dataset and its ``scans``, and about its groups in folds of these ``settings``."""
-    copies = find_duplicates(data, scans)
+def audit(
+    data: Dataset,
+    scans: Scans,
+    settings: FoldSettings = DEFAULT_FOLDS,
+    copies: Duplicates | None = None,
+    plan: FoldPlan | None = None,
+    readers: Readers | None = None,
+    named: Collection[str] = (),
+) -> Audit:
+    """What is odd about a dataset and its ``scans``, and about its groups in folds of these ``settings``.
+
+    ``copies`` where they have been looked for, ``plan`` where folds could be made; ``readers`` and ``named`` as
+    ``content_doubts`` takes them. ``refused`` is for reasons why nothing can be trained.
+    """
+    copies = copies or find_duplicates(data, scans)
     together = copies.group if settings.copies == "group" else np.arange(len(data))
     group = united_groups(data, together)
     train, test = ((data.frame["part"] == part).to_numpy() for part in (TRAIN, TEST))
@@ -41,7 +56,9 @@ def audit(data: Dataset, scans: Scans, settings: FoldSettings = DEFAULT_FOLDS) -
         "duplicates": _duplicates(copies),
         "conflicting_labels": {task.name: _conflicts(data, copies, task.name) for task in data.tasks},
         "train_test_overlap": int(np.isin(copies.group[test], copies.group[train]).sum()),
-        "notes": [*data.notes, *copy_notes(data, group, settings.k)],
+        "notes": [*data.notes, *copy_notes(data, group, settings.k if plan is None else plan.settings.k)],
+        "doubts": [*content_doubts(data, scans, readers or {}, named), *(label_doubts(data, plan) if plan else [])],
+        "refused": [],
     }
     return cast(Audit, found)
 

@@ -43,7 +43,9 @@ def resolve_inside(root: Path, relative: str, row: str) -> Path:
     path, written = root / relative, Path(os.path.abspath(root / relative))
     below = written.is_relative_to(os.path.abspath(root))
     if "\0" in relative or not (below or path.resolve().is_relative_to(root.resolve())):
-        raise DataError(f"Row {row!r}: image path {relative!r} leaves the image folder {root}; it must stay inside.")
+        raise DataError(
+            f"Row {row!r}: image path {relative[:100]!r} leaves the image folder {root}; it must stay inside."
+        )
     return path
 
 

@@ -98,7 +98,7 @@ def _where(column: "pd.Series[Any]", position: int, path: Path | None) -> str:
 
 
 def ids(column: "pd.Series[Any]", path: Path) -> "pd.Series[str]":
-    """Ids as str; raises DataError naming the first row that has none, has another's, or has lost digits."""
+    """Ids as str; raises DataError naming the first row that has none, has another's, has lost digits or a NUL byte."""
     values = strings(column, path)
     missing = values.isna().to_numpy()
     if missing.any():
@@ -108,6 +108,11 @@ def ids(column: "pd.Series[Any]", path: Path) -> "pd.Series[str]":
         if ROUNDED.fullmatch(value) or (isinstance(raw, float) and abs(raw) >= EXACT):
             row = row_of(values, position)
             raise DataError(f"{path}: {row} has {column.name} {value}, a rounded number; store ids as text.")
+        if "\0" in value:
+            row = row_of(values, position)
+            raise DataError(
+                f"{path}: {row} has {column.name} {value[:60]!r}, with a NUL byte in it; no id may hold one."
+            )
     counts = Counter(values)
     if len(counts) < len(values):
         twice = [name for name, count in counts.items() if count > 1]

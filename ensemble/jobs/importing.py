@@ -18,18 +18,19 @@ from ensemble.modalities import UNKNOWN, check_described
 from ensemble.predictions import Predictions
 from ensemble.provenance import Provenance
 from ensemble.run import Run
-from ensemble.scoring import ScoreCard, score_card
+from ensemble.scoring import BaselineCard, ScoreCard, baseline_card, score_card
 from ensemble.system.files import file_hash
 
 
 class Imported(TypedDict):
-    """What was brought in, as JSON."""
+    """What was brought in, as JSON, beside what the most frequent class scores."""
 
     learner: str
     task: str
     folds: str
     modality: str
     oof: ScoreCard
+    baseline: BaselineCard
 
 
 def import_predictions(
@@ -67,7 +68,15 @@ def import_predictions(
     dev = {"dev": score_card(task, test, run.data.take(run.plan.dev_rows))} if len(run.plan.dev_rows) else {}
     facts = {"seconds": 0.0, "folds": folds, "modality": modality, "oof": card, **dev}
     bring_in(run, name, {"oof": oof, "test": test}, provenance, **facts)
-    return {"learner": name, "task": task.name, "folds": folds, "modality": modality, "oof": card}
+    to_beat = baseline_card(task, inside, run.plan.fold[run.plan.cv_rows])
+    return {
+        "learner": name,
+        "task": task.name,
+        "folds": folds,
+        "modality": modality,
+        "oof": card,
+        "baseline": to_beat,
+    }
 
 
 def bring_in(run: Run, name: str, parts: Mapping[str, Predictions], provenance: Provenance, **facts: object) -> None:

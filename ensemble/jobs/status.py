@@ -10,7 +10,7 @@ from ensemble.errors import StoreError
 from ensemble.jobs.job import JobSpec, list_work
 from ensemble.records import TuningNote
 from ensemble.run import Run
-from ensemble.scoring import ScoreCard
+from ensemble.scoring import BaselineCard, ScoreCard, baseline_card
 from ensemble.system.files import read_json
 
 
@@ -34,6 +34,12 @@ class FinishedLearner(TypedDict):
     oof: ScoreCard
     dev: NotRequired[ScoreCard]
     tuned: NotRequired[TuningNote]
+
+
+def baseline_cards(run: Run, tasks: Sequence[Task]) -> dict[str, BaselineCard]:
+    """By task what knows the labels alone scores on the rows in folds."""
+    inside, fold = run.data.take(run.plan.cv_rows), run.plan.fold[run.plan.cv_rows]
+    return {task.name: baseline_card(task, inside, fold) for task in tasks}
 
 
 def status(run: Run) -> RunStatus:

@@ -22,6 +22,7 @@ class Regression:
     the metrics that say so."""
 
     metric = "mae"
+    baseline = "median"
     predictions = "Predictions"
     method = "predict"
 
@@ -57,6 +58,9 @@ class Regression:
 
     def judged(self, values: Floats, labels: Labels) -> Floats:
         return np.asarray(labels[:, None], dtype=np.float64)
+
+    def constant(self, task: Task, labels: Labels) -> Floats:
+        return np.array([np.median(labels) if len(labels) else 0.0])
 
     def check_training(self, task: Task, labels: Labels) -> None:
         values = np.unique(labels[self.known(labels)])

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, TypedDict
 
-from ensemble.scoring import Score, ScoreCard, Spread
+from ensemble.scoring import BaselineCard, Score, Spread
 from meta.records import Contributions, Diversity, LabelConflict, LabelIssue, LeakSign, StackReport, Summary
 
 CurveRow = Mapping[str, float | None]  # fold and epoch, then what the learner measures
@@ -35,10 +35,11 @@ class Reliability:
 class TaskFacts:
     """One task: its stack's report, and per learner ``cost``, ``seeds``, ``leaks`` and learning ``curves``; per model
     its reliability. Learners of which nothing is known are left out of ``seeds``, ``leaks`` and ``curves``.
-    ``majority`` are the cards of the majority class: ``oof``, and of the labelled ``test`` part where there is one."""
+    ``baselines`` are the cards of what knows the labels alone: ``oof``, and of the labelled ``test`` part where there
+    is one."""
 
     report: StackReport
-    majority: Mapping[str, ScoreCard]
+    baselines: Mapping[str, BaselineCard]
     contributions: Contributions
     cost: Mapping[str, LearnerCost]
     seeds: Mapping[str, Spread]
@@ -103,7 +104,7 @@ class ReportFacts:
     def as_json(self) -> dict[str, Any]:
         """The shape of report.json, where each kind of fact is listed by task."""
         facts = {task.name: asdict(task) for task in self.tasks}
-        kinds = ("majority", "seeds", "diversity", "leaks", "hardest", "reliability")
+        kinds = ("baselines", "seeds", "diversity", "leaks", "hardest", "reliability")
         return {
             "title": self.title,
             **self.summary,

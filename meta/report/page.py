@@ -18,7 +18,6 @@ from meta.report.gallery import posts_per_gallery
 from meta.report.leaderboard import PAPER_METRICS
 from meta.report.task_section import task_section
 from meta.stack_report import CHOOSING, PLAIN, RULED
-from meta.summary import MAJORITY
 from meta.wording import (
     GLOSSARY,
     candidate_name,
@@ -53,16 +52,16 @@ def draw_page(facts: ReportFacts, root: Path) -> str:
         best_candidates=best_candidates(facts.table8),
         paper_metrics=PAPER_METRICS,
         rivals=RIVALS,
-        majority={task.name: _majority_score(task) for task in facts.tasks},
-        of_majority=MAJORITY,
+        baselines={task.name: _baseline_score(task) for task in facts.tasks},
+        of_baseline=facts.summary["baseline"],
         of_choosing=CHOOSING,
         glossary=GLOSSARY,
         style=Markup(resources.files("meta.report").joinpath("page.css").read_text(encoding="utf-8")),
     )
 
 
-def _majority_score(task: TaskFacts) -> Score | None:
-    card = task.majority.get("oof")
+def _baseline_score(task: TaskFacts) -> Score | None:
+    card = task.baselines.get("oof")
     return card["metrics"][card["metric"]] if card and card["rows"] else None
 
 
