@@ -21,6 +21,7 @@ from meta.stack_report import CHOOSING, PLAIN, RULED
 from meta.summary import MAJORITY
 from meta.wording import (
     GLOSSARY,
+    LEAK_POWER,
     candidate_name,
     choosing_note,
     display_name,
@@ -54,6 +55,7 @@ def draw_page(facts: ReportFacts, root: Path) -> str:
         paper_metrics=PAPER_METRICS,
         rivals=RIVALS,
         majority={task.name: _majority_score(task) for task in facts.tasks},
+        leak_power=LEAK_POWER,
         of_majority=MAJORITY,
         of_choosing=CHOOSING,
         glossary=GLOSSARY,
