@@ -21,8 +21,8 @@ DISPLAY_NAMES = {
 LEAK_POWER = (
     "A sign of a leak asks for a look; it is no proof. Of 1,000 simulated honest learners at most 1 is accused, from "
     "even classes to 95:5; of learners that know every label at least 87 % are found, of those that know half of them "
-    "30 to 89 % where 300 posts lie outside the folds and 2 % at most where none do, of those that know a fifth or less "
-    "hardly any: they look like learners that are sure of a part of the posts."
+    "30 to 89 % where 300 posts lie outside the folds and 2 % at most where none do, of those that know a fifth or "
+    "less hardly any: they look like learners that are sure of a part of the posts."
 )
 GLOSSARY = {
     "macro-F1": "The F1 of each class (the harmonic mean of its precision and recall), averaged with equal weight on "
