@@ -20,6 +20,7 @@ from meta.report.task_section import task_section
 from meta.stack_report import CHOOSING, PLAIN, RULED
 from meta.wording import (
     GLOSSARY,
+    LEAK_POWER,
     candidate_name,
     choosing_note,
     display_name,
@@ -54,6 +55,7 @@ def draw_page(facts: ReportFacts, root: Path) -> str:
         rivals=RIVALS,
         baselines={task.name: _baseline_score(task) for task in facts.tasks},
         of_baseline=facts.summary["baseline"],
+        leak_power=LEAK_POWER,
         of_choosing=CHOOSING,
         glossary=GLOSSARY,
         style=Markup(resources.files("meta.report").joinpath("page.css").read_text(encoding="utf-8")),
