@@ -32,6 +32,22 @@ def run_folder(named: Path | None) -> Path:
     return load_config(DEFAULT).run.folder
 
 
+def columns_named(given: Sequence[str]) -> dict[str, str]:
+    """``text=tweet`` by what is named; raises ConfigError for a form or a kind there is not."""
+    from ensemble.errors import ConfigError, unknown
+    from ensemble.modalities import MODALITIES
+
+    kinds, named = ("id", *MODALITIES), {}
+    for option in given:
+        kind, sign, name = option.partition("=")
+        if not sign:
+            raise ConfigError(f"--column {option!r} must be KIND=NAME, such as text=tweet; KIND: {', '.join(kinds)}.")
+        if kind not in kinds:
+            raise ConfigError(unknown("kind of column", kind, kinds))
+        named[kind] = name
+    return named
+
+
 def predict_posts(
     table: Path,
     named_run: Path | None,
@@ -39,7 +55,7 @@ def predict_posts(
     form: str | None,
     tasks: Sequence[str],
     images: Path | None,
-    named: Mapping[str, str],
+    columns: Sequence[str],
     dialect: Mapping[str, str],
     quiet: bool,
 ) -> Predicted:
@@ -60,15 +76,17 @@ def predict_posts(
     form = form or ("csv" if out is None or out == STDOUT else out.suffix.removeprefix(".") or "csv")
     render = format_named(form)
     read_as = Dialect(**{key: value for key, value in dialect.items() if value})  # type: ignore[arg-type]
-    posts = read_posts(
-        table, record.tasks, images, named, record.columns, record.home / record.config.run.cache / "embedded", read_as
-    )
     run = record.open(LEARNERS, track)
-    stacks = loaded_stack.load_stacks(run, run.some_tasks(tasks))
+    asked = run.some_tasks(tasks)
+    needed = loaded_stack.modalities_needed(run, asked)
+    folders = [images] if images else [table.parent, *([record.images] if record.images.is_dir() else [])]
+    extracted = record.home / record.config.run.cache / "embedded"
+    posts = read_posts(table, record.tasks, folders, columns_named(columns), record.columns, extracted, read_as, needed)
+    stacks = loaded_stack.load_stacks(run, asked)
     path = out or record.store.root / f"predictions.{form}"
     if path != STDOUT:
         check_writable(path)
-    predictions = loaded_stack.predict_posts(run, stacks, scan_posts(posts, track), track)
+    predictions = loaded_stack.predict_posts(run, stacks, scan_posts(posts, track, needed), track)
     labels = {one.predictions.task.name: one.counts for one in predictions}
     if out == STDOUT:
         sys.stdout.write(render(predictions))

@@ -8,8 +8,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from ensemble.content.audit import audit_lines
+from ensemble.datasets.fold_tables import WrittenFolds
 from ensemble.jobs.ablation import Ablation
-from ensemble.jobs.importing import Imported
+from ensemble.jobs.importing import Imported, Undone
 from ensemble.jobs.job import Failure
 from ensemble.jobs.status import FinishedLearner, RunStatus
 from ensemble.scoring import ScoreCard
@@ -119,6 +120,11 @@ def print_trained(result: TrainedLearners) -> None:
         line("No learner has all its folds yet; `ensemble status` says what is missing.")
 
 
+def print_folds(result: WrittenFolds) -> None:
+    rows = ", ".join(f"{count:,}" for count in result["rows"])
+    line(f"Wrote {result['file']}: {len(result['rows'])} folds of {rows} rows, and {result['test_rows']:,} test rows.")
+
+
 def print_ablations(result: Ablations) -> None:
     for entry in result["tasks"]:
         card = entry["rows"][0]["card"]
@@ -139,6 +145,13 @@ def print_ablations(result: Ablations) -> None:
 def print_imported(result: Imported) -> None:
     title = f"{result['task']}: imported, {result['oof']['rows']:,} rows, folds: {result['folds']}"
     table(title, ["base learner", *CARD_COLUMNS], [[result["learner"], *card_row(result["oof"])]])
+    line(f"`ensemble stack` stacks it; `ensemble import {result['learner']} --undo` takes it out again.")
+
+
+def print_undone(result: Undone) -> None:
+    line(f"Removed {result['learner']}, imported for {', '.join(result['tasks'])}.")
+    if result["stacks"]:
+        line(f"Stacks made with it are stale: {', '.join(result['stacks'])}. `ensemble stack` makes them again.")
 
 
 def print_status(result: RunStatus) -> None:

@@ -1,6 +1,7 @@
 """Probabilities made elsewhere, brought in as a base learner after the checks ours pass."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TypedDict
 
@@ -13,13 +14,21 @@ from ensemble.config import NAMING, is_name
 from ensemble.data import Task
 from ensemble.datasets.cells import ids
 from ensemble.datasets.tables import read_frame
-from ensemble.errors import PredictionsError, some
+from ensemble.errors import PredictionsError, StoreError, some, unknown
 from ensemble.modalities import UNKNOWN, check_described
 from ensemble.predictions import Predictions
 from ensemble.provenance import Provenance
 from ensemble.run import Run
 from ensemble.scoring import ScoreCard, score_card
 from ensemble.system.files import file_hash
+
+
+class Undone(TypedDict):
+    """Whose probabilities were removed, of which tasks; ``stacks`` are the tasks whose stacks were made with them."""
+
+    learner: str
+    tasks: list[str]
+    stacks: list[str]
 
 
 class Imported(TypedDict):
@@ -78,6 +87,39 @@ def bring_in(run: Run, name: str, parts: Mapping[str, Predictions], provenance: 
         folder.clear()
         folder.write(parts, provenance)
         folder.commit(provenance, **facts)
+
+
+def undo_import(run: Run, name: str, tasks: Sequence[Task]) -> Undone:
+    """Remove what was imported under a name for these tasks; raises PredictionsError where that is nothing."""
+    if name in run.learners.names():
+        raise PredictionsError(
+            f"{name!r} is a base learner of the configuration, not an import; take [base.{name}] out to leave it out."
+        )
+    having = [task.name for task in tasks if name in run.results.imported(task)]
+    if not having:
+        known = sorted({other for task in run.data.tasks for other in run.results.imported(task)})
+        of = f" for {', '.join(task.name for task in tasks)}" if name in known else ""
+        raise PredictionsError(
+            f"{name!r} was not imported{of}." if of else unknown("imported learner", name, known or ["none"])
+        )
+    stacks = [task.name for task in run.data.tasks if _was_stacked(run, task, name, having)]
+    with run.store.lock():
+        for task_name in having:
+            folder = run.store.base(name, task_name)
+            folder.clear()
+            with suppress(OSError):  # what else lies there is not ours
+                folder.path.rmdir()
+                folder.path.parent.rmdir()
+    return {"learner": name, "tasks": having, "stacks": stacks}
+
+
+def _was_stacked(run: Run, task: Task, name: str, having: Sequence[str]) -> bool:
+    folder = run.store.stack(task.name)
+    try:
+        made_of = Provenance.of_record(folder.read_record())
+    except (OSError, StoreError):
+        return False
+    return any(made_of.has_input(name if of == task.name else f"{of}/{name}") for of in having)
 
 
 def _read(path: Path, task: Task) -> pd.DataFrame:

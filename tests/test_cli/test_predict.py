@@ -38,17 +38,28 @@ def test_other_columns_other_formats_and_one_task(
     finished: Ensemble, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "new.tsv").write_text("tweet\tseen\nwhat a great day\tno\n\tyes\nhate it\tno\n")
-    printed = finished("new.tsv", "--text-column", "tweet", "-t", "sentiment", "-o", "-")
+    printed = finished("new.tsv", "--column", "text=tweet", "-t", "sentiment", "-o", "-")
     assert printed.code == 0, printed.err
     header, *rows = csv.reader(io.StringIO(printed.out))
     assert header[:2] == ["id", "sentiment"] and [row[0] for row in rows] == ["1", "2", "3"]
-    assert "1 posts have neither text nor image" in caplog.text and "fold models asked" in printed.err
-    written = finished("new.tsv", "--text-column", "tweet", "-t", "sentiment", "-o", "deep/answers.jsonl", "--quiet")
+    assert "1 posts have no text" in caplog.text and "fold models asked" in printed.err
+    written = finished("new.tsv", "--column", "text=tweet", "-t", "sentiment", "-o", "deep/answers.jsonl", "--quiet")
     assert written.code == 0, written.err
     lines = [json.loads(line) for line in (tmp_path / "deep" / "answers.jsonl").read_text().splitlines()]
     assert [line["id"] for line in lines] == ["1", "2", "3"]
     assert lines[0]["tasks"]["sentiment"]["label"] == rows[0][1]
     assert not (tmp_path / "run" / "predictions.csv").exists()
+
+
+def test_images_are_left_out_where_no_stacked_learner_looks_at_them(
+    finished: Ensemble, memes: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "thief.csv").write_text("caption,file\ngreat,../secret.png\n")
+    for arguments in (["thief.csv"], [memes / "test.csv"], [memes / "test.csv", "--images", "nowhere"]):
+        caplog.clear()
+        outcome = finished(*arguments)
+        assert outcome.code == 0, outcome.err
+        assert caplog.messages == ["No stacked learner looks at images, so they are left out."]
 
 
 def test_mistakes_are_one_line_that_says_what_would_be_right(
@@ -61,13 +72,16 @@ def test_mistakes_are_one_line_that_says_what_would_be_right(
     cases = {
         ("none.csv",): ("No such file", "none.csv"),
         ("empty.csv",): ("has no rows",),
-        ("blank.csv",): ("None of the 2 posts has a text or an image",),
-        ("thief.csv",): ("../secret.png", "leaves the image folder"),
-        ("new.csv", "--text-column", "capton"): ("Did you mean 'caption'",),
+        ("blank.csv",): ("None of the 2 posts has a text;",),
+        ("thief.csv", "--column", "text=file", "--column", "image=caption", "--column", "photo=x"): (
+            "'photo'",
+            "image",
+        ),
+        ("new.csv", "--column", "caption"): ("must be KIND=NAME", "id, text, image"),
+        ("new.csv", "--column", "text=capton"): ("Did you mean 'caption'",),
         ("new.csv", "--task", "sentimant"): ("Unknown task 'sentimant'", "Did you mean 'sentiment'"),
         ("new.csv", "--format", "json"): ("Unknown format", "Did you mean 'jsonl'"),
         ("new.csv", "--out", "answers.xlsx"): ("Unknown format", "'xlsx'"),
-        ("new.csv", "--images", "nowhere"): ("nowhere does not exist",),
         ("new.csv", "--out", "run"): ("Cannot write", "it is a folder"),
     }
     for arguments, words in cases.items():

@@ -58,7 +58,7 @@ def networks(posts: Dataset, encoders: dict[str, str], tmp_path_factory: pytest.
 
 def test_the_runs_own_test_rows_as_new_posts_get_what_the_stack_gave_them(networks: Run, memes: Path) -> None:
     record = RunRecord.read(networks.store.root)
-    new = scan_posts(read_posts(memes / "test.csv", record.tasks, memes / "images", usual=record.columns))
+    new = scan_posts(read_posts(memes / "test.csv", record.tasks, [memes / "images"], usual=record.columns))
     assert list(new.ids) == list(networks.data.take(networks.plan.test_rows).ids)
     with one_core():
         predicted = ask(networks.store.root, new)[0]
@@ -77,7 +77,7 @@ def test_posts_without_text_or_image_and_without_the_runs_cache_are_predicted(
     shutil.rmtree(facts["config"]["base"]["textual"]["params"]["model"])  # its fold models have tokenizers of their own
     write_json(moved / "run.json", facts)
     new = scan_posts(
-        read_posts(memes / "test.csv", (SENTIMENT,), memes / "images", usual=RunRecord.read(moved).columns)
+        read_posts(memes / "test.csv", (SENTIMENT,), [memes / "images"], usual=RunRecord.read(moved).columns)
     )
     blind = new.with_columns(text=new.frame["text"].where(new.frame.index % 2 == 0, None))
     blind = blind.with_columns(
