@@ -122,7 +122,10 @@ def print_trained(result: TrainedLearners) -> None:
 
 def print_folds(result: WrittenFolds) -> None:
     rows = ", ".join(f"{count:,}" for count in result["rows"])
-    line(f"Wrote {result['file']}: {len(result['rows'])} folds of {rows} rows, and {result['test_rows']:,} test rows.")
+    line(
+        f"Wrote {result['file']}: {len(result['rows'])} folds of {rows} rows, and {result['test_rows']:,} test rows.",
+        whole=True,
+    )
 
 
 def print_ablations(result: Ablations) -> None:

