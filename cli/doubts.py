@@ -57,3 +57,15 @@ def not_for_new_posts(session: Session, task: "Task", config: Path, overrides: S
         options["--config"] = [str(config)]
     words = [word for name, values in options.items() for value in values for word in (name, value)]
     return f"{said}. For new posts, stack without: {shlex.join(['ensemble', 'stack', *words])}"
+
+
+def check_output(session: Session, out: Path | None) -> None:
+    """Raises ConfigError for a file that the configuration reads, which would be lost."""
+    from ensemble.errors import ConfigError
+
+    data, given = session.config.data, session.config.folds.file
+    named = [(data.model_extra or {}).get(key) or [] for key in ("train", "test", "labels")]
+    tables = [name for value in named for name in ([value] if isinstance(value, str) else value)]
+    inputs = [session.home / data.root / name for name in tables] + ([session.home / given] if given else [])
+    if out is not None and out.resolve() in [path.resolve() for path in inputs]:
+        raise ConfigError(f"--out {out} is a file that the configuration reads and would be lost; name another.")

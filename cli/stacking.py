@@ -51,11 +51,13 @@ def report(
     ensemble report --out memotion.html
     """
     out = out.resolve() if out else None
+    from cli.doubts import check_output
     from cli.session import Session
     from cli.stack_tables import print_report
     from meta.report.writing import write_report
 
     session = Session(config, set, quiet)
+    check_output(session, out)
     show(write_report(session.run, session.stacking, session.scans, out, session.track), print_report, as_json)
 
 
@@ -77,11 +79,13 @@ def submit(
     ensemble submit --format csv --out mine.csv
     """
     out = out.resolve() if out else None
+    from cli.doubts import check_output
     from cli.session import Session
     from cli.stack_tables import print_submission
     from meta.decisions import write_submission
 
     session = Session(config, set, quiet)
+    check_output(session, out)
     form = session.submission_format(format)
     show(write_submission(session.run, form, out, session.stacking), print_submission, as_json)
 

@@ -107,11 +107,14 @@ def folds(
     ensemble folds --out plan.parquet
     """
     out = out.resolve() if out else None
+    from cli.doubts import check_output
     from cli.session import Session
     from cli.tables import print_folds
     from ensemble.datasets.fold_tables import write_folds
 
-    run = Session(config, set, quiet).run
+    session = Session(config, set, quiet)
+    check_output(session, out)
+    run = session.run
     show(write_folds(run.plan, out or run.store.root / "plan.csv"), print_folds, as_json)
 
 

@@ -64,9 +64,12 @@ def modalities_needed(run: Run, tasks: Sequence[Task]) -> list[str]:
 def without_models(run: Run, task: Task, learners: Sequence[str]) -> list[str]:
     """Of these finished learners those that cannot be asked about new posts: they were imported, or their models were
     not kept."""
-    imported = run.results.imported(task)
-    jobs = {name: run.store.base(name, task.name).finished_jobs() for name in learners if name not in imported}
-    return [name for name in learners if name in imported or not all(job.model.is_dir() for job in jobs[name])]
+    imported, found = run.results.imported(task), []
+    for name in learners:
+        jobs = [job.read_record()["files"] for job in run.store.base(name, task.name).finished_jobs()]
+        if name in imported or not all(any(file.startswith("model/") for file in files) for files in jobs):
+            found.append(name)
+    return found
 
 
 def _learners_by_task(run: Run, task: Task, report: StackReport) -> dict[str, list[str]]:

@@ -7,6 +7,7 @@ import pandas as pd
 import pyarrow as pa
 
 from ensemble.content.given_folds import GivenFolds
+from ensemble.datasets.cells import strings
 from ensemble.datasets.delimited import Dialect
 from ensemble.datasets.tables import read_frame
 from ensemble.errors import ConfigError, FoldError, some
@@ -25,7 +26,7 @@ class WrittenFolds(TypedDict):
 def read_given_folds(path: Path, column: str = "fold", id: str = "id", dialect: Dialect | None = None) -> GivenFolds:
     """Raises DataError where the file or a column is missing, FoldError for an id that is there twice."""
     frame = read_frame(path, [id, column], dialect)
-    ids = [_plain(value) for value in frame[id]]
+    ids = [value or "" for value in strings(frame[id], path)]
     twice = pd.Index(ids)[pd.Index(ids).duplicated()]
     if len(twice):
         raise FoldError(f"{path}, the given folds: {len(twice):,} ids appear more than once ({some(twice)}).")

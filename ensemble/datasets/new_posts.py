@@ -20,7 +20,7 @@ from ensemble.modalities import MODALITIES, get_modality
 from ensemble.system.progress import Track, silent
 
 log = logging.getLogger("ensemble")
-LINK = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://|data:image/|//\w")
+LINK = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://|data:image/|//\w|www\.", re.IGNORECASE)
 Columns = Mapping[str, str | list[str]]  # by "id" or modality; an image may also be named by patterns
 WITHOUT_IMAGES = "--images names the folder in which paths begin; --column image= judges the posts without images."
 
@@ -56,34 +56,39 @@ def read_posts(
     rows = ids(table[sources["id"][0]], path) if sources["id"] else numbers
     frame = pd.DataFrame({"id": rows, **dict.fromkeys(MODALITIES)}, index=table.index, dtype=object)
     notes, root = notes_of(table), path.parent
-    for kind in (name for name in MODALITIES if name in needed and sources[name]):
+    kinds = [kind for kind in MODALITIES if kind in needed and sources[kind]]
+    for kind in kinds:
         if kind == "image":
             pictures = _pictures(table, rows, path, sources[kind], folders, extracted or path.parent / "embedded")
-            frame[kind], embedded, found = pictures.find(table, rows, path)
+            frame[kind], embedded, found = _found(pictures, table, rows, path)
             root = pictures.extracted if embedded else pictures.root
             frame[kind] = frame[kind] if embedded else _without_links(frame[kind], path)
             notes += tuple(found)
         else:
             frame[kind] = strings(table[sources[kind][0]], path)
             notes += notes_of(frame[kind])
+    empty = [get_modality(kind).plural for kind in kinds if frame[kind].isna().all()]
+    notes += tuple(f"{path} has no {plural}, so its posts are judged without" for plural in empty)
     _warn([note for note in dict.fromkeys(notes) if note not in notes_of(table)])
     frame = frame.reset_index(drop=True).assign(part=TEST, **{task.name: None for task in tasks})
     return Dataset(frame, root, tuple(tasks), notes)
 
 
 def _read(path: Path, columns: Sequence[str], dialect: Dialect | None) -> pd.DataFrame:
+    if re.match(r"[A-Za-z]{2,}:/", str(path)):  # a path has lost the second slash of a link
+        raise DataError(f"{path} is a link, which is not fetched; save the table and name its file.")
     try:
         return read_frame(path, columns, dialect)
     except DataError as error:
-        raise DataError(_as_options(str(error))) from error
+        raise DataError(as_options(str(error))) from error
 
 
 def _warn(notes: Sequence[str]) -> None:
     for note in notes:
-        log.warning("%s.", _as_options(note))
+        log.warning("%s.", as_options(note))
 
 
-def _as_options(text: str) -> str:
+def as_options(text: str) -> str:
     """What a configuration would mend, as options of the command: new posts have no configuration."""
     text = re.sub(r"data\.(delimiter|quotes|encoding|images)( = )?", lambda m: f"--{m[1]}{' ' if m[2] else ''}", text)
     return re.sub(r'data\.image = "(.*?)"', r"--column 'image=\1'", text)
@@ -126,7 +131,9 @@ def _say_what_is_read(
     said = f"{path} has no column of {' or '.join(plural[kind] for kind in sought)} (looked for {some(names, 8)})"
     if lacking and len(lacking) == len(set(needed)):
         said = said if sought else f"{path}: --column leaves out all that the stacked learners look at"
-        raise DataError(f"{said}; it has {some(table.columns, 8)}; --column {lacking[0]}=NAME names one.")
+        sign = {name.casefold() for name in names}
+        near = next((name for name in map(str, table.columns) if name.casefold() in sign), "NAME")
+        raise DataError(f"{said}; it has {some(table.columns, 8)}; --column {lacking[0]}={near} names one.")
     if sought:
         log.warning("%s, so its posts are judged without.", said)
 
@@ -141,11 +148,26 @@ def _pictures(
 ) -> Pictures:
     """Those in the first folder that has any of the posts' images, else in the first one."""
     tried = [Pictures(sources, image_folder(folder, "."), extracted) for folder in folders or [path.parent]]
-    chosen = next((one for one in tried if len(tried) > 1 and one.any_there(table, rows, path)), tried[0])
+    if len(tried) == 1:
+        return tried[0]
+    chosen = next((one for one in tried if one.any_there(table, rows, path)), None)
+    if chosen is None:
+        for one in tried:  # raises where an image of nearly that name is there
+            _found(one, table, rows, path)
+        return tried[0]
     if chosen is not tried[0]:
         where, others = chosen.root, tried[0].root
         log.warning("Image paths of %s begin in %s, none in %s; --images names another folder.", path, where, others)
     return chosen
+
+
+def _found(
+    pictures: Pictures, table: pd.DataFrame, rows: "pd.Series[str]", path: Path
+) -> tuple["pd.Series[str]", bool, list[str]]:
+    try:
+        return pictures.find(table, rows, path)
+    except DataError as error:
+        raise DataError(as_options(str(error))) from error
 
 
 def _without_links(names: "pd.Series[str]", path: Path) -> "pd.Series[str]":
