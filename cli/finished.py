@@ -66,6 +66,17 @@ def _dialect_of(options: Mapping[str, str]) -> "Dialect":
         raise ConfigError(as_options(str(error))) from error
 
 
+def _check_output(path: Path, table: Path) -> None:
+    from ensemble.errors import ConfigError
+    from ensemble.system.files import check_writable
+
+    if path == STDOUT:
+        return
+    if path.exists() and path.samefile(table):
+        raise ConfigError(f"--out {path} is POSTS itself, which would be lost; name another file.")
+    check_writable(path)
+
+
 def _say_what_was_trained_on(run: "Run", ids: list[str]) -> None:
     """Where posts have the ids of training posts; ids that only number the rows tell nothing."""
     from ensemble.datasets.new_posts import log
@@ -94,8 +105,7 @@ def predict_posts(
     use_threads(record.threads)
     from base_models import LEARNERS
     from ensemble.datasets.new_posts import read_posts, scan_posts
-    from ensemble.errors import ConfigError
-    from ensemble.system.files import check_writable, write_atomic
+    from ensemble.system.files import write_atomic
     from ensemble.system.progress import silent
     from meta import loaded_stack
     from meta.post_predictions import format_named
@@ -104,8 +114,6 @@ def predict_posts(
     form = form or ("csv" if out is None or out == STDOUT else out.suffix.removeprefix(".") or "csv")
     render = format_named(form)
     read_as = _dialect_of(dialect)
-    if out is not None and out != STDOUT and out.exists() and table.exists() and out.samefile(table):
-        raise ConfigError(f"--out {out} is POSTS itself, which would be lost; name another file.")
     run = record.open(LEARNERS, track)
     asked = run.some_tasks(tasks)
     needed = loaded_stack.modalities_needed(run, asked)
@@ -115,8 +123,7 @@ def predict_posts(
     _say_what_was_trained_on(run, posts.ids.tolist())
     stacks = loaded_stack.load_stacks(run, asked)
     path = out or record.store.root / f"predictions.{form}"
-    if path != STDOUT:
-        check_writable(path)
+    _check_output(path, table)
     predictions = loaded_stack.predict_posts(run, stacks, scan_posts(posts, track, needed), track)
     labels = {one.predictions.task.name: one.counts for one in predictions}
     if out == STDOUT:
