@@ -1,8 +1,9 @@
-"""`ensemble predict`: new posts in, labels out, from a run folder and nothing else."""
+"""`ensemble predict`: new posts in, labels out, from a run folder and nothing else; what has no model is warned of."""
 
 import csv
 import io
 import json
+import shlex
 from pathlib import Path
 
 import pandas as pd
@@ -100,3 +101,30 @@ def test_without_a_named_run_it_is_that_of_the_configuration_here(
     (tmp_path / "new.csv").write_text("caption\ngreat\n")
     assert ensemble("predict", "new.csv").code == 0
     assert (tmp_path / "run" / "predictions.csv").is_file()
+
+
+def test_what_was_trained_elsewhere_on_the_written_plan_comes_in_is_warned_of_and_goes_again(
+    ensemble: Ensemble, config: Path, memes: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert ensemble("train-base", "-l", "prior", "-l", "tfidf").code == 0
+    assert "4 folds of" in ensemble("folds", "--out", "plan.csv").out
+    plan = pd.read_csv(tmp_path / "plan.csv").assign(negative=0.2, neutral=0.3, positive=0.5)
+    plan[plan["fold"] >= 0].to_csv(tmp_path / "oof.csv", index=False)
+    plan[plan["fold"] < 0].to_csv(tmp_path / "test.csv", index=False)
+    files = ("--oof", "oof.csv", "--test", "test.csv", "-t", "sentiment")
+    assert ensemble("import", "bought").err.startswith("ensemble: --oof FILE must name")
+    assert "import bought --undo" in ensemble("import", "bought", *files).out
+    chosen = ("--set", 'stack.learners=["tfidf", "bought"]', *ONLY[2:], "-t", "sentiment")
+    warned = next(line for line in ensemble("stack", *chosen).err.splitlines() if line.startswith("! "))
+    assert "of 'bought' there are probabilities of this run's posts and no model" in warned
+    command = shlex.split(warned.partition("stack without: ")[2])
+    assert command[:2] == ["ensemble", "stack"] and 'stack.learners=["tfidf"]' in command
+    assert ensemble(*command[1:]).code == 0
+    assert ensemble("import", "bought", "--undo").out.startswith("Removed bought, imported for sentiment.")
+    caplog.clear()
+    assert ensemble("predict", memes / "posts.csv", "-t", "sentiment", "-o", "out.csv").code == 0
+    assert "posts have ids of training posts" in caplog.text
+    lost = ensemble("predict", "out.csv", "--column", "text=sentiment", "-t", "sentiment", "-o", "out.csv")
+    assert lost.code == 2 and "--out out.csv is POSTS itself, which would be lost" in lost.err
+    kept = ensemble("folds", "--out", memes / "posts.csv")
+    assert kept.code == 2 and "is a file that the configuration reads and would be lost" in kept.err

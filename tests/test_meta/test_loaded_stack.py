@@ -19,7 +19,7 @@ from ensemble.features import FeatureCache
 from ensemble.jobs.run_record import RunRecord
 from ensemble.run import Run
 from ensemble.system.files import read_json, write_json
-from meta.loaded_stack import Floats, load_stacks, predict_posts, shares
+from meta.loaded_stack import Floats, load_stacks, modalities_needed, predict_posts, shares, without_models
 from meta.post_predictions import PostPredictions
 from meta.table import StackSettings
 
@@ -213,3 +213,14 @@ def test_a_learner_the_stack_ignores_has_no_share(random: np.random.Generator) -
 def test_where_nothing_moves_every_share_is_zero(random: np.random.Generator) -> None:
     usual = simplex(random, 1, 2)[0]
     assert (shares_of((0.5, 0.5), np.tile(usual, (4, 1)), usual) == 0).all()
+
+
+def test_what_a_stack_needs_of_a_post_is_what_its_learners_look_at(run: Run, networks: Run) -> None:
+    assert modalities_needed(RunRecord.read(networks.store.root).open(REGISTRY), [SENTIMENT]) == ["text", "image"]
+    assert modalities_needed(run, run.data.tasks) == ["text", "image"]  # these do not say
+
+
+def test_learners_whose_models_were_not_kept_are_named_before_they_are_asked(tmp_path: Path, data: Dataset) -> None:
+    run = finish(tmp_path / "run", data, HASHES, k=3, keep_models="none")
+    assert without_models(run, SENTIMENT, ["a", "b"]) == ["a", "b"]
+    assert without_models(finish(tmp_path / "kept", data, HASHES, k=3), SENTIMENT, ["a", "b"]) == []
