@@ -1,14 +1,19 @@
 """What to know before hours are spent: what was assumed of the table, what it lacks, what is refused."""
 
-from collections.abc import Callable
+import json
+import shlex
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from cli.app import DEFAULT
 from cli.session import Session
 from ensemble.errors import EnsembleError
 
 if TYPE_CHECKING:
     from ensemble.content.audit import Audit
     from ensemble.content.doubts import Readers
+    from ensemble.data import Task
 
 Made = TypeVar("Made")
 
@@ -76,3 +81,41 @@ def _unless_refused(make: Callable[[], Made], refused: list[str]) -> Made | None
     except EnsembleError as error:
         refused.append(str(error))
         return None
+
+
+def not_for_new_posts(session: Session, task: "Task", config: Path, overrides: Sequence[str]) -> str | None:
+    """What to know before a stack is made that cannot predict new posts, and the command that leaves out what stands in
+    the way; None where nothing does."""
+    from ensemble.errors import some
+    from meta.loaded_stack import without_models
+    from meta.table import choose_learners
+
+    learners = choose_learners(session.run, task, session.stacking.learners)
+    lacking = without_models(session.run, task, learners)
+    if not lacking:
+        return None
+    others = [name for name in learners if name not in lacking]
+    said = (
+        f"{task.name}: of {some(lacking)} there are probabilities of this run's posts and no model, so this stack "
+        "serves `ensemble submit` and `ensemble report`, not `ensemble predict`"
+    )
+    if not others:
+        return f"{said}."
+    kept = [each for each in overrides if not each.startswith("stack.learners=")]
+    options = {"--set": [*kept, f"stack.learners={json.dumps(others)}"], "--task": [task.name]}
+    if config != DEFAULT:
+        options["--config"] = [str(config)]
+    words = [word for name, values in options.items() for value in values for word in (name, value)]
+    return f"{said}. For new posts, stack without: {shlex.join(['ensemble', 'stack', *words])}"
+
+
+def check_output(session: Session, out: Path | None) -> None:
+    """Raises ConfigError for a file that the configuration reads, which would be lost."""
+    from ensemble.errors import ConfigError
+
+    data, given = session.config.data, session.config.folds.file
+    named = [(data.model_extra or {}).get(key) or [] for key in ("train", "test", "labels")]
+    tables = [name for value in named for name in ([value] if isinstance(value, str) else value)]
+    inputs = [session.home / data.root / name for name in tables] + ([session.home / given] if given else [])
+    if out is not None and out.resolve() in [path.resolve() for path in inputs]:
+        raise ConfigError(f"--out {out} is a file that the configuration reads and would be lost; name another.")

@@ -92,6 +92,34 @@ def data(config: ConfigPath = DEFAULT, set: Overrides = [], quiet: Quiet = False
 
 
 @app.command()
+def folds(
+    out: Annotated[Path | None, typer.Option("-o", "--out", help=".csv or .parquet. Default: <run>/plan.csv.")] = None,
+    config: ConfigPath = DEFAULT,
+    set: Overrides = [],
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write the fold plan for whoever trains elsewhere: id, fold (-1: a test row), group (copies, kept together).
+
+    Out-of-fold probabilities made on it come back by `ensemble import`; another run takes the plan by [folds] file.
+
+    \b
+    ensemble folds
+    ensemble folds --out plan.parquet
+    """
+    out = out.resolve() if out else None
+    from cli.doubts import check_output
+    from cli.session import Session
+    from cli.tables import print_folds
+    from ensemble.datasets.fold_tables import write_folds
+
+    session = Session(config, set, quiet)
+    check_output(session, out)
+    run = session.run
+    show(write_folds(run.plan, out or run.store.root / "plan.csv"), print_folds, as_json)
+
+
+@app.command()
 def learners(
     names: Annotated[list[str] | None, typer.Argument(help="Only these, with all that is said of them.")] = None,
     as_json: AsJson = False,

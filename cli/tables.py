@@ -9,8 +9,9 @@ from rich.table import Table
 
 from cli.causes import by_cause
 from ensemble.content.audit import audit_lines
+from ensemble.datasets.fold_tables import WrittenFolds
 from ensemble.jobs.ablation import Ablation
-from ensemble.jobs.importing import Imported
+from ensemble.jobs.importing import Imported, Undone
 from ensemble.jobs.job import Failure
 from ensemble.jobs.status import FinishedLearner, RunStatus
 from ensemble.scoring import BaselineCard, ScoreCard
@@ -169,6 +170,14 @@ def print_failures(failures: Sequence[Failure]) -> None:
         line(f"failed: {reason}", whole=True)
 
 
+def print_folds(result: WrittenFolds) -> None:
+    rows = ", ".join(f"{count:,}" for count in result["rows"])
+    line(
+        f"Wrote {result['file']}: {len(result['rows'])} folds of {rows} rows, and {result['test_rows']:,} test rows.",
+        whole=True,
+    )
+
+
 def print_ablations(result: Ablations) -> None:
     for entry in result["tasks"]:
         card = entry["rows"][0]["card"]
@@ -195,6 +204,13 @@ def print_imported(result: Imported) -> None:
         [result["baseline"]["baseline"], *card_row(result["baseline"])],
     ]
     table(title, ["base learner", *card_columns(result["oof"])], rows)
+    line(f"`ensemble stack` stacks it; `ensemble import {result['learner']} --undo` takes it out again.")
+
+
+def print_undone(result: Undone) -> None:
+    line(f"Removed {result['learner']}, imported for {', '.join(result['tasks'])}.")
+    if result["stacks"]:
+        line(f"Stacks made with it are stale: {', '.join(result['stacks'])}. `ensemble stack` makes them again.")
 
 
 def print_status(result: RunStatus) -> None:

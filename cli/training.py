@@ -113,11 +113,16 @@ def _again(
 @app.command("import")
 def import_(
     name: Annotated[str, typer.Argument(help="The name it gets among the base learners.")],
-    oof: Annotated[Path, typer.Option(help="Out-of-fold probabilities: Parquet or CSV with id and class columns.")],
+    oof: Annotated[
+        Path | None, typer.Option(help="Out-of-fold probabilities: Parquet or CSV with id and class columns.")
+    ] = None,
     test: Annotated[Path | None, typer.Option(help="Probabilities of the rows outside the folds.")] = None,
     task: Annotated[str | None, typer.Option("-t", "--task", help="Needed where the data has several tasks.")] = None,
     unknown_folds: Annotated[bool, typer.Option(help="Accept OOF whose folds cannot be checked, and mark it.")] = False,
     modality: Annotated[str, typer.Option(help="What it looked at: text, image or both.")] = "unknown",
+    undo: Annotated[
+        bool, typer.Option("--undo", help="Remove what was imported under NAME (for --task, or all).")
+    ] = False,
     config: ConfigPath = DEFAULT,
     set: Overrides = [],
     quiet: Quiet = False,
@@ -126,14 +131,21 @@ def import_(
     """Bring in probabilities made elsewhere as one more base learner.
 
     \b
+    ensemble folds --out plan.csv                  (ids and folds, for whoever trains elsewhere)
     ensemble import autogluon --oof oof.csv --test test.csv --task sentiment --modality both
+    ensemble import autogluon --undo
     """
-    oof, test = oof.resolve(), test.resolve() if test else None
     from cli.session import Session
-    from cli.tables import print_imported
-    from ensemble.jobs.importing import import_predictions
+    from cli.tables import print_imported, print_undone
+    from ensemble.errors import ConfigError
+    from ensemble.jobs.importing import import_predictions, undo_import
 
+    if undo == bool(oof or test):
+        raise ConfigError("--oof FILE must name the out-of-fold probabilities; --undo takes no files.")
     session = Session(config, set, quiet)
+    if oof is None:
+        show(undo_import(session.run, name, session.run.some_tasks([task] if task else [])), print_undone, as_json)
+        return
     record = import_predictions(session.run, name, session.run.only_task(task), oof, test, unknown_folds, modality)
     show(record, print_imported, as_json)
 

@@ -11,7 +11,7 @@ from ensemble.predictions import Predictions
 from ensemble.run import Run
 from ensemble.scoring import Score, difference, finite, metric_input, score_card, score_with_interval
 from meta.nested_cv import NestedCV, mean_under_rule, option_of, rule_of
-from meta.records import FEW, Choosing, LabelledTest, SelectionReason, StackReport, StackWarnings
+from meta.records import Choosing, LabelledTest, SelectionReason, StackReport, StackWarnings
 from meta.selection import Selection
 from meta.table import MetaTable, StackInputs, unknown_folds
 from meta.targets import target_of

@@ -3,7 +3,6 @@
 import datetime
 import decimal
 import re
-import unicodedata
 import uuid
 from collections import Counter
 from collections.abc import Mapping
@@ -14,11 +13,11 @@ import numpy as np
 import pandas as pd
 
 from ensemble.content.encodings import decode_all
+from ensemble.content.texts import canonical as canonical
 from ensemble.datasets.json_tables import kind_of
 from ensemble.errors import DataError, some
 
 EXACT = 2**53  # whole numbers above it are not all floats
-WHOLE = re.compile(r"([+-]?\d+)\.0+")
 ROUNDED = re.compile(r"[+-]?\d(\.\d+)?[eE]\+\d+")  # what spreadsheets make of long numbers
 SIMPLE = (str, int, float, decimal.Decimal, datetime.date, datetime.time, datetime.timedelta, uuid.UUID)
 NUMBERS = float | decimal.Decimal
@@ -125,13 +124,6 @@ def some_places(places: list[str], limit: int = 3) -> str:
     """``line 4, line 9 and 3 more``."""
     more = f" and {len(places) - limit} more" if len(places) > limit else ""
     return ", ".join(places[:limit]) + more
-
-
-def canonical(value: str) -> str:
-    """What spellings of one label or key share: composed letters, and whole numbers without ``.0``."""
-    composed = unicodedata.normalize("NFC", value)
-    whole = WHOLE.fullmatch(composed)
-    return whole[1] if whole else composed
 
 
 def translate(frame: pd.DataFrame, column: str, mapping: Mapping[str, str], path: Path) -> "pd.Series[str]":

@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from ensemble.content.images import resolve_inside
 from ensemble.datasets.cells import is_missing, row_of, strings
 from ensemble.errors import ConfigError, DataError
 from ensemble.system.files import write_atomic
@@ -50,19 +51,34 @@ class Pictures:
     def find(self, table: pd.DataFrame, ids: "pd.Series[str]", path: Path) -> tuple["pd.Series[str]", bool, list[str]]:
         """``(paths, embedded, notes)``: (rows,) paths relative to ``root``, or to ``extracted`` where the images were
         embedded in the table."""
-        if not self.is_pattern and any(is_embedded(cell) for cell in table[self.sources[0]]):
+        if self._is_embedded(table):
             found = _extract(table[self.sources[0]], path, self.extracted)
             return found, True, [f"{path.name}: {found.notna().sum():,} images in its cells, kept in {self.extracted}"]
-        if self.is_pattern:
-            names = pd.Series(self._filled(table, ids, path), index=table.index, dtype=object)
-        else:
-            names = strings(table[self.sources[0]], path)
+        names = self._named(table, ids, path)
         spelt = [None if name is None else self._spelt(name) for name in names]
         respelt = sum(a != b for a, b in zip(names, spelt, strict=True) if a is not None)
         notes = [f"{path.name}: {respelt:,} image names are spelt otherwise on the disk (Unicode form, slashes)"]
         notes = notes if respelt and not self.is_pattern else []
         self._check_some(spelt, path)
         return pd.Series(spelt, index=table.index, dtype=object), False, notes
+
+    def any_there(self, table: pd.DataFrame, ids: "pd.Series[str]", path: Path) -> bool:
+        """Whether an image of these rows is in the folder, or in the table itself."""
+        return self._is_embedded(table) or any(
+            name is not None and self._is_inside(self._spelt(name)) for name in self._named(table, ids, path)
+        )
+
+    def _is_embedded(self, table: pd.DataFrame) -> bool:
+        return not self.is_pattern and any(is_embedded(cell) for cell in table[self.sources[0]])
+
+    def _is_inside(self, name: str) -> bool:
+        try:
+            return _exists(resolve_inside(self.root, name, ""))
+        except DataError:
+            return False
+
+    def _named(self, table: pd.DataFrame, ids: "pd.Series[str]", path: Path) -> Sequence[str | None]:
+        return self._filled(table, ids, path) if self.is_pattern else strings(table[self.sources[0]], path).tolist()
 
     def _filled(self, table: pd.DataFrame, ids: "pd.Series[str]", path: Path) -> list[str | None]:
         """Of each row the first pattern whose file exists, filled; None where a value for it is missing."""

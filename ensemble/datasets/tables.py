@@ -43,7 +43,7 @@ def read_frame(path: Path, columns: Sequence[str] = (), dialect: Dialect | None 
     if not path.is_file():
         near = sorted(p.name for p in path.parent.glob("*") if p.suffix in SUFFIXES) if path.parent.is_dir() else []
         raise DataError(f"No such file: {path}." + (f" That folder has {some(near, 8)}." if near else ""))
-    if path.suffix not in SUFFIXES:
+    if path.suffix.lower() not in SUFFIXES:
         raise DataError(f"{path}: a table must be one of {', '.join(SUFFIXES)}.")
     frame, encoding, notes = _parse(path, columns, dialect or Dialect())
     frame.attrs |= {ENCODING: encoding, NOTES: tuple(f"{path.name}: {note}" for note in notes)}
@@ -67,7 +67,7 @@ def notes_of(*tables: "pd.DataFrame | pd.Series[Any]") -> tuple[str, ...]:
 
 
 def _parse(path: Path, columns: Sequence[str], dialect: Dialect) -> tuple[pd.DataFrame, str, Sequence[str]]:
-    kind = path.suffix
+    kind = path.suffix.lower()
     try:
         if kind == ".parquet":
             return *_parquet(path), ()

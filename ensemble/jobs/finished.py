@@ -23,6 +23,11 @@ def find_models(run: Run, learner: str, task: Task, others: Sequence[str]) -> tu
     Raises StoreError saying why there are none, and how to stack the ``others`` without it.
     """
     folder = run.store.base(learner, task.name)
+    if learner not in run.learners.names() and not folder.record.is_file():
+        raise StoreError(
+            f"The stack of {task.name} was made with {learner!r}, which is not there any more; run "
+            f"`ensemble stack --task {task.name}`."
+        )
     again = f"run `ensemble train-base --learner {learner} --task {task.name}`, then `ensemble stack`"
     record = folder.verify(None, again)
     made_of = Provenance.of_record(record)

@@ -110,6 +110,13 @@ class RunRecord:
         data = self.config.data.model_extra or {}
         return {name: data[name] for name in ("id", *MODALITIES) if isinstance(data.get(name), str | list)}
 
+    @property
+    def images(self) -> Path:
+        """Where image paths of the run's own table begin."""
+        data = self.config.data
+        inner = str((data.model_extra or {}).get("images", ".")) if data.preset == "csv" else "."
+        return self.home / data.root / inner
+
     def open(self, registry: Mapping[str, str], track: Track = silent) -> Run:
         """The run without its posts. Features go to the run's cache where that is still there, else they stay in
         memory."""
