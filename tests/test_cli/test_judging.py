@@ -58,7 +58,7 @@ def write(tmp_path: Path) -> Write:
         ({"mood": lambda row: "sad"}, "Task 'mood' has only the class 'sad' in its 40 training rows"),
         ({"mood": lambda row: ""}, "Task 'mood' has no label in its 40 training rows"),
         ({"image": lambda row: f"https://host/{row}.jpg"}, "None of the 40 images names a file: the first is a web"),
-        ({"id": lambda row: f"p\0{row}"}, "line 2 has id 'p\\x000', in which is a NUL byte"),
+        ({"id": lambda row: f"p\0{row}"}, "line 2 has id 'p\\x000', with a NUL byte in it"),
         ({"config": CONFIG.replace('"tfidf"', '"tfidff"')}, "Unknown learner 'tfidff'. Did you mean 'tfidf'?"),
         ({"config": CONFIG + "params = { wrds = 3 }"}, "Unknown base.tfidf.params key 'wrds'"),
         ({"config": CONFIG + '[base.t]\nlearner = "frozen"\nparams = { text = "./gone" }'}, "No such model folder"),
@@ -110,9 +110,8 @@ def test_a_hub_name_that_cannot_be_had_is_refused_once_and_before_the_first_job(
 
 
 def test_the_majority_class_stands_in_every_table_of_scores(ensemble: Ensemble, write: Write) -> None:
-    write(
-        60, mood=lambda row: "glad" if row % 3 else "sad", text=lambda row: f"{'dull' if row % 3 else 'fine'} day {row}"
-    )
+    one = CONFIG + '[stack]\nestimators = ["soft_vote"]'
+    write(60, one, mood=lambda row: "glad" if row % 3 else "sad", text=lambda row: f"day {row % 3} of {row} days")
     trained = json.loads(ensemble("train-base", "--json").out)
     card = trained["majority"]["mood"]
     assert card["metrics"]["accuracy"]["value"] == pytest.approx(2 / 3)
@@ -129,8 +128,9 @@ def test_one_cause_is_one_line_that_names_what_it_hit() -> None:
     jobs |= {f"v / {task} / seed 0 / fold 0": "no weights" for task in ("b", "c", "d")}
     other = {"t / mood / seed 0 / fold 1": "KeyError: 'a' (a bug; its traceback is in /x/failure.txt)"}
     bugs = {"t / mood / seed 0 / fold 2": "KeyError: 'a' (a bug; its traceback is in /y/failure.txt)"}
+    hit = "v / mood / seed 0 / folds 0, 1, 2; v / b / seed 0 / fold 0; v / c / seed 0 / fold 0 and 1 more"
     assert by_cause(jobs | other | bugs) == [
-        "6 jobs: v / mood / seed 0 / folds 0, 1, 2; v / b / seed 0 / fold 0; v / c / seed 0 / fold 0 and 1 more: no weights",
+        f"6 jobs: {hit}: no weights",
         "t / mood / seed 0 / folds 1, 2: KeyError: 'a' (a bug; its traceback is in /x/failure.txt)",
     ]
     assert by_cause({"trial 3": "diverged"}) == ["trial 3: diverged"]
