@@ -89,6 +89,8 @@ def read(
     notes = dict.fromkeys(note for post in posts for note in post.notes)
     if group is None:
         del frame["group"]
+    elif frame["group"].isna().all() and len(frame):
+        raise DataError(f"data.group: the column {group!r} is empty in each of the {len(frame):,} rows; leave it out.")
     else:
         frame["group"] = frame["group"].where(frame["group"].notna(), "id:" + frame["id"])
         apart += (f"{group}: the rows are in {frame['group'].nunique():,} groups, none of which a split divides",)

@@ -109,18 +109,15 @@ def test_a_hub_name_that_cannot_be_had_is_refused_once_and_before_the_first_job(
     assert ensemble("train-base", "-l", "tfidf").code == 0
 
 
-def test_the_majority_class_stands_in_every_table_of_scores(ensemble: Ensemble, write: Write) -> None:
-    one = CONFIG + '[stack]\nestimators = ["soft_vote"]'
-    write(60, one, mood=lambda row: "glad" if row % 3 else "sad", text=lambda row: f"day {row % 3} of {row} days")
+def test_the_majority_class_stands_beside_the_learners(ensemble: Ensemble, write: Write) -> None:
+    write(60, mood=lambda row: "glad" if row % 3 else "sad")
     trained = json.loads(ensemble("train-base", "--json").out)
     card = trained["majority"]["mood"]
     assert card["metrics"]["accuracy"]["value"] == pytest.approx(2 / 3)
     assert card["metrics"]["macro_f1"]["value"] == pytest.approx(0.4)
     assert card["metrics"]["roc_auc"]["value"] == 0.5
-    for command in ("train-base", "stack"):
-        shown = ensemble(command).out
-        assert "majority" in shown and ".400" in shown
-    assert "majority class" in ensemble("tune", "tfidf", "--trials", "1").out
+    shown = ensemble("train-base").out
+    assert "majority" in shown and ".400" in shown
 
 
 def test_one_cause_is_one_line_that_names_what_it_hit() -> None:
