@@ -87,16 +87,20 @@ def read(
     frames, apart = keep_ids_apart([post.frame for post in posts], [path.name for path, _ in files])
     frame = pd.concat(frames, ignore_index=True).drop(columns="split")
     notes = dict.fromkeys(note for post in posts for note in post.notes)
-    if group is None:
-        del frame["group"]
-    elif frame["group"].isna().all() and len(frame):
-        raise DataError(f"data.group: the column {group!r} is empty in each of the {len(frame):,} rows; leave it out.")
-    else:
-        frame["group"] = frame["group"].where(frame["group"].notna(), "id:" + frame["id"])
-        apart += (f"{group}: the rows are in {frame['group'].nunique():,} groups, none of which a split divides",)
+    frame, groups = _grouped(frame, group)
     made = tuple(Task(name, tuple(classes), ordinal=name in ordinal) for name, classes in tasks.items())
     root = _image_root(posts, folder, extracted)
-    return Dataset(frame, root, made, (*notes, *apart), id_column=id or "id")
+    return Dataset(frame, root, made, (*notes, *apart, *groups), id_column=id or "id")
+
+
+def _grouped(frame: pd.DataFrame, group: str | None) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Rows without a group stand alone; raises DataError where all of them do."""
+    if group is None:
+        return frame.drop(columns="group"), ()
+    if len(frame) and frame["group"].isna().all():
+        raise DataError(f"data.group: the column {group!r} is empty in each of the {len(frame):,} rows; leave it out.")
+    made = frame.assign(group=frame["group"].where(frame["group"].notna(), "id:" + frame["id"]))
+    return made, (f"{group}: the rows are in {made['group'].nunique():,} groups, none of which a split divides",)
 
 
 def _image_root(posts: "Sequence[Posts]", folder: Path, extracted: Path) -> Path:
