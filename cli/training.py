@@ -86,8 +86,7 @@ def train_base(
     where = {"--jobs": jobs, "--gpus": gpus, "--jobs-per-gpu": jobs_per_gpu, "--address": address}
     again = _again(config, [*set, *kept], failures, {**where, "--engine": engine if engine != HERE else None})
     cards = finished(run, specs, tasks)
-    scored = [task for task in tasks if any(card["task"] == task.name for card in cards)]
-    trained = TrainedLearners(learners=cards, baselines=baseline_cards(run, scored), failures=failed, again=again)
+    trained = TrainedLearners(learners=cards, baselines=baseline_cards(run, tasks), failures=failed, again=again)
     show(trained, print_trained, as_json)
     stop_where_failed(failed)
 

@@ -199,7 +199,7 @@ def make_plan(data: Dataset, group: Codes, settings: FoldSettings) -> FoldPlan:
         raise FoldError(f"There are no training posts: the table has {len(data):,} rows, none of them to train on.")
     distinct = len(np.unique(group[train]))
     if distinct < settings.k:
-        joined = f"; the {len(train):,} posts are {distinct:,} groups, each kept whole" if distinct < len(train) else ""
+        joined = f" among the {len(train):,}: groups of posts are kept whole" if distinct < len(train) else ""
         raise FoldError(
             f"{settings.k} folds need at least {settings.k} distinct training posts; there are {distinct}{joined}."
         )

@@ -22,6 +22,7 @@ from ensemble.system.progress import Track, silent
 COLUMNS = ("path", "size", "modified", "hash", "content", "width", "height", "mode", "frames", "problem")
 MAX_BYTES = 256_000_000
 GONE, NO_PATH = "no such file", "a web address, not a path"
+FOLDER = "a folder, not a file"
 WRITTEN_OUT = "an image as text, not a path"
 ADDRESS = re.compile(r"(https?|ftp|s3|gs)://", re.IGNORECASE)
 INLINE = re.compile(r"data:|[A-Za-z0-9+/=\s]{500,}$")  # base64, also without the words before it
@@ -88,7 +89,7 @@ def _lost(cell: str, problem: str) -> Entry:
 def _entries(paths: list[Path], stamps: dict[Path, tuple[int, int]]) -> Iterator[Entry]:
     def entry(path: Path) -> Entry:
         if stamps[path] == (-1, -1):
-            return _lost(str(path), GONE)
+            return _lost(str(path), FOLDER if path.is_dir() else GONE)
         try:
             raw = path.read_bytes() if stamps[path][0] <= MAX_BYTES else b""
         except OSError as error:

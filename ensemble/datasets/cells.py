@@ -134,13 +134,16 @@ def translate(frame: pd.DataFrame, column: str, mapping: Mapping[str, str], path
     values = strings(frame[column], path)
     known = {canonical(value): label for value, label in mapping.items()} | dict(mapping)
     found = [None if value is None else known.get(value, known.get(canonical(value))) for value in values]
-    for position, (value, label) in enumerate(zip(values, found, strict=True)):
-        if value is not None and label is None:
-            row = row_of(values, position)
-            named = f"row {frame['id'].iloc[position]!r}" if "id" in frame else row
-            raise DataError(
-                f"{path}: {named} has {column} {value[:80]!r}; it must be one of {list(mapping)[:20]} ({row})."
-            )
+    strange = [n for n, (value, label) in enumerate(zip(values, found, strict=True)) if value and label is None]
+    if strange:
+        row = row_of(values, strange[0])
+        named = f"row {frame['id'].iloc[strange[0]]!r}" if "id" in frame else row
+        others = some(dict.fromkeys(values.iloc[n][:80] for n in strange[1:]))
+        more = f"; so for {len(strange) - 1:,} more rows, with {others}" if len(strange) > 1 else ""
+        raise DataError(
+            f"{path}: {named} has {column} {values.iloc[strange[0]][:80]!r}; it must be one of {list(mapping)[:20]} "
+            f"({row}{more})."
+        )
     labels = pd.Series([label or None for label in found], index=values.index, dtype=object)
     respelt = [value for value in dict.fromkeys(values) if value is not None and value not in known]
     if respelt:

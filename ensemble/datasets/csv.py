@@ -97,13 +97,20 @@ def read(
     frames, apart = keep_ids_apart([post.frame for post in posts], [path.name for path, _ in files])
     frame = pd.concat(frames, ignore_index=True).drop(columns="split")
     notes = dict.fromkeys(note for post in posts for note in post.notes)
-    if group is None:
-        del frame["group"]
-    else:
-        frame["group"] = frame["group"].where(frame["group"].notna(), "id:" + frame["id"])
-        apart += (f"{group}: the rows are in {frame['group'].nunique():,} groups, none of which a split divides",)
+    frame, groups = _grouped(frame, group)
     asked = tuple(column.task(name, name in ordinal) for name, column in made.items())
-    return Dataset(frame, _image_root(posts, folder, extracted), asked, (*notes, *apart), id_column=id or "id")
+    root = _image_root(posts, folder, extracted)
+    return Dataset(frame, root, asked, (*notes, *apart, *groups), id_column=id or "id")
+
+
+def _grouped(frame: pd.DataFrame, group: str | None) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Rows without a group stand alone; raises DataError where all of them do."""
+    if group is None:
+        return frame.drop(columns="group"), ()
+    if len(frame) and frame["group"].isna().all():
+        raise DataError(f"data.group: the column {group!r} is empty in each of the {len(frame):,} rows; leave it out.")
+    made = frame.assign(group=frame["group"].where(frame["group"].notna(), "id:" + frame["id"]))
+    return made, (f"{group}: the rows are in {made['group'].nunique():,} groups, none of which a split divides",)
 
 
 def _image_root(posts: "Sequence[Posts]", folder: Path, extracted: Path) -> Path:
