@@ -7,6 +7,7 @@ import warnings
 from typing import NoReturn
 
 from cli.commands import app
+from cli.pasting import pasteable
 from ensemble.errors import EnsembleError
 from ensemble.system.interruption import listen
 from ensemble.system.threads import waiting
@@ -43,7 +44,7 @@ def main() -> NoReturn:
 def _fail(line: str, code: int) -> NoReturn:
     for number in (signal.SIGINT, signal.SIGTERM):  # libraries tidy up at exit; another signal ends that at once
         signal.signal(number, signal.SIG_DFL)
-    print(f"ensemble: {' '.join(line.split())}", file=sys.stderr)
+    print(f"ensemble: {pasteable(' '.join(line.split()))}", file=sys.stderr)
     sys.exit(code)
 
 

@@ -12,6 +12,7 @@ EnsembleError
 Messages say what is wrong, what was found, and what would be right.
 """
 
+import shlex
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -54,6 +55,11 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> str:
     close = get_close_matches(name, names, n=1)
     hint = f" Did you mean {close[0]!r}?" if close else ""
     return f"Unknown {kind} {name!r}.{hint} Available: {', '.join(names)}."
+
+
+def command(*words: str) -> str:
+    """A command as a message suggests it, to be pasted into a shell: `` `ensemble stack --task 'my task'` ``"""
+    return f"`{shlex.join(['ensemble', *words])}`"
 
 
 def some(names: Iterable[object], limit: int = 3) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ensemble.data import Codes, Dataset, Floats, Task
-from ensemble.errors import StoreError
+from ensemble.errors import StoreError, command
 from ensemble.jobs.finished import base_probabilities, find_models
 from ensemble.jobs.job import JobSpec
 from ensemble.predictions import Predictions
@@ -54,8 +54,8 @@ def load_stacks(run: Run, tasks: Sequence[Task]) -> list[LoadedStack]:
 
 def _load_stack(run: Run, task: Task, found: Models) -> LoadedStack:
     folder = run.store.stack(task.name)
-    again = f"run `ensemble stack --task {task.name}`"
-    report = read_report(folder, named=f" --task {task.name}")
+    again = f"run {command('stack', '--task', task.name)}"
+    report = read_report(folder, None, "--task", task.name)
     stack, made_of = Stack.load(folder, report), Provenance.of_record(report)
     others = {other.name: made_of.inputs_of(other.name) for other in run.data.tasks if other.name != task.name}
     related = {name: learners for name, learners in others.items() if learners}
