@@ -56,10 +56,8 @@ def _print_needs(jobs: JobPlan) -> None:
         learners, encoder = ", ".join(entry.learners), entry.encoder[:14]
         line(f"cache: {entry.there:,} of {entry.wanted:,} contents for {learners} ({encoder})")
     if jobs.unknown:
-        first = jobs.unknown[0]
-        line(
-            f"not known: {', '.join(jobs.unknown)}; {command('train-base', '-l', first, '-f', '0')} does one fold and tells"
-        )
+        one = command("train-base", "-l", jobs.unknown[0], "-f", "0")
+        line(f"not known: {', '.join(jobs.unknown)}; {one} does one fold and tells")
 
 
 def print_cleaned(cleanup: Cleanup) -> None:
