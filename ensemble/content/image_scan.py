@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+from ensemble.content.file_kinds import why_no_file
 from ensemble.content.images import ImageInfo, inspect_image, resolve_inside
 from ensemble.content.thumbnails import SIDE, Thumbnails
 from ensemble.errors import DataError, StoreError
@@ -57,12 +58,13 @@ Entry = tuple[str, int, int, str | None, bytes | None, int, int, str, int, str |
 def _entries(paths: list[Path], stamps: dict[Path, tuple[int, int]]) -> Iterator[Entry]:
     def entry(path: Path) -> Entry:
         if stamps[path] == (-1, -1):
-            return (str(path), -1, -1, None, None, 0, 0, "", 0, "no such file")
+            return (str(path), -1, -1, None, None, 0, 0, "", 0, why_no_file(path))
         try:
             raw = path.read_bytes() if stamps[path][0] <= MAX_BYTES else b""
         except OSError as error:
             return (str(path), *stamps[path], None, None, 0, 0, "", 0, f"cannot be read ({error.strerror})")
-        info = inspect_image(raw) if raw else ImageInfo(None, problem=f"empty, or over {MAX_BYTES:,} bytes")
+        empty = f"over {MAX_BYTES:,} bytes" if stamps[path][0] else "an empty file"
+        info = inspect_image(raw) if raw else ImageInfo(None, problem=empty)
         thumbnail = None if info.thumbnail is None else info.thumbnail.tobytes()
         return (str(path), *stamps[path], hashlib.sha256(raw).hexdigest(), thumbnail, *astuple(info)[1:])
 
