@@ -121,10 +121,10 @@ def read_stack(run: Run, inputs: StackInputs) -> FinishedStack:
 def read_report(folder: ResultFolder[StackRecord], provenance: Provenance | None = None, *named: str) -> StackReport:
     """The record of a finished stack; raises StoreError where it is missing or damaged, of an older version, or not of
     the same ``provenance`` (None: whatever it was made of)."""
-    again = command("stack", *named)
-    if folder.record.is_file() and Provenance.of_record(folder.read_record()).parts.get("record") != RECORD:
-        raise StoreError(f"{folder.path} was made by an older version: run {again} again.")
-    return cast(StackReport, folder.verify(provenance, f"run {again}"))
+    run = f"run {command('stack', *named)}"
+    if folder.record.is_file() and Provenance.of_record(folder.read_record(run)).parts.get("record") != RECORD:
+        raise StoreError(f"{folder.path} was made by an older version: {run} again.")
+    return cast(StackReport, folder.verify(provenance, run))
 
 
 def adjusted(oof: Predictions, report: StackReport, fold: Codes) -> Floats:

@@ -17,6 +17,7 @@ from ensemble.content.thumbnails import SIDE, Thumbnails
 from ensemble.errors import DataError, StoreError
 from ensemble.modalities import Cells, Scan
 from ensemble.system.files import read_table, write_table
+from ensemble.system.folders import can_write
 from ensemble.system.progress import Track, silent
 
 COLUMNS = ("path", "size", "modified", "hash", "content", "width", "height", "mode", "frames", "problem")
@@ -38,7 +39,7 @@ def scan_images(ids: Sequence[str], cells: Cells, root: Path, kept: Path | None 
     new = [path for path in stamps if (str(path), *stamps[path]) not in known]
     for entry in track(_entries(new, stamps), "images scanned", len(new)) if new else ():
         known[entry[:3]] = entry
-    if kept is not None and new:
+    if kept is not None and new and can_write(kept.parent):
         write_table(kept, pa.Table.from_pylist([dict(zip(COLUMNS, entry, strict=True)) for entry in known.values()]))
     blank = (None,) * len(COLUMNS)
     rows = [blank if path is None else known[str(root / path), *stamps[root / path]] for path in cells]

@@ -90,7 +90,7 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(path.read_bytes())
     except ValueError as error:
-        raise StoreError(f"{path} is damaged: {error}. Delete it and run the command again.") from error
+        raise StoreError(f"{path} is damaged: it is not complete JSON. Delete it and run the command again.") from error
     if not isinstance(value, dict):
         raise StoreError(f"{path} is damaged: it must hold a JSON object. Delete it and run the command again.")
     return value

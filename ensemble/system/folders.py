@@ -51,6 +51,13 @@ def _exists(path: Path) -> bool:
         return False
 
 
+def can_write(folder: Path) -> bool:
+    """Whether this process may write into a folder, or make it where it is not there yet."""
+    while not _exists(folder) and folder != folder.parent:
+        folder = folder.parent
+    return os.access(folder, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
+
+
 def is_folder(path: Path) -> bool:
     """A real one, no link to one."""
     return path.is_dir() and not path.is_symlink()

@@ -180,10 +180,15 @@ def test_a_truncated_parquet_in_the_store(ensemble: Ensemble, config: Path, tmp_
     assert ensemble("stack", *only).code == 0
 
 
-def test_a_fold_plan_that_is_gone_is_not_drawn_again(ensemble: Ensemble, config: Path, tmp_path: Path) -> None:
+def test_a_fold_plan_that_is_gone_is_drawn_again_only_as_it_was(
+    ensemble: Ensemble, config: Path, tmp_path: Path
+) -> None:
     assert ensemble("train-base", "--learner", "prior").code == 0
     (tmp_path / "run" / "folds.json").unlink()
-    refused(ensemble("train-base", "--learner", "prior"), "folds.json is gone", "restore it")
+    words = ("folds.json is gone", "another plan", "Restore it")
+    refused(ensemble("status", "--set", "folds.seed=7"), *words)
+    restored = ensemble("status")
+    assert restored.code == 0 and "folds.json is gone: drawn again, the same plan" in restored.err
 
 
 def test_a_configuration_without_base_learners(ensemble: Ensemble, config: Path) -> None:
@@ -196,7 +201,8 @@ def test_a_damaged_fold_plan(ensemble: Ensemble, config: Path, tmp_path: Path) -
     assert ensemble("train-base", "--learner", "prior").code == 0
     plan = tmp_path / "run" / "folds.parquet"
     plan.write_bytes(plan.read_bytes()[:100])
-    refused(ensemble("stack"), "folds.parquet", "damaged")
+    restored = ensemble("status")
+    assert restored.code == 0 and "folds.parquet is damaged" in restored.err and "drawn again" in restored.err
 
 
 def test_nothing_to_submit(ensemble: Ensemble, config: Path) -> None:
