@@ -89,7 +89,7 @@ def run_demo(folder: Path, posts: int) -> None:
 
     folder = folder.resolve()
     if folder.exists() and any(folder.iterdir()):
-        raise ConfigError(f"{folder} is not empty; give `ensemble demo` a new folder, or delete this one.")
+        raise ConfigError(f"{folder} is not empty; give `ensemble demo` a new folder.")
     _say(f"Drawing {posts} memes: a face, a caption, labels that need both ...")
     captions = draw_memes(folder / "data", posts)
     _say("Making tiny networks with random weights (real runs name models of the hub) ...")

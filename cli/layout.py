@@ -73,7 +73,8 @@ def blocks(headers: Sequence[str], rows: Sequence[Sequence[str]], names: int, ro
     fit beside them, there is one block below the other, each with the names.
     """
     columns = _columns(headers, rows, names)
-    drawn, rest = [], columns[names:]
+    drawn: list[list[str]] = []
+    rest = columns[names:]
     while rest or not drawn:
         taken = columns[:names]
         while rest and (len(taken) == names or sum(c.least + GAP for c in (*taken, rest[0])) - GAP <= room):

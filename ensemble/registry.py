@@ -54,7 +54,7 @@ def validate(model: type[BaseModel], value: object, where: str) -> Any:
         return model.model_validate(value)
     except ValidationError as error:
         errors = error.errors(include_url=False)
-        first = errors[0]
+        first = next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])
         path = [str(part) for part in _inside(value, first)]
         place = ".".join(part for part in (where, *path) if part)
         if first["type"] == "extra_forbidden":

@@ -14,6 +14,7 @@ from ensemble.modalities import Scans
 from ensemble.provenance import Provenance
 from ensemble.run import OpenedData
 from ensemble.store import Store
+from ensemble.system.files import read_json
 
 
 def bind_folds(
@@ -56,10 +57,11 @@ def _check_same(store: Store, plan: FoldPlan, data: Dataset, lost: str) -> None:
     """Raises StoreError where a plan that was drawn again is not the one that the results were made on."""
     identity = OpenedData(store, data, plan).identity
     for folder in store.learner_folders():
-        for result in (folder, *folder.finished_jobs()):
-            if result.record.is_file() and Provenance.of_record(result.read_record()).identity != identity:
+        results = [(folder.path, folder.record), *((job.path, job.record) for job in folder.finished_jobs())]
+        for path, record in results:
+            if record.is_file() and Provenance.of_record(read_json(record)).identity != identity:
                 raise StoreError(
-                    f"{lost}, and today's settings of [folds] and posts give another plan than the one {result.path} "
+                    f"{lost}, and today's settings of [folds] and posts give another plan than the one {path} "
                     "was made on. Restore it from a copy, or settings and posts as they were, or choose another run "
                     "folder."
                 )

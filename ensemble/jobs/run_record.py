@@ -86,7 +86,7 @@ class RunRecord:
         if not store.record.is_file():
             if store.has_begun():
                 raise StoreError(f"{store.record} is gone; {RESTORED}.")
-            there = "is not a run folder" if folder.is_dir() else "does not exist"
+            there = "is not a run folder" if folder.exists() else "does not exist"
             raise StoreError(f"{folder} {there}: it has no {store.record.name}; --run names one.")
         try:
             record = read_json(store.record)

@@ -77,6 +77,8 @@ def unwritable(path: Path, error: OSError, size: int | None = None) -> StoreErro
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         needed = f" ({size:,} bytes)" if size is not None else ""
         return StoreError(f"The disk is full: {path}{needed} was not written. Make space and run the command again.")
+    if error.errno in (errno.EEXIST, errno.ENOTDIR):
+        return StoreError(f"Cannot write {path}: a file stands where a folder is needed.")
     return StoreError(f"Cannot write {path}: {error.strerror}.")
 
 

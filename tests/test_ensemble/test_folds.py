@@ -210,9 +210,9 @@ def test_a_lost_plan_is_drawn_again_where_it_is_that_of_the_results(
     assert file in again.lost and again.fingerprint() == plan.fingerprint()
     assert bound(tmp_path, toy_table(30)).lost == ""
     damage(tmp_path / "run" / file)
-    for data, settings in ((toy_table(30), FoldSettings(k=4)), (toy_table(33), K3)):
+    for data, now in ((toy_table(30), FoldSettings(k=4)), (toy_table(33), K3)):
         with pytest.raises(StoreError, match=rf"{file}.* give another plan than the one .*fold-0 was made on"):
-            bound(tmp_path, data, settings)
+            bound(tmp_path, data, now)
 
 
 def test_a_lost_plan_on_which_nothing_was_made_is_drawn_anew(tmp_path: Path) -> None:
