@@ -66,10 +66,8 @@ def test_a_library_warning_is_one_line_and_said_once(capsys: pytest.CaptureFixtu
 
     for _ in range(2):
         _say(UserWarning("two\nlines"), UserWarning, warnings.__file__, 3)
-    assert capsys.readouterr().err.splitlines() in (
-        ["  python: two lines"],
-        [f"  {Path(warnings.__file__).parent.name}: two lines"],
-    )
+    (said,) = capsys.readouterr().err.splitlines()
+    assert said.endswith(": two lines") and warnings.__file__ not in said
 
 
 @pytest.mark.alone
