@@ -46,6 +46,23 @@ Address = Annotated[str, typer.Option(help="A Ray cluster's address, or auto. De
 DEFAULT = Path("ensemble.toml")
 
 
+def _say_version(asked: bool) -> None:
+    if asked:
+        from ensemble.jobs.run_record import versions
+
+        print("ensemble", versions().get("modality-ensemble", "of a checkout that is not installed"))
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_say_version, is_eager=True)
+    ] = False,
+) -> None:
+    """What is said of all subcommands stands in ``app``."""
+
+
 def show(result: Result, table: Callable[[Result], None], as_json: bool) -> None:
     """A command's result, dataclasses or plain values, as a table or as JSON."""
     if as_json:

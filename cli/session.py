@@ -1,8 +1,9 @@
 """From a configuration file to the objects the layers below work on."""
 
 import os
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from inspect import signature
@@ -179,7 +180,10 @@ class Session:
         from ensemble.jobs.run_record import learner_specs
 
         check_learners(LEARNERS, learner_specs(self.config), self.home)
-        return self.run_on(bind_folds(self.store, self.data, self.scans, self.fold_settings, self.given_folds))
+        plan = bind_folds(self.store, self.data, self.scans, self.fold_settings, self.given_folds)
+        if plan.lost and not self._quiet:
+            print(f"  {plan.lost}: drawn again, the same plan by its fingerprint", file=sys.stderr)
+        return self.run_on(plan)
 
     def run_on(self, plan: "FoldPlan") -> "Run":
         """The run on the folds of a plan, of which nothing is written."""
@@ -212,9 +216,17 @@ class Session:
             tuple(stack.estimators), tuple(stack.learners), stack.calibrate, stack.related, self.config.threads
         )
 
-    def working(self) -> "AbstractContextManager[Engine]":
-        """The engine that runs the jobs, for as many calls as come inside."""
-        return self.parallel.working(self.opener, self.config.threads)
+    @contextmanager
+    def working(self) -> "Iterator[Engine]":
+        """The engine that runs the jobs, for as many calls as come inside. Raises StoreError where a command with other
+        settings is at work in the run folder."""
+        from ensemble.jobs.at_work import at_work
+
+        found = self.config.model_dump(mode="json", include={"data", "folds"})
+        found |= {f"base.{name}": base.model_dump(mode="json") for name, base in self.config.base.items()}
+        found["run"] = {"seeds": list(self.config.run.seeds)}
+        with at_work(self.store, found), self.parallel.working(self.opener, self.config.threads) as engine:
+            yield engine
 
     def watching(self, work: "Sequence[JobSpec]") -> "Track":
         """A track that also shows the jobs of other processes."""

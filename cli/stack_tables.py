@@ -1,7 +1,7 @@
 """What `ensemble stack`, `ensemble submit` and `ensemble predict` print."""
 
 from cli.finished import Predicted
-from cli.tables import CARD_COLUMNS, card_row, line, table
+from cli.tables import CARD_COLUMNS, card_row, line, print_counts, table
 from ensemble.scoring import BaselineCard, Score, ScoreCard
 from meta.records import Baselines, LabelledTest, StackedTasks, StackReport, Submission
 from meta.report.facts import WrittenReport
@@ -150,8 +150,4 @@ def print_report(result: WrittenReport) -> None:
 
 def print_predictions(result: Predicted) -> None:
     line(f"Wrote {result['file']}: {result['posts']:,} posts.")
-    rows = [
-        [task, "   ".join(f"{name}: {count:,}" for name, count in counts.items())]
-        for task, counts in result["labels"].items()
-    ]
-    table("how many posts have which label", ["task", ""], rows)
+    print_counts("how many posts have which label", result["labels"])

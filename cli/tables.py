@@ -1,13 +1,14 @@
-"""What commands print: tables that fit 100 columns."""
+"""What commands print: tables that fit the terminal, and the lines between them."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, TypedDict
+from typing import Any, TypedDict
 
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
+from rich.text import Text
 
 from cli.causes import by_cause
+from cli.layout import WIDTH, blocks, fits, width, wrap
+from cli.pasting import pasteable
 from ensemble.content.audit import audit_lines
 from ensemble.datasets.fold_tables import WrittenFolds
 from ensemble.jobs.ablation import Ablation
@@ -15,10 +16,7 @@ from ensemble.jobs.importing import Imported, Undone
 from ensemble.jobs.job import Failure
 from ensemble.jobs.status import FinishedLearner, RunStatus
 from ensemble.scoring import BaselineCard, ScoreCard
-from meta.wording import format_interval, format_mean_std, format_number, format_size, tuning_note
-
-WIDTH = 100
-SHORT = 20  # cells that are not broken; the name beside them is
+from meta.wording import format_interval, format_mean_std, format_number, format_size, printable, tuning_note
 
 
 class TrainedLearners(TypedDict):
@@ -37,43 +35,47 @@ class Ablations(TypedDict):
     tasks: list[Ablation]
 
 
-def console() -> Console:
-    terminal = Console(highlight=False)
-    return terminal if terminal.width <= WIDTH and terminal.is_terminal else Console(width=WIDTH, highlight=False)
-
-
-def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Names to the left, numbers to the right; texts of strangers are never markup."""
-    drawn = Table(box=None, pad_edge=False)
-    for position, column in enumerate(columns):
-        whole = position > 0 and all(len(str(row[position])) < SHORT for row in rows)
-        justify: Literal["left", "right"] = "right" if position else "left"
-        drawn.add_column(escape(column), justify=justify, overflow="fold", no_wrap=whole)
-    for row in rows:
-        drawn.add_row(*(escape(str(cell)) for cell in row))
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], names: int = 1) -> None:
+    """The first ``names`` columns say what a row is: to the left and never left out."""
+    cells = [[printable(cell) for cell in row] for row in rows]
     if title:
-        console().print(f"[bold]{escape(title)}[/bold]")
-    console().print(drawn)
-    console().print()
+        Console(highlight=False).print(Text(printable(title), style="bold"), soft_wrap=True)
+    for block in blocks([printable(column) for column in columns], cells, names, width()):
+        print("\n".join(block), end="\n\n")
 
 
 def line(text: str, whole: bool = False) -> None:
     """``whole`` where programs look for it: wrapped by the terminal alone."""
-    console().print(escape(text), soft_wrap=whole)
+    text = pasteable(printable(text))
+    for part in text.split("\n"):
+        print(part if whole else "\n".join(wrap(part, min(width(), WIDTH))))
+
+
+def print_counts(title: str, counts: Mapping[str, Mapping[str, int]]) -> None:
+    """How many rows are of which class of each task: a task a line, a class a line where their names are long."""
+    named = [[f"{name}: {count:,}" for name, count in classes.items()] for classes in counts.values()]
+    most = max(map(len, named), default=0)
+    rows = [[task, *cells, *[""] * (most - len(cells))] for task, cells in zip(counts, named, strict=True)]
+    columns = ["task", *[""] * most]
+    if fits(columns, rows, width()):
+        table(title, columns, rows)
+        return
+    each = [(task, name, f"{count:,}") for task, classes in counts.items() for name, count in classes.items()]
+    firsts = {task: position for position, (task, *_) in reversed([*enumerate(each)])}
+    rows = [[task if firsts[task] == position else "", *rest] for position, (task, *rest) in enumerate(each)]
+    table(title, ["task", "class", "rows"], rows, names=2)
 
 
 def print_audit(facts: Mapping[str, Any]) -> None:
     for note in facts["notes"]:
         line(note)
-    counts = [
-        [task, *(f"{name}: {count:,}" for name, count in classes.items() if name != "missing" or count)]
-        for task, classes in facts["tasks"].items()
-    ]
     rows = facts["rows"]
-    width = max(len(row) for row in counts)
-    padded = [row + [""] * (width - len(row)) for row in counts]
+    counts = {
+        task: {name: count for name, count in classes.items() if name != "missing" or count}
+        for task, classes in facts["tasks"].items()
+    }
     dev = f"{rows['dev']:,} of a development part, " if "dev" in rows else ""
-    table(f"{rows['train']:,} training rows, {dev}{rows['test']:,} test rows", ["task", *[""] * (width - 1)], padded)
+    print_counts(f"{rows['train']:,} training rows, {dev}{rows['test']:,} test rows", counts)
     table("what to know before training", ["", ""], audit_lines(facts))
     for doubt in facts["doubts"]:
         line(f"! {doubt.removesuffix('.')}.")
@@ -220,7 +222,7 @@ def print_status(result: RunStatus) -> None:
         for learner, tasks in result["learners"].items()
         for task, counts in tasks.items()
     ]
-    table("jobs", ["base learner", "task", *states], rows)
+    table("jobs", ["base learner", "task", *states], rows, names=2)
     for task, names in result["imported"].items():
         line(f"imported for {task}: {', '.join(names)}")
     for reason in by_cause(result["reasons"]):

@@ -24,6 +24,7 @@ from cli.app import (
     stop_where_failed,
 )
 from cli.parallel import HERE, Parallel
+from cli.pasting import pasteable
 
 if TYPE_CHECKING:
     from ensemble.jobs.job import Outcome
@@ -72,13 +73,13 @@ def train_base(
     session = Session(config, [*set, *kept], quiet, parallel)
     run = session.run
     specs, tasks = run.learners.some(learner), run.some_tasks(task)
-    session.record()
     for doubt in () if run.distributed.is_worker else doubts(session):
-        typer.echo(f"{doubt.removesuffix('.')}.", err=True)
+        typer.echo(pasteable(f"{doubt.removesuffix('.')}."), err=True)
     work = list_work(run, specs, tasks, fold)
     check_models(run, work)
     check_disk(run, work, parallel.processes)
     with session.working() as ready:
+        session.record()
         failures = train(run, work, session.watching(work), ready)
     if run.distributed.is_worker:
         return

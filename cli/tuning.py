@@ -74,11 +74,11 @@ def tune(
     session = Session(config, set, quiet, parallel)
     run = session.run
     run.learners.spec(learner)
-    session.record()
     section = session.config.tune.get(learner, Tune())
     settings = TuneSettings(storage=section.storage, **section.model_dump())
     settings = settings if trials is None else replace(settings, trials=trials)
     with session.working() as ready:
+        session.record()
         summaries = [
             run_study(run, learner, chosen, settings, session.track, ready, parallel.processes, keep_trials)
             for chosen in run.some_tasks(task)

@@ -12,6 +12,7 @@ EnsembleError
 Messages say what is wrong, what was found, and what would be right.
 """
 
+import shlex
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -60,6 +61,11 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> str:
         return f"Unknown {kind} {name!r}.{hint} Available: {', '.join(names)}."
     alike = get_close_matches(name, names, n=10, cutoff=0.4) or names[:10]
     return f"Unknown {kind} {name!r}.{hint} The nearest of {len(names):,}: {', '.join(alike)}."
+
+
+def command(*words: str) -> str:
+    """A command as a message suggests it, to be pasted into a shell: `` `ensemble stack --task 'my task'` ``"""
+    return f"`{shlex.join(['ensemble', *words])}`"
 
 
 def some(names: Iterable[object], limit: int = 3) -> str:

@@ -56,12 +56,13 @@ class FoldPlan:
     ``group``, ``digest``.
 
     ``digest`` is of the row's content and labels, so that a changed table is noticed and the row named; ``tasks`` are
-    the names of the label columns.
+    the names of the label columns. ``lost`` says what was wrong with the plan on the disk that this one replaces.
     """
 
     settings: FoldSettings
     frame: pd.DataFrame
     tasks: tuple[str, ...] = ()
+    lost: str = ""
 
     def __post_init__(self) -> None:
         held = self.frame[self.frame["fold"] >= 0]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ensemble.data import Codes, Dataset, Floats, Task
-from ensemble.errors import StoreError
+from ensemble.errors import StoreError, command
 from ensemble.jobs.finished import base_probabilities, find_models
 from ensemble.jobs.job import JobSpec
 from ensemble.modalities import MODALITIES
@@ -54,7 +54,7 @@ def modalities_needed(run: Run, tasks: Sequence[Task]) -> list[str]:
     stack is missing. A learner that the configuration no longer has counts nothing; ``load_stacks`` refuses it."""
     found: set[str] = set()
     for task in tasks:
-        report = read_report(run.store.stack(task.name), named=f" --task {task.name}")
+        report = read_report(run.store.stack(task.name), None, "--task", task.name)
         names = {name for of_task in _learners_by_task(run, task, report).values() for name in of_task}
         for name in names & set(run.learners.names()):
             modalities = run.learners.bind(run.learners.spec(name)).modalities
@@ -88,8 +88,8 @@ def load_stacks(run: Run, tasks: Sequence[Task]) -> list[LoadedStack]:
 
 def _load_stack(run: Run, task: Task, found: Models) -> LoadedStack:
     folder = run.store.stack(task.name)
-    again = f"run `ensemble stack --task {task.name}`"
-    report = read_report(folder, named=f" --task {task.name}")
+    again = f"run {command('stack', '--task', task.name)}"
+    report = read_report(folder, None, "--task", task.name)
     stack, made_of = Stack.load(folder, report), Provenance.of_record(report)
     learners = _learners_by_task(run, task, report)
     records, jobs = {}, {}

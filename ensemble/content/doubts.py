@@ -4,7 +4,8 @@ from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
-from ensemble.content.image_scan import GONE, NO_PATH
+from ensemble.content.file_kinds import GONE
+from ensemble.content.image_scan import NO_PATH
 from ensemble.data import TRAIN, Codes, Dataset, Task
 from ensemble.errors import shortened, some
 from ensemble.folds import FoldPlan

@@ -11,7 +11,8 @@ import pandas as pd
 from PIL import Image as Picture
 
 from ensemble.content.copies import equal_pairs, is_frequent, near_pairs, positions_by_key, without
-from ensemble.content.image_scan import GONE, NO_PATH, WRITTEN_OUT, scan_images, thumbnails
+from ensemble.content.file_kinds import GONE
+from ensemble.content.image_scan import NO_PATH, WRITTEN_OUT, scan_images, thumbnails
 from ensemble.content.images import Unreadable, open_image, resolve_inside
 from ensemble.errors import DataError, shortened
 from ensemble.modalities import Cells, Pairs, Preview, Scan

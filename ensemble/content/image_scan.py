@@ -12,17 +12,18 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+from ensemble.content.file_kinds import why_no_file
 from ensemble.content.images import ImageInfo, inspect_image, resolve_inside
 from ensemble.content.thumbnails import SIDE, Thumbnails
 from ensemble.errors import DataError, StoreError, shortened
 from ensemble.modalities import Cells, Scan
 from ensemble.system.files import read_table, write_table
+from ensemble.system.folders import can_write
 from ensemble.system.progress import Track, silent
 
 COLUMNS = ("path", "size", "modified", "hash", "content", "width", "height", "mode", "frames", "problem")
 MAX_BYTES = 256_000_000
-GONE, NO_PATH = "no such file", "a web address, not a path"
-FOLDER = "a folder, not a file"
+NO_PATH = "a web address, not a path"
 WRITTEN_OUT = "an image as text, not a path"
 ADDRESS = re.compile(r"(https?|ftp|s3|gs)://", re.IGNORECASE)
 INLINE = re.compile(r"data:|[A-Za-z0-9+/=\s]{500,}$")  # base64, also without the words before it
@@ -51,7 +52,7 @@ def scan_images(ids: Sequence[str], cells: Cells, root: Path, kept: Path | None 
     new = [path for path in stamps if _key(path, stamps) not in known]
     for entry in track(_entries(new, stamps), "images scanned", len(new)) if new else ():
         known[entry[:3]] = entry
-    if kept is not None and new:
+    if kept is not None and new and can_write(kept.parent):
         write_table(kept, pa.Table.from_pylist([dict(zip(COLUMNS, entry, strict=True)) for entry in known.values()]))
     blank = (None,) * len(COLUMNS)
     found = {cell: _lost(cell, problem) for cell, problem in no_paths.items()}
@@ -89,12 +90,13 @@ def _lost(cell: str, problem: str) -> Entry:
 def _entries(paths: list[Path], stamps: dict[Path, tuple[int, int]]) -> Iterator[Entry]:
     def entry(path: Path) -> Entry:
         if stamps[path] == (-1, -1):
-            return _lost(str(path), FOLDER if path.is_dir() else GONE)
+            return _lost(str(path), why_no_file(path))
         try:
             raw = path.read_bytes() if stamps[path][0] <= MAX_BYTES else b""
         except OSError as error:
             return (str(path), *stamps[path], None, None, 0, 0, "", 0, f"cannot be read ({error.strerror})")
-        info = inspect_image(raw) if raw else ImageInfo(None, problem=f"empty, or over {MAX_BYTES:,} bytes")
+        empty = f"over {MAX_BYTES:,} bytes" if stamps[path][0] else "an empty file"
+        info = inspect_image(raw) if raw else ImageInfo(None, problem=empty)
         thumbnail = None if info.thumbnail is None else info.thumbnail.tobytes()
         return (str(path), *stamps[path], hashlib.sha256(raw).hexdigest(), thumbnail, *astuple(info)[1:])
 

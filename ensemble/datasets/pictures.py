@@ -15,6 +15,7 @@ from ensemble.content.images import resolve_inside
 from ensemble.datasets.cells import is_missing, row_of, strings
 from ensemble.errors import ConfigError, DataError
 from ensemble.system.files import write_atomic
+from ensemble.system.folders import as_on_disk
 
 FIELD = re.compile(r"\{([^{}]+)\}")
 ANY = ".*"  # the ending of a pattern under which any file of that name is meant
@@ -89,7 +90,7 @@ class Pictures:
             where = f"{path}: {row_of(ids, position)}"
             made = [_fill(source, row, where) for source in self.sources]
             usable = [self._ending(name) for name in made if name is not None]
-            there = (name for name in usable if _exists(self.root / name))
+            there = (name for name in map(self._spelt, usable) if _exists(self.root / name))
             filled.append(next(there, usable[0] if usable else None))
         return filled
 
@@ -98,18 +99,19 @@ class Pictures:
         if not name.endswith(ANY):
             return name
         pure = PurePosixPath(name.removesuffix(ANY))
-        folder = self.root / pure.parent
+        parent = as_on_disk(self.root, str(pure.parent))
+        folder = self.root / parent
         if folder not in self.listings:
             names = [entry for entry in sorted(os.listdir(folder)) if is_image(entry)] if folder.is_dir() else []
             self.listings[folder] = {_composed(entry.rpartition(".")[0]): entry for entry in reversed(names)}
-        return str(pure.parent / self.listings[folder].get(_composed(pure.name), pure.name))
+        return str(PurePosixPath(parent) / self.listings[folder].get(_composed(pure.name), pure.name))
 
     def _spelt(self, name: str) -> str:
         """The name as the disk has it: composed or decomposed letters, slashes of either kind."""
         if _exists(self.root / name):
             return name
-        forms = [unicodedata.normalize(form, name) for form in ("NFC", "NFD")] + [name.replace("\\", "/")]
-        return next((form for form in forms if form != name and _exists(self.root / form)), name)
+        found = as_on_disk(self.root, name.replace("\\", "/"))
+        return found if _exists(self.root / found) else name
 
     def _check_some(self, names: Sequence[str | None], path: Path) -> None:
         """Raises DataError where no image is there, and one of nearly the first one's name is."""

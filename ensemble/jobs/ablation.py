@@ -6,7 +6,7 @@ from typing import NotRequired, TypedDict
 
 from ensemble.bound_learners import LearnerSpec
 from ensemble.data import Dataset, Task
-from ensemble.errors import ConfigError, StoreError, unknown
+from ensemble.errors import ConfigError, StoreError, command, unknown
 from ensemble.jobs.finished import predict_with_model
 from ensemble.jobs.job import Failure, JobSpec, list_work
 from ensemble.jobs.train import Engine, sequential, train, with_transform
@@ -141,7 +141,7 @@ def masked(run: Run, hidden: Run, spec: LearnerSpec, task: Task, modality: str, 
 
 def _ask(run: Run, hidden: Run, item: JobSpec, track: Track) -> Predictions:
     folder = run.store.job(item.job)
-    again = f"run `ensemble train-base --learner {item.spec.name} --task {item.task.name}`"
+    again = f"run {command('train-base', '--learner', item.spec.name, '--task', item.task.name)}"
     folder.verify(item.provenance, again)
     if not folder.model.is_dir():
         raise StoreError(

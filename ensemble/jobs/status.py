@@ -55,8 +55,21 @@ def status(run: Run) -> RunStatus:
     for tasks in learners.values():
         for counts in tasks.values():
             totals.update(counts)
+    done = [(name, task) for name, tasks in learners.items() for task in tasks if set(tasks[task]) == {"done"}]
+    reasons |= _lost_joins(run, done)
     imported = {task.name: names for task in run.data.tasks if (names := run.results.imported(task))}
     return {"jobs": dict(totals), "learners": learners, "imported": imported, "reasons": reasons}
+
+
+def _lost_joins(run: Run, done: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Of learners and tasks whose jobs are all done: why what the stack reads of them cannot be read."""
+    reasons = {}
+    for name, task in done:
+        try:
+            run.results.base_record(name, run.data.task(task))
+        except StoreError as error:
+            reasons[f"{name} / {task}"] = str(error)
+    return reasons
 
 
 def listed(
