@@ -117,7 +117,8 @@ def test_numbers_are_counted_in_ranges_that_can_be_told_apart() -> None:
 
 @pytest.mark.parametrize("value", ["0.5", True, np.inf, 1.5, "good"])
 def test_a_label_that_is_no_number_within_bounds_is_told(value: object) -> None:
-    bad, valid = NUMBER.target.invalid(
+    labels = pd.Series([-1, None, value, np.float64(0.5), float("nan")], dtype=object)
+    bad, valid = NUMBER.target.invalid(NUMBER, labels)
         NUMBER, pd.Series([-1, None, value, np.float64(0.5), float("nan")], dtype=object)
     )
     assert bad.tolist() == [False, False, True, False, False] and valid == "a number from -1 to 1"

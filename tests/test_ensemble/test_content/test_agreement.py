@@ -62,7 +62,7 @@ def test_numbers_become_their_mean(tmp_path: Path) -> None:
 def test_classes_become_that_of_more_than_half_and_ties_are_said(tmp_path: Path) -> None:
     data = read(tmp_path, WORDS, LabelColumn(classes=["x", "y"], annotators=["a", "b", "c"]))
     assert data.frame["mood"].tolist() == ["x", None, "y", "x"]
-    assert "posts.csv: 1 of 4 rows have no mood: no class has more than half of them" in data.notes
+    assert "posts.csv: 1 of 4 rows have no mood: no class has more than half of the labels" in data.notes
     lines = dict(audit_lines(audit(*scan(data))))
     assert lines["agreement on mood"].endswith("(3 annotators, 3 rows with several labels)")
     assert "macro_f1" in lines["one annotator against the others, mood"]
