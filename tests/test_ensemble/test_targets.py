@@ -119,8 +119,6 @@ def test_numbers_are_counted_in_ranges_that_can_be_told_apart() -> None:
 def test_a_label_that_is_no_number_within_bounds_is_told(value: object) -> None:
     labels = pd.Series([-1, None, value, np.float64(0.5), float("nan")], dtype=object)
     bad, valid = NUMBER.target.invalid(NUMBER, labels)
-        NUMBER, pd.Series([-1, None, value, np.float64(0.5), float("nan")], dtype=object)
-    )
     assert bad.tolist() == [False, False, True, False, False] and valid == "a number from -1 to 1"
 
 
