@@ -50,6 +50,9 @@ def sketch_recipe(
     recipe = files("cli.recipes").joinpath("csv.toml").read_text(encoding="utf-8")
     modalities = [kind for kind in ("text", "image") if kind in made.options]
     rest, assumed = _learners("[folds]" + recipe.partition("[folds]")[2], modalities)
+    if all(isinstance(task, dict) for task in made.tasks.values()):  # numbers have no classes to balance
+        rest = rest.replace("params = { balance = 0.5 }\n", "").replace(", balance = 0.5", "")
+        rest = re.sub(r"# metrics = .*\n.*\n", f'# metrics = {{ {_key(labels[0])} = "pearson" }}\n', rest)
     lines = [f"# {line}" for line in made.assumed]
     data = {"preset": "csv", "root": _relative(folder, out), **made.options}
     table = [f"{key} = {_toml(value)}" for key, value in data.items()]
