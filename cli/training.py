@@ -111,7 +111,7 @@ def _again(
 def import_(
     name: Annotated[str, typer.Argument(help="The name it gets among the base learners.")],
     oof: Annotated[
-        Path, typer.Option(help="Out-of-fold predictions: Parquet or CSV with id and class columns, or id and value.")
+        Path, typer.Option(help="Out-of-fold predictions: Parquet or CSV with id and class columns (or value).")
     ],
     test: Annotated[Path | None, typer.Option(help="Probabilities of the rows outside the folds.")] = None,
     task: Annotated[str | None, typer.Option("-t", "--task", help="Needed where the data has several tasks.")] = None,
