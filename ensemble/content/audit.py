@@ -13,6 +13,7 @@ from ensemble.folds import FoldSettings
 from ensemble.modalities import MODALITIES, Scans, get_modality
 
 DEFAULT_FOLDS = FoldSettings()
+OPTIONAL = [("train_dev_overlap", "development rows with a copy in training")]
 
 
 class Audit(TypedDict):
@@ -38,7 +39,9 @@ def audit(data: Dataset, scans: Scans, settings: FoldSettings = DEFAULT_FOLDS) -
     modalities = {name: get_modality(name) for name in MODALITIES}
     agreed = {task.name: each for task in data.tasks if (each := agreement(data, task)) is not None}
     found = {
-        "rows": {part: int((data.frame["part"] == part).sum()) for part in (TRAIN, *[DEV] * dev.any(), TEST)},
+        "rows": {
+            part: int((data.frame["part"] == part).sum()) for part in (TRAIN, *([DEV] if dev.any() else []), TEST)
+        },
         "tasks": {task.name: _label_counts(data, task) for task in data.tasks},
         **{each.plural: each.audit(data.frame, data.cells(name), scans[name]) for name, each in modalities.items()},
         "duplicates": _duplicates(copies),
@@ -88,9 +91,5 @@ def audit_lines(found: Mapping[str, Any]) -> list[tuple[str, str]]:
         *((f"copies with conflicting {task}", f"{n:,} groups") for task, n in found["conflicting_labels"].items()),
         *agreement_lines(found.get("agreement", {})),
         ("test rows with a copy in training", f"{found['train_test_overlap']:,}"),
-        *(
-            ("development rows with a copy in training", f"{found[key]:,}")
-            for key in ["train_dev_overlap"]
-            if key in found
-        ),
+        *((words, f"{found[key]:,}") for key, words in OPTIONAL if key in found),
     ]
