@@ -114,7 +114,7 @@ def _again(
 def import_(
     name: Annotated[str, typer.Argument(help="The name it gets among the base learners.")],
     oof: Annotated[
-        Path | None, typer.Option(help="Out-of-fold probabilities: Parquet or CSV with id and class columns.")
+        Path | None, typer.Option(help="Out-of-fold predictions: Parquet or CSV with id and class columns (or value).")
     ] = None,
     test: Annotated[Path | None, typer.Option(help="Probabilities of the rows outside the folds.")] = None,
     task: Annotated[str | None, typer.Option("-t", "--task", help="Needed where the data has several tasks.")] = None,
@@ -128,7 +128,7 @@ def import_(
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
-    """Bring in probabilities made elsewhere as one more base learner.
+    """Bring in probabilities, or numbers, made elsewhere as one more base learner.
 
     \b
     ensemble folds --out plan.csv                  (ids and folds, for whoever trains elsewhere)
