@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +32,8 @@ class Frozen:
     its mean. ``probe`` "logistic" has the best of ``penalties``, "svm" (radial kernel, calibrated) the best of
     ``costs``. Numbers are learned by ridge regression with the best of ``penalties`` (scikit-learn's alpha).
     """
+
+    of_classes: ClassVar = ("balance",)
 
     def __init__(
         self,
