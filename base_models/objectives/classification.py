@@ -21,20 +21,23 @@ if TYPE_CHECKING:
     from base_models.kernel_svm import KernelSVM
     from base_models.neural.optimization import Loss
     from base_models.probe import LogisticProbe
+    from base_models.ridge import OrdinalProbe
 
 LOSSES = ("cross_entropy", "focal")
 
 
 @dataclass(frozen=True)
 class Classification:
-    """``frequencies`` (classes,) are those of the fit rows, one row added to each class."""
+    """``frequencies`` (classes,) are those of the fit rows, one row added to each class; ``ordinal``: classes are in
+    order."""
 
     frequencies: Floats = field(default_factory=lambda: np.zeros(0))
+    ordinal: bool = True
     usual_note: ClassVar[str] = "class frequencies are predicted"
 
     @classmethod
     def of(cls, task: Task, labels: Codes) -> Self:
-        return cls(smoothed_frequencies(labels, len(task.classes)))
+        return cls(smoothed_frequencies(labels, len(task.classes)), task.ordinal)
 
     @classmethod
     def restored(cls, record: Mapping[str, Any]) -> Self:
@@ -75,10 +78,17 @@ class Classification:
 
     def probe(
         self, name: str, penalties: Sequence[float], costs: Sequence[float], balance: float
-    ) -> "LogisticProbe | KernelSVM":
+    ) -> "LogisticProbe | KernelSVM | OrdinalProbe":
         from base_models.kernel_svm import KernelSVM
         from base_models.probe import LogisticProbe
+        from base_models.ridge import OrdinalProbe
 
+        if name == "ridge" and not self.ordinal:
+            raise LearnerError(
+                "probe = 'ridge' is for numbers and for classes in order; set ordinal = true, or leave it out."
+            )
+        if name == "ridge":
+            return OrdinalProbe(penalties, self.outputs)
         if name == "svm":
             return KernelSVM(costs, balance, self.outputs)
         return LogisticProbe(penalties, balance, self.outputs)

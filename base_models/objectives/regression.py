@@ -92,7 +92,7 @@ class Regression:
     def probe(self, name: str, penalties: Sequence[float], costs: Sequence[float], balance: float) -> "RidgeProbe":
         from base_models.ridge import RidgeProbe
 
-        if name != "logistic":
+        if name == "svm":
             raise LearnerError(
                 f"probe = {name!r} is for classes; numbers are learned by ridge regression: leave it out."
             )
@@ -113,7 +113,7 @@ class Regression:
             return np.zeros((0, 1)), self.usual
         # As scikit-learn's documentation of Ridge relates the two penalties.
         penalties = [1 / (2 * strength) for strength in strengths]
-        penalty = best_penalty(sparse_ridge_path, features, labels, groups, penalties, seed)
+        penalty, _ = best_penalty(sparse_ridge_path, features, labels, groups, penalties, seed)
         return sparse_ridge_path(features, labels, [penalty])
 
     def _standardised(self, labels: Floats) -> Floats:

@@ -1,5 +1,6 @@
 """What is learned of numbers: losses, scales that are undone, views, what is refused; and a kind of task more."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from support.texts import small
 from support.world import SENTIMENT, toy_table
 from torch import nn
 
+from base_models.frozen import Frozen
 from base_models.multimodal.clip import Clip
 from base_models.neural.hyperparameters import Training
 from base_models.neural.train_val_split import TrainValSplit
@@ -168,6 +170,20 @@ def test_a_training_on_numbers_killed_and_continued_ends_with_the_same_bits(loss
     assert same_weights(whole, other)
     losses = [row["loss"] for row in uninterrupted.state.curve]
     assert losses[-1] < losses[0]
+
+
+def test_a_probe_for_numbers_takes_classes_that_have_an_order(encoders: dict[str, str], tmp_path: Path) -> None:
+    data = toy_table(30)
+    learner, loaded = (Frozen(text=encoders["text"], probe="ridge", max_length=16) for _ in range(2))
+    with pytest.raises(LearnerError, match="probe = 'ridge' is for numbers and for classes in order"):
+        learner.fit(data, SENTIMENT, 0)
+    learner.fit(data, replace(SENTIMENT, ordinal=True), 0)
+    learner.save(tmp_path)
+    loaded.load(tmp_path)
+    values = learner.predict_proba(data)
+    assert values.shape == (30, 3) and (loaded.predict_proba(data) == values).all()
+    with pytest.raises(LearnerError, match="probe = 'svm' is for classes"):
+        Frozen(text=encoders["text"], probe="svm", max_length=16).fit(numbered(8), DEGREE, 0)
 
 
 def test_zero_shot_clip_has_no_numbers(encoders: dict[str, str]) -> None:
