@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from ensemble.data import DEV, TRAIN, Codes, Dataset
+from ensemble.data import DEV, RATING, TRAIN, Codes, Dataset
 from ensemble.errors import FoldError, StoreError, some
 from ensemble.modalities import MODALITIES
 from ensemble.stratification import strata_of
@@ -215,8 +215,9 @@ def rows_outside(data: Dataset) -> Codes:
 
 def row_digests(data: Dataset) -> list[str]:
     """One short digest per row of everything a result depends on: contents, part, labels."""
+    ratings = [name for name in data.frame if str(name).startswith(RATING)]
     # Texts as they are, of other contents the keys at the end: as the plans on disk were made.
-    columns = [data.frame[name] for name in ("id", "text", "part", *data.task_names) if name in data.frame]
+    columns = [data.frame[name] for name in ("id", "text", "part", *data.task_names, *ratings) if name in data.frame]
     keys = [data.keys(name) for name in MODALITIES if name != "text"]
     values = zip(*(column.where(column.notna(), None) for column in columns), *keys, strict=True)
     return [hashlib.sha256(repr(row).encode()).hexdigest()[:16] for row in values]

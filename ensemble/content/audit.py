@@ -1,10 +1,11 @@
 """The audit of a dataset before anything is trained on it."""
 
 from collections.abc import Mapping
-from typing import Any, TypedDict, cast
+from typing import Any, NotRequired, TypedDict, cast
 
 import numpy as np
 
+from ensemble.content.agreement import Agreement, agreement, agreement_lines
 from ensemble.content.copy_notes import copy_notes
 from ensemble.content.duplicates import Duplicates, find_duplicates, united_groups
 from ensemble.data import DEV, TEST, TRAIN, Dataset, Task
@@ -23,6 +24,7 @@ class Audit(TypedDict):
     duplicates: dict[str, int]
     conflicting_labels: dict[str, int]
     train_test_overlap: int
+    agreement: NotRequired[dict[str, Agreement]]
     notes: list[str]
 
 
@@ -34,6 +36,7 @@ def audit(data: Dataset, scans: Scans, settings: FoldSettings = DEFAULT_FOLDS) -
     train, test = ((data.frame["part"] == part).to_numpy() for part in (TRAIN, TEST))
     modalities = {name: get_modality(name) for name in MODALITIES}
     has_dev = [DEV] if (data.frame["part"] == DEV).any() else []
+    agreed = {task.name: each for task in data.tasks if (each := agreement(data, task)) is not None}
     found = {
         "rows": {part: int((data.frame["part"] == part).sum()) for part in (TRAIN, *has_dev, TEST)},
         "tasks": {task.name: _label_counts(data, task) for task in data.tasks},
@@ -41,6 +44,7 @@ def audit(data: Dataset, scans: Scans, settings: FoldSettings = DEFAULT_FOLDS) -
         "duplicates": _duplicates(copies),
         "conflicting_labels": {task.name: _conflicts(data, copies, task.name) for task in data.tasks},
         "train_test_overlap": int(np.isin(copies.group[test], copies.group[train]).sum()),
+        **({"agreement": agreed} if agreed else {}),
         "notes": [*data.notes, *copy_notes(data, group, settings.k)],
     }
     return cast(Audit, found)
@@ -81,5 +85,6 @@ def audit_lines(found: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("groups of copies (kept together)", f"{copies['groups']:,} of {copies['rows_in_groups']:,} rows"),
         ("largest group", f"{copies['largest_group']:,} rows"),
         *((f"copies with conflicting {task}", f"{n:,} groups") for task, n in found["conflicting_labels"].items()),
+        *agreement_lines(found.get("agreement", {})),
         ("test rows with a copy in training", f"{found['train_test_overlap']:,}"),
     ]

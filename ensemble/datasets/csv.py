@@ -15,7 +15,7 @@ from ensemble.datasets.label_columns import (
     TaskOptions,
     check_label_columns,
     label_columns,
-    read_label,
+    read_labels,
 )
 from ensemble.datasets.pictures import Pictures
 from ensemble.datasets.tables import ENCODING, check_column, image_folder, notes_of, read_frame
@@ -36,6 +36,9 @@ class Columns:
     labels: Mapping[str, Mapping[str, str]]
     label_lists: Lists
     test_column: str | None
+
+    def labelled(self) -> list[str]:
+        return [column for name, task in self.tasks.items() for column in task.columns(name)]
 
 
 @dataclass(frozen=True)
@@ -162,7 +165,7 @@ def _files(root: Path, names: Names) -> list[Path]:
 def _read(path: Path, part: str, columns: Columns, dialect: Dialect, join: Join | None, root: Path) -> Posts:
     """The posts of one file; one of test rows needs no labels and no groups."""
     wanted = [columns.id, columns.text, columns.test_column, *(columns.pictures.columns() if columns.pictures else ())]
-    wanted += [columns.group, *columns.tasks] if part != TEST else []
+    wanted += [columns.group, *columns.labelled()] if part != TEST else []
     needed = [name for name in dict.fromkeys(wanted) if name is not None]
     table = read_frame(path, needed if join is None else [join.key], dialect)
     encoding, notes = table.attrs[ENCODING], notes_of(table)
@@ -196,7 +199,7 @@ def _columns(table: pd.DataFrame, path: Path, columns: Columns) -> tuple[pd.Data
         notes += tuple(found)
     for task, made in columns.tasks.items():
         mapping = columns.labels.get(task, {})
-        label = read_label(table[task], rows, made, mapping, columns.label_lists, path) if task in table else None
-        frame[task] = label
-        notes += () if label is None else notes_of(label)
+        labels, said = read_labels(table, rows, task, made, mapping, columns.label_lists, path)
+        frame = frame.assign(**labels)
+        notes += said
     return frame, embedded, notes
