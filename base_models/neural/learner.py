@@ -199,7 +199,7 @@ class NeuralLearner(ABC):
             return None
         both = replace(read, frame=pd.concat([read.frame, aside.frame], ignore_index=True))
         examples = source.examples(both, 1, training=True)
-        return TrainValSplit.given(task, self.objective_, examples, both.labels(task), len(read))
+        return TrainValSplit.given(task, self.objective_, examples, both, len(read))
 
     def _predict(self, data: Dataset) -> tuple[Probabilities, Probabilities]:
         """(rows, columns) predictions, and their standard deviation over the views."""

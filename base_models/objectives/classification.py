@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from base_models.probe import LogisticProbe
     from base_models.ridge import OrdinalProbe
 
-LOSSES = ("cross_entropy", "focal")
+LOSSES = ("cross_entropy", "focal", "soft_cross_entropy")
 
 
 @dataclass(frozen=True)
@@ -58,11 +58,23 @@ class Classification:
         if training.loss is None or training.loss in LOSSES:
             return training
         if strict:
-            raise LearnerError(f"training.loss = {training.loss!r} is for numbers; for classes: {' or '.join(LOSSES)}.")
+            raise LearnerError(f"training.loss = {training.loss!r} is for numbers; for classes: {', '.join(LOSSES)}.")
         return training.model_copy(update={"loss": None})
 
-    def targets(self, labels: Codes) -> Codes:
-        return labels
+    def targets(self, training: Training, labels: Codes, ratings: Floats | None) -> npt.NDArray[Any]:
+        """The labels, or the shares of the annotators that named each class; of a row that none rated its label."""
+        if training.loss != "soft_cross_entropy":
+            return labels
+        if ratings is None:
+            raise LearnerError(
+                "training.loss = 'soft_cross_entropy' learns what several annotators said, and the table has one label "
+                "a row; name their columns (annotators), or choose cross_entropy."
+            )
+        classes = np.arange(self.outputs)
+        named = (ratings[:, :, None] == classes).sum(axis=1)
+        alone = named.sum(axis=1, keepdims=True) == 0
+        named = np.where(alone, labels[:, None] == classes, named)
+        return (named / named.sum(axis=1, keepdims=True)).astype(np.float32)
 
     def loss(self, training: Training, labels: Codes, device: "torch.device") -> "Loss":
         from base_models.neural.optimization import make_loss
