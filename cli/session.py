@@ -74,13 +74,13 @@ class Session:
     def _check_names(self) -> None:
         """What later commands would refuse is refused before the first hour of training."""
         from ensemble.errors import ConfigError, unknown
-        from meta import META_ESTIMATORS
+        from meta import META_ESTIMATORS, NUMBER_ESTIMATORS
 
         self.submission_format()
         self.fold_settings  # noqa: B018 (refuses impossible ones)
         for name in self.config.stack.estimators:
-            if name not in META_ESTIMATORS:
-                raise ConfigError(unknown("meta-estimator", name, META_ESTIMATORS))
+            if name not in (known := META_ESTIMATORS | NUMBER_ESTIMATORS):
+                raise ConfigError(unknown("meta-estimator", name, known))
 
     @cached_property
     def store(self) -> "Store":

@@ -66,10 +66,19 @@ def print_audit(facts: Mapping[str, Any]) -> None:
         for task, classes in facts["tasks"].items()
     ]
     rows = facts["rows"]
-    width = max(len(row) for row in counts)
+    wide = [row for row in counts if sum(map(len, row)) + 2 * len(row) > WIDTH]
+    counts = [row for row in counts if row not in wide]
+    width = max((len(row) for row in counts), default=1)
     padded = [row + [""] * (width - len(row)) for row in counts]
     dev = f"{rows['dev']:,} of a development part, " if "dev" in rows else ""
-    table(f"{rows['train']:,} training rows, {dev}{rows['test']:,} test rows", ["task", *[""] * (width - 1)], padded)
+    title = f"{rows['train']:,} training rows, {dev}{rows['test']:,} test rows"
+    if counts:
+        table(title, ["task", *[""] * (width - 1)], padded)
+    else:
+        line(title)
+    for task, *of_task in wide:
+        line(f"{task}, rows by label: {'; '.join(of_task)}")
+        line("")
     table("what to know before training", ["", ""], audit_lines(facts))
 
 

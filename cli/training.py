@@ -110,7 +110,9 @@ def _again(
 @app.command("import")
 def import_(
     name: Annotated[str, typer.Argument(help="The name it gets among the base learners.")],
-    oof: Annotated[Path, typer.Option(help="Out-of-fold probabilities: Parquet or CSV with id and class columns.")],
+    oof: Annotated[
+        Path, typer.Option(help="Out-of-fold predictions: Parquet or CSV with id and class columns (or value).")
+    ],
     test: Annotated[Path | None, typer.Option(help="Probabilities of the rows outside the folds.")] = None,
     task: Annotated[str | None, typer.Option("-t", "--task", help="Needed where the data has several tasks.")] = None,
     unknown_folds: Annotated[bool, typer.Option(help="Accept OOF whose folds cannot be checked, and mark it.")] = False,
@@ -120,7 +122,7 @@ def import_(
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
-    """Bring in probabilities made elsewhere as one more base learner.
+    """Bring in probabilities, or numbers, made elsewhere as one more base learner.
 
     \b
     ensemble import autogluon --oof oof.csv --test test.csv --task sentiment --modality both

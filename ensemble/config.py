@@ -102,8 +102,9 @@ class Tune(Section):
 
 
 class Stack(Section):
-    """``estimators`` and ``learners`` empty mean all. ``calibrate`` fits a temperature per learner before stacking,
-    ``related`` shows the candidates what the learners say of the other tasks."""
+    """``estimators`` and ``learners`` empty mean all. ``calibrate`` fits a temperature per learner before stacking (not
+    of numbers, which have none), ``related`` shows the candidates what the learners say of the other tasks of its
+    kind."""
 
     estimators: list[str] = []
     learners: list[str] = []

@@ -18,15 +18,16 @@ from meta.linked_tasks import decode
 from meta.post_predictions import PostPredictions
 from meta.stack import Stack, read_report
 from meta.table import means_of
+from meta.targets import target_of
 
 Pair = tuple[str, str]  # learner, task
 Models = dict[Pair, tuple[BaseRecord, list[JobSpec]]]
-STILL = 1e-12  # falls of a probability below this are rounding
+STILL = 1e-12  # falls of a probability, or of a number, below this are rounding
 
 
 @dataclass(frozen=True)
 class LoadedStack:
-    """A stack, the fold models behind it, and ``usual`` (learners * classes,): its learners' mean OOF probabilities.
+    """A stack, the fold models behind it, and ``usual`` (learners * columns,): its learners' mean OOF predictions.
 
     ``related`` are the learners of each other task whose means are further columns.
     """
@@ -42,8 +43,8 @@ class LoadedStack:
         own = np.hstack([base[name, self.task.name].values for name in self.stack.learners])
         if not self.related:
             return own
-        others = [np.stack([base[name, task].values for name in names], 1) for task, names in self.related.items()]
-        return np.hstack([own, means_of(others)])
+        others = [[base[name, task] for name in names] for task, names in self.related.items()]
+        return np.hstack([own, means_of([(of[0].task, np.stack([each.values for each in of], 1)) for of in others])])
 
 
 def load_stacks(run: Run, tasks: Sequence[Task]) -> list[LoadedStack]:
@@ -93,31 +94,33 @@ def predict_posts(
     found = []
     for one in stacks:
         name, learners = one.task.name, one.stack.learners
-        predictions = Predictions(one.task, posts.ids, stacked[name][0], decided=labels[name])
-        carried = shares(one.stack.fitted.predict_proba, features[name], labels[name], one.usual, len(learners))
+        decided = labels[name] if target_of(one.task).ruled else None
+        predictions = Predictions(one.task, posts.ids, stacked[name][0], decided=decided)
+        columns = target_of(one.task).credited(labels[name])
+        carried = shares(one.stack.fitted.predict, features[name], columns, one.usual, len(learners))
         found.append(PostPredictions(predictions, learners, carried))
     return found
 
 
 def shares(
-    predict_proba: Callable[[Floats], Floats], features: Floats, labels: Codes, usual: Floats, learners: int
+    predict: Callable[[Floats], Floats], features: Floats, credited: Codes, usual: Floats, learners: int
 ) -> Floats:
-    """(rows, learners): how much of the decision for ``labels`` (rows,) each learner carries; absolute values sum to
-    one, or all are 0.
+    """(rows, learners): how much of the ``credited`` (rows,) columns, those of the labels, each learner carries;
+    absolute values sum to one, or all are 0.
 
-    Each learner in turn is silenced: its columns of ``features`` (rows, learners * classes, perhaps more) give way to
-    the ``usual`` (learners * classes,), its mean probabilities out of fold. By as much as the probability of the label
-    then falls, the learner has spoken for it; where it rises, against it, and the share is negative. Shares are falls
-    over the sum of their absolute values, 0 where nothing moves. They tell of one learner at a time: what two say
-    alike, either of them may carry alone.
+    Each learner in turn is silenced: its columns of ``features`` (rows, learners * columns, perhaps more) give way to
+    the ``usual`` (learners * columns,), its mean predictions out of fold. By as much as the probability of the label
+    then falls, the learner has spoken for it; where it rises, against it, and the share is negative. A number it has
+    raised or lowered. Shares are falls over the sum of their absolute values, 0 where nothing moves. They tell of one
+    learner at a time: what two say alike, either of them may carry alone.
     """
     rows, width = np.arange(len(features)), len(usual) // learners
-    before = predict_proba(features)[rows, labels]
+    before = predict(features)[rows, credited]
     falls = np.zeros((len(features), learners))
     for learner in range(learners):
         columns = slice(learner * width, (learner + 1) * width)
         silenced = features.copy()
         silenced[:, columns] = usual[columns]
-        falls[:, learner] = before - predict_proba(silenced)[rows, labels]
+        falls[:, learner] = before - predict(silenced)[rows, credited]
     total = np.abs(falls).sum(axis=1, keepdims=True)
     return np.asarray(np.divide(falls, total, out=np.zeros_like(falls), where=total > STILL))

@@ -13,6 +13,7 @@ from ensemble.folds import FoldSettings
 from ensemble.modalities import MODALITIES, Scans, get_modality
 
 DEFAULT_FOLDS = FoldSettings()
+OPTIONAL = [("train_dev_overlap", "development rows with a copy in training")]
 
 
 class Audit(TypedDict):
@@ -24,6 +25,7 @@ class Audit(TypedDict):
     duplicates: dict[str, int]
     conflicting_labels: dict[str, int]
     train_test_overlap: int
+    train_dev_overlap: NotRequired[int]
     agreement: NotRequired[dict[str, Agreement]]
     notes: list[str]
 
@@ -33,17 +35,19 @@ def audit(data: Dataset, scans: Scans, settings: FoldSettings = DEFAULT_FOLDS) -
     copies = find_duplicates(data, scans)
     together = copies.group if settings.copies == "group" else np.arange(len(data))
     group = united_groups(data, together)
-    train, test = ((data.frame["part"] == part).to_numpy() for part in (TRAIN, TEST))
+    train, dev, test = ((data.frame["part"] == part).to_numpy() for part in (TRAIN, DEV, TEST))
     modalities = {name: get_modality(name) for name in MODALITIES}
-    has_dev = [DEV] if (data.frame["part"] == DEV).any() else []
     agreed = {task.name: each for task in data.tasks if (each := agreement(data, task)) is not None}
     found = {
-        "rows": {part: int((data.frame["part"] == part).sum()) for part in (TRAIN, *has_dev, TEST)},
+        "rows": {
+            part: int((data.frame["part"] == part).sum()) for part in (TRAIN, *([DEV] if dev.any() else []), TEST)
+        },
         "tasks": {task.name: _label_counts(data, task) for task in data.tasks},
         **{each.plural: each.audit(data.frame, data.cells(name), scans[name]) for name, each in modalities.items()},
         "duplicates": _duplicates(copies),
         "conflicting_labels": {task.name: _conflicts(data, copies, task.name) for task in data.tasks},
         "train_test_overlap": int(np.isin(copies.group[test], copies.group[train]).sum()),
+        **({"train_dev_overlap": int(np.isin(copies.group[dev], copies.group[train]).sum())} if dev.any() else {}),
         **({"agreement": agreed} if agreed else {}),
         "notes": [*data.notes, *copy_notes(data, group, settings.k)],
     }
@@ -87,4 +91,5 @@ def audit_lines(found: Mapping[str, Any]) -> list[tuple[str, str]]:
         *((f"copies with conflicting {task}", f"{n:,} groups") for task, n in found["conflicting_labels"].items()),
         *agreement_lines(found.get("agreement", {})),
         ("test rows with a copy in training", f"{found['train_test_overlap']:,}"),
+        *((words, f"{found[key]:,}") for key, words in OPTIONAL if key in found),
     ]

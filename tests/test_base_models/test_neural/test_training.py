@@ -192,8 +192,9 @@ def test_workers_and_the_batch_of_judging_change_no_result() -> None:
 
 @FORKS
 def test_a_training_that_is_over_leaves_no_workers_behind() -> None:
+    before = set(multiprocessing.active_children())
     fit(Net(), toy_problem(), quick(workers=1))
-    assert multiprocessing.active_children() == []
+    assert set(multiprocessing.active_children()) <= before
 
 
 @pytest.mark.parametrize(
