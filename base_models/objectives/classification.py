@@ -74,7 +74,7 @@ class Classification:
         named = (ratings[:, :, None] == classes).sum(axis=1)
         alone = named.sum(axis=1, keepdims=True) == 0
         named = np.where(alone, labels[:, None] == classes, named)
-        return (named / named.sum(axis=1, keepdims=True)).astype(np.float32)
+        return np.asarray(named / named.sum(axis=1, keepdims=True), dtype=np.float32)
 
     def loss(self, training: Training, labels: Codes, device: "torch.device") -> "Loss":
         from base_models.neural.optimization import make_loss
