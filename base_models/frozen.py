@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -30,8 +30,11 @@ class Frozen:
 
     Each block of features is centred and scaled on the fit rows to a mean squared norm of one; a missing modality is
     its mean. ``probe`` "logistic" has the best of ``penalties``, "svm" (radial kernel, calibrated) the best of
-    ``costs``. Numbers are learned by ridge regression with the best of ``penalties`` (scikit-learn's alpha).
+    ``costs``. Numbers, and with "ridge" ordered classes, are learned by ridge regression with the best of ``penalties``
+    (scikit-learn's alpha).
     """
+
+    of_classes: ClassVar = ("balance",)
 
     def __init__(
         self,
@@ -51,7 +54,7 @@ class Frozen:
             100.0,
         ),
         balance: ClassBalance = 0.5,
-        probe: Annotated[Literal["logistic", "svm"], meaning("what stands on the features")] = "logistic",
+        probe: Annotated[Literal["logistic", "svm", "ridge"], meaning("what stands on the features")] = "logistic",
         costs: Annotated[Grid, meaning("of the support vector machine; the best is taken")] = (0.3, 1.0, 3.0, 10.0),
     ) -> None:
         if image is None and text is None:

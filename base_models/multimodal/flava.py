@@ -1,7 +1,7 @@
 """FLAVA: its multimodal encoder trained on the task, its encoders of texts and images as they are, or trained too."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from base_models.multimodal.heads import Head
 from base_models.multimodal.joint import JointLearner
@@ -54,6 +54,8 @@ class Flava(JointLearner):
     A missing modality is tokens of zeros, as published, or of a ``learned`` vector. Images are resized and cropped as
     the model's own file says (FLAVA's are squashed to a square).
     """
+
+    of_classes: ClassVar = ("resample",)
 
     def __init__(
         self,
