@@ -1,5 +1,6 @@
 """A stack of numbers: honest about noise, leaks and duplicates; what is known is told from -1."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,10 +8,12 @@ import pytest
 from support.numbers import ANY, MOOD, imported, knowing, numbers_of, regression_data, truth
 from support.world import Floats
 
+from ensemble.datasets.submission_formats import FORMATS
 from ensemble.errors import ConfigError
 from ensemble.metrics import metric_named, score
 from ensemble.run import Run
 from meta.contributions import contributions
+from meta.decisions import write_submission
 from meta.diversity import diversity
 from meta.loaded_stack import shares
 from meta.nested_cv import mean_under_rule
@@ -108,8 +111,6 @@ def test_pure_noise_gives_no_correlation_and_falls_back(seed: int, metric: str) 
 
 
 def _judged_by(metric: str, table: MetaTable) -> MetaTable:
-    from dataclasses import replace
-
     return replace(table, task=replace(ANY, metric=metric))
 
 
@@ -173,6 +174,21 @@ def test_named_candidates_of_classes_do_not_stack_numbers_and_the_reverse() -> N
         StackSettings(("soft_vote",)).candidates(MOOD)
     with pytest.raises(ConfigError, match="Did you mean 'median'"):
         make_stack(numbers_of(*noise(0, 80)), StackSettings(("medium",)))
+
+
+def test_numbers_are_handed_in_as_they_are_and_scored_by_their_own_metric(tmp_path: Path) -> None:
+    random = np.random.default_rng(3)
+    labels = np.r_[truth(random, 150), np.full(20, np.nan)]
+    learners = {name: knowing(random, np.nan_to_num(labels), 0.7) for name in "ab"}
+    run = imported(tmp_path, regression_data(labels[:150], test_rows=20), learners, k=3)
+    report = stack_task(run, MOOD, FEW)
+    handed = write_submission(run, FORMATS["csv"], None, FEW)
+    lines = (run.store.submission / "submission.csv").read_text().splitlines()
+    assert lines[0] == "id,mood" and len(lines) == 21
+    stack = read_stack(run, assemble(run, MOOD, FEW))
+    np.testing.assert_allclose([float(line.split(",")[1]) for line in lines[1:]], stack.test.values[:, 0], rtol=1e-6)
+    assert handed["oof"]["mood"]["metric"] == "mae"
+    assert handed["oof"]["mood"]["value"] == pytest.approx(report["stack"]["metrics"]["mae"]["value"])
 
 
 def test_a_loaded_stack_predicts_the_test_rows_again(tmp_path: Path) -> None:
