@@ -1,4 +1,4 @@
-"""Features of a frozen image encoder, text encoder, or both, under a logistic probe or a support vector machine."""
+"""Features of a frozen image encoder, text encoder, or both, under a regression or a support vector machine."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -7,11 +7,10 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from safetensors.numpy import load_file, save
 
-from base_models.kernel_svm import KernelSVM
+from base_models.objectives.objective import Objective, Probe, objective_of, restored_objective
 from base_models.parameters import ClassBalance, Grid, MaxLength, Views, meaning
-from base_models.probe import LogisticProbe
+from base_models.saved_tensors import read_tensors, write_tensors
 from base_models.textual.encoder import TextEncoder
 from base_models.textual.pooling import Pooling
 from base_models.visual.encoder import ImageEncoder
@@ -21,7 +20,6 @@ from ensemble.data import Dataset, Task
 from ensemble.errors import LearnerError
 from ensemble.features import Encode, FeatureCache
 from ensemble.learner import Trial
-from ensemble.system.files import write_atomic
 
 IMAGE_BLOCK, TEXT_BLOCK = 256, 1024
 Request = tuple[str, Sequence[str | None], Encode, int, str]
@@ -32,7 +30,7 @@ class Frozen:
 
     Each block of features is centred and scaled on the fit rows to a mean squared norm of one; a missing modality is
     its mean. ``probe`` "logistic" has the best of ``penalties``, "svm" (radial kernel, calibrated) the best of
-    ``costs``.
+    ``costs``. Numbers are learned by ridge regression with the best of ``penalties`` (scikit-learn's alpha).
     """
 
     def __init__(
@@ -44,7 +42,7 @@ class Frozen:
         text_layer: Annotated[int | None, meaning("of the text encoder, 0 the embeddings; not set: the last")] = None,
         pooling: Annotated[Pooling, meaning("token vectors to one vector of a text")] = "mean",
         max_length: MaxLength = 128,
-        penalties: Annotated[Grid, meaning("of the logistic probe; the best is taken")] = (
+        penalties: Annotated[Grid, meaning("of the logistic probe, or of ridge regression; the best is taken")] = (
             0.3,
             1.0,
             3.0,
@@ -94,33 +92,41 @@ class Frozen:
             cache.fill(*request)
 
     def fit(self, data: Dataset, task: Task, seed: int) -> None:
-        data = data.take(data.labels(task) >= 0)
+        data = data.take(task.target.known(data.labels(task)))
+        labels = data.labels(task)
+        self.kind_: str = task.kind
+        self.probe_ = self._probe(objective_of(task, labels))
         blocks = self._blocks(data)
         self.means_ = [_mean(block) for block in blocks]
         self.scales_ = [_scale(block - mean) for block, mean in zip(blocks, self.means_, strict=True)]
         features = self._standardise(blocks)
-        self.probe_ = self._new_probe()
-        self.probe_.fit(features, data.labels(task), len(task.classes), data.groups, seed)
+        self.probe_.fit(features, labels, data.groups, seed)
 
     def predict_proba(self, data: Dataset) -> npt.NDArray[np.float64]:
-        return self.probe_.predict_proba(self._standardise(self._blocks(data)))
+        """(rows, classes)."""
+        return self._predictions(data)
+
+    def predict(self, data: Dataset) -> npt.NDArray[np.float64]:
+        """(rows,) of numbers."""
+        return self._predictions(data)[:, 0]
 
     def save(self, folder: Path) -> None:
         tensors = {**{f"mean{number}": mean for number, mean in enumerate(self.means_)}, **self.probe_.tensors()}
         tensors["scales"] = np.array(self.scales_, dtype=np.float32)
-        write_atomic(folder / "frozen.safetensors", save(tensors))
+        write_tensors(folder / "frozen.safetensors", tensors, self.kind_)
 
     def load(self, folder: Path) -> None:
-        tensors = load_file(folder / "frozen.safetensors")
+        tensors, self.kind_ = read_tensors(folder / "frozen.safetensors")
         self.scales_ = tensors["scales"].tolist()
         self.means_ = [tensors[f"mean{number}"] for number in range(len(self.scales_))]
-        self.probe_ = self._new_probe()
+        self.probe_ = self._probe(restored_objective({"kind": self.kind_}))
         self.probe_.restore(tensors)
 
-    def _new_probe(self) -> LogisticProbe | KernelSVM:
-        if self.probe == "svm":
-            return KernelSVM(self.costs, self.balance)
-        return LogisticProbe(self.penalties, self.balance)
+    def _probe(self, objective: Objective) -> Probe:
+        return objective.probe(self.probe, self.penalties, self.costs, self.balance)
+
+    def _predictions(self, data: Dataset) -> npt.NDArray[np.float64]:
+        return self.probe_.predictions(self._standardise(self._blocks(data)))
 
     def _blocks(self, data: Dataset) -> list[Features]:
         """(rows, width) features of each encoder; NaN rows where the modality is missing."""

@@ -5,7 +5,11 @@ from cli.tables import CARD_COLUMNS, card_row, line, table
 from ensemble.scoring import Score, ScoreCard
 from meta.records import LabelledTest, StackedTasks, StackReport, Submission
 from meta.report.facts import WrittenReport
+from meta.stack_report import CHOOSING
+from meta.summary import COLUMNS
 from meta.wording import (
+    candidate_name,
+    choosing_note,
     display_name,
     format_interval,
     format_number,
@@ -35,10 +39,9 @@ def print_stacks(result: StackedTasks) -> None:
         table(f"subtasks, out of fold, {result['folds']} folds", ["", *columns], [*rows, counts])
     if len(result["columns"]) > len(result["subtasks"]):
         rows = [
-            [name, format_interval(entry["plain mean"]), format_interval(entry["stack"])]
-            for name, entry in result["columns"].items()
+            [name, *(format_interval(entry[model]) for model in COLUMNS)] for name, entry in result["columns"].items()
         ]
-        table("column by column", ["", "plain mean [95 %]", "stack [95 %]"], rows)
+        table("column by column", ["", *(f"{model} [95 %]" for model in COLUMNS)], rows)
 
 
 STACK_COLUMNS = ("score [95 %]", "arg max", "over folds", "accuracy", "ROC AUC", "log-loss")
@@ -53,8 +56,11 @@ def _row(card: ScoreCard, arg_max: Score | None = None) -> list[str]:
 def _print_stack(report: StackReport, folds: int) -> None:
     mark = {name: " *" for name in report["unknown_folds"]} | {name: " †" for name in report["tuned"]}
     rows = [[name + mark.get(name, ""), *_row(card)] for name, card in report["learners"].items()]
-    rows += [[f"  {display_name(name)}", *_row(card, card["arg_max"])] for name, card in report["candidates"].items()]
+    candidates = report["candidates"].items()
+    rows += [[f"  {candidate_name(name, report['metric'])}", *_row(card, card["arg_max"])] for name, card in candidates]
     rows += [["stack" + " †" * bool(report["tuned"]), *_row(report["stack"], report["arg_max"])]]
+    if "choosing" in report:
+        rows += [[f"  {CHOOSING}", *_row(report["choosing"], report["choosing"]["arg_max"])]]
     title = f"{report['task']}: out-of-fold {report['metric']} on {report['stack']['rows']:,} rows, {folds} folds"
     table(title, ["learner / candidate", *STACK_COLUMNS], rows)
     line("Learners by arg max; candidates and the stack under a decision rule, nested, and beside it by arg max.")
@@ -68,17 +74,19 @@ def _print_stack(report: StackReport, folds: int) -> None:
     against = ", ".join(
         f"{format_interval(value, '+')} against the {name}" for name, value in report["against"].items()
     )
-    line(f"Candidate, parameters and decision rule are chosen for each fold on the other folds: {against}.")
+    line(f"The stack is what is shipped: {against}.")
+    line(choosing_note(report))
     line(
         "The plain mean is decided by arg max unless a rule is named; the best single learner is the best in hindsight."
     )
     option, rule = display_name(report["option"]), report["rule"]["kind"].replace("_", " ")
     gain = format_interval(report["rule_gain"], "+")
-    line(f"The test rows get {option} under {rule}. Decision rules gain {gain} over arg max.")
+    line(f"The test rows get the {option}, decided by {rule}. Decision rules gain {gain} over arg max.")
     if report["in_sample"] is not None and report["optimism"] is not None:
         seen, optimism = format_number(report["in_sample"]), format_number(report["optimism"], "+")
         line(
-            f"On the rows it was fitted on, the final stack has {seen}: an optimism of {optimism}, not reported above."
+            f"On the rows it was fitted on, the final stack has {seen}: {optimism} against choosing anew by fold is "
+            "optimism, not reported above."
         )
     for warning in warning_notes(report):
         line(f"! {warning}")
@@ -109,7 +117,7 @@ def print_submission(result: Submission) -> None:
         line(note)
     mark = " †" * bool(result["tuned"])
     rows = [[name + mark, of["metric"], format_interval(of)] for name, of in result["oof"].items()]
-    title = f"what labels made this way score out of fold ({result['oof_rows']:,} rows, {result['folds']} folds)"
+    title = f"what labels score out of fold, {CHOOSING} ({result['oof_rows']:,} rows, {result['folds']} folds)"
     table(title, ["", "metric", "score [95 %]"], rows)
     of_labels = {f"{of['metric']} of {name}": format_number(of["value"]) for name, of in result["oof"].items()}
     of_text = {name: format_number(value) for name, value in result["read_back"].items()}
@@ -124,7 +132,8 @@ def print_submission(result: Submission) -> None:
 
 def print_report(result: WrittenReport) -> None:
     for name, subtask in result["scores"].items():
-        gains = (f"{format_interval(gain, '+')} against {rival}" for rival, gain in subtask["against"].items())
+        gains = [f"{format_interval(gain, '+')} against the {rival}" for rival, gain in subtask["against"].items()]
+        gains += [f"choosing costs {format_interval(subtask['cost'], '+')}"] if subtask["cost"] else []
         score, rows = format_interval(subtask["score"]), f"{subtask['rows']:,}"
         line(f"{name}: {score} on {rows} rows, {result['folds']} folds; {', '.join(gains)}.")
     for task, learners in result["leaks"].items():

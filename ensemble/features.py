@@ -3,13 +3,15 @@
     <root>/<encoder>/<block>.ids.npy      content keys of the block, (rows,) fixed-width bytes
     <root>/<encoder>/<block>.shapes.npy   where contents differ in shape (pixels, tokens): (rows, dimensions)
     <root>/<encoder>/<block>.npy          (rows, width), or all contents one after the other
+    <root>/<encoder>/<block>.seconds      how long it took, so that who finds it there can say what it cost
 
 Blocks are cut from the order of the whole dataset, so a killed run continues with the same blocks and the same bits.
 """
 
 import re
+import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +32,8 @@ class FeatureCache:
     """Features by content, on disk below ``root`` and memory-mapped; without ``root`` nothing is kept on disk.
 
     ``image_bytes`` bounds what is bulky and can be had again: decoded images, and states of all tokens of a content.
-    ``asked`` says of how many contents each encoder's features were asked for.
+    ``asked`` says of how many contents each encoder's features were asked for, ``spent`` how many seconds of encoding
+    were spent on it here.
     """
 
     def __init__(self, root: Path | None = None, track: Track = silent, image_bytes: int = IMAGE_BYTES) -> None:
@@ -38,6 +41,7 @@ class FeatureCache:
         self.track = track
         self.image_bytes = image_bytes
         self.asked: dict[str, int] = {}
+        self.spent: dict[str, float] = {}
         self._opened: dict[str, Blocks] = {}
         self._bytes: dict[str, int] = {}
 
@@ -105,7 +109,9 @@ class FeatureCache:
             absent = [key for key in keys if key not in opened.places]
             if not absent:
                 return True
+            began = time.perf_counter()
             block = encode(absent)
+            took = time.perf_counter() - began
             if not isinstance(block, Ragged):
                 block = np.ascontiguousarray(block, dtype=np.float32)
             if self.root is not None and missing(block):  # a passing fault must not be remembered as a fact
@@ -118,7 +124,9 @@ class FeatureCache:
                 opened.full = True
                 return False
             self._bytes[encoder] = self._bytes.get(encoder, 0) + taken
+            self.spent[encoder] = self.spent.get(encoder, 0.0) + took
             if self.root is not None:
+                write_atomic(self.root / encoder / f"{name_of(absent)}.seconds", f"{took:.3f}\n".encode())
                 for name, content in files.items():
                     write_atomic(self.root / encoder / name, content)
             opened.add(name_of(absent), absent, block)
@@ -133,6 +141,18 @@ class FeatureCache:
         opened = self._open(encoder)
         self._refresh(encoder, opened)
         return sum(key in opened.places for key in keys)
+
+    def seconds(self, encoder: str) -> float | None:
+        """What it took to encode the contents that were asked for, whoever did; None where not every block says so."""
+        if self.root is None:
+            return self.spent.get(encoder, 0.0)
+        held, total = len(self._open(encoder).places), 0.0
+        for path in (self.root / encoder).glob("*.ids.npy"):
+            with suppress(OSError, ValueError):
+                total += float(path.with_name(path.name.replace(".ids.npy", ".seconds")).read_text())
+                continue
+            return None
+        return total * min(1.0, self.asked.get(encoder, 0) / held) if held else total
 
     def used(self, prefix: str) -> int:
         """Bytes of the encoders whose names begin so, on disk or, without ``root``, in memory."""

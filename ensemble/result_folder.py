@@ -22,7 +22,7 @@ from ensemble.predictions import Predictions
 from ensemble.provenance import KEY, Provenance
 from ensemble.records import FailureRecord, Record
 from ensemble.system.claims import FILE as CLAIM
-from ensemble.system.files import file_hash, read_json, to_disk, write_json
+from ensemble.system.files import TICK, file_hash, read_json, to_disk, write_json
 from ensemble.system.locks import FILE as LOCK
 
 DONE, FAILED, REPORT = "done.json", "failed.json", "report.json"
@@ -67,6 +67,7 @@ class ResultFolder(Generic[RecordType]):
         kept = {path.relative_to(self.path).as_posix(): path for path in paths}
         for path in kept.values():
             to_disk(path)
+            _date_back(path)
         files = {name: file_hash(path) for name, path in sorted(kept.items())}
         stamps = {name: stamp(path) for name, path in sorted(kept.items())}
         write_json(self.record, {KEY: dict(provenance.parts), "files": files, "stamps": stamps, **facts})
@@ -140,6 +141,14 @@ def stamp(path: Path) -> list[int]:
     """A file's size and when it was changed, in nanoseconds."""
     status = path.stat()
     return [status.st_size, status.st_mtime_ns]
+
+
+def _date_back(path: Path) -> None:
+    """A change within the same tick of the file system's clock would leave the time as it is; seconds earlier, no
+    change can."""
+    status = path.stat()
+    with suppress(OSError):
+        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns - TICK))
 
 
 def _is_whole(file: Path, recorded: str, committed: list[int] | None) -> bool:

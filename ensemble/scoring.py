@@ -100,6 +100,16 @@ def score_card(
     return card
 
 
+def majority_class(task: Task, data: Dataset, known: Codes | None = None) -> Predictions:
+    """What to beat: the most frequent class for every row of ``data``, with the class frequencies as probabilities, of
+    its labels or of those ``known`` (n,). As scikit-learn's DummyClassifier(strategy="prior"), but the same for every
+    fold: fitted without the fold it would be wrong more often the more even the classes are."""
+    labels = data.codes(task) if known is None else known
+    counts = np.bincount(labels[task.target.known(labels)], minlength=len(task.classes)).astype(np.float64)
+    frequencies = counts / counts.sum() if counts.any() else np.full(len(counts), 1 / len(counts))
+    return Predictions(task, data.ids, np.tile(frequencies, (len(data), 1)))
+
+
 def _add_classes(card: ScoreCard, task: Task, labels: Codes, predicted: Codes) -> None:
     counts = confusion_matrix(labels, predicted, len(task.classes))
     scores = per_class(counts)
@@ -116,13 +126,11 @@ def _add_classes(card: ScoreCard, task: Task, labels: Codes, predicted: Codes) -
 
 
 def metric_input(predictions: Predictions, metric: Metric) -> Probabilities:
-    """(rows, columns) what a metric judges: labels where it judges labels, one-hot where they are classes, else the
-    probabilities."""
+    """(rows, columns) what a metric judges: one-hot labels where it judges labels that are classes, else the
+    probabilities, or the numbers as decided."""
     if metric.of_counts:
         return np.eye(len(predictions.task.classes))[predictions.labels()]
-    return (
-        predictions.values if predictions.task.classes else np.asarray(predictions.labels()[:, None], dtype=np.float64)
-    )
+    return predictions.task.target.judged(predictions.values, predictions.labels())
 
 
 def difference(metric: Metric, labels: Labels, groups: Codes, ours: Predictions, theirs: Predictions) -> Score:

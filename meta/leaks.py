@@ -12,7 +12,8 @@ from meta.table import MetaTable
 from meta.votes import by_learner
 
 # An honest learner that is much better than the others, .85 right against .5, is no more right where they fail most;
-# it must be nearly always right there, and err a quarter as often as is usual, before it is named.
+# it must be nearly always right there, and err a quarter as often as is usual, before it is named. Who knows a part of
+# the labels cannot be told by this from who honestly recognises a part of the posts: rows outside the folds can.
 HARDEST = 0.25
 FEW = 20  # hardest rows of a class, below which it says nothing
 RIGHT = 0.95
@@ -21,7 +22,7 @@ TIMES = 4
 # Honest learners, networks whose five folds disagree among them, differ by up to .16 between rows inside and outside
 # the folds (the mean of several models is less sure than one). A learner alone must differ by twice the SHIFT.
 OUTSIDE = 100
-SHIFT = 0.4
+SHIFT = 0.25
 SURER = 0.05  # on average: the distance of distributions alone makes much of the fourth decimal
 
 
@@ -46,20 +47,24 @@ def _knows_too_much(table: MetaTable) -> Iterator[tuple[str, LeakSign]]:
 
 
 def right_where_hard(table: MetaTable) -> Floats:
-    """(learners,): the mean over classes of the share of rows it has right, among the quarter of the class to whose
-    label the mean of the others gives least probability; NaN where too few. Never all nor none of so few rows: one
-    right and one wrong are added (Laplace's rule of succession)."""
+    """(learners,): the mean over classes of the share of rows it has right, among the quarter of the class (no fewer
+    than FEW) to whose label the mean of the others gives least probability. Never all nor none of so few rows: one
+    right and one wrong are added (Laplace's rule of succession). NaN with fewer than two classes of FEW rows, since who
+    always says the most frequent class has all of it right, and where no class is large enough to have a hardest part.
+    """
     labels, count = table.labels[table.known], len(table.learners)
     wrong, right = errors(table), is_right(table)
     others = wrong.sum(axis=1, keepdims=True) - wrong
+    sizes = np.bincount(labels, minlength=table.width)
+    enough = np.flatnonzero(sizes >= FEW)
+    if count < 2 or len(enough) < 2 or HARDEST * sizes.max() < FEW:
+        return np.full(count, np.nan)
     shares = []
-    for label in range(table.width if count > 1 else 0):
-        rows = labels == label
-        hard = int(HARDEST * rows.sum())
-        if hard >= FEW:
-            hardest = np.argsort(-others[rows], axis=0, kind="stable")[:hard]
-            shares.append((np.take_along_axis(right[rows], hardest, axis=0).sum(axis=0) + 1) / (hard + 2))
-    return np.mean(shares, axis=0) if shares else np.full(count, np.nan)
+    for label in enough:
+        rows, hard = labels == label, max(int(HARDEST * sizes[label]), FEW)
+        hardest = np.argsort(-others[rows], axis=0, kind="stable")[:hard]
+        shares.append((np.take_along_axis(right[rows], hardest, axis=0).sum(axis=0) + 1) / (hard + 2))
+    return np.asarray(np.mean(shares, axis=0))
 
 
 def _is_sure_inside(table: MetaTable) -> Iterator[tuple[str, LeakSign]]:

@@ -14,6 +14,13 @@ class CandidateCard(ScoreCard):
     arg_max: Score
 
 
+class Choosing(CandidateCard):
+    """The score card of the whole procedure, which chooses candidate, parameters and rule anew for each fold on the
+    other folds, and its ``cost``: by how much what is shipped, chosen on all rows, scores more, paired row by row."""
+
+    cost: Score
+
+
 class RuleRecord(TypedDict):
     """A decision rule by its kind, and its numbers."""
 
@@ -52,11 +59,14 @@ class LabelledTest(TypedDict):
 class StackReport(TypedDict):
     """The record of one task's stack.
 
-    ``learners`` and ``candidates`` have a score card each, that of a candidate with its score by ``arg_max`` beside;
-    ``against`` holds paired differences from the rivals of a stack. ``chosen`` and ``rule`` predict new rows, their
-    ``option`` is the candidate with its parameters; ``chosen_by_fold`` and ``rules_by_fold`` were chosen for each fold
-    on the others; ``fallback``: nothing was good enough to be preferred to what is simple. ``tuned`` are the notes of
-    learners whose parameters were chosen on rows of the folds; ``test`` is there where rows outside them have labels.
+    ``learners`` and ``candidates`` have a score card each, that of a candidate with its score by ``arg_max`` beside.
+    ``stack`` is the card of what is shipped: the ``chosen`` candidate, its parameters and rule nested; ``arg_max``,
+    ``rule_gain`` and ``against``, paired differences from the rivals of a stack, are of the same. ``choosing`` is what
+    the choice itself scores; in records that lack it, they were all of that. ``optimism`` is of fitting and choosing.
+    ``chosen`` and ``rule`` predict new rows, their ``option`` is the candidate with its parameters; ``chosen_by_fold``
+    and ``rules_by_fold`` were chosen for each fold on the others; ``fallback``: nothing was good enough to be preferred
+    to what is simple. ``tuned`` are the notes of learners whose parameters were chosen on rows of the folds; ``test``
+    is there where rows outside them have labels.
     """
 
     task: str
@@ -68,6 +78,7 @@ class StackReport(TypedDict):
     unknown_folds: list[str]
     candidates: dict[str, CandidateCard]
     stack: ScoreCard
+    choosing: NotRequired[Choosing]
     arg_max: Score
     rule_gain: Score
     chosen: str
@@ -88,8 +99,10 @@ class StackReport(TypedDict):
 
 
 class Summary(TypedDict):
-    """Scores by subtask and model, and paired differences of the stack ``against`` its rivals; ``columns`` are those of
-    plain mean and stack for each task of a subtask; ``doubtful`` learners have unknown folds."""
+    """Scores by subtask and model, and paired differences of the stack that is shipped ``against`` its rivals and, as
+    its ``cost`` of choosing, from the procedure that chooses anew for each fold (None where an older record has the
+    latter only); ``columns`` are those of majority class, plain mean and stack for each task of a subtask; ``doubtful``
+    learners have unknown folds."""
 
     rows: int
     rows_of: dict[str, int]
@@ -97,6 +110,7 @@ class Summary(TypedDict):
     doubtful: list[str]
     subtasks: dict[str, dict[str, Score]]
     against: dict[str, dict[str, Score | None]]
+    cost: dict[str, Score | None]
     columns: dict[str, dict[str, Score | None]]
 
 

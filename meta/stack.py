@@ -28,6 +28,8 @@ from meta.stack_report import stack_report
 from meta.table import RECORD, SEED, MetaTable, StackInputs, StackSettings, assemble, provenance_of
 from meta.targets import target_of
 
+SHIPPED = "shipped"
+
 
 @dataclass(frozen=True)
 class Stack:
@@ -57,9 +59,10 @@ class Stack:
 
 @dataclass(frozen=True)
 class FinishedStack:
-    """Its out-of-fold and test predictions, and its report."""
+    """Its out-of-fold predictions, of the whole procedure and of what is ``shipped``; test predictions; report."""
 
     oof: Predictions
+    shipped: Predictions
     test: Predictions
     report: StackReport
 
@@ -82,7 +85,8 @@ def stack_inputs(run: Run, inputs: StackInputs, track: Track = silent) -> StackR
     with run.store.lock():
         if not folder.is_done(provenance):  # another process may have been faster
             folder.clear()
-            folder.write({"oof": nested.oof, "test": test}, provenance)
+            shipped = nested.candidates[nested.final.name]
+            folder.write({"oof": nested.oof, SHIPPED: shipped, "test": test}, provenance)
             stack.fitted.save(folder.model)
             folder.commit(provenance, **report)
         return read_report(folder, provenance)
@@ -117,7 +121,14 @@ def read_stack(run: Run, inputs: StackInputs) -> FinishedStack:
     """The finished stack of these inputs; raises StoreError where it is missing or stale."""
     task, folder = inputs.task, run.store.stack(inputs.task.name)
     report = read_report(folder, provenance_of(run, inputs), f" --task {task.name}")
-    return FinishedStack(folder.read("oof", task), folder.read("test", task), report)
+    return FinishedStack(folder.read("oof", task), read_shipped(run, task), folder.read("test", task), report)
+
+
+def read_shipped(run: Run, task: Task) -> Predictions:
+    """Out-of-fold predictions of what is shipped; of a stack of an older version, which has not kept them, those of the
+    whole procedure, as all scores in its record are."""
+    folder = run.store.stack(task.name)
+    return folder.read(SHIPPED if "choosing" in folder.read_record() else "oof", task)
 
 
 def read_report(

@@ -19,6 +19,7 @@ from meta.votes import by_learner
 
 PLAIN = "plain mean"
 RULED = " under a rule"
+CHOOSING = "choosing anew by fold"
 WORSE = 0.02  # nats of log-loss above the plain mean's that are worth a warning
 
 
@@ -27,12 +28,13 @@ def stack_report(
 ) -> StackReport:
     """The report of a task. ``in_sample`` are predictions of the final stack for the rows it was fitted on, ``test``
     those for the rows outside the folds; ``started`` when it was begun, by time.monotonic()."""
-    table, stack, final = inputs.table, nested.oof, nested.final
+    table, final = inputs.table, nested.final
+    stack = nested.candidates[final.name]
     task, metric = table.task, metric_of(table.task)
     unknown = unknown_folds(run, task)
     learners = _oof(run, table, unknown)
     inside, outside = run.data.take(run.plan.cv_rows), run.data.take(run.plan.test_rows)
-    fitted, unseen = (score(metric, table.labels, metric_input(each, metric)) for each in (in_sample, stack))
+    fitted, unseen = (score(metric, table.labels, metric_input(each, metric)) for each in (in_sample, nested.oof))
     report: StackReport = {
         "task": task.name,
         "metric": task.metric,
@@ -46,6 +48,11 @@ def stack_report(
             for name, values in nested.candidates.items()
         },
         "stack": score_card(task, stack, inside, table.fold),
+        "choosing": {
+            **score_card(task, nested.oof, inside, table.fold),
+            "arg_max": _arg_max(metric, table, nested.oof),
+            "cost": difference(metric, table.labels, table.groups, stack, nested.oof),
+        },
         "arg_max": _arg_max(metric, table, stack),
         "rule_gain": difference(metric, table.labels, table.groups, stack, Predictions(task, table.ids, stack.values)),
         "chosen": final.name,
@@ -86,8 +93,12 @@ def rivals_of(table: MetaTable) -> dict[str, Predictions]:
     return {
         PLAIN: table.plain_mean,
         PLAIN + RULED: mean_under_rule(table, table.learners),
-        f"best single{RULED} ({single})": mean_under_rule(table, [single]),
+        best_under_rule(single): mean_under_rule(table, [single]),
     }
+
+
+def best_under_rule(single: str) -> str:
+    return f"best single{RULED} ({single})"
 
 
 def best_single(table: MetaTable) -> str:

@@ -7,19 +7,23 @@ import numpy.typing as npt
 
 from ensemble.data import Dataset, Floats, Task
 from ensemble.metrics import bootstrap, metric_of, score
+from ensemble.predictions import Predictions
 from ensemble.run import Run
-from ensemble.scoring import Score, metric_input, score_with_interval
+from ensemble.scoring import Score, majority_class, metric_input, score_with_interval
 from ensemble.system.progress import Track, silent
 from meta.nested_cv import mean_under_rule
 from meta.records import StackedTasks, Summary
-from meta.stack import stack_inputs
-from meta.stack_report import PLAIN, RULED
+from meta.stack import read_shipped, stack_inputs
+from meta.stack_report import CHOOSING, PLAIN, RULED, best_under_rule
 from meta.table import MetaTable, StackSettings, assemble
 from meta.targets import target_of
 
+MAJORITY = "majority class"
+COLUMNS = (MAJORITY, PLAIN, "stack")
+
 
 def stack_tasks(run: Run, tasks: Sequence[Task], settings: StackSettings, track: Track = silent) -> StackedTasks:
-    """Stack each task, then score each subtask: every learner, the plain mean, the stack."""
+    """Stack each task, then score each subtask: the majority class, every learner, the plain mean, the stack."""
     reports, tables = [], {}
     for task in track(tasks, "tasks stacked", len(tasks)):
         inputs = assemble(run, task, settings)
@@ -37,18 +41,17 @@ def summarise(run: Run, tables: Mapping[str, MetaTable]) -> Summary:
     scored = {
         name: {model: headline(inside, of, values) for model, values in values_of.items()} for name, of in whole.items()
     }
-    others = {PLAIN, PLAIN + RULED, "stack", *doubtful}
+    others = {MAJORITY, PLAIN, PLAIN + RULED, CHOOSING, "stack", *doubtful}
     bests = {name: best_of(run.data, of, scored[name], others) for name, of in whole.items()}
     ruled = {task: table for task, table in tables.items() if target_of(table.task).ruled}
     for single in sorted({single for best in bests.values() for single in best}):
         having = {task: table for task, table in ruled.items() if single in table.learners}
-        values_of[single + RULED] = {task: _ruled(table, [single]) for task, table in having.items()}
+        under_rule = best_under_rule(single)
+        values_of[under_rule] = {task: _ruled(table, [single]) for task, table in having.items()}
         for name, of in whole.items():
-            scored[name][single + RULED] = headline(inside, of, values_of[single + RULED])
+            scored[name][under_rule] = headline(inside, of, values_of[under_rule])
     rivals = {
-        name: [PLAIN, PLAIN + RULED, *(single + RULED for single in best)]
-        if set(whole[name]) <= set(ruled)
-        else [PLAIN, *best]
+        name: [PLAIN, PLAIN + RULED, *map(best_under_rule, best)] if set(whole[name]) <= set(ruled) else [PLAIN, *best]
         for name, best in bests.items()
     }
     return {
@@ -61,8 +64,12 @@ def summarise(run: Run, tables: Mapping[str, MetaTable]) -> Summary:
             name: {model: headline(inside, of, values_of["stack"], values_of[model]) for model in rivals[name]}
             for name, of in whole.items()
         },
+        "cost": {
+            name: headline(inside, of, values_of["stack"], values_of[CHOOSING]) if CHOOSING in values_of else None
+            for name, of in whole.items()
+        },
         "columns": {
-            f"{name} {task}": {model: headline(inside, (task,), values_of[model]) for model in (PLAIN, "stack")}
+            f"{name} {task}": {model: headline(inside, (task,), values_of[model]) for model in COLUMNS}
             for name, of in subtasks(run.data).items()
             for task in of
             if task in values_of["stack"]
@@ -88,23 +95,29 @@ def _values_by_model(
     run: Run, tables: Mapping[str, MetaTable], inside: Dataset
 ) -> Iterator[tuple[str, dict[str, Floats]]]:
     """Per model and task what the metric is given, (rows, columns) predictions or one-hot labels."""
+    of_classes = [table.task for table in tables.values() if table.task.kind == "classification"]
+    yield MAJORITY, {task.name: majority_class(task, inside).values for task in of_classes}
     for learner in dict.fromkeys(name for table in tables.values() for name in table.learners):
         having = {task: table for task, table in tables.items() if learner in table.learners}
         yield learner, {task: table.learner_oof(learner).values for task, table in having.items()}
     yield PLAIN, {task: table.plain_mean.values for task, table in tables.items()}
     ruled = {task: table for task, table in tables.items() if target_of(table.task).ruled}
     yield PLAIN + RULED, {task: _ruled(table, table.learners) for task, table in ruled.items()}
-    stacked = {name: run.store.stack(name).read("oof", table.task) for name, table in tables.items()}
-    yield (
-        "stack",
-        {name: metric_input(oof.take(inside.ids), metric_of(oof.task)) for name, oof in stacked.items()},
-    )
+    records = [run.store.stack(name).read_record() for name in tables]
+    if all("choosing" in record for record in records):
+        yield CHOOSING, _of_stacks(inside, {n: run.store.stack(n).read("oof", t.task) for n, t in tables.items()})
+    yield "stack", _of_stacks(inside, {name: read_shipped(run, table.task) for name, table in tables.items()})
+
+
+def _of_stacks(inside: Dataset, stacked: Mapping[str, Predictions]) -> dict[str, Floats]:
+    return {name: metric_input(oof.take(inside.ids), metric_of(oof.task)) for name, oof in stacked.items()}
 
 
 def _stack_last(models: Mapping[str, Score | None]) -> dict[str, Score]:
     """Without models that lack one of the tasks."""
     known = {name: scored for name, scored in models.items() if scored}
-    return {**{name: scored for name, scored in known.items() if name != "stack"}, "stack": known["stack"]}
+    last = [name for name in ("stack", CHOOSING) if name in known]
+    return {**{name: scored for name, scored in known.items() if name not in last}, **{n: known[n] for n in last}}
 
 
 def _ruled(table: MetaTable, learners: Sequence[str]) -> Floats:

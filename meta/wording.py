@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection
 
+from ensemble.metrics import metric_named
 from ensemble.records import TuningNote
 from ensemble.scoring import Score, ScoreCard
 from meta.records import FEW, LeakSign, StackReport
@@ -34,8 +35,14 @@ GLOSSARY = {
     "Q-statistic": "How alike two learners err: 1 where they are right on the same posts, 0 where independently, "
     "\N{MINUS SIGN}1 where they err on different ones.",
     "Shapley value": "What a learner adds to the plain mean, averaged over all orders in which learners could join.",
-    "optimism": "How much better a stack scores on the posts that it was chosen and fitted on than on posts it has not "
-    "seen.",
+    "cost of choosing": "The stack's score is that of what is shipped, the candidate that was chosen on all rows, its "
+    "parameters and rule nested. To choose among many is partly luck: choosing anew for each fold on the other folds "
+    "shows what is left of the score where the choice has not seen the rows; the difference is the cost.",
+    "plain mean": "The mean of the learners' probabilities, by arg max: the most probable class is the label. Under a "
+    "rule only where that is said.",
+    "majority class": "What to beat: the most frequent class for every post, class frequencies as its probabilities.",
+    "optimism": "How much better a stack scores on the posts that it was chosen and fitted on than the choice does on "
+    "posts it has not seen.",
 }
 # Control characters but tab and newline, halves of surrogate pairs, and code points that are no characters.
 UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
@@ -99,19 +106,33 @@ def _tuning_note(name: str, whose: str, judged: Collection[int], card: ScoreCard
 def selection_note(report: StackReport) -> str:
     """One sentence: what was chosen, and what it had to beat."""
     reason, metric = report["reason"], report["metric"]
-    rival, best = display_name(reason["rival"]), display_name(reason["best"])
+    rival, best = (candidate_name(reason[which], metric) for which in ("rival", "best"))
     gain = "-" if reason["gain"] is None else f"{reason['gain']:.3f}"
     tried = f"p = {reason['p_value']:.3f}, reality check over {reason['tried']} candidates"
     if len(report["candidates"]) == 1:
         return f"The {best} was the only candidate."
     if best == rival:
-        return f"No candidate scores better than the {rival} under its decision rule, so that is used."
+        return f"No candidate scores better than the {rival}, so that is used."
     if report["fallback"]:
         return (
-            f"No candidate beats the {rival} beyond noise, both under their decision rules (the best, {best}, by "
-            f"{gain} {metric} where it was chosen; {tried}), so the {rival} is used."
+            f"No candidate beats the {rival} beyond noise (the best, {best}, by {gain} {metric} where it was chosen; "
+            f"{tried}), so that is used."
         )
     return f"The {best} beats the {rival} by {gain} {metric} where it was chosen, beyond noise ({tried})."
+
+
+def choosing_note(report: StackReport) -> str:
+    """What choosing costs, in one sentence."""
+    if "choosing" not in report:
+        return "The score is that of choosing candidate, parameters and decision rule anew for each fold on the others."
+    choosing, chosen = report["choosing"], set(report["chosen_by_fold"].values())
+    if chosen == {report["chosen"]}:
+        return "Each fold would have chosen the same on the other folds: choosing costs nothing."
+    card = choosing["metrics"][report["metric"]]
+    return (
+        f"Choosing costs {format_interval(choosing['cost'], '+')}: candidate, parameters and decision rule chosen anew "
+        f"for each fold on the others score {format_interval(card)}."
+    )
 
 
 def warning_notes(report: StackReport) -> list[str]:
@@ -156,6 +177,12 @@ def leak_note(sign: LeakSign) -> str:
 def display_name(name: str) -> str:
     """A metric's or a candidate's name in words."""
     return DISPLAY_NAMES.get(name, name.replace("_", " "))
+
+
+def candidate_name(name: str, metric: str) -> str:
+    """The same of a candidate that is scored: who is a rival without a decision rule, too, says that it has one."""
+    ruled = metric_named(metric).of_counts is not None and name in ("soft_vote", "best_single")
+    return display_name(name) + " under a rule" * ruled
 
 
 def printable(text: object) -> str:

@@ -149,6 +149,11 @@ class Clip(JointLearner):
     def fit(self, data: Dataset, task: Task, seed: int) -> None:
         if self.train != "none":
             return super().fit(data, task, seed)
+        if not task.classes:
+            raise LearnerError(
+                f"clip: train = 'none' compares posts with the names of classes, and {task.name} has none; choose "
+                "'head', 'lora' or 'full'."
+            )
         import torch
 
         from base_models.multimodal.clip_network import count_parameters
@@ -182,7 +187,7 @@ class Clip(JointLearner):
         crops = None if self.scale is None else Augmentation(preprocessing, self.scale, self.ratio, self.degrees)
         return PairSource(TextSource(tokens), ImageSource(pixels, crops), self.modality_dropout, embeddings, seen)
 
-    def _network(self, classes: int, pretrained: bool, seed: int) -> "nn.Module":
+    def _network(self, outputs: int, pretrained: bool, seed: int) -> "nn.Module":
         import torch
 
         from base_models.multimodal.adapters import add_adapters
@@ -191,8 +196,8 @@ class Clip(JointLearner):
 
         width = width_of(self.model)
         if self.train == "none":
-            return ZeroShot(torch.zeros(classes, width), self.modalities())
-        head = ClipHead(width, classes, self.missing, seed)
+            return ZeroShot(torch.zeros(outputs, width), self.modalities())
+        head = ClipHead(width, outputs, self.missing, seed)
         if self._embeds:
             return head
         encoder = make_dual_encoder(self.model, pretrained, seed, self.max_length)

@@ -107,13 +107,13 @@ class Flava(JointLearner):
         models = dict.fromkeys([self.model, *([self.translator] if self.translator else [])])
         return [path for model in models for path in local_files(model)]
 
-    def _network(self, classes: int, pretrained: bool, seed: int) -> "FlavaNetwork":
+    def _network(self, outputs: int, pretrained: bool, seed: int) -> "FlavaNetwork":
         from base_models.multimodal.flava_network import FlavaNetwork, FlavaShape, make_flava
         from base_models.multimodal.preprocessing import image_preprocessing
 
         body = make_flava(self.model, pretrained, self.max_length, seed)
         shape = FlavaShape(self.head, self.dropout, self.missing, self.frozen)
-        return FlavaNetwork(body, self.model, image_preprocessing(self.model), classes, shape, seed)
+        return FlavaNetwork(body, self.model, image_preprocessing(self.model), outputs, shape, seed)
 
     def _source(self) -> "PairSource":
         """States of tokens, where they are the same for all folds and find room; tokens and pixels otherwise."""

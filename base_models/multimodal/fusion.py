@@ -156,7 +156,7 @@ class Fusion(JointLearner):
         images = ImageSource(PixelSource(preprocessing, self.views, self._cache), crops)
         return PairSource(texts, images, self.modality_dropout)
 
-    def _network(self, classes: int, pretrained: bool, seed: int) -> "FusionNetwork":
+    def _network(self, outputs: int, pretrained: bool, seed: int) -> "FusionNetwork":
         from base_models.multimodal.fusion_network import FusionNetwork, FusionShape
         from base_models.textual.network import check_tokens, make_body
         from base_models.visual.network import check_size, make_classifier
@@ -167,7 +167,7 @@ class Fusion(JointLearner):
         image_width = check_size(images, self.image, self._preprocessing())
         shape = FusionShape(self.width, self.combine, self.heads, self.dropout, self.missing)
         return FusionNetwork(
-            texts, images, image_width, classes, shape, self.pooling, seed, self.image_rate, self.head_rate
+            texts, images, image_width, outputs, shape, self.pooling, seed, self.image_rate, self.head_rate
         )
 
     def _warm_up(self, network: Any, examples: "Examples") -> TrainingInfo:

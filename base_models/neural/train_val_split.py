@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from base_models.neural.sampling import Examples
-from ensemble.data import Codes, Dataset, Task
+from base_models.objectives.objective import Objective
+from ensemble.data import Codes, Dataset, Labels, Task
 from ensemble.errors import LearnerError
 from ensemble.folds import stratified_group_split
 
@@ -16,21 +17,30 @@ class TrainValSplit:
     say which epoch is best."""
 
     task: Task
+    objective: Objective
     examples: Examples
-    labels: Codes
+    labels: Labels
     training: Codes
     validation: Codes
 
     @classmethod
-    def of(cls, task: Task, examples: Examples, data: Dataset, share: float, seed: int) -> "TrainValSplit":
-        """With ``share`` of the rows put aside for validation: copies whole, classes in proportion.
+    def of(
+        cls, task: Task, objective: Objective, examples: Examples, data: Dataset, share: float, seed: int
+    ) -> "TrainValSplit":
+        """With ``share`` of the rows put aside for validation: copies whole, classes (or quantiles) in proportion.
 
         Raises LearnerError where one side would be empty.
         """
         labels = data.labels(task)
-        part = stratified_group_split([labels], [len(task.classes)], data.groups, [1 - share, share], seed)
+        strata, count = task.target.strata(task, labels)
+        part = stratified_group_split([strata], [count], data.groups, [1 - share, share], seed)
         training, validation = np.flatnonzero(part == 0), np.flatnonzero(part == 1)
         if (share and not len(validation)) or not len(training):
             rest = "none to train on" if len(validation) else "none aside"
             raise LearnerError(f"training.validation = {share} of {len(data)} rows leaves {rest}; change it, or set 0.")
-        return cls(task, examples, labels, training, validation)
+        return cls(task, objective, examples, labels, training, validation)
+
+    @classmethod
+    def given(cls, task: Task, objective: Objective, examples: Examples, labels: Labels, count: int) -> "TrainValSplit":
+        """With the first ``count`` rows to train on, and the others for validation."""
+        return cls(task, objective, examples, labels, np.arange(count), np.arange(count, len(labels)))

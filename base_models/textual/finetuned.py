@@ -130,7 +130,7 @@ class Textual(NeuralLearner):
         tokens = TokenSource(self._described, self.lower, self.max_length, self._cache)
         return TextSource(tokens, self.clean, self.translator)
 
-    def _network(self, classes: int, pretrained: bool, seed: int) -> "TextClassifier":
+    def _network(self, outputs: int, pretrained: bool, seed: int) -> "TextClassifier":
         from base_models.textual.head import HeadShape
         from base_models.textual.network import TextClassifier, check_tokens, make_body
 
@@ -140,7 +140,7 @@ class Textual(NeuralLearner):
         shape = HeadShape(
             self.lstm_layers, self.lstm_width, self.attention_width, self.hidden_width, pooling, self.dropout
         )
-        return TextClassifier(body, classes, shape, seed, self.frozen_layers, self.layer_decay, self.recompute)
+        return TextClassifier(body, outputs, shape, seed, self.frozen_layers, self.layer_decay, self.recompute)
 
     def _warm_up(self, network: Any, examples: "Examples") -> TrainingInfo:
         return {"pooling": network.head.pooling}

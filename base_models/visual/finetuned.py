@@ -118,11 +118,11 @@ class Visual(NeuralLearner):
         augmentation = Augmentation(preprocessing, self.scale, self.ratio, self.degrees)
         return ImageSource(PixelSource(preprocessing, self.views, self._cache), augmentation)
 
-    def _network(self, classes: int, pretrained: bool, seed: int) -> "ImageClassifier":
+    def _network(self, outputs: int, pretrained: bool, seed: int) -> "ImageClassifier":
         from base_models.visual.network import make_classifier
 
         preprocessing = self._preprocessing()
-        return make_classifier(self.model, classes, pretrained, self.checkpoint, self.size, seed, preprocessing)
+        return make_classifier(self.model, outputs, pretrained, self.checkpoint, self.size, seed, preprocessing)
 
     def _warm_up(self, network: Any, examples: "Examples") -> TrainingInfo:
         from base_models.visual.calibration import restore_folded

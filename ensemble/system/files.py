@@ -7,6 +7,7 @@ import json
 import os
 import re
 import tempfile
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import lru_cache
@@ -21,6 +22,7 @@ from ensemble.system.interruption import deferred
 from ensemble.system.processes import MARK, mark
 
 Json = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
+TICK = 10_000_000_000  # nanoseconds: longer than that of any file system's clock
 TEMPORARY = re.compile(rf"\..+\.({MARK})\.tmp", re.DOTALL)
 
 
@@ -126,8 +128,11 @@ def file_hash(path: Path) -> str:
 
 
 def known_hash(path: Path) -> str:
-    """The same for a large file that is asked for often: remembered while its size and time of change stay."""
+    """The same for a large file that is asked for often: remembered while its size and time of change stay, but of a
+    file that was changed just now these tell nothing."""
     status = path.stat()
+    if abs(time.time_ns() - status.st_mtime_ns) < TICK:
+        return file_hash(path)
     return _hash_of(path.resolve(), status.st_size, status.st_mtime_ns)
 
 

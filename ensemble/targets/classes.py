@@ -49,6 +49,9 @@ class Classification:
     def decide(self, values: Floats) -> Codes:
         return np.asarray(values.argmax(axis=1), dtype=np.int64)
 
+    def judged(self, values: Floats, labels: Labels) -> Floats:
+        return values
+
     def check_training(self, task: Task, labels: Labels) -> None:
         if len(np.unique(labels[self.known(labels)])) < 2:
             raise DataError(f"Task {task.name!r} has fewer than two classes among the {len(labels)} training rows.")

@@ -55,6 +55,9 @@ class Regression:
     def decide(self, values: Floats) -> Floats:
         return values[:, 0]
 
+    def judged(self, values: Floats, labels: Labels) -> Floats:
+        return np.asarray(labels[:, None], dtype=np.float64)
+
     def check_training(self, task: Task, labels: Labels) -> None:
         values = np.unique(labels[self.known(labels)])
         if not len(values):

@@ -133,6 +133,10 @@ class Target(Protocol):
         """(rows,) the label that predictions amount to where no rule decides."""
         ...
 
+    def judged(self, values: Floats, labels: Labels) -> Floats:
+        """(rows, columns) what metrics of predictions judge where ``labels`` (rows,) were decided."""
+        ...
+
     def check_training(self, task: Task, labels: Labels) -> None:
         """Raises DataError where the labels of the training rows leave nothing to learn."""
         ...

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -14,12 +15,13 @@ from meta.report.facts import Reliability
 from meta.report.svg import COLOURS, as_svg, make_axes
 from meta.wording import format_number, truncate
 
-WIDTH, ROW_HEIGHT, LETTER_WIDTH, MAX_NAME = 360.0, 20.0, 6.2, 22
+WIDTH, ROW_HEIGHT, LETTER_WIDTH, MAX_NAME = 360.0, 20.0, 6.2, 24
 SERIES = ("stack", "one", "two", "three")
 DASHES = ("-", (0, (5, 2)), (0, (1, 1.5)), "-.")
 POSITIVE, NEGATIVE = (64, 120, 200), (205, 92, 60)  # laid over the page with an opacity, so both schemes can read them
 ANNOTATED = 10
 MINUS = "\N{MINUS SIGN}"
+Box = tuple[float, float, float, float]  # left, bottom, right, top
 
 
 @dataclass(frozen=True)
@@ -74,8 +76,8 @@ def reliability_plot(curves: Mapping[str, Reliability], label: str) -> Figure:
         axes.scatter(curve.confidence, curve.accuracy, s=sizes, color=colour, linewidth=0, clip_on=False)
     axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="confidence", ylabel="share that is right")
     axes.yaxis.set_tick_params(labelcolor=COLOURS["muted"])
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.1f}".removeprefix("0")))
+    for axis, origin in ((axes.xaxis, ".0"), (axes.yaxis, "")):  # one zero for both, or they touch
+        axis.set_major_formatter(FuncFormatter(partial(_tenths, origin)))
     return figure
 
 
@@ -134,6 +136,10 @@ def cost_plot(costs: Mapping[str, tuple[float, Score]], measure: str, label: str
     return figure
 
 
+def _tenths(origin: str, value: float, _: object) -> str:
+    return f"{value:.1f}".removeprefix("0") if value else origin
+
+
 def _name_dots(axes: Axes, costs: Mapping[str, tuple[float, Score]]) -> None:
     """Each dot's name at the first of four corners where it covers no other name, dot or interval; none where there is
     none."""
@@ -149,10 +155,14 @@ def _name_dots(axes: Axes, costs: Mapping[str, tuple[float, Score]]) -> None:
         wide = LETTER_WIDTH * len(name)
         for dx, dy in ((7, 4), (7, -13), (-7 - wide, 4), (-7 - wide, -13)):
             box = (x + dx, y + dy, x + dx + wide, y + dy + 10)
-            if not any(box[0] < b[2] and b[0] < box[2] and box[1] < b[3] and b[1] < box[3] for b in taken):
+            if box[0] >= 0 and box[2] <= axes.figure.bbox.width and not any(_overlap(box, other) for other in taken):
                 taken.append(box)
                 axes.annotate(name, (at, value), xytext=(dx, dy + 1), textcoords="offset points", fontsize=9.5)
                 break
+
+
+def _overlap(box: Box, other: Box) -> bool:
+    return bool(box[0] < other[2] and other[0] < box[2] and box[1] < other[3] and other[1] < box[3])
 
 
 def _rows(names: Sequence[str], label: str, sign: str = "") -> tuple[Figure, Axes]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, TypedDict
 
-from ensemble.scoring import Score, Spread
+from ensemble.scoring import Score, ScoreCard, Spread
 from meta.records import Contributions, Diversity, LabelConflict, LabelIssue, LeakSign, StackReport, Summary
 
 CurveRow = Mapping[str, float | None]  # fold and epoch, then what the learner measures
@@ -12,9 +12,11 @@ CurveRow = Mapping[str, float | None]  # fold and epoch, then what the learner m
 
 @dataclass(frozen=True)
 class LearnerCost:
-    """Seconds that all folds took; parameters, and those that are trained, None where not known."""
+    """Seconds that all folds took, with those of ``features`` that other jobs computed and this learner found in the
+    cache; parameters, and those that are trained; None where not known."""
 
     seconds: float
+    features: float | None = None
     parameters: int | None = None
     trainable_parameters: int | None = None
 
@@ -32,9 +34,11 @@ class Reliability:
 @dataclass(frozen=True)
 class TaskFacts:
     """One task: its stack's report, and per learner ``cost``, ``seeds``, ``leaks`` and learning ``curves``; per model
-    its reliability. Learners of which nothing is known are left out of ``seeds``, ``leaks`` and ``curves``."""
+    its reliability. Learners of which nothing is known are left out of ``seeds``, ``leaks`` and ``curves``.
+    ``majority`` are the cards of the majority class: ``oof``, and of the labelled ``test`` part where there is one."""
 
     report: StackReport
+    majority: Mapping[str, ScoreCard]
     contributions: Contributions
     cost: Mapping[str, LearnerCost]
     seeds: Mapping[str, Spread]
@@ -99,7 +103,7 @@ class ReportFacts:
     def as_json(self) -> dict[str, Any]:
         """The shape of report.json, where each kind of fact is listed by task."""
         facts = {task.name: asdict(task) for task in self.tasks}
-        kinds = ("seeds", "diversity", "leaks", "hardest", "reliability")
+        kinds = ("majority", "seeds", "diversity", "leaks", "hardest", "reliability")
         return {
             "title": self.title,
             **self.summary,
@@ -123,11 +127,13 @@ class ReportFacts:
 
 
 class SubtaskScore(TypedDict):
-    """The stack's score on the labelled rows of a subtask, and its paired differences from its rivals."""
+    """The stack's score on the labelled rows of a subtask, its paired differences from its rivals, and what choosing
+    costs, None where that is not known."""
 
     score: Score | None
     rows: int
     against: dict[str, Score | None]
+    cost: Score | None
 
 
 class WrittenReport(TypedDict):

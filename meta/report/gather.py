@@ -11,7 +11,7 @@ from ensemble.metrics import metric_named, score
 from ensemble.metrics.probabilities import BINS
 from ensemble.predictions import Predictions
 from ensemble.run import Run
-from ensemble.scoring import finite
+from ensemble.scoring import ScoreCard, finite, majority_class, score_card
 from ensemble.store import Job
 from ensemble.system.files import read_json
 from ensemble.system.progress import Track, silent
@@ -48,7 +48,9 @@ def gather_facts(run: Run, settings: StackSettings, audit: Mapping[str, Any], tr
         test_rows=len(run.plan.test_rows),
         tasks=facts,
         modality=modality,
-        table7=modality_table(run.data, tables, {name: stack.oof for name, stack in stacks.items()}, modality, cv_rows),
+        table7=modality_table(
+            run.data, tables, {name: stack.shipped for name, stack in stacks.items()}, modality, cv_rows
+        ),
         table8=[_candidate_scores(task.report, _subtasks_of(run.data, task.name)) for task in facts],
         audit=audit,
         provenance=read_json(run.store.record) if run.store.record.is_file() else run.identity,
@@ -61,7 +63,7 @@ def _task_facts(
     task, learners = table.task, table.learners
     single = best_single(table)
     models = {
-        "stack": stack.oof.take(table.ids),
+        "stack": stack.shipped.take(table.ids),
         PLAIN: table.plain_mean,
         f"best single ({single})": table.learner_oof(single),
     }
@@ -69,17 +71,29 @@ def _task_facts(
     curves = {name: _curve_rows(run, name, task) for name in modality}
     return TaskFacts(
         report=stack.report,
+        majority=_majority(run, task, cv_rows),
         contributions=contributions(table, {name: modality[name] for name in learners}),
         cost={name: LearnerCost(**run.results.cost(name, task)) for name in learners},
         seeds={name: scores for name, scores in seeds.items() if scores},
         diversity=diversity(table),
         leaks=leak_signs(table),
-        label_issues=label_issues(cv_rows, stack.oof, MAX_POSTS),
+        label_issues=label_issues(cv_rows, stack.shipped, MAX_POSTS),
         conflicts=conflicts(cv_rows, task)[:MAX_POSTS],
-        hardest=hardest(cv_rows, stack.oof, MAX_POSTS),
+        hardest=hardest(cv_rows, stack.shipped, MAX_POSTS),
         reliability={name: reliability(table, predictions) for name, predictions in models.items()},
         curves={name: rows for name, rows in curves.items() if rows},
     )
+
+
+def _majority(run: Run, task: Task, inside: Dataset) -> dict[str, ScoreCard]:
+    """Score cards of the majority class of the rows inside the folds: of these, and of labelled ones outside."""
+    if task.kind != "classification":
+        return {}
+    outside = run.data.take(run.plan.test_rows)
+    cards = {"oof": score_card(task, majority_class(task, inside), inside, run.plan.fold[run.plan.cv_rows])}
+    if task.target.known(outside.labels(task)).any():
+        cards["test"] = score_card(task, majority_class(task, outside, inside.codes(task)), outside)
+    return cards
 
 
 def reliability(table: MetaTable, predictions: Predictions) -> Reliability:

@@ -1,4 +1,5 @@
-"""The leaderboard of one task: the stack, its candidates, its base learners, each group from best to worst."""
+"""The leaderboard of one task: the stack, its candidates, its base learners, each group from best to worst, and the
+majority class, which all have to beat."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +8,9 @@ from ensemble.metrics import metric_named
 from ensemble.scoring import Mean, Score, ScoreCard, Spread
 from meta.records import StackReport
 from meta.report.facts import TaskFacts
-from meta.wording import display_name, format_size
+from meta.stack_report import CHOOSING
+from meta.summary import MAJORITY
+from meta.wording import candidate_name, format_size
 
 PLAIN_MEAN = "soft_vote"
 PAPER_METRICS = ("accuracy", "macro_f1", "weighted_f1", "roc_auc")
@@ -15,8 +18,8 @@ PAPER_METRICS = ("accuracy", "macro_f1", "weighted_f1", "roc_auc")
 
 @dataclass(frozen=True)
 class Model:
-    """One row: ``kind`` is stack, candidate or learner; ``card`` its score card; ``mark`` an asterisk for unknown
-    folds, a dagger for parameters tuned on rows of the score."""
+    """One row: ``kind`` is stack, choosing, candidate, learner or majority; ``card`` its score card; ``mark`` an
+    asterisk for unknown folds, a dagger for parameters tuned on rows of the score."""
 
     name: str
     kind: str
@@ -32,16 +35,20 @@ class Model:
 
     @property
     def title(self) -> str:
-        name = display_name(self.name) if self.kind == "candidate" else self.name
+        name = candidate_name(self.name, self.card["metric"]) if self.kind == "candidate" else self.name
         return f"{name} {self.mark}".rstrip()
 
 
-def make_leaderboard(report: StackReport) -> list[Model]:
-    """Every model of a task's stack report that has a score."""
+def make_leaderboard(facts: TaskFacts) -> list[Model]:
+    """Every model of a task that has a score."""
+    report = facts.report
     marks = dict.fromkeys(report["unknown_folds"], "*") | dict.fromkeys(report["tuned"], "†")
     candidates = [Model(n, "candidate", card, chosen=n == report["chosen"]) for n, card in report["candidates"].items()]
     learners = [Model(n, "learner", card, mark=marks.get(n, "")) for n, card in report["learners"].items()]
-    models = [Model("stack", "stack", report["stack"]), *_ranked(candidates, report), *_ranked(learners, report)]
+    stack = [Model("stack", "stack", report["stack"])]
+    stack += [Model(CHOOSING, "choosing", report["choosing"])] if "choosing" in report else []
+    beaten = [Model(MAJORITY, "majority", card) for part, card in facts.majority.items() if part == "oof"]
+    models = [*stack, *_ranked(candidates, report), *_ranked(learners, report), *beaten]
     return [model for model in models if model.card.get("rows")]
 
 
@@ -52,9 +59,10 @@ def _ranked(models: Sequence[Model], report: StackReport) -> list[Model]:
 
 
 def most_telling(leaderboard: Sequence[Model], limit: int) -> list[Model]:
-    """What a figure of ``limit`` rows has room for: the stack, the chosen, the plain mean, then the best learners and
-    the best other candidates by turns."""
-    first = [m for m in leaderboard if m.kind == "stack" or m.chosen or (m.kind, m.name) == ("candidate", PLAIN_MEAN)]
+    """What a figure of ``limit`` rows has room for: the stack, the chosen, the plain mean, the majority class, then the
+    best learners and the best other candidates by turns."""
+    always = ("stack", "choosing", "majority")
+    first = [m for m in leaderboard if m.kind in always or m.chosen or (m.kind, m.name) == ("candidate", PLAIN_MEAN)]
     rest = [m for m in leaderboard if m not in first]
     ranks = [sum(other.kind == m.kind for other in rest[:position]) for position, m in enumerate(rest)]
     order = sorted(range(len(rest)), key=lambda position: (ranks[position], rest[position].kind == "candidate"))
@@ -75,8 +83,10 @@ class PaperRow:
 
 
 def paper_table(leaderboard: Sequence[Model], facts: TaskFacts) -> list[PaperRow]:
-    """Each learner and the stack as papers report them."""
-    cards = facts.report["test"]["cards"] if "test" in facts.report else {}
+    """Each learner, the stack and the majority class as papers report them."""
+    cards = dict(facts.report["test"]["cards"]) if "test" in facts.report else {}
+    if "test" in facts.majority:
+        cards[MAJORITY] = facts.majority["test"]
     learners = [model for model in leaderboard if model.kind == "learner"]
     return [
         PaperRow(
@@ -86,7 +96,7 @@ def paper_table(leaderboard: Sequence[Model], facts: TaskFacts) -> list[PaperRow
             facts.seeds.get(model.name),
             _size(facts, model.name),
         )
-        for model in [*learners, *(model for model in leaderboard if model.kind == "stack")]
+        for model in [*learners, *(model for model in leaderboard if model.kind in ("stack", "majority"))]
     ]
 
 

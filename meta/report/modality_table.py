@@ -1,4 +1,4 @@
-"""The Modality Ensemble's Table 7 for any run: the best single learner, the ensemble of each modality, all."""
+"""The Modality Ensemble's Table 7 for any run: majority class, best single learner, ensemble of each modality, all."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,10 +6,10 @@ from ensemble.data import Dataset, Floats
 from ensemble.metrics import metric_of
 from ensemble.modalities import NOTHING, UNKNOWN
 from ensemble.predictions import Predictions
-from ensemble.scoring import Score, metric_input
+from ensemble.scoring import Score, majority_class, metric_input
 from meta.nested_cv import mean_under_rule
 from meta.report.facts import ModalityRow, ModalityTable
-from meta.summary import best_of, headline, subtasks
+from meta.summary import MAJORITY, best_of, headline, subtasks
 from meta.table import MetaTable
 
 Columns = Sequence[tuple[str, tuple[str, ...]]]  # name and tasks of each
@@ -37,7 +37,8 @@ def modality_table(
         for kind in named
         if kind not in (UNKNOWN, NOTHING)
     }
-    rows = [_best_row(data, tables, columns, cv_rows)]
+    majority = {task: _majority(table, cv_rows) for task, table in tables.items()}
+    rows = [ModalityRow(MAJORITY, _scores(cv_rows, columns, majority)), _best_row(data, tables, columns, cv_rows)]
     for title, learners in {**ensembles, "all learners": list(modality)}.items():
         values = {task: _mean_of(table, learners) for task, table in tables.items()}
         rows.append(ModalityRow(title, _scores(cv_rows, columns, values)))
@@ -58,6 +59,10 @@ def _mean_of(table: MetaTable, learners: Sequence[str]) -> Floats | None:
     """What the metric sees of the mean of those of these learners that the task has."""
     present = [name for name in learners if name in table.learners]
     return metric_input(mean_under_rule(table, present), metric_of(table.task)) if present else None
+
+
+def _majority(table: MetaTable, cv_rows: Dataset) -> Floats | None:
+    return majority_class(table.task, cv_rows).values if table.task.kind == "classification" else None
 
 
 def _scores(cv_rows: Dataset, columns: Columns, values: Mapping[str, Floats | None]) -> list[Score | None]:

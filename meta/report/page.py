@@ -13,13 +13,16 @@ from ensemble.content.audit import audit_lines
 from ensemble.metrics import metric_named
 from ensemble.scoring import Score
 from meta.records import RuleRecord
-from meta.report.facts import CandidateScores, ModalityTable, ReportFacts
+from meta.report.facts import CandidateScores, ModalityTable, ReportFacts, TaskFacts
 from meta.report.gallery import posts_per_gallery
 from meta.report.leaderboard import PAPER_METRICS
 from meta.report.task_section import task_section
-from meta.stack_report import PLAIN, RULED
+from meta.stack_report import CHOOSING, PLAIN, RULED
+from meta.summary import MAJORITY
 from meta.wording import (
     GLOSSARY,
+    candidate_name,
+    choosing_note,
     display_name,
     format_bounds,
     format_interval,
@@ -50,9 +53,17 @@ def draw_page(facts: ReportFacts, root: Path) -> str:
         best_candidates=best_candidates(facts.table8),
         paper_metrics=PAPER_METRICS,
         rivals=RIVALS,
+        majority={task.name: _majority_score(task) for task in facts.tasks},
+        of_majority=MAJORITY,
+        of_choosing=CHOOSING,
         glossary=GLOSSARY,
         style=Markup(resources.files("meta.report").joinpath("page.css").read_text(encoding="utf-8")),
     )
+
+
+def _majority_score(task: TaskFacts) -> Score | None:
+    card = task.majority.get("oof")
+    return card["metrics"][card["metric"]] if card and card["rows"] else None
 
 
 def _environment() -> Environment:
@@ -70,10 +81,13 @@ def _environment() -> Environment:
         "number": lambda value, sign="": _typeset(format_number(value, sign)),
         "mean_std": lambda scores: format_mean_std(scores["mean"], scores["std"]) or DASH,
         "display_name": display_name,
+        "candidate_name": candidate_name,
+        "choosing_note": choosing_note,
         "tuning_note": tuning_note,
         "selection_note": selection_note,
         "warning_notes": warning_notes,
         "leak_note": leak_note,
+        "breakable": lambda name: Markup("_<wbr>").join(printable(name).split("_")),
         "upper_first": lambda text: text[:1].upper() + text[1:],
         "verdict": verdict,
         "against": difference_from,

@@ -25,6 +25,7 @@ from meta.wording import display_name
 
 MAX_ROWS, MAX_LEARNERS, MAX_CURVES, MAX_PAIRS, MAX_CONFLICTS = 32, 24, 6, 5, 12
 SAME = 0.0005  # of a share: no eye can tell it
+DRAWN_AS = {"choosing": "stack", "majority": "muted"}
 NOT_MEASURES = {"fold", "seed", "epoch", "lr", "seconds"}
 
 
@@ -78,7 +79,7 @@ class TaskSection:
 
 def task_section(facts: TaskFacts, conflicts_total: int, root: Path, limit: int) -> TaskSection:
     """The section of a task; each gallery shows at most ``limit`` posts, with images from below ``root``."""
-    leaderboard = make_leaderboard(facts.report)
+    leaderboard = make_leaderboard(facts)
     best = [model.name for model in leaderboard if model.kind == "learner"]
     label_issues = make_gallery(facts.label_issues, root, limit)
     among_issues = {card.post["id"] for card in label_issues.posts}
@@ -103,7 +104,7 @@ def task_section(facts: TaskFacts, conflicts_total: int, root: Path, limit: int)
 
 def _scores(leaderboard: Sequence[Model], report: StackReport) -> Plot:
     models = most_telling(leaderboard, MAX_ROWS)
-    rows = [IntervalRow(model.title, model.score, model.kind, strong=model.kind == "stack") for model in models]
+    rows = [IntervalRow(m.title, m.score, DRAWN_AS.get(m.kind, m.kind), strong=m.kind == "stack") for m in models]
     metric = report["metric"]
     label = f"{display_name(metric)} of every model for {report['task']}, with 95 % intervals, as in the table"
     origin = report["stack"]["metrics"][metric]["value"] if report["stack"].get("rows") else None

@@ -8,12 +8,12 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.world import SARCASM, SENTIMENT, toy_table
+from support.world import NUMBER, SARCASM, SENTIMENT, number_table, toy_table
 
 from ensemble.content.duplicates import find_duplicates
 from ensemble.content.grouped_folds import bind_folds
 from ensemble.content.scan import scan
-from ensemble.data import Codes, Dataset, Task
+from ensemble.data import Codes, Dataset
 from ensemble.errors import DataError, FoldError, StoreError
 from ensemble.folds import TEST_FOLD, FoldPlan, FoldSettings, make_plan, stratified_group_split
 from ensemble.store import Store
@@ -249,17 +249,8 @@ def test_equal_plans_are_equal_bytes(tmp_path: Path) -> None:
     assert pq.read_schema(tmp_path / "a.parquet").names == ["id", "fold", "group", "digest"]
 
 
-NUMBER = Task("mood", kind="regression", bounds=(-1, 1))
-
-
-def number_table(values: list[float], parts: list[str]) -> Dataset:
-    ids = [f"p{row}" for row in range(len(values))]
-    frame = pd.DataFrame({"id": ids, "text": ids, "part": parts, "mood": values}, dtype=object)
-    return Dataset(frame, Path(), (NUMBER,))
-
-
 def test_folds_get_their_share_of_low_and_high_numbers(random: np.random.Generator) -> None:
-    data = number_table(random.uniform(-1, 1, 400).tolist(), ["train"] * 400)
+    data = number_table(random.uniform(-1, 1, 400))
     plan = make_plan(data, np.arange(400) // 2, FoldSettings())
     labels = data.labels(NUMBER)
     for fold in range(5):
@@ -268,16 +259,15 @@ def test_folds_get_their_share_of_low_and_high_numbers(random: np.random.Generat
 
 def test_minus_one_alone_is_a_number_that_teaches_nothing() -> None:
     with pytest.raises(DataError, match="one and the same value, -1, in all of the 30 training rows"):
-        make_plan(number_table([-1.0] * 30, ["train"] * 30), np.arange(30), FoldSettings())
+        make_plan(number_table([-1.0] * 30), np.arange(30), FoldSettings())
     with pytest.raises(DataError, match="has no value among the 30 training rows"):
-        make_plan(number_table([float("nan")] * 30, ["train"] * 30), np.arange(30), FoldSettings())
-    plan = make_plan(number_table([-1.0] * 29 + [1.0], ["train"] * 30), np.arange(30), FoldSettings())
+        make_plan(number_table([float("nan")] * 30), np.arange(30), FoldSettings())
+    plan = make_plan(number_table([-1.0] * 29 + [1.0]), np.arange(30), FoldSettings())
     assert len(plan.cv_rows) == 30
 
 
 def test_the_development_part_is_in_no_fold_and_stays_so_in_nested_ones() -> None:
-    parts = ["train"] * 60 + ["dev"] * 10 + ["test"] * 5
-    data = number_table(np.linspace(-1, 1, 75).tolist(), parts)
+    data = number_table(np.linspace(-1, 1, 75), dev_rows=10, test_rows=5)
     plan = make_plan(data, np.arange(75), FoldSettings())
     assert plan.dev_rows.tolist() == list(range(60, 70)) and plan.test_rows.tolist() == list(range(70, 75))
     assert plan.outside_rows.tolist() == [*range(70, 75), *range(60, 70)]

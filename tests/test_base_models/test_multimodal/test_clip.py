@@ -87,7 +87,7 @@ def test_zero_shot_looks_at_what_is_scored(model: str, posts: Dataset, scored: s
     data = whole_posts(posts)
     learner = fitted(quick(model, "none", scored=scored), data)
     assert describe(modalities_of(learner)) == scored
-    frequencies = np.tile(learner.frequencies_, (len(data), 1))
+    frequencies = np.tile(learner.objective_.usual, (len(data), 1))
     for hidden, left in (("text", "image"), ("image", "text")):
         values = learner.predict_proba(without(data, hidden))
         expected = {hidden: frequencies}.get(scored)
@@ -105,7 +105,7 @@ def test_zero_shot_learns_of_the_labels_nothing_but_how_frequent_they_are(model:
     assert (values[0] == values[1]).all()
     other = fitted(quick(model, "none"), unlike)
     assert (other.predict_proba(data) == values[0]).all()
-    assert other.frequencies_.argmax() == 1 and other.curve() == []
+    assert other.objective_.usual.argmax() == 1 and other.curve() == []
 
 
 def test_words_for_a_class_stand_in_its_sentence(model: str, posts: Dataset) -> None:
