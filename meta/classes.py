@@ -67,6 +67,10 @@ class StackedClasses:
             left[labels == label] -= left[labels == label].mean(axis=0)
         return left
 
+    def strata(self, task: Task, labels: Codes) -> tuple[Codes, int]:
+        """The classes."""
+        return task.target.strata(task, labels)
+
     def is_right(self, labels: Codes, values: Floats) -> Mask:
         """Whether the most probable class is the true one."""
         return np.asarray(values.argmax(axis=2) == labels[:, None])

@@ -11,6 +11,7 @@ from ensemble.targets import Mask
 from meta import NUMBER_ESTIMATORS, SIMPLE_NUMBERS
 from meta.rules import IDENTITY
 
+RANGES = 4  # of labels, in which a learner is looked at apart
 NEAR = 0.25  # of what the median is off in the median row: who is nearer than this is right
 
 
@@ -51,6 +52,11 @@ class StackedNumbers:
         left, true = errors - errors.mean(axis=0), labels - labels.mean()
         square = float(true @ true)
         return np.asarray(left - np.outer(true, true @ left / square)) if square else left
+
+    def strata(self, task: Task, labels: Floats) -> tuple[Codes, int]:
+        """Ranges of about equally many labels."""
+        fine, number = task.target.strata(task, labels)
+        return fine * RANGES // number, min(RANGES, number)
 
     def is_right(self, labels: Floats, values: Floats) -> Mask:
         """Off by no more than a part, NEAR, of what the median is."""

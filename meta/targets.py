@@ -58,6 +58,10 @@ class StackTarget(Protocol):
         """(rows, learners) what is left of the errors without that which is common to all who know the label little."""
         ...
 
+    def strata(self, task: Task, labels: Any) -> tuple[Codes, int]:
+        """(rows,) the stratum of each row, and how many there are: who has seen labels is right in all of them."""
+        ...
+
     def is_right(self, labels: Any, values: Floats) -> Mask:
         """(rows, learners)"""
         ...

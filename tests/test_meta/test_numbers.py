@@ -15,6 +15,7 @@ from ensemble.run import Run
 from meta.contributions import contributions
 from meta.decisions import write_submission
 from meta.diversity import diversity
+from meta.leaks import leak_signs
 from meta.loaded_stack import shares
 from meta.nested_cv import mean_under_rule
 from meta.records import StackReport
@@ -22,6 +23,7 @@ from meta.stack import Stack, make_stack, read_stack, stack_task
 from meta.summary import stack_tasks
 from meta.table import MetaTable, StackSettings, assemble, means_of
 from meta.targets import STACK_TARGETS
+from meta.wording import leak_note
 
 ALL = StackSettings()
 FEW = StackSettings(("best_single", "mean", "simplex", "ridge"))
@@ -199,3 +201,36 @@ def test_a_loaded_stack_predicts_the_test_rows_again(tmp_path: Path) -> None:
     stack = Stack.load(run.store.stack("mood"))
     values, _ = stack.predict(inputs.table.test_features)
     np.testing.assert_allclose(values, read_stack(run, inputs).test.values, atol=1e-12)
+
+
+def leaking(seed: int = 0) -> tuple[Floats, dict[str, Floats], np.random.Generator]:
+    labels, learners = noise(seed)
+    return labels, learners, np.random.default_rng(seed + 100)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_on_noise_a_learner_that_has_seen_the_targets_is_named_and_nobody_else(seed: int) -> None:
+    labels, learners, random = leaking(seed)
+    assert leak_signs(numbers_of(labels, learners)) == {}
+    seen = labels + random.normal(0, 0.05, 600)
+    signs = leak_signs(numbers_of(labels, {**learners, "seen": seen}))
+    assert list(signs) == ["seen"] and signs["seen"][0]["sign"] == "right_where_hard" and signs["seen"][0]["number"]
+    assert leak_note(signs["seen"][0]).startswith("On the posts that the other learners find hardest it is near the")
+
+
+@pytest.mark.parametrize("r", [0.7, 0.9, 0.97])
+def test_a_learner_that_is_much_better_is_not_accused(r: float) -> None:
+    random = np.random.default_rng(0)
+    labels = truth(random, 600)
+    weak = {f"weak{n}": knowing(random, labels, 0.3) for n in range(4)}
+    assert leak_signs(numbers_of(labels, {**weak, "strong": knowing(random, labels, r)})) == {}
+
+
+def test_numbers_that_go_far_only_inside_the_folds_are_a_sign() -> None:
+    labels, learners, random = leaking()
+    test = {name: values[:200] for name, values in learners.items()} | {"seen": 0.3 + random.normal(0, 0.1, 200)}
+    signs = leak_signs(numbers_of(labels, {**learners, "seen": labels + random.normal(0, 0.4, 600)}, test))
+    assert list(signs) == ["seen"] and [sign["sign"] for sign in signs["seen"]] == ["surer_in_folds"]
+    assert "spreads of the labels from their median" in leak_note(signs["seen"][0])
+    one_more = {name: labels[:200] for name in learners}
+    assert leak_signs(numbers_of(labels, learners, one_more)) == {}  # what all feel accuses nobody
