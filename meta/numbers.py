@@ -56,7 +56,7 @@ class StackedNumbers:
     def strata(self, task: Task, labels: Floats) -> tuple[Codes, int]:
         """Ranges of about equally many labels."""
         fine, number = task.target.strata(task, labels)
-        return fine * RANGES // number, min(RANGES, number)
+        return (fine * RANGES // number, RANGES) if number > RANGES else (fine, number)
 
     def is_right(self, labels: Floats, values: Floats) -> Mask:
         """Off by no more than a part, NEAR, of what the median is."""

@@ -234,3 +234,16 @@ def test_numbers_that_go_far_only_inside_the_folds_are_a_sign() -> None:
     assert "spreads of the labels from their median" in leak_note(signs["seen"][0])
     one_more = {name: labels[:200] for name in learners}
     assert leak_signs(numbers_of(labels, learners, one_more)) == {}  # what all feel accuses nobody
+
+
+def test_a_development_part_is_in_no_fold_stacked_and_scored_apart(tmp_path: Path) -> None:
+    random = np.random.default_rng(8)
+    labels = truth(random, 160)
+    data = regression_data(labels)
+    data = data.with_columns(part=np.where(np.arange(160) < 120, "train", "dev"))
+    run = imported(tmp_path, data, {name: knowing(random, labels, 0.7) for name in "ab"}, k=3)
+    report = stack_task(run, MOOD, FEW)
+    assert report["stack"]["rows"] == 120 and "test" not in report
+    cards = report["development"]["cards"]
+    assert set(cards) == {"a", "b", "stack"} and cards["stack"]["rows"] == 40
+    assert len(read_stack(run, assemble(run, MOOD, FEW)).test.ids) == 40
