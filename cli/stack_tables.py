@@ -76,9 +76,26 @@ def _print_stack(report: StackReport, folds: int) -> None:
     )
     line(f"The stack is what is shipped: {against}.")
     line(choosing_note(report))
+    _print_choice(report)
+    for warning in warning_notes(report):
+        line(f"! {warning}")
+    if report["unknown_folds"]:
+        line("* imported with unknown folds: its own score may be optimistic; it is stacked only where named.")
+    for name, note in report["tuned"].items():
+        line(f"† {tuning_note(name, note, report['learners'][name])}")
+    if "test" in report:
+        _print_part(report["task"], "labelled test part", report["test"])
+    if "development" in report:
+        _print_part(report["task"], "development part", report["development"])
+        line("Its rows may have told a learner which epoch or parameter is best, so it is no test.")
+    line("")
+
+
+def _print_choice(report: StackReport) -> None:
+    """What the test rows get, and how much of its score is optimism."""
     option, rule = display_name(report["option"]), report["rule"]["kind"].replace("_", " ")
     gain = format_interval(report["rule_gain"], "+")
-    if of_classes:
+    if "classes" in report["stack"]:
         line(
             "The plain mean is decided by arg max unless a rule is named; the best single learner is the best in "
             "hindsight."
@@ -92,18 +109,6 @@ def _print_stack(report: StackReport, folds: int) -> None:
             f"On the rows it was fitted on, the final stack has {seen}: {optimism} against choosing anew by fold is "
             "optimism, not reported above."
         )
-    for warning in warning_notes(report):
-        line(f"! {warning}")
-    if report["unknown_folds"]:
-        line("* imported with unknown folds: its own score may be optimistic; it is stacked only where named.")
-    for name, note in report["tuned"].items():
-        line(f"† {tuning_note(name, note, report['learners'][name])}")
-    if "test" in report:
-        _print_part(report["task"], "labelled test part", report["test"])
-    if "development" in report:
-        _print_part(report["task"], "development part", report["development"])
-        line("Its rows may have told a learner which epoch or parameter is best, so it is no test.")
-    line("")
 
 
 def _print_classes(report: StackReport) -> None:

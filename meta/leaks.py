@@ -48,8 +48,8 @@ def _knows_too_much(table: MetaTable) -> Iterator[tuple[str, LeakSign]]:
 
 
 def right_where_hard(table: MetaTable) -> Floats:
-    """(learners,): the mean over classes, or ranges of a number, of the share of rows it has right, among the quarter of
-    the class (no fewer than FEW) on which the mean of the others errs most. Never all nor none of so few rows: one
+    """(learners,): the mean over classes, or ranges of a number, of the share of rows it has right, among the quarter
+    of the class (no fewer than FEW) on which the mean of the others errs most. Never all nor none of so few rows: one
     right and one wrong are added (Laplace's rule of succession). NaN with fewer than two classes of FEW rows, since who
     always says the most frequent class has all of it right, and where no class is large enough to have a hardest part.
     """

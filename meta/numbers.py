@@ -1,7 +1,7 @@
 """How numbers are stacked: from the learners' own numbers, as they are."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -24,6 +24,7 @@ class StackedNumbers:
     booster = "XGBRegressor"
     ruled = False
     no_score = 0.0  # of a correlation: who says the same of every row
+    section: Literal["classes", "numbers"] = "numbers"
 
     def rules(self, task: Task, metric: Metric) -> Sequence[str]:
         return (IDENTITY,)

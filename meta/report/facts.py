@@ -6,6 +6,7 @@ from typing import Any, TypedDict
 
 from ensemble.scoring import Score, ScoreCard, Spread
 from meta.records import Contributions, Diversity, LabelConflict, LabelIssue, LeakSign, StackReport, Summary
+from meta.report.number_facts import NumberFacts
 
 CurveRow = Mapping[str, float | None]  # fold and epoch, then what the learner measures
 
@@ -35,7 +36,7 @@ class Reliability:
 class TaskFacts:
     """One task: its stack's report, and per learner ``cost``, ``seeds``, ``leaks`` and learning ``curves``; per model
     its reliability. Learners of which nothing is known are left out of ``seeds``, ``leaks`` and ``curves``.
-    ``majority`` are the cards of the majority class: ``oof``, and of the labelled ``test`` part where there is one."""
+    ``numbers`` is of tasks of numbers, ``reliability`` of those of classes. ``majority`` are the cards of the majority class: ``oof``, and of the labelled ``test`` part where there is one."""
 
     report: StackReport
     majority: Mapping[str, ScoreCard]
@@ -49,6 +50,7 @@ class TaskFacts:
     hardest: Sequence[LabelIssue]
     reliability: Mapping[str, Reliability]
     curves: Mapping[str, Sequence[CurveRow]]
+    numbers: NumberFacts | None = None
 
     @property
     def name(self) -> str:
@@ -114,6 +116,7 @@ class ReportFacts:
             "table8": [asdict(row) for row in self.table8],
             "contributions": {name: {**of["contributions"], "cost": of["cost"]} for name, of in facts.items()},
             **{kind: {name: of[kind] for name, of in facts.items()} for kind in kinds},
+            **({"numbers": numbers} if (numbers := {n: of["numbers"] for n, of in facts.items() if of["numbers"]}) else {}),
             "label_issues": {
                 name: {"labels": of["label_issues"], "conflicts": of["conflicts"]} for name, of in facts.items()
             },

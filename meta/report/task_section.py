@@ -21,6 +21,7 @@ from meta.report.contribution_section import ContributionSection, contribution_s
 from meta.report.facts import CurveRow, Reliability, TaskFacts
 from meta.report.gallery import Gallery, make_gallery
 from meta.report.leaderboard import Model, PaperRow, make_leaderboard, most_telling, paper_table
+from meta.report.number_section import NumberSection, number_section
 from meta.wording import display_name
 
 MAX_ROWS, MAX_LEARNERS, MAX_CURVES, MAX_PAIRS, MAX_CONFLICTS = 32, 24, 6, 5, 12
@@ -63,6 +64,7 @@ class TaskSection:
     scores: Plot
     folds: str
     reliability: ReliabilitySection
+    numbers: NumberSection | None
     curves: Sequence[tuple[str, str]]
     curves_left_out: int
     diversity: DiversitySection | None
@@ -91,6 +93,7 @@ def task_section(facts: TaskFacts, conflicts_total: int, root: Path, limit: int)
         scores=_scores(leaderboard, facts.report),
         folds=_folds(leaderboard, facts.report),
         reliability=_reliability(facts.reliability, facts.name),
+        numbers=number_section(facts.numbers, facts.name),
         curves=curves,
         curves_left_out=curves_left_out,
         diversity=_diversity(facts, best),
