@@ -154,14 +154,16 @@ class Diversity(TypedDict):
 
 
 class LabelIssue(TypedDict):
-    """A post whose label the ensemble contradicts, or finds least probable."""
+    """A post whose label the ensemble contradicts, or finds least probable; of a number, one that it misses by much:
+    then there are no probabilities, but the ``error``, predicted minus true."""
 
     id: str
     label: str
     decided: str
-    probability_of_label: float
-    probability_of_decided: float
-    margin: float
+    probability_of_label: NotRequired[float]
+    probability_of_decided: NotRequired[float]
+    margin: NotRequired[float]
+    error: NotRequired[float]
     text: str | None
     image: str | None
 

@@ -11,7 +11,7 @@ from ensemble.predictions import Predictions
 from ensemble.run import Run
 from ensemble.scoring import Score, difference, finite, metric_input, score_card, score_with_interval
 from meta.nested_cv import NestedCV, mean_under_rule, option_of, rule_of
-from meta.records import LabelledTest, SelectionReason, StackReport, StackWarnings
+from meta.records import Choosing, LabelledTest, SelectionReason, StackReport, StackWarnings
 from meta.selection import Selection
 from meta.table import MetaTable, StackInputs, unknown_folds
 from meta.targets import target_of
@@ -48,11 +48,7 @@ def stack_report(
             for name, values in nested.candidates.items()
         },
         "stack": score_card(task, stack, inside, table.fold),
-        "choosing": {
-            **score_card(task, nested.oof, inside, table.fold),
-            "arg_max": _arg_max(metric, table, nested.oof),
-            "cost": difference(metric, table.labels, table.groups, stack, nested.oof),
-        },
+        "choosing": choosing(table, inside, nested.oof, stack),
         "arg_max": _arg_max(metric, table, stack),
         "rule_gain": difference(metric, table.labels, table.groups, stack, Predictions(task, table.ids, stack.values)),
         "chosen": final.name,
@@ -76,6 +72,16 @@ def stack_report(
     if task.target.known(development.labels(task)).any():
         report["development"] = _test_part(table, test, inside, development)
     return report
+
+
+def choosing(table: MetaTable, inside: Dataset, procedure: Predictions, shipped: Predictions) -> Choosing:
+    """What the whole procedure scores that chooses anew for each fold, and what is shipped scores more."""
+    metric = metric_of(table.task)
+    return {
+        **score_card(table.task, procedure, inside, table.fold),
+        "arg_max": _arg_max(metric, table, procedure),
+        "cost": difference(metric, table.labels, table.groups, shipped, procedure),
+    }
 
 
 def _oof(run: Run, table: MetaTable, unknown: Sequence[str]) -> dict[str, Predictions]:

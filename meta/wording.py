@@ -17,6 +17,13 @@ DISPLAY_NAMES = {
     "brier": "Brier score",
     "ece": "ECE",
 }
+# Measured by benchmarks/leak_sign.py, in benchmarks/LOG.md under 2026-11-28.
+LEAK_POWER = (
+    "A sign of a leak asks for a look; it is no proof. Of 1,000 simulated honest learners at most 1 is accused, from "
+    "even classes to 95:5; of learners that know every label at least 87 % are found, of those that know half of them "
+    "30 to 89 % where 300 posts lie outside the folds and 2 % at most where none do, of those that know a fifth or "
+    "less hardly any: they look like learners that are sure of a part of the posts."
+)
 GLOSSARY = {
     "macro-F1": "The F1 of each class (the harmonic mean of its precision and recall), averaged with equal weight on "
     "every class, however rare.",
@@ -41,6 +48,7 @@ GLOSSARY = {
     "plain mean": "The mean of the learners' probabilities, by arg max: the most probable class is the label. Under a "
     "rule only where that is said.",
     "majority class": "What to beat: the most frequent class for every post, class frequencies as its probabilities.",
+    "sign of a leak": LEAK_POWER,
     "optimism": "How much better a stack scores on the posts that it was chosen and fitted on than the choice does on "
     "posts it has not seen.",
 }

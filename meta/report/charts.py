@@ -84,7 +84,7 @@ def reliability_plot(curves: Mapping[str, Reliability], label: str) -> Figure:
 @as_svg
 def curve_plot(folds: Mapping[object, Sequence[tuple[float, float]]], measure: str, label: str) -> Figure:
     """A measure against the epoch, one line per fold, a dot at its end."""
-    figure, axes = make_axes(260, 170, label, (44, 12, 14, 38))
+    figure, axes = make_axes(260, 170, label, (54, 12, 14, 38))
     for points in folds.values():
         epochs, values = zip(*points, strict=True)
         axes.plot(epochs, values, color=COLOURS["stack"], linewidth=1.4, alpha=0.7)

@@ -35,8 +35,9 @@ class Reliability:
 @dataclass(frozen=True)
 class TaskFacts:
     """One task: its stack's report, and per learner ``cost``, ``seeds``, ``leaks`` and learning ``curves``; per model
-    its reliability. Learners of which nothing is known are left out of ``seeds``, ``leaks`` and ``curves``.
-    ``numbers`` is of tasks of numbers, ``reliability`` of those of classes. ``majority`` are the cards of the majority class: ``oof``, and of the labelled ``test`` part where there is one."""
+    its reliability, or of a task of numbers what ``numbers`` says. Learners of which nothing is known are left out of
+    ``seeds``, ``leaks`` and ``curves``. ``majority`` are the cards of the majority class: ``oof``, and of the labelled
+    ``test`` part where there is one."""
 
     report: StackReport
     majority: Mapping[str, ScoreCard]
@@ -105,6 +106,7 @@ class ReportFacts:
     def as_json(self) -> dict[str, Any]:
         """The shape of report.json, where each kind of fact is listed by task."""
         facts = {task.name: asdict(task) for task in self.tasks}
+        numbers = {name: of["numbers"] for name, of in facts.items() if of["numbers"]}
         kinds = ("majority", "seeds", "diversity", "leaks", "hardest", "reliability")
         return {
             "title": self.title,
@@ -116,7 +118,11 @@ class ReportFacts:
             "table8": [asdict(row) for row in self.table8],
             "contributions": {name: {**of["contributions"], "cost": of["cost"]} for name, of in facts.items()},
             **{kind: {name: of[kind] for name, of in facts.items()} for kind in kinds},
-            **({"numbers": numbers} if (numbers := {n: of["numbers"] for n, of in facts.items() if of["numbers"]}) else {}),
+            **(
+                {"numbers": numbers}
+                if (numbers := {n: of["numbers"] for n, of in facts.items() if of["numbers"]})
+                else {}
+            ),
             "label_issues": {
                 name: {"labels": of["label_issues"], "conflicts": of["conflicts"]} for name, of in facts.items()
             },

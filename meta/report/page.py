@@ -15,12 +15,12 @@ from ensemble.scoring import Score
 from meta.records import RuleRecord
 from meta.report.facts import CandidateScores, ModalityTable, ReportFacts, TaskFacts
 from meta.report.gallery import posts_per_gallery
-from meta.report.leaderboard import PAPER_METRICS
 from meta.report.task_section import task_section
 from meta.stack_report import CHOOSING, PLAIN, RULED
 from meta.summary import MAJORITY
 from meta.wording import (
     GLOSSARY,
+    LEAK_POWER,
     candidate_name,
     choosing_note,
     display_name,
@@ -51,9 +51,9 @@ def draw_page(facts: ReportFacts, root: Path) -> str:
         tasks=tasks,
         best_cells=best_cells(facts.table7),
         best_candidates=best_candidates(facts.table8),
-        paper_metrics=PAPER_METRICS,
         rivals=RIVALS,
         majority={task.name: _majority_score(task) for task in facts.tasks},
+        leak_power=LEAK_POWER,
         of_majority=MAJORITY,
         of_choosing=CHOOSING,
         glossary=GLOSSARY,
