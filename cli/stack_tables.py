@@ -1,7 +1,7 @@
 """What `ensemble stack`, `ensemble submit` and `ensemble predict` print."""
 
 from cli.finished import Predicted
-from cli.tables import CARD_COLUMNS, card_row, line, print_counts, table
+from cli.tables import card_columns, card_row, line, print_counts, table
 from ensemble.scoring import BaselineCard, Score, ScoreCard
 from meta.records import Baselines, LabelledTest, StackedTasks, StackReport, Submission
 from meta.report.facts import WrittenReport
@@ -48,7 +48,9 @@ STACK_COLUMNS = ("score [95 %]", "arg max", "over folds", "accuracy", "ROC AUC",
 
 
 def _row(card: ScoreCard, arg_max: Score | None = None) -> list[str]:
-    """A card with the score by plain arg max, where it has one, and without weighted F1."""
+    """A card with the score by plain arg max, where it has one, and without weighted F1; of numbers as it is."""
+    if "classes" not in card:
+        return card_row(card)
     score, over, accuracy, _, *others = card_row(card)
     return [score, format_number(arg_max["value"]) if arg_max else "", over, accuracy, *others]
 
@@ -64,32 +66,19 @@ def _print_stack(report: StackReport, folds: int, baselines: Baselines) -> None:
     to_beat = baselines["oof"][report["task"]]
     rows += [[to_beat["baseline"], *_row(to_beat)]]
     title = f"{report['task']}: out-of-fold {report['metric']} on {report['stack']['rows']:,} rows, {folds} folds"
-    table(title, ["learner / candidate", *STACK_COLUMNS], rows)
-    line("Learners by arg max; candidates and the stack under a decision rule, nested, and beside it by arg max.")
-    line("")
-    classes = report["stack"]["classes"].items()
-    rows = [
-        [name, *map(format_number, (c["precision"], c["recall"], c["f1"])), f"{c['support']:,}"] for name, c in classes
-    ]
-    table("the stack, class by class", [report["task"], "precision", "recall", "F1", "rows"], rows)
+    of_classes = "classes" in report["stack"]
+    table(title, ["learner / candidate", *(STACK_COLUMNS if of_classes else card_columns(report["stack"]))], rows)
+    if of_classes:
+        line("Learners by arg max; candidates and the stack under a decision rule, nested, and beside it by arg max.")
+        line("")
+        _print_classes(report)
     line(selection_note(report))
     against = ", ".join(
         f"{format_interval(value, '+')} against the {name}" for name, value in report["against"].items()
     )
     line(f"The stack is what is shipped: {against}.")
     line(choosing_note(report))
-    line(
-        "The plain mean is decided by arg max unless a rule is named; the best single learner is the best in hindsight."
-    )
-    option, rule = display_name(report["option"]), report["rule"]["kind"].replace("_", " ")
-    gain = format_interval(report["rule_gain"], "+")
-    line(f"The test rows get the {option}, decided by {rule}. Decision rules gain {gain} over arg max.")
-    if report["in_sample"] is not None and report["optimism"] is not None:
-        seen, optimism = format_number(report["in_sample"]), format_number(report["optimism"], "+")
-        line(
-            f"On the rows it was fitted on, the final stack has {seen}: {optimism} against choosing anew by fold is "
-            "optimism, not reported above."
-        )
+    _print_choice(report)
     for warning in warning_notes(report):
         line(f"! {warning}")
     if report["unknown_folds"]:
@@ -97,17 +86,48 @@ def _print_stack(report: StackReport, folds: int, baselines: Baselines) -> None:
     for name, note in report["tuned"].items():
         line(f"† {tuning_note(name, note, report['learners'][name])}")
     if "test" in report:
-        _print_test_part(report["task"], report["test"], baselines["test"][report["task"]])
+        _print_part(report["task"], "labelled test part", report["test"], baselines["test"][report["task"]])
+    if "development" in report:
+        _print_part(report["task"], "development part", report["development"], baselines["dev"][report["task"]])
+        line("Its rows may have told a learner which epoch or parameter is best, so it is no test.")
     line("")
 
 
-def _print_test_part(task: str, part: LabelledTest, to_beat: BaselineCard) -> None:
+def _print_choice(report: StackReport) -> None:
+    """What the test rows get, and how much of its score is optimism."""
+    option, rule = display_name(report["option"]), report["rule"]["kind"].replace("_", " ")
+    gain = format_interval(report["rule_gain"], "+")
+    if "classes" in report["stack"]:
+        line(
+            "The plain mean is decided by arg max unless a rule is named; the best single learner is the best in "
+            "hindsight."
+        )
+        line(f"The test rows get the {option}, decided by {rule}. Decision rules gain {gain} over arg max.")
+    else:
+        line(f"The best single learner is the best in hindsight. The test rows get the {option}.")
+    if report["in_sample"] is not None and report["optimism"] is not None:
+        seen, optimism = format_number(report["in_sample"]), format_number(report["optimism"], "+")
+        line(
+            f"On the rows it was fitted on, the final stack has {seen}: {optimism} against choosing anew by fold is "
+            "optimism, not reported above."
+        )
+
+
+def _print_classes(report: StackReport) -> None:
+    classes = report["stack"]["classes"].items()
+    rows = [
+        [name, *map(format_number, (c["precision"], c["recall"], c["f1"])), f"{c['support']:,}"] for name, c in classes
+    ]
+    table("the stack, class by class", [report["task"], "precision", "recall", "F1", "rows"], rows)
+
+
+def _print_part(task: str, which: str, part: LabelledTest, to_beat: BaselineCard) -> None:
     rows = [[name, *card_row(card)] for name, card in part["cards"].items()]
     if part["copies_in_training"]:
         rows.append(["stack, without copies", *card_row(part["stack_without_copies"])])
     rows.append([to_beat["baseline"], *card_row(to_beat)])
-    title = f"{task}: the labelled test part, {part['cards']['stack']['rows']:,} rows that no fold held"
-    table(title, ["", *CARD_COLUMNS], rows)
+    title = f"{task}: the {which}, {part['cards']['stack']['rows']:,} rows that no fold held"
+    table(title, ["", *card_columns(part["cards"]["stack"])], rows)
     if part["copies_in_training"]:
         line(f"{part['copies_in_training']:,} of these rows have a copy among the training rows.")
 

@@ -128,17 +128,22 @@ def baseline_name(tasks: Sequence[Task]) -> str:
 
 def _add_classes(card: ScoreCard, task: Task, labels: Codes, predicted: Codes) -> None:
     counts = confusion_matrix(labels, predicted, len(task.classes))
+    card["classes"] = class_scores(counts, task.classes)
+    card["confusion"] = counts.astype(int).tolist()
+
+
+def class_scores(counts: Floats, names: Sequence[str]) -> dict[str, ClassScores]:
+    """How each class does, from (true, predicted) counts."""
     scores = per_class(counts)
-    card["classes"] = {
+    return {
         name: {
             "precision": float(scores.precision[position]),
             "recall": float(scores.recall[position]),
             "f1": float(np.nan_to_num(scores.f1[position])),
             "support": int(scores.support[position]),
         }
-        for position, name in enumerate(task.classes)
+        for position, name in enumerate(names)
     }
-    card["confusion"] = counts.astype(int).tolist()
 
 
 def metric_input(predictions: Predictions, metric: Metric) -> Probabilities:

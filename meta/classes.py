@@ -1,7 +1,7 @@
 """How classes are stacked: from probabilities, under a decision rule learned for the metric."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -25,6 +25,7 @@ class StackedClasses:
     booster = "XGBClassifier"
     ruled = True
     no_score = np.nan
+    section: Literal["classes", "numbers"] = "classes"
 
     def rules(self, task: Task, metric: Metric) -> Sequence[str]:
         return kinds(metric, len(task.classes), task.ordinal)
@@ -66,6 +67,10 @@ class StackedClasses:
         for label in np.unique(labels):
             left[labels == label] -= left[labels == label].mean(axis=0)
         return left
+
+    def strata(self, task: Task, labels: Codes) -> tuple[Codes, int]:
+        """The classes."""
+        return task.target.strata(task, labels)
 
     def is_right(self, labels: Codes, values: Floats) -> Mask:
         """Whether the most probable class is the true one."""

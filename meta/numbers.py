@@ -1,7 +1,7 @@
 """How numbers are stacked: from the learners' own numbers, as they are."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from ensemble.targets import Mask
 from meta import NUMBER_ESTIMATORS, SIMPLE_NUMBERS
 from meta.rules import IDENTITY
 
+RANGES = 4  # of labels, in which a learner is looked at apart
 NEAR = 0.25  # of what the median is off in the median row: who is nearer than this is right
 
 
@@ -23,6 +24,7 @@ class StackedNumbers:
     booster = "XGBRegressor"
     ruled = False
     no_score = 0.0  # of a correlation: who says the same of every row
+    section: Literal["classes", "numbers"] = "numbers"
 
     def rules(self, task: Task, metric: Metric) -> Sequence[str]:
         return (IDENTITY,)
@@ -51,6 +53,11 @@ class StackedNumbers:
         left, true = errors - errors.mean(axis=0), labels - labels.mean()
         square = float(true @ true)
         return np.asarray(left - np.outer(true, true @ left / square)) if square else left
+
+    def strata(self, task: Task, labels: Floats) -> tuple[Codes, int]:
+        """Ranges of about equally many labels."""
+        fine, number = task.target.strata(task, labels)
+        return (fine * RANGES // number, RANGES) if number > RANGES else (fine, number)
 
     def is_right(self, labels: Floats, values: Floats) -> Mask:
         """Off by no more than a part, NEAR, of what the median is."""

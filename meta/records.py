@@ -66,7 +66,8 @@ class StackReport(TypedDict):
     ``chosen`` and ``rule`` predict new rows, their ``option`` is the candidate with its parameters; ``chosen_by_fold``
     and ``rules_by_fold`` were chosen for each fold on the others; ``fallback``: nothing was good enough to be preferred
     to what is simple. ``tuned`` are the notes of learners whose parameters were chosen on rows of the folds; ``test``
-    is there where rows outside them have labels.
+    is there where rows outside them have labels, ``development`` where the table has such a part: learners may have
+    chosen an epoch or a parameter by it, so it is no test.
     """
 
     task: str
@@ -96,6 +97,7 @@ class StackReport(TypedDict):
     tuned: dict[str, TuningNote]
     seconds: float
     test: NotRequired[LabelledTest]
+    development: NotRequired[LabelledTest]
 
 
 class Summary(TypedDict):
@@ -116,10 +118,11 @@ class Summary(TypedDict):
 
 
 class Baselines(TypedDict):
-    """By task the score cards of what knows the labels alone: out of fold, and of labelled rows outside the folds."""
+    """By task the score cards of what knows the labels alone: out of fold, of labelled test and of development rows."""
 
     oof: dict[str, BaselineCard]
     test: dict[str, BaselineCard]
+    dev: dict[str, BaselineCard]
 
 
 class StackedTasks(Summary):
@@ -161,14 +164,16 @@ class Diversity(TypedDict):
 
 
 class LabelIssue(TypedDict):
-    """A post whose label the ensemble contradicts, or finds least probable."""
+    """A post whose label the ensemble contradicts, or finds least probable; of a number, one that it misses by much:
+    then there are no probabilities, but the ``error``, predicted minus true."""
 
     id: str
     label: str
     decided: str
-    probability_of_label: float
-    probability_of_decided: float
-    margin: float
+    probability_of_label: NotRequired[float]
+    probability_of_decided: NotRequired[float]
+    margin: NotRequired[float]
+    error: NotRequired[float]
     text: str | None
     image: str | None
 
@@ -181,17 +186,24 @@ class LabelConflict(TypedDict):
     labels: list[str]
 
 
-class RightWhereHard(TypedDict):
-    """A sign of a leak: the share of the others' hardest rows a learner has right, and what is usual."""
+class OfNumber(TypedDict):
+    """Whether a sign is of numbers, which says what "right" and "sure" mean; not there where it is of classes."""
+
+    number: NotRequired[bool]
+
+
+class RightWhereHard(OfNumber):
+    """A sign of a leak: the share of the others' hardest rows a learner has right, and what is usual. Of a ``number``
+    it is right where it is near."""
 
     sign: Literal["right_where_hard"]
     own: float
     usual: float
 
 
-class SurerInFolds(TypedDict):
+class SurerInFolds(OfNumber):
     """A sign of a leak: the mean confidence inside the folds and outside of them, the Kolmogorov-Smirnov distance of
-    the two distributions, and what is usual."""
+    the two distributions, and what is usual. Of a ``number`` confidence is how far from the median one dares to go."""
 
     sign: Literal["surer_in_folds"]
     in_folds: float

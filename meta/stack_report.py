@@ -68,6 +68,9 @@ def stack_report(
     }
     if task.target.known(outside.labels(task)).any():  # the labelled test part: looked at only here, after the choice
         report["test"] = _test_part(table, test, inside, outside)
+    development = run.data.take(run.plan.dev_rows)
+    if task.target.known(development.labels(task)).any():
+        report["development"] = _test_part(table, test, inside, development)
     return report
 
 

@@ -10,6 +10,7 @@ from ensemble.metrics import bootstrap, metric_of, score
 from ensemble.predictions import Predictions
 from ensemble.run import Run
 from ensemble.scoring import (
+    BaselineCard,
     Score,
     baseline,
     baseline_card,
@@ -38,12 +39,17 @@ def stack_tasks(run: Run, tasks: Sequence[Task], settings: StackSettings, track:
 
 def baselines(run: Run, tasks: Sequence[Task]) -> Baselines:
     """The score cards of what knows the labels alone."""
-    inside, outside = run.data.take(run.plan.cv_rows), run.data.take(run.plan.test_rows)
-    fold = run.plan.fold[run.plan.cv_rows]
-    tests = {task.name: baseline_card(task, outside, known=inside.labels(task)) for task in tasks}
+    inside, fold = run.data.take(run.plan.cv_rows), run.plan.fold[run.plan.cv_rows]
+
+    def outside(positions: npt.NDArray[np.intp]) -> dict[str, BaselineCard]:
+        rows = run.data.take(positions)
+        cards = {task.name: baseline_card(task, rows, known=inside.labels(task)) for task in tasks}
+        return {name: card for name, card in cards.items() if card["rows"]}
+
     return {
         "oof": {task.name: baseline_card(task, inside, fold) for task in tasks},
-        "test": {name: card for name, card in tests.items() if card["rows"]},
+        "test": outside(run.plan.test_rows),
+        "dev": outside(run.plan.dev_rows),
     }
 
 

@@ -145,7 +145,7 @@ def assemble(run: Run, task: Task, settings: StackSettings) -> StackInputs:
     others = _others(run, task, settings)
     for other, having in others.items():
         records |= {f"{other.name}/{name}": run.results.base_record(name, other) for name in having}
-    inside, outside = run.data.take(run.plan.cv_rows), run.data.take(run.plan.test_rows)
+    inside, outside = run.data.take(run.plan.cv_rows), run.data.take(run.plan.outside_rows)
     table = MetaTable(
         task,
         learners,

@@ -4,7 +4,7 @@ What a label is, and which are known, is the business of ensemble.targets. A kin
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from ensemble.data import Codes, Floats, Task
 from ensemble.metrics import Metric
@@ -20,7 +20,7 @@ class StackTarget(Protocol):
     ``estimators``: where the candidates are, by name; of equally good ones the earlier is preferred. ``simple``: what
     the others have to beat beyond noise, ``mean`` the one that is the plain mean. ``booster``: XGBoost's class.
     ``ruled``: whether there are decision rules, so that rivals are also compared under one. ``no_score``: what learners
-    are worth together whose score does not exist.
+    are worth together whose score does not exist. ``section``: what the report shows, that of classes or of numbers.
     """
 
     estimators: Mapping[str, str]
@@ -29,6 +29,7 @@ class StackTarget(Protocol):
     booster: str
     ruled: bool
     no_score: float
+    section: Literal["classes", "numbers"]
 
     def rules(self, task: Task, metric: Metric) -> Sequence[str]:
         """How predictions may become labels, the simplest first."""
@@ -56,6 +57,10 @@ class StackTarget(Protocol):
 
     def own_errors(self, labels: Any, errors: Floats) -> Floats:
         """(rows, learners) what is left of the errors without that which is common to all who know the label little."""
+        ...
+
+    def strata(self, task: Task, labels: Any) -> tuple[Codes, int]:
+        """(rows,) the stratum of each row, and how many there are: who has seen labels is right in all of them."""
         ...
 
     def is_right(self, labels: Any, values: Floats) -> Mask:

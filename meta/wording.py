@@ -172,13 +172,21 @@ def warning_notes(report: StackReport) -> list[str]:
 def leak_note(sign: LeakSign) -> str:
     """A sign of a leak in one sentence, whose subject is the learner."""
     if sign["sign"] == "right_where_hard":
+        right = "near the label" if "number" in sign else "right"
         return (
-            f"On the posts that the other learners find hardest it is right in {sign['own']:.0%}; the others, on "
+            f"On the posts that the other learners find hardest it is {right} in {sign['own']:.0%}; the others, on "
             f"theirs, in {sign['usual']:.0%}."
         )
+    within, without = f"{sign['in_folds']:.2f}", f"{sign['outside']:.2f}"
+    if "number" in sign:
+        told = (
+            f"Its predictions lie {within} spreads of the labels from their median on average inside the folds and "
+            f"{without} outside"
+        )
+    else:
+        told = f"It is {within} sure on average of posts inside the folds and {without} of those outside"
     return (
-        f"It is {sign['in_folds']:.2f} sure on average of posts inside the folds and {sign['outside']:.2f} of those "
-        f"outside; the distributions differ by {sign['distance']:.2f} (Kolmogorov-Smirnov), where {sign['usual']:.2f} "
+        f"{told}; the distributions differ by {sign['distance']:.2f} (Kolmogorov-Smirnov), where {sign['usual']:.2f} "
         "is usual."
     )
 

@@ -37,7 +37,7 @@ class IntervalRow:
 @as_svg
 def interval_plot(rows: Sequence[IntervalRow], label: str, origin: float | None = None, sign: str = "") -> Figure:
     """A dot and its 95 % interval per row; ``origin`` is drawn through all of them."""
-    figure, axes = _rows([row.name for row in rows], label, sign)
+    figure, axes = row_axes([row.name for row in rows], label, sign)
     for y, row in enumerate(rows):
         value, low, high = _ends(row.score)
         colour = COLOURS[row.colour]
@@ -52,7 +52,7 @@ def interval_plot(rows: Sequence[IntervalRow], label: str, origin: float | None 
 @as_svg
 def fold_plot(names: Sequence[str], folds: Sequence[Sequence[float | None]], label: str) -> Figure:
     """A dot per fold and a bar at their mean, one row per model."""
-    figure, axes = _rows(names, label)
+    figure, axes = row_axes(names, label)
     for y, values in enumerate(folds):
         known = [value for value in values if value is not None]
         axes.plot(known, [y] * len(known), "o", markersize=6, color=COLOURS["stack"], alpha=0.55, markeredgewidth=0)
@@ -165,7 +165,7 @@ def _overlap(box: Box, other: Box) -> bool:
     return bool(box[0] < other[2] and other[0] < box[2] and box[1] < other[3] and other[1] < box[3])
 
 
-def _rows(names: Sequence[str], label: str, sign: str = "") -> tuple[Figure, Axes]:
+def row_axes(names: Sequence[str], label: str, sign: str = "") -> tuple[Figure, Axes]:
     """Axes with a name per row on the left and scores along the bottom."""
     figure, axes = make_axes(WIDTH, ROW_HEIGHT * len(names) + 34, label, (_name_width(names), 4, 16, 30))
     axes.set_ylim(len(names) - 0.5, -0.5)

@@ -6,6 +6,7 @@ from typing import Any, TypedDict
 
 from ensemble.scoring import BaselineCard, Score, Spread
 from meta.records import Contributions, Diversity, LabelConflict, LabelIssue, LeakSign, StackReport, Summary
+from meta.report.number_facts import NumberFacts
 
 CurveRow = Mapping[str, float | None]  # fold and epoch, then what the learner measures
 
@@ -34,9 +35,9 @@ class Reliability:
 @dataclass(frozen=True)
 class TaskFacts:
     """One task: its stack's report, and per learner ``cost``, ``seeds``, ``leaks`` and learning ``curves``; per model
-    its reliability. Learners of which nothing is known are left out of ``seeds``, ``leaks`` and ``curves``.
-    ``baselines`` are the cards of what knows the labels alone: ``oof``, and of the labelled ``test`` part where there
-    is one."""
+    its reliability, or of a task of numbers what ``numbers`` says. Learners of which nothing is known are left out of
+    ``seeds``, ``leaks`` and ``curves``. ``baselines`` are the cards of what knows the labels alone: ``oof``, and of the
+    labelled ``test`` part and the ``dev`` part where there is one."""
 
     report: StackReport
     baselines: Mapping[str, BaselineCard]
@@ -50,6 +51,7 @@ class TaskFacts:
     hardest: Sequence[LabelIssue]
     reliability: Mapping[str, Reliability]
     curves: Mapping[str, Sequence[CurveRow]]
+    numbers: NumberFacts | None = None
 
     @property
     def name(self) -> str:
@@ -104,6 +106,7 @@ class ReportFacts:
     def as_json(self) -> dict[str, Any]:
         """The shape of report.json, where each kind of fact is listed by task."""
         facts = {task.name: asdict(task) for task in self.tasks}
+        numbers = {name: of["numbers"] for name, of in facts.items() if of["numbers"]}
         kinds = ("baselines", "seeds", "diversity", "leaks", "hardest", "reliability")
         return {
             "title": self.title,
@@ -115,6 +118,11 @@ class ReportFacts:
             "table8": [asdict(row) for row in self.table8],
             "contributions": {name: {**of["contributions"], "cost": of["cost"]} for name, of in facts.items()},
             **{kind: {name: of[kind] for name, of in facts.items()} for kind in kinds},
+            **(
+                {"numbers": numbers}
+                if (numbers := {n: of["numbers"] for n, of in facts.items() if of["numbers"]})
+                else {}
+            ),
             "label_issues": {
                 name: {"labels": of["label_issues"], "conflicts": of["conflicts"]} for name, of in facts.items()
             },

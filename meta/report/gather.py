@@ -22,10 +22,12 @@ from meta.leaks import leak_signs
 from meta.records import StackReport
 from meta.report.facts import CandidateScores, CurveRow, LearnerCost, Reliability, ReportFacts, TaskFacts
 from meta.report.modality_table import modality_table
+from meta.report.number_facts import number_facts
 from meta.stack import FinishedStack, read_stack
 from meta.stack_report import PLAIN, best_single
 from meta.summary import subtasks, summarise
 from meta.table import MetaTable, StackSettings, assemble
+from meta.targets import target_of
 
 MAX_POSTS = 12  # of a kind, per task
 
@@ -67,6 +69,7 @@ def _task_facts(
         PLAIN: table.plain_mean,
         f"best single ({single})": table.learner_oof(single),
     }
+    of_numbers = target_of(task).section == "numbers"
     seeds = {name: run.results.base_record(name, task)["oof"].get("seeds") for name in learners}
     curves = {name: _curve_rows(run, name, task) for name in modality}
     return TaskFacts(
@@ -80,23 +83,25 @@ def _task_facts(
         label_issues=label_issues(cv_rows, stack.shipped, MAX_POSTS),
         conflicts=conflicts(cv_rows, task)[:MAX_POSTS],
         hardest=hardest(cv_rows, stack.shipped, MAX_POSTS),
-        reliability={name: reliability(table, predictions) for name, predictions in models.items()},
+        reliability={} if of_numbers else {name: reliability(table, each) for name, each in models.items()},
         curves={name: rows for name, rows in curves.items() if rows},
+        numbers=number_facts(table, models) if of_numbers else None,
     )
 
 
 def _baselines(run: Run, task: Task, inside: Dataset) -> dict[str, BaselineCard]:
     """Score cards of what knows the labels inside the folds alone: of these rows, and of labelled ones outside."""
-    outside = run.data.take(run.plan.test_rows)
-    cards = {"oof": baseline_card(task, inside, run.plan.fold[run.plan.cv_rows])}
-    if task.target.known(outside.labels(task)).any():
-        cards["test"] = baseline_card(task, outside, known=inside.labels(task))
-    return cards
+    parts = {"test": run.data.take(run.plan.test_rows), "dev": run.data.take(run.plan.dev_rows)}
+    outside = {part: baseline_card(task, rows, known=inside.labels(task)) for part, rows in parts.items()}
+    return {
+        "oof": baseline_card(task, inside, run.plan.fold[run.plan.cv_rows]),
+        **{part: card for part, card in outside.items() if card["rows"]},
+    }
 
 
 def reliability(table: MetaTable, predictions: Predictions) -> Reliability:
     """Mean probability of the most probable class and how often it is right, in bins of equal width."""
-    known = table.labels >= 0
+    known = table.known
     values = predictions.values[known]
     confidence, right = values.max(axis=1, initial=0), values.argmax(axis=1) == table.labels[known]
     bins = np.minimum((confidence * BINS).astype(np.int64), BINS - 1)

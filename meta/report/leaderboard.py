@@ -11,8 +11,11 @@ from meta.report.facts import TaskFacts
 from meta.stack_report import CHOOSING
 from meta.wording import candidate_name, format_size
 
-PLAIN_MEAN = "soft_vote"
+PLAIN_MEANS = ("soft_vote", "mean")
+SHOWN = ("accuracy", "weighted_f1", "roc_auc", "log_loss", "brier", "ece")
+SHOWN_OF_NUMBERS = ("mae", "pearson", "r2", "concordance", "acc_2", "f1_2", "acc_7", "acc_5", "acc_3")
 PAPER_METRICS = ("accuracy", "macro_f1", "weighted_f1", "roc_auc")
+PAPER_METRICS_OF_NUMBERS = ("mae", "pearson", "acc_2", "f1_2", "acc_2_nonzero", "f1_2_nonzero", "acc_7", "acc_5")
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,9 @@ def most_telling(leaderboard: Sequence[Model], limit: int) -> list[Model]:
     """What a figure of ``limit`` rows has room for: the stack, the chosen, the plain mean, the baseline, then the
     best learners and the best other candidates by turns."""
     always = ("stack", "choosing", "baseline")
-    first = [m for m in leaderboard if m.kind in always or m.chosen or (m.kind, m.name) == ("candidate", PLAIN_MEAN)]
+    first = [
+        m for m in leaderboard if m.kind in always or m.chosen or (m.kind == "candidate" and m.name in PLAIN_MEANS)
+    ]
     rest = [m for m in leaderboard if m not in first]
     ranks = [sum(other.kind == m.kind for other in rest[:position]) for position, m in enumerate(rest)]
     order = sorted(range(len(rest)), key=lambda position: (ranks[position], rest[position].kind == "candidate"))
@@ -71,7 +76,7 @@ def most_telling(leaderboard: Sequence[Model], limit: int) -> list[Model]:
 
 @dataclass(frozen=True)
 class PaperRow:
-    """A model in PAPER_METRICS: mean and deviation ``over_folds``, scores on the labelled ``test`` part (None where
+    """A model in the ``paper_metrics``: mean and deviation ``over_folds``, scores on the labelled ``test`` part (None where
     there is none), what each seed alone scores, the ``size`` of the network in words."""
 
     model: Model
@@ -86,17 +91,30 @@ def paper_table(leaderboard: Sequence[Model], facts: TaskFacts) -> list[PaperRow
     cards = dict(facts.report["test"]["cards"]) if "test" in facts.report else {}
     if "test" in facts.baselines:
         cards[facts.baselines["test"]["baseline"]] = facts.baselines["test"]
-    learners = [model for model in leaderboard if model.kind == "learner"]
+    learners, metrics = [model for model in leaderboard if model.kind == "learner"], paper_metrics(facts)
     return [
         PaperRow(
             model,
-            [_over_folds(model.card, name) for name in PAPER_METRICS],
-            [cards[model.name]["metrics"][name] for name in PAPER_METRICS] if _is_scored(cards, model.name) else None,
+            [_over_folds(model.card, name) for name in metrics],
+            [cards[model.name]["metrics"][name] for name in metrics] if _is_scored(cards, model.name) else None,
             facts.seeds.get(model.name),
             _size(facts, model.name),
         )
         for model in [*learners, *(model for model in leaderboard if model.kind in ("stack", "baseline"))]
     ]
+
+
+def paper_metrics(facts: TaskFacts) -> Sequence[str]:
+    """Those in which papers report such a task."""
+    there = facts.report["stack"].get("metrics", {})
+    return PAPER_METRICS if facts.numbers is None else [name for name in PAPER_METRICS_OF_NUMBERS if name in there]
+
+
+def shown_metrics(facts: TaskFacts) -> Sequence[str]:
+    """Those beside the one that counts."""
+    there = facts.report["stack"].get("metrics", {})
+    others = [name for name in SHOWN_OF_NUMBERS if name in there and name != facts.report["metric"]]
+    return SHOWN if facts.numbers is None else others[: len(SHOWN)]
 
 
 def _over_folds(card: ScoreCard, name: str) -> Mean:

@@ -15,7 +15,6 @@ from ensemble.scoring import Score
 from meta.records import RuleRecord
 from meta.report.facts import CandidateScores, ModalityTable, ReportFacts, TaskFacts
 from meta.report.gallery import posts_per_gallery
-from meta.report.leaderboard import PAPER_METRICS
 from meta.report.task_section import task_section
 from meta.stack_report import CHOOSING, PLAIN, RULED
 from meta.wording import (
@@ -51,7 +50,6 @@ def draw_page(facts: ReportFacts, root: Path) -> str:
         tasks=tasks,
         best_cells=best_cells(facts.table7),
         best_candidates=best_candidates(facts.table8),
-        paper_metrics=PAPER_METRICS,
         rivals=RIVALS,
         baselines={task.name: _baseline_score(task) for task in facts.tasks},
         of_baseline=facts.summary["baseline"],

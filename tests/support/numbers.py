@@ -54,10 +54,10 @@ def imported(folder: Path, data: Dataset, learners: Mapping[str, Floats], k: int
     plan = make_plan(data, np.arange(len(data)), FoldSettings(k=k, **settings))  # type: ignore[arg-type]
     run = Run(Store(folder), plan.with_groups(data), plan, {}, ())
     (task,) = data.tasks
-    inside, outside = run.data.take(plan.cv_rows), run.data.take(plan.test_rows)
+    inside, outside = run.data.take(plan.cv_rows), run.data.take(plan.outside_rows)
     for name, values in learners.items():
         oof = Predictions(task, inside.ids, values[plan.cv_rows][:, None])
-        test = Predictions(task, outside.ids, values[plan.test_rows][:, None])
+        test = Predictions(task, outside.ids, values[plan.outside_rows][:, None])
         bring_in(
             run,
             name,

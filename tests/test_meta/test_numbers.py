@@ -1,5 +1,6 @@
 """A stack of numbers: honest about noise, leaks and duplicates; what is known is told from -1."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,11 +8,14 @@ import pytest
 from support.numbers import ANY, MOOD, imported, knowing, numbers_of, regression_data, truth
 from support.world import Floats
 
+from ensemble.datasets.submission_formats import FORMATS
 from ensemble.errors import ConfigError
 from ensemble.metrics import metric_named, score
 from ensemble.run import Run
 from meta.contributions import contributions
+from meta.decisions import write_submission
 from meta.diversity import diversity
+from meta.leaks import leak_signs
 from meta.loaded_stack import shares
 from meta.nested_cv import mean_under_rule
 from meta.records import StackReport
@@ -19,6 +23,7 @@ from meta.stack import Stack, make_stack, read_stack, stack_task
 from meta.summary import stack_tasks
 from meta.table import MetaTable, StackSettings, assemble, means_of
 from meta.targets import STACK_TARGETS
+from meta.wording import leak_note
 
 ALL = StackSettings()
 FEW = StackSettings(("best_single", "mean", "simplex", "ridge"))
@@ -108,8 +113,6 @@ def test_pure_noise_gives_no_correlation_and_falls_back(seed: int, metric: str) 
 
 
 def _judged_by(metric: str, table: MetaTable) -> MetaTable:
-    from dataclasses import replace
-
     return replace(table, task=replace(ANY, metric=metric))
 
 
@@ -175,6 +178,21 @@ def test_named_candidates_of_classes_do_not_stack_numbers_and_the_reverse() -> N
         make_stack(numbers_of(*noise(0, 80)), StackSettings(("medium",)))
 
 
+def test_numbers_are_handed_in_as_they_are_and_scored_by_their_own_metric(tmp_path: Path) -> None:
+    random = np.random.default_rng(3)
+    labels = np.r_[truth(random, 150), np.full(20, np.nan)]
+    learners = {name: knowing(random, np.nan_to_num(labels), 0.7) for name in "ab"}
+    run = imported(tmp_path, regression_data(labels[:150], test_rows=20), learners, k=3)
+    report = stack_task(run, MOOD, FEW)
+    handed = write_submission(run, FORMATS["csv"], None, FEW)
+    lines = (run.store.submission / "submission.csv").read_text().splitlines()
+    assert lines[0] == "id,mood" and len(lines) == 21
+    stack = read_stack(run, assemble(run, MOOD, FEW))
+    np.testing.assert_allclose([float(line.split(",")[1]) for line in lines[1:]], stack.test.values[:, 0], rtol=1e-6)
+    assert handed["oof"]["mood"]["metric"] == "mae"
+    assert handed["oof"]["mood"]["value"] == pytest.approx(report["stack"]["metrics"]["mae"]["value"])
+
+
 def test_a_loaded_stack_predicts_the_test_rows_again(tmp_path: Path) -> None:
     run = skilled_run(tmp_path, test_fraction=0.1)
     only = StackSettings(("ridge",))
@@ -183,3 +201,49 @@ def test_a_loaded_stack_predicts_the_test_rows_again(tmp_path: Path) -> None:
     stack = Stack.load(run.store.stack("mood"))
     values, _ = stack.predict(inputs.table.test_features)
     np.testing.assert_allclose(values, read_stack(run, inputs).test.values, atol=1e-12)
+
+
+def leaking(seed: int = 0) -> tuple[Floats, dict[str, Floats], np.random.Generator]:
+    labels, learners = noise(seed)
+    return labels, learners, np.random.default_rng(seed + 100)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_on_noise_a_learner_that_has_seen_the_targets_is_named_and_nobody_else(seed: int) -> None:
+    labels, learners, random = leaking(seed)
+    assert leak_signs(numbers_of(labels, learners)) == {}
+    seen = labels + random.normal(0, 0.05, 600)
+    signs = leak_signs(numbers_of(labels, {**learners, "seen": seen}))
+    assert list(signs) == ["seen"] and signs["seen"][0]["sign"] == "right_where_hard" and signs["seen"][0]["number"]
+    assert leak_note(signs["seen"][0]).startswith("On the posts that the other learners find hardest it is near the")
+
+
+@pytest.mark.parametrize("r", [0.7, 0.9, 0.97])
+def test_a_learner_that_is_much_better_is_not_accused(r: float) -> None:
+    random = np.random.default_rng(0)
+    labels = truth(random, 600)
+    weak = {f"weak{n}": knowing(random, labels, 0.3) for n in range(4)}
+    assert leak_signs(numbers_of(labels, {**weak, "strong": knowing(random, labels, r)})) == {}
+
+
+def test_numbers_that_go_far_only_inside_the_folds_are_a_sign() -> None:
+    labels, learners, random = leaking()
+    test = {name: values[:200] for name, values in learners.items()} | {"seen": 0.3 + random.normal(0, 0.1, 200)}
+    signs = leak_signs(numbers_of(labels, {**learners, "seen": labels + random.normal(0, 0.4, 600)}, test))
+    assert list(signs) == ["seen"] and [sign["sign"] for sign in signs["seen"]] == ["surer_in_folds"]
+    assert "spreads of the labels from their median" in leak_note(signs["seen"][0])
+    one_more = {name: labels[:200] for name in learners}
+    assert leak_signs(numbers_of(labels, learners, one_more)) == {}  # what all feel accuses nobody
+
+
+def test_a_development_part_is_in_no_fold_stacked_and_scored_apart(tmp_path: Path) -> None:
+    random = np.random.default_rng(8)
+    labels = truth(random, 160)
+    data = regression_data(labels)
+    data = data.with_columns(part=np.where(np.arange(160) < 120, "train", "dev"))
+    run = imported(tmp_path, data, {name: knowing(random, labels, 0.7) for name in "ab"}, k=3)
+    report = stack_task(run, MOOD, FEW)
+    assert report["stack"]["rows"] == 120 and "test" not in report
+    cards = report["development"]["cards"]
+    assert set(cards) == {"a", "b", "stack"} and cards["stack"]["rows"] == 40
+    assert len(read_stack(run, assemble(run, MOOD, FEW)).test.ids) == 40
