@@ -67,11 +67,13 @@ def _readers(session: Session) -> "Readers":
 
 
 def _named(session: Session) -> list[str]:
-    """The modalities that [data] names; other layouts than a table of one's own have both."""
+    """The modalities that [data] names; a published layout has those of which any post has something."""
     from ensemble.modalities import MODALITIES
 
     section = session.config.data
-    return [name for name in MODALITIES if section.preset != "csv" or (section.model_extra or {}).get(name)]
+    if section.preset == "csv":
+        return [name for name in MODALITIES if (section.model_extra or {}).get(name)]
+    return [name for name in MODALITIES if any(cell is not None for cell in session.data.cells(name))]
 
 
 def _unless_refused(make: Callable[[], Made], refused: list[str]) -> Made | None:

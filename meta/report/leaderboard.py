@@ -76,8 +76,8 @@ def most_telling(leaderboard: Sequence[Model], limit: int) -> list[Model]:
 
 @dataclass(frozen=True)
 class PaperRow:
-    """A model in the ``paper_metrics``: mean and deviation ``over_folds``, scores on the labelled ``test`` part (None where
-    there is none), what each seed alone scores, the ``size`` of the network in words."""
+    """A model in the ``paper_metrics``: mean and deviation ``over_folds``, scores on the labelled ``test`` part (None
+    where there is none), what each seed alone scores, the ``size`` of the network in words."""
 
     model: Model
     over_folds: Sequence[Mean]
