@@ -82,6 +82,10 @@ def _key(path: Path, stamps: dict[Path, tuple[int, int]]) -> Key:
     return (str(path), *stamps[path])
 
 
+def _size_problem(size: int) -> str:
+    return f"over {MAX_BYTES:,} bytes" if size else "an empty file"
+
+
 def _lost(cell: str, problem: str) -> Entry:
     return (cell, -1, -1, None, None, 0, 0, "", 0, problem)
 
@@ -94,7 +98,7 @@ def _entries(paths: list[Path], stamps: dict[Path, tuple[int, int]]) -> Iterator
             raw = path.read_bytes() if stamps[path][0] <= MAX_BYTES else b""
         except OSError as error:
             return (str(path), *stamps[path], None, None, 0, 0, "", 0, f"cannot be read ({error.strerror})")
-        info = inspect_image(raw) if raw else ImageInfo(None, problem=f"empty, or over {MAX_BYTES:,} bytes")
+        info = inspect_image(raw) if raw else ImageInfo(None, problem=_size_problem(stamps[path][0]))
         thumbnail = None if info.thumbnail is None else info.thumbnail.tobytes()
         return (str(path), *stamps[path], hashlib.sha256(raw).hexdigest(), thumbnail, *astuple(info)[1:])
 
