@@ -60,18 +60,16 @@ def summarise(run: Run, tables: Mapping[str, MetaTable]) -> Summary:
     to_beat = next(iter(values_of))
     whole = {name: of for name, of in subtasks(run.data).items() if set(of) <= set(tables)}
     doubtful = {name for table in tables.values() for name in table.doubtful}
+    others = {to_beat, PLAIN, PLAIN + RULED, CHOOSING, "stack", *doubtful}
     scored = {
         name: {model: headline(inside, of, values) for model, values in values_of.items()} for name, of in whole.items()
     }
-    others = {to_beat, PLAIN, PLAIN + RULED, CHOOSING, "stack", *doubtful}
     bests = {name: best_of(run.data, of, scored[name], others) for name, of in whole.items()}
     ruled = {task: table for task, table in tables.items() if target_of(table.task).ruled}
-    for single in sorted({single for best in bests.values() for single in best}):
-        having = {task: table for task, table in ruled.items() if single in table.learners}
-        under_rule = best_under_rule(single)
-        values_of[under_rule] = {task: _ruled(table, [single]) for task, table in having.items()}
-        for name, of in whole.items():
-            scored[name][under_rule] = headline(inside, of, values_of[under_rule])
+    under_rule = _bests_under_rule(ruled, {single for best in bests.values() for single in best})
+    values_of |= under_rule
+    for name, of in whole.items():
+        scored[name] |= {model: headline(inside, of, values) for model, values in under_rule.items()}
     rivals = {
         name: [PLAIN, PLAIN + RULED, *map(best_under_rule, best)] if set(whole[name]) <= set(ruled) else [PLAIN, *best]
         for name, best in bests.items()
@@ -99,6 +97,16 @@ def summarise(run: Run, tables: Mapping[str, MetaTable]) -> Summary:
             for task in of
             if task in values_of["stack"]
         },
+    }
+
+
+def _bests_under_rule(ruled: Mapping[str, MetaTable], singles: Collection[str]) -> dict[str, dict[str, Floats]]:
+    """The best single learners as ``_values_by_model`` has them, under a rule."""
+    return {
+        best_under_rule(single): {
+            task: _ruled(table, [single]) for task, table in ruled.items() if single in table.learners
+        }
+        for single in sorted(singles)
     }
 
 
