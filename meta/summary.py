@@ -95,7 +95,7 @@ def _values_by_model(
     run: Run, tables: Mapping[str, MetaTable], inside: Dataset
 ) -> Iterator[tuple[str, dict[str, Floats]]]:
     """Per model and task what the metric is given, (rows, columns) predictions or one-hot labels."""
-    of_classes = [table.task for table in tables.values() if table.task.kind == "classification"]
+    of_classes = [table.task for table in tables.values() if target_of(table.task).section == "classes"]
     yield MAJORITY, {task.name: majority_class(task, inside).values for task in of_classes}
     for learner in dict.fromkeys(name for table in tables.values() for name in table.learners):
         having = {task: table for task, table in tables.items() if learner in table.learners}

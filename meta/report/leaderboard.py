@@ -65,9 +65,8 @@ def most_telling(leaderboard: Sequence[Model], limit: int) -> list[Model]:
     """What a figure of ``limit`` rows has room for: the stack, the chosen, the plain mean, the majority class, then the
     best learners and the best other candidates by turns."""
     always = ("stack", "choosing", "majority")
-    first = [
-        m for m in leaderboard if m.kind in always or m.chosen or (m.kind == "candidate" and m.name in PLAIN_MEANS)
-    ]
+    means = [m for m in leaderboard if m.kind == "candidate" and m.name in PLAIN_MEANS]
+    first = [m for m in leaderboard if m.kind in always or m.chosen or m in means]
     rest = [m for m in leaderboard if m not in first]
     ranks = [sum(other.kind == m.kind for other in rest[:position]) for position, m in enumerate(rest)]
     order = sorted(range(len(rest)), key=lambda position: (ranks[position], rest[position].kind == "candidate"))
@@ -77,8 +76,8 @@ def most_telling(leaderboard: Sequence[Model], limit: int) -> list[Model]:
 
 @dataclass(frozen=True)
 class PaperRow:
-    """A model in the ``paper_metrics``: mean and deviation ``over_folds``, scores on the labelled ``test`` part (None where
-    there is none), what each seed alone scores, the ``size`` of the network in words."""
+    """A model in the ``paper_metrics``: mean and deviation ``over_folds``, scores on the labelled ``test`` part (None
+    where there is none), what each seed alone scores, the ``size`` of the network in words."""
 
     model: Model
     over_folds: Sequence[Mean]

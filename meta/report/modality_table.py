@@ -11,6 +11,7 @@ from meta.nested_cv import mean_under_rule
 from meta.report.facts import ModalityRow, ModalityTable
 from meta.summary import MAJORITY, best_of, headline, subtasks
 from meta.table import MetaTable
+from meta.targets import target_of
 
 Columns = Sequence[tuple[str, tuple[str, ...]]]  # name and tasks of each
 
@@ -37,8 +38,10 @@ def modality_table(
         for kind in named
         if kind not in (UNKNOWN, NOTHING)
     }
-    majority = {task: _majority(table, cv_rows) for task, table in tables.items()}
-    rows = [ModalityRow(MAJORITY, _scores(cv_rows, columns, majority)), _best_row(data, tables, columns, cv_rows)]
+    of_classes = [table.task for table in tables.values() if target_of(table.task).section == "classes"]
+    majority = {task.name: majority_class(task, cv_rows).values for task in of_classes}
+    rows = [ModalityRow(MAJORITY, _scores(cv_rows, columns, majority))] if majority else []
+    rows.append(_best_row(data, tables, columns, cv_rows))
     for title, learners in {**ensembles, "all learners": list(modality)}.items():
         values = {task: _mean_of(table, learners) for task, table in tables.items()}
         rows.append(ModalityRow(title, _scores(cv_rows, columns, values)))
@@ -59,10 +62,6 @@ def _mean_of(table: MetaTable, learners: Sequence[str]) -> Floats | None:
     """What the metric sees of the mean of those of these learners that the task has."""
     present = [name for name in learners if name in table.learners]
     return metric_input(mean_under_rule(table, present), metric_of(table.task)) if present else None
-
-
-def _majority(table: MetaTable, cv_rows: Dataset) -> Floats | None:
-    return majority_class(table.task, cv_rows).values if table.task.kind == "classification" else None
 
 
 def _scores(cv_rows: Dataset, columns: Columns, values: Mapping[str, Floats | None]) -> list[Score | None]:

@@ -35,7 +35,7 @@ from meta.wording import (
     warning_notes,
 )
 
-RIVALS = (PLAIN, PLAIN + RULED, f"best single{RULED}")
+RIVALS = (PLAIN, PLAIN + RULED, f"best single{RULED}", "best single")
 Key = TypeVar("Key")
 MINUS, DASH = "\N{MINUS SIGN}", "\N{EN DASH}"
 
@@ -51,10 +51,13 @@ def draw_page(facts: ReportFacts, root: Path) -> str:
         tasks=tasks,
         best_cells=best_cells(facts.table7),
         best_candidates=best_candidates(facts.table8),
-        rivals=RIVALS,
+        rivals=[
+            rival for rival in RIVALS if any(difference_from(task.report["against"], rival) for task in facts.tasks)
+        ],
         majority={task.name: _majority_score(task) for task in facts.tasks},
         leak_power=LEAK_POWER,
         of_majority=MAJORITY,
+        any_majority=any(task.majority for task in facts.tasks),
         of_choosing=CHOOSING,
         glossary=GLOSSARY,
         style=Markup(resources.files("meta.report").joinpath("page.css").read_text(encoding="utf-8")),
@@ -81,6 +84,7 @@ def _environment() -> Environment:
         "number": lambda value, sign="": _typeset(format_number(value, sign)),
         "mean_std": lambda scores: format_mean_std(scores["mean"], scores["std"]) or DASH,
         "display_name": display_name,
+        "minus": lambda name: name.replace("-", MINUS),
         "candidate_name": candidate_name,
         "choosing_note": choosing_note,
         "tuning_note": tuning_note,
