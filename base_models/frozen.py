@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,7 @@ from base_models.saved_tensors import read_tensors, write_tensors
 from base_models.textual.encoder import TextEncoder
 from base_models.textual.pooling import Pooling
 from base_models.visual.encoder import ImageEncoder
-from base_models.weights import local_files
+from base_models.weights import check_available, local_files
 from ensemble.blocks import Features
 from ensemble.data import Dataset, Task
 from ensemble.errors import LearnerError
@@ -30,8 +30,11 @@ class Frozen:
 
     Each block of features is centred and scaled on the fit rows to a mean squared norm of one; a missing modality is
     its mean. ``probe`` "logistic" has the best of ``penalties``, "svm" (radial kernel, calibrated) the best of
-    ``costs``. Numbers are learned by ridge regression with the best of ``penalties`` (scikit-learn's alpha).
+    ``costs``. Numbers, and with "ridge" ordered classes, are learned by ridge regression with the best of ``penalties``
+    (scikit-learn's alpha).
     """
+
+    of_classes: ClassVar = ("balance",)
 
     def __init__(
         self,
@@ -51,7 +54,7 @@ class Frozen:
             100.0,
         ),
         balance: ClassBalance = 0.5,
-        probe: Annotated[Literal["logistic", "svm"], meaning("what stands on the features")] = "logistic",
+        probe: Annotated[Literal["logistic", "svm", "ridge"], meaning("what stands on the features")] = "logistic",
         costs: Annotated[Grid, meaning("of the support vector machine; the best is taken")] = (0.3, 1.0, 3.0, 10.0),
     ) -> None:
         if image is None and text is None:
@@ -84,6 +87,17 @@ class Frozen:
     def sources(self) -> list[Path]:
         """The local weight files of the encoders."""
         return [path for model in (self.image, self.text) if model for path in local_files(model)]
+
+    def check_models(self, data: Dataset, cache: FeatureCache) -> None:
+        """Of an encoder whose features are all in the cache nothing is needed."""
+        from base_models.visual.network import check_network
+
+        checks = [check for model, check in ((self.image, check_network), (self.text, check_available)) if model]
+        models = [model for model in (self.image, self.text) if model]
+        for model, check, (encoder, keys, *_) in zip(models, checks, self._requests(data), strict=True):
+            known = {key for key in keys if key is not None}
+            if cache.count(encoder, known) < len(known):
+                check(model)
 
     def prepare(self, data: Dataset, cache: FeatureCache) -> None:
         """Encode every content that the cache does not hold yet."""

@@ -50,6 +50,8 @@ def sketch_recipe(
     recipe = files("cli.recipes").joinpath("csv.toml").read_text(encoding="utf-8")
     modalities = [kind for kind in ("text", "image") if kind in made.options]
     rest, assumed = _learners("[folds]" + recipe.partition("[folds]")[2], modalities)
+    if all(isinstance(task, dict) for task in made.tasks.values()):
+        rest = _of_numbers(rest)
     lines = [f"# {line}" for line in made.assumed]
     data = {"preset": "csv", "root": _relative(folder, out), **made.options}
     table = [f"{key} = {_toml(value)}" for key, value in data.items()]
@@ -86,6 +88,12 @@ def _learners(text: str, modalities: Sequence[str]) -> tuple[str, list[str]]:
         text = text.replace("[stack]", '[base.prior]\nlearner = "prior"\n\n[stack]')
     note = f"learners {', '.join(left_out)}: left out, as their encoders are not here and the hub is switched off"
     return text, [note] if left_out else []
+
+
+def _of_numbers(text: str) -> str:
+    """The part of the recipe behind [data] without what is of classes alone."""
+    text = text.replace("params = { balance = 0.5 }\n", "").replace(", balance = 0.5", "")
+    return re.sub(r"# metrics = .*\n.*\n", '# metrics = { stars = "pearson" }   # default: mae\n', text)
 
 
 def _can_be_had(repository: str) -> bool:

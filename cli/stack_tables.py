@@ -1,12 +1,11 @@
 """What `ensemble stack`, `ensemble submit` and `ensemble predict` print."""
 
 from cli.finished import Predicted
-from cli.tables import card_columns, card_row, line, table
-from ensemble.scoring import Score, ScoreCard
-from meta.records import LabelledTest, StackedTasks, StackReport, Submission
+from cli.tables import card_columns, card_row, line, print_counts, table
+from ensemble.scoring import BaselineCard, Score, ScoreCard
+from meta.records import Baselines, LabelledTest, StackedTasks, StackReport, Submission
 from meta.report.facts import WrittenReport
 from meta.stack_report import CHOOSING
-from meta.summary import COLUMNS
 from meta.wording import (
     candidate_name,
     choosing_note,
@@ -22,7 +21,7 @@ from meta.wording import (
 
 def print_stacks(result: StackedTasks) -> None:
     for report in result["tasks"]:
-        _print_stack(report, result["folds"])
+        _print_stack(report, result["folds"], result["baselines"])
     if result["subtasks"]:
         models = dict.fromkeys(model for scores in result["subtasks"].values() for model in scores)
         columns = [f"{name} [95 %]" for name in result["subtasks"]]
@@ -38,10 +37,11 @@ def print_stacks(result: StackedTasks) -> None:
         ]
         table(f"subtasks, out of fold, {result['folds']} folds", ["", *columns], [*rows, counts])
     if len(result["columns"]) > len(result["subtasks"]):
+        columns = [result["baseline"], "plain mean", "stack"]
         rows = [
-            [name, *(format_interval(entry[model]) for model in COLUMNS)] for name, entry in result["columns"].items()
+            [name, *(format_interval(entry[model]) for model in columns)] for name, entry in result["columns"].items()
         ]
-        table("column by column", ["", *(f"{model} [95 %]" for model in COLUMNS)], rows)
+        table("column by column", ["", *(f"{model} [95 %]" for model in columns)], rows)
 
 
 STACK_COLUMNS = ("score [95 %]", "arg max", "over folds", "accuracy", "ROC AUC", "log-loss")
@@ -55,7 +55,7 @@ def _row(card: ScoreCard, arg_max: Score | None = None) -> list[str]:
     return [score, format_number(arg_max["value"]) if arg_max else "", over, accuracy, *others]
 
 
-def _print_stack(report: StackReport, folds: int) -> None:
+def _print_stack(report: StackReport, folds: int, baselines: Baselines) -> None:
     mark = {name: " *" for name in report["unknown_folds"]} | {name: " †" for name in report["tuned"]}
     rows = [[name + mark.get(name, ""), *_row(card)] for name, card in report["learners"].items()]
     candidates = report["candidates"].items()
@@ -63,6 +63,8 @@ def _print_stack(report: StackReport, folds: int) -> None:
     rows += [["stack" + " †" * bool(report["tuned"]), *_row(report["stack"], report["arg_max"])]]
     if "choosing" in report:
         rows += [[f"  {CHOOSING}", *_row(report["choosing"], report["choosing"]["arg_max"])]]
+    to_beat = baselines["oof"][report["task"]]
+    rows += [[to_beat["baseline"], *_row(to_beat)]]
     title = f"{report['task']}: out-of-fold {report['metric']} on {report['stack']['rows']:,} rows, {folds} folds"
     of_classes = "classes" in report["stack"]
     table(title, ["learner / candidate", *(STACK_COLUMNS if of_classes else card_columns(report["stack"]))], rows)
@@ -84,7 +86,7 @@ def _print_stack(report: StackReport, folds: int) -> None:
     for name, note in report["tuned"].items():
         line(f"† {tuning_note(name, note, report['learners'][name])}")
     if "test" in report:
-        _print_part(report["task"], "labelled test part", report["test"])
+        _print_part(report["task"], "labelled test part", report["test"], baselines["test"][report["task"]])
     if "development" in report:
         _print_part(report["task"], "development part", report["development"])
         line("Its rows may have told a learner which epoch or parameter is best, so it is no test.")
@@ -119,10 +121,11 @@ def _print_classes(report: StackReport) -> None:
     table("the stack, class by class", [report["task"], "precision", "recall", "F1", "rows"], rows)
 
 
-def _print_part(task: str, which: str, part: LabelledTest) -> None:
+def _print_part(task: str, which: str, part: LabelledTest, to_beat: BaselineCard | None = None) -> None:
     rows = [[name, *card_row(card)] for name, card in part["cards"].items()]
     if part["copies_in_training"]:
         rows.append(["stack, without copies", *card_row(part["stack_without_copies"])])
+    rows += [[to_beat["baseline"], *card_row(to_beat)]] if to_beat else []
     title = f"{task}: the {which}, {part['cards']['stack']['rows']:,} rows that no fold held"
     table(title, ["", *card_columns(part["cards"]["stack"])], rows)
     if part["copies_in_training"]:
@@ -136,9 +139,12 @@ def print_submission(result: Submission) -> None:
     for note in result["notes"]:
         line(note)
     mark = " †" * bool(result["tuned"])
-    rows = [[name + mark, of["metric"], format_interval(of)] for name, of in result["oof"].items()]
+    rows = [
+        [name + mark, of["metric"], format_interval(of), of["baseline_name"], format_interval(of["baseline"])]
+        for name, of in result["oof"].items()
+    ]
     title = f"what labels score out of fold, {CHOOSING} ({result['oof_rows']:,} rows, {result['folds']} folds)"
-    table(title, ["", "metric", "score [95 %]"], rows)
+    table(title, ["", "metric", "score [95 %]", "to beat", "its score [95 %]"], rows)
     of_labels = {f"{of['metric']} of {name}": format_number(of["value"]) for name, of in result["oof"].items()}
     of_text = {name: format_number(value) for name, value in result["read_back"].items()}
     told = "the same" if of_text == of_labels else ", ".join(f"{name} {value}" for name, value in of_text.items())
@@ -164,8 +170,4 @@ def print_report(result: WrittenReport) -> None:
 
 def print_predictions(result: Predicted) -> None:
     line(f"Wrote {result['file']}: {result['posts']:,} posts.")
-    rows = [
-        [task, "   ".join(f"{name}: {count:,}" for name, count in counts.items())]
-        for task, counts in result["labels"].items()
-    ]
-    table("how many posts have which label", ["task", ""], rows)
+    print_counts("how many posts have which label", result["labels"])

@@ -132,14 +132,20 @@ def check_kind(learner: BaseLearner, task: Task, where: str) -> None:
         )
 
 
-def check_learners(registry: Mapping[str, str], specs: Sequence[LearnerSpec], home: Path) -> None:
-    """A wrong name, parameter or file of weights is refused now, not after the first hour."""
+def check_learners(
+    registry: Mapping[str, str], specs: Sequence[LearnerSpec], home: Path
+) -> Mapping[str, tuple[str, ...] | None]:
+    """By learner, what it looks at; a wrong name, parameter or file of weights is refused now, not after the first
+    hour."""
+    looked_at = {}
     for spec in specs:
         bound = bind_learner(registry, spec, home)
         try:
             bound.source_files()
         except LearnerError as error:
             raise LearnerError(f"base.{spec.name}: {error}") from error
+        looked_at[spec.name] = bound.modalities
+    return looked_at
 
 
 def flatten(value: object, name: str = "") -> dict[str, object]:

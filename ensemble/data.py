@@ -17,6 +17,7 @@ from ensemble.targets import Labels as Labels
 from ensemble.targets import Task as Task
 
 TRAIN, DEV, TEST = "train", "dev", "test"
+RATING = "rating\x1f"  # before the names of a task and of an annotator: a column of what that one said
 
 
 @dataclass(frozen=True)
@@ -110,6 +111,15 @@ class Dataset:
         missing. ``task.target.known`` tells which are there."""
         return task.target.encode(task, self.frame[task.name])
 
+    def ratings(self, task: Task) -> Floats | None:
+        """(rows, annotators) what each annotator said of each row, as labels are encoded, NaN where nothing; None where
+        the labels are not put together from several."""
+        columns = [name for name in self.frame if str(name).startswith(rating_column(task.name, ""))]
+        if not columns:
+            return None
+        found = [task.target.encode(task, self.frame[name]) for name in columns]
+        return np.stack([np.where(task.target.known(each), each, np.nan) for each in found], axis=1)
+
     def codes(self, task: Task) -> Codes:
         """The labels of a task of classes, for what knows no other kind; raises DataError for one that is not."""
         if not task.classes:
@@ -124,7 +134,8 @@ class Dataset:
 
     def without_labels(self) -> "Dataset":
         """The same rows with every label missing, so that a learner cannot look."""
-        return replace(self, frame=self.frame.assign(**{name: None for name in self.task_names}))
+        ratings = [str(name) for name in self.frame if str(name).startswith(RATING)]
+        return replace(self, frame=self.frame.assign(**dict.fromkeys([*self.task_names, *ratings])))
 
     def with_columns(self, **columns: Any) -> "Dataset":
         """The same rows with these columns, (rows,) each, added or replaced."""
@@ -137,6 +148,10 @@ class Dataset:
     def image_hashes(self) -> list[str | None]:
         """SHA-256 of each image file, None where there is none."""
         return self.keys("image")
+
+
+def rating_column(task: str, annotator: str) -> str:
+    return f"{RATING}{task}\x1f{annotator}"
 
 
 def optional(column: "pd.Series[str]") -> list[str | None]:

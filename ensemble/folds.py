@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from ensemble.data import DEV, TRAIN, Codes, Dataset
+from ensemble.data import DEV, RATING, TRAIN, Codes, Dataset
 from ensemble.errors import FoldError, StoreError, some
 from ensemble.modalities import MODALITIES
 from ensemble.stratification import strata_of
@@ -56,12 +56,13 @@ class FoldPlan:
     ``group``, ``digest``.
 
     ``digest`` is of the row's content and labels, so that a changed table is noticed and the row named; ``tasks`` are
-    the names of the label columns.
+    the names of the label columns. ``lost`` says what was wrong with the plan on the disk that this one replaces.
     """
 
     settings: FoldSettings
     frame: pd.DataFrame
     tasks: tuple[str, ...] = ()
+    lost: str = ""
 
     def __post_init__(self) -> None:
         held = self.frame[self.frame["fold"] >= 0]
@@ -191,13 +192,18 @@ def check_given_groups(plan: FoldPlan, data: Dataset) -> None:
 def make_plan(data: Dataset, group: Codes, settings: FoldSettings) -> FoldPlan:
     """Stratified over every task at once, groups kept whole, seeded.
 
-    Raises FoldError where there are fewer groups than folds.
+    Raises FoldError where there are fewer groups than folds, DataError where labels leave nothing to learn.
     """
     fold = rows_outside(data)
     train = np.flatnonzero((data.frame["part"] == TRAIN).to_numpy())
+    if not len(train):
+        raise FoldError(f"There are no training posts: the table has {len(data):,} rows, none of them to train on.")
     distinct = len(np.unique(group[train]))
     if distinct < settings.k:
-        raise FoldError(f"{settings.k} folds need at least {settings.k} distinct training posts; there are {distinct}.")
+        joined = f" among the {len(train):,}: groups of posts are kept whole" if distinct < len(train) else ""
+        raise FoldError(
+            f"{settings.k} folds need at least {settings.k} distinct training posts; there are {distinct}{joined}."
+        )
     rest = 1.0 - settings.test_fraction
     shares = [settings.test_fraction] + [rest / settings.k] * settings.k
     labels = [data.labels(task)[train] for task in data.tasks]
@@ -215,8 +221,9 @@ def rows_outside(data: Dataset) -> Codes:
 
 def row_digests(data: Dataset) -> list[str]:
     """One short digest per row of everything a result depends on: contents, part, labels."""
+    ratings = [name for name in data.frame if str(name).startswith(RATING)]
     # Texts as they are, of other contents the keys at the end: as the plans on disk were made.
-    columns = [data.frame[name] for name in ("id", "text", "part", *data.task_names) if name in data.frame]
+    columns = [data.frame[name] for name in ("id", "text", "part", *data.task_names, *ratings) if name in data.frame]
     keys = [data.keys(name) for name in MODALITIES if name != "text"]
     values = zip(*(column.where(column.notna(), None) for column in columns), *keys, strict=True)
     return [hashlib.sha256(repr(row).encode()).hexdigest()[:16] for row in values]

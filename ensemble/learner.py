@@ -113,6 +113,14 @@ class DependsOnFiles(Protocol):
 
 
 @runtime_checkable
+class ChecksModels(Protocol):
+    def check_models(self, data: Dataset, cache: FeatureCache) -> None:
+        """Raises LearnerError where a published model that the posts of ``data`` need cannot be had, as far as that
+        shows without loading it. Called before the first job, once for all of them."""
+        ...
+
+
+@runtime_checkable
 class Prepares(Protocol):
     def prepare(self, data: Dataset, cache: FeatureCache) -> None:
         """Called with every row, without labels, before ``fit``, and with new posts after ``load``: what all folds and
@@ -177,6 +185,7 @@ OPTIONAL: tuple[type, ...] = (
     PredictsNumbers,
     LooksAtModalities,
     DependsOnFiles,
+    ChecksModels,
     Prepares,
     TakesDevelopment,
     TrainsLong,

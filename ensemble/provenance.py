@@ -105,6 +105,10 @@ class Provenance:
         """Equal for results of the same learner with the same parameters and weights, whatever it learns."""
         return json.dumps(self.without(*ASKED).parts, sort_keys=True)
 
+    def has_input(self, name: str) -> bool:
+        """Whether a stack was made of a learner, or of ``<task>/<learner>``."""
+        return _input(name) in self.parts
+
     def inputs_of(self, task: str) -> list[str]:
         """The learners of another task that a stack was made of."""
         prefix = _input(f"{task}/")

@@ -49,9 +49,12 @@ class ResultFolder(Generic[RecordType]):
     def model(self) -> Path:
         return self.path / "model"
 
-    def read_record(self) -> RecordType:
-        """As it is; raises StoreError for a damaged one, OSError where there is none."""
-        return cast(RecordType, read_json(self.record))
+    def read_record(self, remedy: str = "delete it and run the command again") -> RecordType:
+        """As it is; raises StoreError with the remedy for a damaged one, OSError where there is none."""
+        try:
+            return cast(RecordType, read_json(self.record))
+        except StoreError as error:
+            raise StoreError(f"{self.record} is damaged; {remedy}.") from error
 
     def read(self, part: str, task: Task) -> Predictions:
         return Predictions.read(self.path / f"{part}.parquet", task)
@@ -90,7 +93,7 @@ class ResultFolder(Generic[RecordType]):
         """
         if not self.record.is_file():
             raise StoreError(f"{self.path} is not finished; {remedy}.")
-        record = self.read_record()
+        record = self.read_record(remedy)
         if provenance is not None:
             difference = Provenance.of_record(record).difference(provenance)
             if difference:

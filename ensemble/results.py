@@ -6,7 +6,7 @@ from typing import TypedDict
 
 from ensemble.bound_learners import BoundLearners, LearnerSpec
 from ensemble.data import Task
-from ensemble.errors import StoreError
+from ensemble.errors import StoreError, command
 from ensemble.modalities import UNKNOWN, describe
 from ensemble.provenance import Provenance
 from ensemble.records import BaseRecord, CacheUse
@@ -53,7 +53,8 @@ class Results:
         folder = self.store.base(name, task.name)
         if name in self.learners.names():
             provenance = self.provenance(self.learners.spec(name), task)
-            return folder.verify(provenance, f"run `ensemble train-base --learner {name} --task {task.name}`")
+            again = command("train-base", "--learner", name, "--task", task.name)
+            return folder.verify(provenance, f"run {again}")
         record = folder.verify(None, "import it again")
         identity = self.learners.identity
         difference = Provenance.of_record(record).difference(Provenance(identity), list(identity))

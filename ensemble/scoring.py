@@ -100,14 +100,30 @@ def score_card(
     return card
 
 
-def majority_class(task: Task, data: Dataset, known: Codes | None = None) -> Predictions:
-    """What to beat: the most frequent class for every row of ``data``, with the class frequencies as probabilities, of
-    its labels or of those ``known`` (n,). As scikit-learn's DummyClassifier(strategy="prior"), but the same for every
-    fold: fitted without the fold it would be wrong more often the more even the classes are."""
-    labels = data.codes(task) if known is None else known
-    counts = np.bincount(labels[task.target.known(labels)], minlength=len(task.classes)).astype(np.float64)
-    frequencies = counts / counts.sum() if counts.any() else np.full(len(counts), 1 / len(counts))
-    return Predictions(task, data.ids, np.tile(frequencies, (len(data), 1)))
+class BaselineCard(ScoreCard):
+    """Of what knows the labels alone, and its name."""
+
+    baseline: str
+
+
+def baseline(task: Task, data: Dataset, known: Labels | None = None) -> Predictions:
+    """What to beat: for every row of ``data`` what its labels say without a look at the posts, or those ``known`` (n,).
+
+    As scikit-learn's DummyClassifier(strategy="prior") and DummyRegressor(strategy="median"), but the same for every
+    fold: fitted without the fold a class would be wrong more often the more even the classes are."""
+    labels = data.labels(task) if known is None else known
+    constant = task.target.constant(task, labels[task.target.known(labels)])
+    return Predictions(task, data.ids, np.tile(constant, (len(data), 1)))
+
+
+def baseline_card(task: Task, data: Dataset, fold: Codes | None = None, known: Labels | None = None) -> BaselineCard:
+    """As ``score_card``, of the ``baseline``."""
+    return {**score_card(task, baseline(task, data, known), data, fold), "baseline": task.target.baseline}
+
+
+def baseline_name(tasks: Sequence[Task]) -> str:
+    """Of the baselines of several tasks."""
+    return " / ".join(dict.fromkeys(task.target.baseline for task in tasks))
 
 
 def _add_classes(card: ScoreCard, task: Task, labels: Codes, predicted: Codes) -> None:

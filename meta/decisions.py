@@ -12,7 +12,7 @@ from ensemble.errors import SubmissionError
 from ensemble.metrics import METRICS, metric_of, score
 from ensemble.predictions import Predictions
 from ensemble.run import Run
-from ensemble.scoring import finite, metric_input
+from ensemble.scoring import baseline, baseline_name, finite, metric_input
 from ensemble.system.files import write_atomic
 from ensemble.targets import Labels
 from meta.linked_tasks import decode
@@ -115,10 +115,12 @@ def label_scores(run: Run, decided: Decisions) -> dict[str, LabelScore]:
         name: metric_input(replace(decided.oof_probabilities[name], decided=labels), metrics_of[name])
         for name, labels in decided.oof.items()
     }
+    constant = {task.name: metric_input(baseline(task, inside), metrics_of[task.name]) for task in tasks}
     scores: dict[str, LabelScore] = {}
     for name, of in subtasks(inside).items():
-        metrics = ", ".join(sorted({task.metric for task in tasks if task.name in of}))
-        found = headline(replace(inside, tasks=tasks), of, judged)
-        assert found is not None  # every task has labels
-        scores[name] = {**found, "metric": metrics}
+        own = [task for task in tasks if task.name in of]
+        metrics = ", ".join(sorted({task.metric for task in own}))
+        found, to_beat = (headline(replace(inside, tasks=tasks), of, values) for values in (judged, constant))
+        assert found is not None and to_beat is not None  # every task has labels
+        scores[name] = {**found, "metric": metrics, "baseline": to_beat, "baseline_name": baseline_name(own)}
     return scores

@@ -3,7 +3,7 @@
 from typing import Literal, NotRequired, TypedDict
 
 from ensemble.records import TuningNote
-from ensemble.scoring import Score, ScoreCard
+from ensemble.scoring import BaselineCard, Score, ScoreCard
 
 FEW = 10  # rows of a class that say little
 
@@ -103,9 +103,10 @@ class StackReport(TypedDict):
 class Summary(TypedDict):
     """Scores by subtask and model, and paired differences of the stack that is shipped ``against`` its rivals and, as
     its ``cost`` of choosing, from the procedure that chooses anew for each fold (None where an older record has the
-    latter only); ``columns`` are those of majority class, plain mean and stack for each task of a subtask; ``doubtful``
-    learners have unknown folds."""
+    latter only); ``columns`` are those of the ``baseline``, plain mean and stack for each task of a subtask;
+    ``doubtful`` learners have unknown folds."""
 
+    baseline: str
     rows: int
     rows_of: dict[str, int]
     folds: int
@@ -116,10 +117,18 @@ class Summary(TypedDict):
     columns: dict[str, dict[str, Score | None]]
 
 
+class Baselines(TypedDict):
+    """By task the score cards of what knows the labels alone: out of fold, and of labelled rows outside the folds."""
+
+    oof: dict[str, BaselineCard]
+    test: dict[str, BaselineCard]
+
+
 class StackedTasks(Summary):
-    """The same with the report of each task."""
+    """The same with the report of each task, and what is to be beaten."""
 
     tasks: list[StackReport]
+    baselines: Baselines
 
 
 class Share(TypedDict):
@@ -222,6 +231,9 @@ class Submission(TypedDict):
 
 
 class LabelScore(Score):
-    """The mean score of a subtask's labels with its interval, and the metrics it is of."""
+    """The mean score of a subtask's labels with its interval, the metrics it is of, and name and score of what knows
+    the labels alone."""
 
     metric: str
+    baseline_name: str
+    baseline: Score

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ensemble.data import Codes, Floats, Task
-from ensemble.errors import FoldError, StoreError
+from ensemble.errors import FoldError, StoreError, command
 from ensemble.metrics import spelled
 from ensemble.predictions import Predictions
 from ensemble.provenance import Provenance
@@ -120,7 +120,7 @@ def _by_candidate(
 def read_stack(run: Run, inputs: StackInputs) -> FinishedStack:
     """The finished stack of these inputs; raises StoreError where it is missing or stale."""
     task, folder = inputs.task, run.store.stack(inputs.task.name)
-    report = read_report(folder, provenance_of(run, inputs), f" --task {task.name}")
+    report = read_report(folder, provenance_of(run, inputs), "--task", task.name)
     return FinishedStack(folder.read("oof", task), read_shipped(run, task), folder.read("test", task), report)
 
 
@@ -131,14 +131,13 @@ def read_shipped(run: Run, task: Task) -> Predictions:
     return folder.read(SHIPPED if "choosing" in folder.read_record() else "oof", task)
 
 
-def read_report(
-    folder: ResultFolder[StackRecord], provenance: Provenance | None = None, named: str = ""
-) -> StackReport:
+def read_report(folder: ResultFolder[StackRecord], provenance: Provenance | None = None, *named: str) -> StackReport:
     """The record of a finished stack; raises StoreError where it is missing or damaged, of an older version, or not of
     the same ``provenance`` (None: whatever it was made of)."""
-    if folder.record.is_file() and Provenance.of_record(folder.read_record()).parts.get("record") != RECORD:
-        raise StoreError(f"{folder.path} was made by an older version: run `ensemble stack{named}` again.")
-    return cast(StackReport, folder.verify(provenance, f"run `ensemble stack{named}`"))
+    run = f"run {command('stack', *named)}"
+    if folder.record.is_file() and Provenance.of_record(folder.read_record(run)).parts.get("record") != RECORD:
+        raise StoreError(f"{folder.path} was made by an older version: {run} again.")
+    return cast(StackReport, folder.verify(provenance, run))
 
 
 def adjusted(oof: Predictions, report: StackReport, fold: Codes) -> Floats:

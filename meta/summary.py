@@ -9,39 +9,55 @@ from ensemble.data import Dataset, Floats, Task
 from ensemble.metrics import bootstrap, metric_of, score
 from ensemble.predictions import Predictions
 from ensemble.run import Run
-from ensemble.scoring import Score, majority_class, metric_input, score_with_interval
+from ensemble.scoring import (
+    Score,
+    baseline,
+    baseline_card,
+    baseline_name,
+    metric_input,
+    score_with_interval,
+)
 from ensemble.system.progress import Track, silent
 from meta.nested_cv import mean_under_rule
-from meta.records import StackedTasks, Summary
+from meta.records import Baselines, StackedTasks, Summary
 from meta.stack import read_shipped, stack_inputs
 from meta.stack_report import CHOOSING, PLAIN, RULED, best_under_rule
 from meta.table import MetaTable, StackSettings, assemble
 from meta.targets import target_of
 
-MAJORITY = "majority class"
-COLUMNS = (MAJORITY, PLAIN, "stack")
-
 
 def stack_tasks(run: Run, tasks: Sequence[Task], settings: StackSettings, track: Track = silent) -> StackedTasks:
-    """Stack each task, then score each subtask: the majority class, every learner, the plain mean, the stack."""
+    """Stack each task, then score each subtask: the baseline, every learner, the plain mean, the stack."""
     reports, tables = [], {}
     for task in track(tasks, "tasks stacked", len(tasks)):
         inputs = assemble(run, task, settings)
         reports.append(stack_inputs(run, inputs, track))
         tables[task.name] = inputs.table
-    return {"tasks": reports, **summarise(run, tables)}
+    return {"tasks": reports, "baselines": baselines(run, tasks), **summarise(run, tables)}
+
+
+def baselines(run: Run, tasks: Sequence[Task]) -> Baselines:
+    """The score cards of what knows the labels alone."""
+    inside, outside = run.data.take(run.plan.cv_rows), run.data.take(run.plan.test_rows)
+    fold = run.plan.fold[run.plan.cv_rows]
+    tests = {task.name: baseline_card(task, outside, known=inside.labels(task)) for task in tasks}
+    return {
+        "oof": {task.name: baseline_card(task, inside, fold) for task in tasks},
+        "test": {name: card for name, card in tests.items() if card["rows"]},
+    }
 
 
 def summarise(run: Run, tables: Mapping[str, MetaTable]) -> Summary:
     """Scores of finished stacks by subtask and by column; ``tables`` are those of the tasks they were made from."""
     inside = run.data.take(run.plan.cv_rows)
     values_of = dict(_values_by_model(run, tables, inside))
+    to_beat = next(iter(values_of))
     whole = {name: of for name, of in subtasks(run.data).items() if set(of) <= set(tables)}
     doubtful = {name for table in tables.values() for name in table.doubtful}
     scored = {
         name: {model: headline(inside, of, values) for model, values in values_of.items()} for name, of in whole.items()
     }
-    others = {MAJORITY, PLAIN, PLAIN + RULED, CHOOSING, "stack", *doubtful}
+    others = {to_beat, PLAIN, PLAIN + RULED, CHOOSING, "stack", *doubtful}
     bests = {name: best_of(run.data, of, scored[name], others) for name, of in whole.items()}
     ruled = {task: table for task, table in tables.items() if target_of(table.task).ruled}
     for single in sorted({single for best in bests.values() for single in best}):
@@ -55,6 +71,7 @@ def summarise(run: Run, tables: Mapping[str, MetaTable]) -> Summary:
         for name, best in bests.items()
     }
     return {
+        "baseline": to_beat,
         "rows": labelled_rows(inside),
         "rows_of": {name: int(_labelled(inside, of).sum()) for name, of in whole.items()},
         "folds": run.plan.settings.k,
@@ -69,7 +86,9 @@ def summarise(run: Run, tables: Mapping[str, MetaTable]) -> Summary:
             for name, of in whole.items()
         },
         "columns": {
-            f"{name} {task}": {model: headline(inside, (task,), values_of[model]) for model in COLUMNS}
+            f"{name} {task}": {
+                model: headline(inside, (task,), values_of[model]) for model in (to_beat, PLAIN, "stack")
+            }
             for name, of in subtasks(run.data).items()
             for task in of
             if task in values_of["stack"]
@@ -94,9 +113,10 @@ def best_of(
 def _values_by_model(
     run: Run, tables: Mapping[str, MetaTable], inside: Dataset
 ) -> Iterator[tuple[str, dict[str, Floats]]]:
-    """Per model and task what the metric is given, (rows, columns) predictions or one-hot labels."""
-    of_classes = [table.task for table in tables.values() if target_of(table.task).section == "classes"]
-    yield MAJORITY, {task.name: majority_class(task, inside).values for task in of_classes}
+    """Per model, the baseline first, and task what the metric is given, (rows, columns) predictions or one-hot
+    labels."""
+    tasks = [table.task for table in tables.values()]
+    yield baseline_name(tasks), {task.name: baseline(task, inside).values for task in tasks}
     for learner in dict.fromkeys(name for table in tables.values() for name in table.learners):
         having = {task: table for task, table in tables.items() if learner in table.learners}
         yield learner, {task: table.learner_oof(learner).values for task, table in having.items()}

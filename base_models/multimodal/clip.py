@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -20,9 +20,10 @@ from base_models.parameters import (
     Views,
     meaning,
 )
-from base_models.weights import local_files
+from base_models.weights import check_available, local_files
 from ensemble.data import Dataset, Task
 from ensemble.errors import LearnerError
+from ensemble.features import FeatureCache
 from ensemble.learner import TrainingInfo, Trial
 from ensemble.registry import validate
 
@@ -76,6 +77,8 @@ class Clip(JointLearner):
     "lora": the same, and adapters of ``rank``, scaled by ``alpha`` / ``rank``, on the layers named by ``targets`` in
     both encoders. "full": everything.
     """
+
+    of_classes: ClassVar = ("balance",)
 
     def __init__(
         self,
@@ -145,6 +148,9 @@ class Clip(JointLearner):
     def sources(self) -> list[Path]:
         """The local files of weights and tokenizer."""
         return local_files(self.model)
+
+    def check_models(self, data: Dataset, cache: FeatureCache) -> None:
+        check_available(self.model)
 
     def fit(self, data: Dataset, task: Task, seed: int) -> None:
         if self.train != "none":

@@ -26,9 +26,10 @@ from base_models.parameters import (
     Views,
     meaning,
 )
-from base_models.weights import local_files
+from base_models.weights import check_available, local_files
 from ensemble.data import Dataset
 from ensemble.errors import LearnerError
+from ensemble.features import FeatureCache
 from ensemble.learner import TrainingInfo, Trial
 from ensemble.predictions import Probabilities
 
@@ -125,6 +126,12 @@ class Fusion(JointLearner):
     def sources(self) -> list[Path]:
         """The local files of weights and tokenizer."""
         return [path for model in dict.fromkeys([self.image, self.text]) for path in local_files(model)]
+
+    def check_models(self, data: Dataset, cache: FeatureCache) -> None:
+        from base_models.visual.network import check_network
+
+        check_network(self.image, self.pretrained)
+        check_available(self.text)
 
     def modality_weights(self, data: Dataset) -> Probabilities | None:
         """(rows, 2) weights of text and image, the mean over views: of what is there, 1 in all. NaN where a row has

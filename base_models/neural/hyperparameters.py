@@ -52,8 +52,9 @@ class Training(BaseModel):
     decay: float = Field(default=0.1, gt=0, le=1, description="factor on lr at each milestone")
     warmup: float = Field(default=0.0, ge=0, description="epochs over which lr rises from zero; parts count")
     clip: Clip = None
-    loss: Literal["cross_entropy", "focal", "l1", "l2", "huber"] | None = Field(
-        default=None, description="what is minimised; not set: cross_entropy of classes, l1 of numbers"
+    loss: Literal["cross_entropy", "focal", "soft_cross_entropy", "l1", "l2", "huber"] | None = Field(
+        default=None,
+        description="what is minimised (soft: by shares of annotators); not set: cross_entropy, or l1 of numbers",
     )
     gamma: float = Field(default=2.0, ge=0, description="how much the focal loss neglects what is known well")
     label_smoothing: float = Field(default=0.0, ge=0, lt=1, description="share of a label spread over all classes")

@@ -191,13 +191,15 @@ class NeuralLearner(ABC):
         """All fit rows to train on, the development part to say which epoch is best; None where there is none."""
         from base_models.neural.train_val_split import TrainValSplit
 
-        aside = None if self._development is None else source.read(self._development)
-        known = np.zeros(0, dtype=np.intp) if aside is None else source.known(aside)
-        if aside is None or not len(known):
+        if self._development is None:
             return None
-        both = replace(read, frame=pd.concat([read.frame, aside.take(known).frame], ignore_index=True))
+        aside = source.read(self._development)
+        aside = aside.take(source.known(aside))
+        if not len(aside):
+            return None
+        both = replace(read, frame=pd.concat([read.frame, aside.frame], ignore_index=True))
         examples = source.examples(both, 1, training=True)
-        return TrainValSplit.given(task, self.objective_, examples, both.labels(task), len(read))
+        return TrainValSplit.given(task, self.objective_, examples, both, len(read))
 
     def _predict(self, data: Dataset) -> tuple[Probabilities, Probabilities]:
         """(rows, columns) predictions, and their standard deviation over the views."""

@@ -59,7 +59,8 @@ class ResumableTrainer(Trainer):
         if training.tracker == "tensorboard":  # beside the job's results: the checkpoints' folder goes with it
             beside = checkpoints.folder if context.folder is None else context.folder.parent
             os.environ["TENSORBOARD_LOGGING_DIR"] = str(beside / "tensorboard")
-        self.labelled = Labelled(split.examples, split.objective.targets(split.labels))
+        targets = split.objective.targets(training, split.labels, split.ratings)
+        self.labelled = Labelled(split.examples, targets)
         optimizer = make_optimizer(network, training)
         super().__init__(
             model=network,

@@ -6,7 +6,7 @@ import numpy as np
 
 from base_models.neural.sampling import Examples
 from base_models.objectives.objective import Objective
-from ensemble.data import Codes, Dataset, Labels, Task
+from ensemble.data import Codes, Dataset, Floats, Labels, Task
 from ensemble.errors import LearnerError
 from ensemble.folds import stratified_group_split
 
@@ -14,7 +14,7 @@ from ensemble.folds import stratified_group_split
 @dataclass(frozen=True)
 class TrainValSplit:
     """``examples`` with (rows,) ``labels``; the positions in ``training`` are trained on, those in ``validation`` only
-    say which epoch is best."""
+    say which epoch is best. ``ratings`` (rows, annotators) are the labels that each of several gave, NaN for none."""
 
     task: Task
     objective: Objective
@@ -22,6 +22,7 @@ class TrainValSplit:
     labels: Labels
     training: Codes
     validation: Codes
+    ratings: Floats | None = None
 
     @classmethod
     def of(
@@ -38,9 +39,10 @@ class TrainValSplit:
         if (share and not len(validation)) or not len(training):
             rest = "none to train on" if len(validation) else "none aside"
             raise LearnerError(f"training.validation = {share} of {len(data)} rows leaves {rest}; change it, or set 0.")
-        return cls(task, objective, examples, labels, training, validation)
+        return cls(task, objective, examples, labels, training, validation, data.ratings(task))
 
     @classmethod
-    def given(cls, task: Task, objective: Objective, examples: Examples, labels: Labels, count: int) -> "TrainValSplit":
+    def given(cls, task: Task, objective: Objective, examples: Examples, data: Dataset, count: int) -> "TrainValSplit":
         """With the first ``count`` rows to train on, and the others for validation."""
-        return cls(task, objective, examples, labels, np.arange(count), np.arange(count, len(labels)))
+        training, validation = np.arange(count), np.arange(count, len(data))
+        return cls(task, objective, examples, data.labels(task), training, validation, data.ratings(task))

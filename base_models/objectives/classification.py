@@ -21,20 +21,23 @@ if TYPE_CHECKING:
     from base_models.kernel_svm import KernelSVM
     from base_models.neural.optimization import Loss
     from base_models.probe import LogisticProbe
+    from base_models.ridge import OrdinalProbe
 
-LOSSES = ("cross_entropy", "focal")
+LOSSES = ("cross_entropy", "focal", "soft_cross_entropy")
 
 
 @dataclass(frozen=True)
 class Classification:
-    """``frequencies`` (classes,) are those of the fit rows, one row added to each class."""
+    """``frequencies`` (classes,) are those of the fit rows, one row added to each class; ``ordinal``: classes are in
+    order."""
 
     frequencies: Floats = field(default_factory=lambda: np.zeros(0))
+    ordinal: bool = True
     usual_note: ClassVar[str] = "class frequencies are predicted"
 
     @classmethod
     def of(cls, task: Task, labels: Codes) -> Self:
-        return cls(smoothed_frequencies(labels, len(task.classes)))
+        return cls(smoothed_frequencies(labels, len(task.classes)), task.ordinal)
 
     @classmethod
     def restored(cls, record: Mapping[str, Any]) -> Self:
@@ -55,11 +58,23 @@ class Classification:
         if training.loss is None or training.loss in LOSSES:
             return training
         if strict:
-            raise LearnerError(f"training.loss = {training.loss!r} is for numbers; for classes: {' or '.join(LOSSES)}.")
+            raise LearnerError(f"training.loss = {training.loss!r} is for numbers; for classes: {', '.join(LOSSES)}.")
         return training.model_copy(update={"loss": None})
 
-    def targets(self, labels: Codes) -> Codes:
-        return labels
+    def targets(self, training: Training, labels: Codes, ratings: Floats | None) -> npt.NDArray[Any]:
+        """The labels, or the shares of the annotators that named each class; of a row that none rated its label."""
+        if training.loss != "soft_cross_entropy":
+            return labels
+        if ratings is None:
+            raise LearnerError(
+                "training.loss = 'soft_cross_entropy' learns what several annotators said, and the table has one label "
+                "a row; name their columns (annotators), or choose cross_entropy."
+            )
+        classes = np.arange(self.outputs)
+        named = (ratings[:, :, None] == classes).sum(axis=1)
+        alone = named.sum(axis=1, keepdims=True) == 0
+        named = np.where(alone, labels[:, None] == classes, named)
+        return np.asarray(named / named.sum(axis=1, keepdims=True), dtype=np.float32)
 
     def loss(self, training: Training, labels: Codes, device: "torch.device") -> "Loss":
         from base_models.neural.optimization import make_loss
@@ -75,10 +90,17 @@ class Classification:
 
     def probe(
         self, name: str, penalties: Sequence[float], costs: Sequence[float], balance: float
-    ) -> "LogisticProbe | KernelSVM":
+    ) -> "LogisticProbe | KernelSVM | OrdinalProbe":
         from base_models.kernel_svm import KernelSVM
         from base_models.probe import LogisticProbe
+        from base_models.ridge import OrdinalProbe
 
+        if name == "ridge" and not self.ordinal:
+            raise LearnerError(
+                "probe = 'ridge' is for numbers and for classes in order; set ordinal = true, or leave it out."
+            )
+        if name == "ridge":
+            return OrdinalProbe(penalties, self.outputs)
         if name == "svm":
             return KernelSVM(costs, balance, self.outputs)
         return LogisticProbe(penalties, balance, self.outputs)

@@ -72,8 +72,8 @@ class Objective(Protocol):
         another kind can be meant."""
         ...
 
-    def targets(self, labels: Array) -> Array:
-        """What the loss compares outputs with."""
+    def targets(self, training: Training, labels: Array, ratings: Floats | None) -> Array:
+        """What the loss compares outputs with; ``ratings`` (rows, annotators) are what each of several said."""
         ...
 
     def loss(self, training: Training, labels: Array, device: "torch.device") -> "Loss":

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 LOSSES = ("l1", "l2", "huber")
 OF_CLASSES = ("balance", "resample", "label_smoothing")
 NORMAL_QUARTILES = 1.349  # how far apart they are, in standard deviations
+SMALLEST = 1e-9  # distance of quartiles, as a share of the largest error
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,8 @@ class Regression:
 
     A new head says about 0 at first, and rates, clipping and Huber's corner are made for errors of about 1. The scale
     is the distance of the quartiles, that of a normal distribution made its standard deviation, so that no outlier
-    makes all other labels alike; where the quartiles are equal it is the standard deviation. Of constant labels it is
-    0, and the constant is predicted.
+    makes all other labels alike; where the quartiles are all but equal it is the standard deviation. Of constant labels
+    it is 0, and the constant is predicted.
     """
 
     median: float = 0.0
@@ -44,7 +45,9 @@ class Regression:
         if not len(labels):
             raise LearnerError(f"none of the fit rows has a {task.name}")
         low, median, high = np.quantile(labels, [0.25, 0.5, 0.75])
-        return cls(float(median), float((high - low) / NORMAL_QUARTILES or labels.std()))
+        spread = (high - low) / NORMAL_QUARTILES
+        seen = spread > SMALLEST * np.abs(labels - median).max()  # else float32 does not hold what is far away
+        return cls(float(median), float(spread if seen else labels.std()))
 
     @classmethod
     def restored(cls, record: Mapping[str, Any]) -> Self:
@@ -66,7 +69,7 @@ class Regression:
                 raise LearnerError(f"training.{name} = {getattr(training, name):g} is for classes; numbers have none.")
         return training.model_copy(update={**dict.fromkeys(OF_CLASSES, 0.0), "loss": loss})
 
-    def targets(self, labels: Floats) -> npt.NDArray[np.float32]:
+    def targets(self, training: Training, labels: Floats, ratings: Floats | None) -> npt.NDArray[np.float32]:
         return self._standardised(labels).astype(np.float32)
 
     def loss(self, training: Training, labels: Floats, device: "torch.device") -> "Loss":
@@ -92,7 +95,7 @@ class Regression:
     def probe(self, name: str, penalties: Sequence[float], costs: Sequence[float], balance: float) -> "RidgeProbe":
         from base_models.ridge import RidgeProbe
 
-        if name != "logistic":
+        if name == "svm":
             raise LearnerError(
                 f"probe = {name!r} is for classes; numbers are learned by ridge regression: leave it out."
             )
@@ -113,7 +116,7 @@ class Regression:
             return np.zeros((0, 1)), self.usual
         # As scikit-learn's documentation of Ridge relates the two penalties.
         penalties = [1 / (2 * strength) for strength in strengths]
-        penalty = best_penalty(sparse_ridge_path, features, labels, groups, penalties, seed)
+        penalty, _ = best_penalty(sparse_ridge_path, features, labels, groups, penalties, seed)
         return sparse_ridge_path(features, labels, [penalty])
 
     def _standardised(self, labels: Floats) -> Floats:

@@ -17,8 +17,10 @@ from base_models.neural.hyperparameters import (
 )
 from base_models.neural.learner import NeuralLearner
 from base_models.parameters import Clean, Dropout, Lower, MaxLength, Pretrained, TextPooling, Translator, meaning
-from base_models.weights import local_files
+from base_models.weights import check_available, local_files
+from ensemble.data import Dataset
 from ensemble.errors import LearnerError
+from ensemble.features import FeatureCache
 from ensemble.learner import TrainingInfo, Trial
 
 if TYPE_CHECKING:
@@ -117,6 +119,10 @@ class Textual(NeuralLearner):
     def sources(self) -> list[Path]:
         """The local files of weights and tokenizer, and of the translator."""
         return [path for model in (self.model, self.translator) if model is not None for path in local_files(model)]
+
+    def check_models(self, data: Dataset, cache: FeatureCache) -> None:
+        for model in filter(None, (self.model, self.translator)):
+            check_available(model)
 
     @property
     def _described(self) -> str:

@@ -3,7 +3,7 @@
 import logging
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +32,8 @@ class Tfidf:
     fifth of the fit rows, of numbers by squared error over three parts of them, groups whole.
     Where no n-gram is in so many fit rows, every row gets the class frequencies, or the median.
     """
+
+    of_classes: ClassVar = ("balance",)
 
     def __init__(
         self,

@@ -11,6 +11,7 @@ from base_models.parameters import CropRatio, Degrees, Pretrained, Scale, Size, 
 from base_models.weights import checkpoint_file, local_files
 from ensemble.data import Dataset
 from ensemble.errors import LearnerError
+from ensemble.features import FeatureCache
 from ensemble.learner import TrainingInfo, Trial
 from ensemble.predictions import Probabilities
 
@@ -106,6 +107,11 @@ class Visual(NeuralLearner):
     def sources(self) -> list[Path]:
         """The local files of weights."""
         return [*local_files(self.model), *([checkpoint_file(self.checkpoint)] if self.checkpoint else [])]
+
+    def check_models(self, data: Dataset, cache: FeatureCache) -> None:
+        from base_models.visual.network import check_network
+
+        check_network(self.model, self.pretrained and self.checkpoint is None)
 
     def predict_with_spread(self, data: Dataset) -> tuple[Probabilities, Probabilities]:
         return self._predict(data)

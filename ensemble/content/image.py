@@ -11,9 +11,10 @@ import pandas as pd
 from PIL import Image as Picture
 
 from ensemble.content.copies import equal_pairs, is_frequent, near_pairs, positions_by_key, without
-from ensemble.content.image_scan import scan_images, thumbnails
+from ensemble.content.file_kinds import GONE
+from ensemble.content.image_scan import NO_PATH, WRITTEN_OUT, scan_images, thumbnails
 from ensemble.content.images import Unreadable, open_image, resolve_inside
-from ensemble.errors import DataError
+from ensemble.errors import DataError, shortened
 from ensemble.modalities import Cells, Pairs, Preview, Scan
 from ensemble.system.files import file_hash, fingerprint
 from ensemble.system.progress import Track
@@ -66,14 +67,16 @@ class Image:
         return {"same_image_groups": len(groups), "near_image_pairs": len(pairs["near_image"])}
 
     def audit(self, frame: pd.DataFrame, cells: Cells, scan: Scan) -> ImageAudit:
-        gone = scan.problems["problem"] == "no such file"
+        gone = scan.problems["problem"].isin([GONE, NO_PATH, WRITTEN_OUT])
         unreadable = scan.problems[~gone]
         readable = scan.frame[scan.frame["content"].notna()]
         return {
             "missing": int(scan.frame["path"].isna().sum() + gone.sum()),
-            "missing_first": [str(path) for path in scan.problems[gone]["path"].head(FEW)],
+            "missing_first": [shortened(str(path), 50) for path in scan.problems[gone]["path"].head(FEW)],
             "unreadable": len(unreadable),
-            "unreadable_first": [f"{row.path}: {row.problem}" for row in unreadable.head(FEW).itertuples()],
+            "unreadable_first": [
+                f"{shortened(str(row.path), 50)}: {row.problem}" for row in unreadable.head(FEW).itertuples()
+            ],
             "modes": {str(mode): int(count) for mode, count in readable["mode"].value_counts().items()},
             "animated": int((readable["frames"] > 1).sum()),
         }

@@ -15,7 +15,7 @@ from ensemble.datasets.label_columns import (
     TaskOptions,
     check_label_columns,
     label_columns,
-    read_label,
+    read_labels,
 )
 from ensemble.datasets.pictures import Pictures
 from ensemble.datasets.tables import ENCODING, check_column, image_folder, notes_of, read_frame
@@ -36,6 +36,9 @@ class Columns:
     labels: Mapping[str, Mapping[str, str]]
     label_lists: Lists
     test_column: str | None
+
+    def labelled(self) -> list[str]:
+        return [column for name, task in self.tasks.items() for column in task.columns(name)]
 
 
 @dataclass(frozen=True)
@@ -97,13 +100,20 @@ def read(
     frames, apart = keep_ids_apart([post.frame for post in posts], [path.name for path, _ in files])
     frame = pd.concat(frames, ignore_index=True).drop(columns="split")
     notes = dict.fromkeys(note for post in posts for note in post.notes)
-    if group is None:
-        del frame["group"]
-    else:
-        frame["group"] = frame["group"].where(frame["group"].notna(), "id:" + frame["id"])
-        apart += (f"{group}: the rows are in {frame['group'].nunique():,} groups, none of which a split divides",)
+    frame, groups = _grouped(frame, group)
     asked = tuple(column.task(name, name in ordinal) for name, column in made.items())
-    return Dataset(frame, _image_root(posts, folder, extracted), asked, (*notes, *apart), id_column=id or "id")
+    root = _image_root(posts, folder, extracted)
+    return Dataset(frame, root, asked, (*notes, *apart, *groups), id_column=id or "id")
+
+
+def _grouped(frame: pd.DataFrame, group: str | None) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Rows without a group stand alone; raises DataError where all of them do."""
+    if group is None:
+        return frame.drop(columns="group"), ()
+    if len(frame) and frame["group"].isna().all():
+        raise DataError(f"data.group: the column {group!r} is empty in each of the {len(frame):,} rows; leave it out.")
+    made = frame.assign(group=frame["group"].where(frame["group"].notna(), "id:" + frame["id"]))
+    return made, (f"{group}: the rows are in {made['group'].nunique():,} groups, none of which a split divides",)
 
 
 def _image_root(posts: "Sequence[Posts]", folder: Path, extracted: Path) -> Path:
@@ -162,7 +172,7 @@ def _files(root: Path, names: Names) -> list[Path]:
 def _read(path: Path, part: str, columns: Columns, dialect: Dialect, join: Join | None, root: Path) -> Posts:
     """The posts of one file; one of test rows needs no labels and no groups."""
     wanted = [columns.id, columns.text, columns.test_column, *(columns.pictures.columns() if columns.pictures else ())]
-    wanted += [columns.group, *columns.tasks] if part != TEST else []
+    wanted += [columns.group, *columns.labelled()] if part != TEST else []
     needed = [name for name in dict.fromkeys(wanted) if name is not None]
     table = read_frame(path, needed if join is None else [join.key], dialect)
     encoding, notes = table.attrs[ENCODING], notes_of(table)
@@ -196,7 +206,7 @@ def _columns(table: pd.DataFrame, path: Path, columns: Columns) -> tuple[pd.Data
         notes += tuple(found)
     for task, made in columns.tasks.items():
         mapping = columns.labels.get(task, {})
-        label = read_label(table[task], rows, made, mapping, columns.label_lists, path) if task in table else None
-        frame[task] = label
-        notes += () if label is None else notes_of(label)
+        labels, said = read_labels(table, rows, task, made, mapping, columns.label_lists, path)
+        frame = frame.assign(**labels)
+        notes += said
     return frame, embedded, notes

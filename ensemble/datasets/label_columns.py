@@ -1,6 +1,7 @@
 """Columns of labels: what a configuration says of them, and their cells as classes or numbers."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -9,8 +10,9 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
-from ensemble.data import Task
+from ensemble.data import Task, rating_column
 from ensemble.datasets.cells import Lists, canonical, one_of, row_of, strings, translate
+from ensemble.datasets.tables import notes_of
 from ensemble.errors import ConfigError, DataError, some, unknown
 from ensemble.metrics.divisions import MOST
 
@@ -21,8 +23,8 @@ COMMA = re.compile(r"[+-]?\d+,\d+")
 
 class LabelColumn(BaseModel):
     """A label column that is more than a list of classes. ``bounds`` are the least and greatest number, ``cuts`` how
-    numbers are told apart as classes for some metrics; ``annotators`` are columns whose ratings are put together: the
-    mean of numbers, the class that most gave."""
+    numbers are told apart as classes for some metrics; ``annotators`` are columns, one for each annotator, whose
+    labels are put together: the mean of numbers, the class that more than half of them gave."""
 
     model_config = ConfigDict(extra="forbid")
     kind: Literal["classification", "regression"] = "classification"
@@ -30,6 +32,10 @@ class LabelColumn(BaseModel):
     bounds: tuple[float, float] | None = None
     cuts: list[list[float]] = []
     annotators: list[str] = []
+
+    def columns(self, name: str) -> list[str]:
+        """The columns of a table that hold its labels."""
+        return self.annotators or [name]
 
     def task(self, name: str, ordinal: bool) -> Task:
         """Raises DataError where kind, classes and bounds do not go together."""
@@ -64,6 +70,44 @@ def check_label_columns(
             if not (NUMBER.fullmatch(label) or not label if number else label in ("", *tasks[name].classes)):
                 right = "a number" if number else f"one of {tasks[name].classes}"
                 raise ConfigError(f"data.labels.{name}: {value!r} stands for {label!r}, not {right}.")
+
+
+def read_labels(
+    table: pd.DataFrame,
+    rows: "pd.Series[str]",
+    name: str,
+    task: LabelColumn,
+    mapping: Mapping[str, str],
+    lists: Lists,
+    path: Path,
+) -> tuple[dict[str, "pd.Series[Any] | None"], tuple[str, ...]]:
+    """The columns that a dataset has of a task, and what was assumed; None where the table has no labels. Of several
+    annotators, their labels put together and those of each."""
+    columns = [column for column in task.columns(name) if column in table]
+    read = {column: read_label(table[column], rows, task, mapping, lists, path) for column in columns}
+    notes = notes_of(*read.values())
+    if not task.annotators:
+        return {name: read.get(name)}, notes
+    ratings = pd.DataFrame({rating_column(name, column): read.get(column) for column in task.annotators}, table.index)
+    labels = [_together(task, [value for value in row if value is not None]) for row in ratings.to_numpy(dtype=object)]
+    given = int(ratings.notna().any(axis=1).sum())
+    split = given - sum(label is not None for label in labels)
+    if split:
+        notes += (
+            f"{path.name}: {split:,} of {given:,} rows have no {name}: no class has more than half of the labels",
+        )
+    made = pd.Series(labels, index=table.index, dtype=object)
+    return {name: made, **{str(column): ratings[column] for column in ratings}}, notes
+
+
+def _together(task: LabelColumn, labels: list[Any]) -> Any:
+    """What several annotators say together; None where they say nothing, or no class has more than half."""
+    if not labels:
+        return None
+    if task.kind == "regression":
+        return float(np.mean(labels))
+    most, count = Counter(labels).most_common(1)[0]
+    return most if 2 * count > len(labels) else None
 
 
 def read_label(

@@ -58,6 +58,11 @@ class Failure(TypedDict):
     bug: bool
 
 
+def cause_of(reason: str) -> str:
+    """What failures by one cause share: their tracebacks lie in different places."""
+    return reason.partition(f" {BUG}")[0]
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What became of a job: done; failed, for a ``reason``, by a ``bug`` in the learner; or
@@ -73,11 +78,16 @@ class Outcome:
         """Of a failure."""
         return {"job": str(self.job), "reason": self.reason, "bug": self.bug}
 
-    def describe(self) -> str:
-        """``fusion / sentiment / seed 0 / fold 2: done in 34 s``"""
+    def describe(self, known: set[str]) -> str:
+        """``fusion / sentiment / seed 0 / fold 2: done in 34 s``; a cause of failure is said once, then ``known``."""
         if self.claimed_elsewhere:
             return f"{self.job}: another process is at it"
-        return f"{self.job}: {f'failed: {self.reason}' if self.reason else f'done in {self.seconds:.0f} s'}"
+        if self.reason is None:
+            return f"{self.job}: done in {self.seconds:.0f} s"
+        cause = cause_of(self.reason)
+        said = ", as before" if cause in known else f": {self.reason}"
+        known.add(cause)
+        return f"{self.job}: failed{said}"
 
 
 def list_work(run: Run, specs: Sequence[LearnerSpec], tasks: Sequence[Task], folds: Sequence[int]) -> list[JobSpec]:

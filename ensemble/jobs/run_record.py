@@ -22,6 +22,7 @@ from ensemble.store import Store
 from ensemble.system.files import read_json, write_json
 from ensemble.system.progress import Track, silent
 
+RESTORED = "`ensemble train-base` with the configuration of this run writes it again (what is done is not done again)"
 MEMORY_BYTES = 1_000_000_000  # of decoded images, where no cache on disk holds them
 PACKAGES = (
     "modality-ensemble",
@@ -83,8 +84,14 @@ class RunRecord:
         """Raises StoreError for what is not a run folder, or of a version that did not write down its tasks."""
         store = Store(folder.resolve())
         if not store.record.is_file():
-            raise StoreError(f"{folder} is not a run folder: it has no {store.record.name}; --run names one.")
-        record = read_json(store.record)
+            if store.has_begun():
+                raise StoreError(f"{store.record} is gone; {RESTORED}.")
+            there = "is not a run folder" if folder.exists() else "does not exist"
+            raise StoreError(f"{folder} {there}: it has no {store.record.name}; --run names one.")
+        try:
+            record = read_json(store.record)
+        except StoreError as error:
+            raise StoreError(f"{store.record} is damaged; {RESTORED}.") from error
         if "tasks" not in record or "home" not in record:
             raise StoreError(
                 f"{store.record} is of an older version and names no tasks; run `ensemble train-base` again, with the "
@@ -102,13 +109,20 @@ class RunRecord:
             linked_tasks = tuple((binary, degree) for binary, degree in pairs)
             return cls(store, validate(Config, config, ""), threads, home, tasks, linked_tasks)
         except (ConfigError, KeyError, TypeError, ValueError) as error:
-            raise StoreError(f"{store.record} is damaged ({error}); run `ensemble train-base` again.") from error
+            raise StoreError(f"{store.record} is damaged ({error}); {RESTORED}.") from error
 
     @property
     def columns(self) -> Mapping[str, str | list[str]]:
         """What id, text and image columns were called in the run's own table, where its configuration says."""
         data = self.config.data.model_extra or {}
         return {name: data[name] for name in ("id", *MODALITIES) if isinstance(data.get(name), str | list)}
+
+    @property
+    def images(self) -> Path:
+        """Where image paths of the run's own table begin."""
+        data = self.config.data
+        inner = str((data.model_extra or {}).get("images", ".")) if data.preset == "csv" else "."
+        return self.home / data.root / inner
 
     def open(self, registry: Mapping[str, str], track: Track = silent) -> Run:
         """The run without its posts. Features go to the run's cache where that is still there, else they stay in
@@ -121,12 +135,17 @@ class RunRecord:
         cache = FeatureCache(self.home / section.cache, track, section.image_bytes)
         if cache.root is None or not cache.root.is_dir():
             cache = FeatureCache(None, track, min(section.image_bytes, MEMORY_BYTES))
-        if not self.store.plan_settings.is_file():
-            raise StoreError(f"{self.store.plan_settings} is gone; restore it, the run's results rest on it.")
+        try:
+            plan = FoldPlan.read(self.store.plan)
+        except (OSError, StoreError) as error:
+            raise StoreError(
+                f"{self.store.plan} or its .json is gone or damaged; `ensemble status` with the configuration and the "
+                "posts of this run restores it."
+            ) from error
         return Run(
             self.store,
             no_posts,
-            FoldPlan.read(self.store.plan),
+            plan,
             registry,
             learner_specs(self.config),
             tuple(section.seeds),

@@ -10,7 +10,7 @@ from ensemble.errors import StoreError
 from ensemble.jobs.job import JobSpec, list_work
 from ensemble.records import TuningNote
 from ensemble.run import Run
-from ensemble.scoring import ScoreCard
+from ensemble.scoring import BaselineCard, ScoreCard, baseline_card
 from ensemble.system.files import read_json
 
 
@@ -36,6 +36,12 @@ class FinishedLearner(TypedDict):
     tuned: NotRequired[TuningNote]
 
 
+def baseline_cards(run: Run, tasks: Sequence[Task]) -> dict[str, BaselineCard]:
+    """By task what knows the labels alone scores on the rows in folds."""
+    inside, fold = run.data.take(run.plan.cv_rows), run.plan.fold[run.plan.cv_rows]
+    return {task.name: baseline_card(task, inside, fold) for task in tasks}
+
+
 def status(run: Run) -> RunStatus:
     learners: dict[str, dict[str, dict[str, int]]] = {}
     work, reasons = listed(run, run.specs, run.data.tasks)
@@ -49,8 +55,21 @@ def status(run: Run) -> RunStatus:
     for tasks in learners.values():
         for counts in tasks.values():
             totals.update(counts)
+    done = [(name, task) for name, tasks in learners.items() for task in tasks if set(tasks[task]) == {"done"}]
+    reasons |= _lost_joins(run, done)
     imported = {task.name: names for task in run.data.tasks if (names := run.results.imported(task))}
     return {"jobs": dict(totals), "learners": learners, "imported": imported, "reasons": reasons}
+
+
+def _lost_joins(run: Run, done: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Of learners and tasks whose jobs are all done: why what the stack reads of them cannot be read."""
+    reasons = {}
+    for name, task in done:
+        try:
+            run.results.base_record(name, run.data.task(task))
+        except StoreError as error:
+            reasons[f"{name} / {task}"] = str(error)
+    return reasons
 
 
 def listed(

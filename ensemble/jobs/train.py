@@ -11,7 +11,7 @@ from ensemble.errors import LearnerError
 from ensemble.jobs.job import JobSpec, Outcome, list_work, prepare_learner, run_job
 from ensemble.jobs.modality_weights import join_weights, mean_weights, write_modality_weights
 from ensemble.jobs.worker import Transform
-from ensemble.learner import TrainsLong
+from ensemble.learner import ChecksModels, TrainsLong
 from ensemble.predictions import concatenate, mean
 from ensemble.result_folder import TABLES
 from ensemble.run import Run
@@ -73,6 +73,19 @@ def train(run: Run, work: Sequence[JobSpec], track: Track = silent, engine: Engi
     for spec, task in _pairs(work):
         join_folds(run, spec, task)
     return failures
+
+
+def check_models(run: Run, work: Sequence[JobSpec]) -> None:
+    """Raises LearnerError where a published model that open jobs need cannot be had: once, before the first of them."""
+    undone = [job_spec for job_spec in work if not run.store.job(job_spec.job).is_done(job_spec.provenance)]
+    for spec, task in _pairs(undone):
+        learner = run.learners.bind(spec, task).example
+        try:
+            with relative_to(run.home):
+                if isinstance(learner, ChecksModels):
+                    learner.check_models(run.data.without_labels(), run.cache)
+        except LearnerError as error:
+            raise LearnerError(f"base.{spec.name}: {error}") from error
 
 
 def _remove_stale_files(run: Run) -> None:

@@ -79,6 +79,8 @@ def unwritable(path: Path, error: OSError, size: int | None = None) -> StoreErro
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         needed = f" ({size:,} bytes)" if size is not None else ""
         return StoreError(f"The disk is full: {path}{needed} was not written. Make space and run the command again.")
+    if error.errno in (errno.EEXIST, errno.ENOTDIR):
+        return StoreError(f"Cannot write {path}: a file stands where a folder is needed.")
     return StoreError(f"Cannot write {path}: {error.strerror}.")
 
 
@@ -92,7 +94,7 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(path.read_bytes())
     except ValueError as error:
-        raise StoreError(f"{path} is damaged: {error}. Delete it and run the command again.") from error
+        raise StoreError(f"{path} is damaged: it is not complete JSON. Delete it and run the command again.") from error
     if not isinstance(value, dict):
         raise StoreError(f"{path} is damaged: it must hold a JSON object. Delete it and run the command again.")
     return value

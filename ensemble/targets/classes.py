@@ -18,6 +18,7 @@ class Classification:
     of each class."""
 
     metric = "macro_f1"
+    baseline = "majority class"
     predictions = "Probabilities"
     method = "predict_proba"
 
@@ -52,9 +53,18 @@ class Classification:
     def judged(self, values: Floats, labels: Labels) -> Floats:
         return values
 
+    def constant(self, task: Task, labels: Labels) -> Floats:
+        counts = np.bincount(labels.astype(np.int64), minlength=len(task.classes)).astype(np.float64)
+        return counts / counts.sum() if counts.any() else np.full(len(counts), 1 / len(counts))
+
     def check_training(self, task: Task, labels: Labels) -> None:
-        if len(np.unique(labels[self.known(labels)])) < 2:
-            raise DataError(f"Task {task.name!r} has fewer than two classes among the {len(labels)} training rows.")
+        found = np.unique(labels[self.known(labels)])
+        if len(found) < 2:
+            has = f"only the class {task.classes[int(found[0])]!r}" if len(found) else "no label"
+            raise DataError(
+                f"Task {task.name!r} has {has} in its {len(labels):,} training rows; it needs rows of at least two "
+                "classes."
+            )
 
     def strata(self, task: Task, labels: Labels) -> tuple[Codes, int]:
         return labels.astype(np.int64), len(task.classes)

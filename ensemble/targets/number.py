@@ -22,6 +22,7 @@ class Regression:
     the metrics that say so."""
 
     metric = "mae"
+    baseline = "median"
     predictions = "Predictions"
     method = "predict"
 
@@ -58,6 +59,9 @@ class Regression:
     def judged(self, values: Floats, labels: Labels) -> Floats:
         return np.asarray(labels[:, None], dtype=np.float64)
 
+    def constant(self, task: Task, labels: Labels) -> Floats:
+        return np.array([np.median(labels) if len(labels) else 0.0])
+
     def check_training(self, task: Task, labels: Labels) -> None:
         values = np.unique(labels[self.known(labels)])
         if not len(values):
@@ -80,16 +84,19 @@ class Regression:
         if not len(known):
             return {"missing": len(labels)}
         values, counts = np.unique(known, return_counts=True)
+        names = [f"{value:g}" for value in values]
         if len(values) > RANGES:
             counts, edges = np.histogram(known, bins=RANGES)
-            names = [f"{low:.6g} to {high:.6g}" for low, high in pairwise(edges)]
-        else:
-            names = [f"{value:g}" for value in values]
+            names = next(names for digits in (3, 6, 17) if len(set(names := _ranges(edges, digits))) == RANGES)
         return dict(zip(names, map(int, counts), strict=True)) | {"missing": int(np.isnan(labels).sum())}
 
     def problems(self, values: Floats) -> Iterator[tuple[str, Mask]]:
         yield "are not finite", np.asarray(~np.isfinite(values).all(axis=1))
         yield f"are beyond {LARGEST:g}", np.asarray((np.abs(values) > LARGEST).any(axis=1))
+
+
+def _ranges(edges: Floats, digits: int) -> list[str]:
+    return [f"{low:.{digits}g} to {high:.{digits}g}" for low, high in pairwise(edges)]
 
 
 def _is_number(value: object) -> bool:

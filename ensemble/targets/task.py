@@ -99,11 +99,13 @@ def _negates(name: str, other: str) -> bool:
 class Target(Protocol):
     """What the data of one kind of task needs; without state. Labels are (rows,), predictions (rows, columns).
 
-    ``metric`` is the usual one, ``predictions`` what predictions are called, ``method`` the learner's method that gives
-    them. ``values`` of predictions and ``labels`` are told apart by what ``known`` says of the latter.
+    ``metric`` is the usual one, ``baseline`` the name of what knows the labels alone, ``predictions`` what predictions
+    are called, ``method`` the learner's method that gives them. ``values`` of predictions and ``labels`` are told apart
+    by what ``known`` says of the latter.
     """
 
     metric: str
+    baseline: str
     predictions: str
     method: str
 
@@ -135,6 +137,10 @@ class Target(Protocol):
 
     def judged(self, values: Floats, labels: Labels) -> Floats:
         """(rows, columns) what metrics of predictions judge where ``labels`` (rows,) were decided."""
+        ...
+
+    def constant(self, task: Task, labels: Labels) -> Floats:
+        """(columns,) the baseline's prediction for every row, from known labels."""
         ...
 
     def check_training(self, task: Task, labels: Labels) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, TypedDict
 
-from ensemble.scoring import Score, ScoreCard, Spread
+from ensemble.scoring import BaselineCard, Score, Spread
 from meta.records import Contributions, Diversity, LabelConflict, LabelIssue, LeakSign, StackReport, Summary
 from meta.report.number_facts import NumberFacts
 
@@ -36,11 +36,11 @@ class Reliability:
 class TaskFacts:
     """One task: its stack's report, and per learner ``cost``, ``seeds``, ``leaks`` and learning ``curves``; per model
     its reliability, or of a task of numbers what ``numbers`` says. Learners of which nothing is known are left out of
-    ``seeds``, ``leaks`` and ``curves``. ``majority`` are the cards of the majority class: ``oof``, and of the labelled
-    ``test`` part where there is one."""
+    ``seeds``, ``leaks`` and ``curves``. ``baselines`` are the cards of what knows the labels alone: ``oof``, and of the
+    labelled ``test`` part where there is one."""
 
     report: StackReport
-    majority: Mapping[str, ScoreCard]
+    baselines: Mapping[str, BaselineCard]
     contributions: Contributions
     cost: Mapping[str, LearnerCost]
     seeds: Mapping[str, Spread]
@@ -107,7 +107,7 @@ class ReportFacts:
         """The shape of report.json, where each kind of fact is listed by task."""
         facts = {task.name: asdict(task) for task in self.tasks}
         numbers = {name: of["numbers"] for name, of in facts.items() if of["numbers"]}
-        kinds = ("majority", "seeds", "diversity", "leaks", "hardest", "reliability")
+        kinds = ("baselines", "seeds", "diversity", "leaks", "hardest", "reliability")
         return {
             "title": self.title,
             **self.summary,

@@ -11,7 +11,7 @@ from ensemble.metrics import metric_named, score
 from ensemble.metrics.probabilities import BINS
 from ensemble.predictions import Predictions
 from ensemble.run import Run
-from ensemble.scoring import ScoreCard, finite, majority_class, score_card
+from ensemble.scoring import BaselineCard, baseline_card, finite
 from ensemble.store import Job
 from ensemble.system.files import read_json
 from ensemble.system.progress import Track, silent
@@ -74,7 +74,7 @@ def _task_facts(
     curves = {name: _curve_rows(run, name, task) for name in modality}
     return TaskFacts(
         report=stack.report,
-        majority=_majority(run, task, cv_rows),
+        baselines=_baselines(run, task, cv_rows),
         contributions=contributions(table, {name: modality[name] for name in learners}),
         cost={name: LearnerCost(**run.results.cost(name, task)) for name in learners},
         seeds={name: scores for name, scores in seeds.items() if scores},
@@ -89,14 +89,12 @@ def _task_facts(
     )
 
 
-def _majority(run: Run, task: Task, inside: Dataset) -> dict[str, ScoreCard]:
-    """Score cards of the majority class of the rows inside the folds: of these, and of labelled ones outside."""
-    if target_of(task).section != "classes":
-        return {}
+def _baselines(run: Run, task: Task, inside: Dataset) -> dict[str, BaselineCard]:
+    """Score cards of what knows the labels inside the folds alone: of these rows, and of labelled ones outside."""
     outside = run.data.take(run.plan.test_rows)
-    cards = {"oof": score_card(task, majority_class(task, inside), inside, run.plan.fold[run.plan.cv_rows])}
+    cards = {"oof": baseline_card(task, inside, run.plan.fold[run.plan.cv_rows])}
     if task.target.known(outside.labels(task)).any():
-        cards["test"] = score_card(task, majority_class(task, outside, inside.codes(task)), outside)
+        cards["test"] = baseline_card(task, outside, known=inside.labels(task))
     return cards
 
 

@@ -1,5 +1,5 @@
 """The leaderboard of one task: the stack, its candidates, its base learners, each group from best to worst, and the
-majority class, which all have to beat."""
+baseline, which all have to beat."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,6 @@ from ensemble.scoring import Mean, Score, ScoreCard, Spread
 from meta.records import StackReport
 from meta.report.facts import TaskFacts
 from meta.stack_report import CHOOSING
-from meta.summary import MAJORITY
 from meta.wording import candidate_name, format_size
 
 PLAIN_MEANS = ("soft_vote", "mean")
@@ -21,7 +20,7 @@ PAPER_METRICS_OF_NUMBERS = ("mae", "pearson", "acc_2", "f1_2", "acc_2_nonzero", 
 
 @dataclass(frozen=True)
 class Model:
-    """One row: ``kind`` is stack, choosing, candidate, learner or majority; ``card`` its score card; ``mark`` an
+    """One row: ``kind`` is stack, choosing, candidate, learner or baseline; ``card`` its score card; ``mark`` an
     asterisk for unknown folds, a dagger for parameters tuned on rows of the score."""
 
     name: str
@@ -50,7 +49,7 @@ def make_leaderboard(facts: TaskFacts) -> list[Model]:
     learners = [Model(n, "learner", card, mark=marks.get(n, "")) for n, card in report["learners"].items()]
     stack = [Model("stack", "stack", report["stack"])]
     stack += [Model(CHOOSING, "choosing", report["choosing"])] if "choosing" in report else []
-    beaten = [Model(MAJORITY, "majority", card) for part, card in facts.majority.items() if part == "oof"]
+    beaten = [Model(card["baseline"], "baseline", card) for part, card in facts.baselines.items() if part == "oof"]
     models = [*stack, *_ranked(candidates, report), *_ranked(learners, report), *beaten]
     return [model for model in models if model.card.get("rows")]
 
@@ -62,9 +61,9 @@ def _ranked(models: Sequence[Model], report: StackReport) -> list[Model]:
 
 
 def most_telling(leaderboard: Sequence[Model], limit: int) -> list[Model]:
-    """What a figure of ``limit`` rows has room for: the stack, the chosen, the plain mean, the majority class, then the
+    """What a figure of ``limit`` rows has room for: the stack, the chosen, the plain mean, the baseline, then the
     best learners and the best other candidates by turns."""
-    always = ("stack", "choosing", "majority")
+    always = ("stack", "choosing", "baseline")
     means = [m for m in leaderboard if m.kind == "candidate" and m.name in PLAIN_MEANS]
     first = [m for m in leaderboard if m.kind in always or m.chosen or m in means]
     rest = [m for m in leaderboard if m not in first]
@@ -87,10 +86,10 @@ class PaperRow:
 
 
 def paper_table(leaderboard: Sequence[Model], facts: TaskFacts) -> list[PaperRow]:
-    """Each learner, the stack and the majority class as papers report them."""
+    """Each learner, the stack and the baseline as papers report them."""
     cards = dict(facts.report["test"]["cards"]) if "test" in facts.report else {}
-    if "test" in facts.majority:
-        cards[MAJORITY] = facts.majority["test"]
+    if "test" in facts.baselines:
+        cards[facts.baselines["test"]["baseline"]] = facts.baselines["test"]
     learners, metrics = [model for model in leaderboard if model.kind == "learner"], paper_metrics(facts)
     return [
         PaperRow(
@@ -100,7 +99,7 @@ def paper_table(leaderboard: Sequence[Model], facts: TaskFacts) -> list[PaperRow
             facts.seeds.get(model.name),
             _size(facts, model.name),
         )
-        for model in [*learners, *(model for model in leaderboard if model.kind in ("stack", "majority"))]
+        for model in [*learners, *(model for model in leaderboard if model.kind in ("stack", "baseline"))]
     ]
 
 

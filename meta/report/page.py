@@ -17,7 +17,6 @@ from meta.report.facts import CandidateScores, ModalityTable, ReportFacts, TaskF
 from meta.report.gallery import posts_per_gallery
 from meta.report.task_section import task_section
 from meta.stack_report import CHOOSING, PLAIN, RULED
-from meta.summary import MAJORITY
 from meta.wording import (
     GLOSSARY,
     LEAK_POWER,
@@ -51,21 +50,18 @@ def draw_page(facts: ReportFacts, root: Path) -> str:
         tasks=tasks,
         best_cells=best_cells(facts.table7),
         best_candidates=best_candidates(facts.table8),
-        rivals=[
-            rival for rival in RIVALS if any(difference_from(task.report["against"], rival) for task in facts.tasks)
-        ],
-        majority={task.name: _majority_score(task) for task in facts.tasks},
+        rivals=[rival for rival in RIVALS if any(difference_from(of.report["against"], rival) for of in facts.tasks)],
+        baselines={task.name: _baseline_score(task) for task in facts.tasks},
+        of_baseline=facts.summary["baseline"],
         leak_power=LEAK_POWER,
-        of_majority=MAJORITY,
-        any_majority=any(task.majority for task in facts.tasks),
         of_choosing=CHOOSING,
         glossary=GLOSSARY,
         style=Markup(resources.files("meta.report").joinpath("page.css").read_text(encoding="utf-8")),
     )
 
 
-def _majority_score(task: TaskFacts) -> Score | None:
-    card = task.majority.get("oof")
+def _baseline_score(task: TaskFacts) -> Score | None:
+    card = task.baselines.get("oof")
     return card["metrics"][card["metric"]] if card and card["rows"] else None
 
 

@@ -34,7 +34,7 @@ from meta.wording import display_name
 
 MAX_ROWS, MAX_LEARNERS, MAX_CURVES, MAX_PAIRS, MAX_CONFLICTS = 32, 24, 6, 5, 12
 SAME = 0.0005  # of a share: no eye can tell it
-DRAWN_AS = {"choosing": "stack", "majority": "muted"}
+DRAWN_AS = {"choosing": "stack", "baseline": "muted"}
 NOT_MEASURES = {"fold", "seed", "epoch", "lr", "seconds"}
 
 

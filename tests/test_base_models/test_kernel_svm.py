@@ -89,5 +89,5 @@ def test_features_that_say_nothing_and_no_rows_at_all_are_no_trouble() -> None:
 
 @pytest.mark.parametrize("costs", [(), (1.0, 0.0)])
 def test_costs_must_be_positive(costs: tuple[float, ...]) -> None:
-    with pytest.raises(ConfigError, match=r"params\.costs.* = .*: .* should (be greater than 0|have at least 1)"):
+    with pytest.raises(ConfigError, match=r"params\.costs.* = .*: must (be above 0|have 1 or more)"):
         make_learner(LEARNERS, "frozen", {"text": "any", "probe": "svm", "costs": costs}, "base.svm.params")

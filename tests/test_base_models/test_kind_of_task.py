@@ -65,7 +65,7 @@ class Several:
     def settings(self, training: Any, strict: bool) -> Any:
         return training.model_copy(update={"resample": 0.0})
 
-    def targets(self, labels: np.ndarray) -> np.ndarray:
+    def targets(self, training: Any, labels: np.ndarray, ratings: object) -> np.ndarray:
         return _bits(labels, self.outputs).astype(np.float32)
 
     def loss(self, training: Any, labels: np.ndarray, device: torch.device) -> Any:

@@ -1,5 +1,6 @@
 """What is learned of numbers: losses, scales that are undone, views, what is refused; and a kind of task more."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,23 +9,26 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from support.networks import Killed, Vectors, curve, fit, killed_after, one_core, quick, same_weights
-from support.texts import small
+from support.texts import fitted, small
 from support.world import SENTIMENT, toy_table
 from torch import nn
 
+from base_models.frozen import Frozen
 from base_models.multimodal.clip import Clip
 from base_models.neural.hyperparameters import Training
 from base_models.neural.train_val_split import TrainValSplit
 from base_models.objectives.classification import Classification
 from base_models.objectives.objective import objective_of, restored_objective
 from base_models.objectives.regression import Regression
-from ensemble.data import Dataset, Task
+from ensemble.data import Dataset, Task, rating_column
 from ensemble.errors import LearnerError
 from ensemble.learner import TrainingContext
 
 DEGREE = Task("degree", kind="regression")
 CPU = torch.device("cpu")
-numbers = st.lists(st.floats(-1e6, 1e6, allow_subnormal=False), min_size=1, max_size=30).map(np.array)
+numbers = st.lists(st.floats(-1e6, 1e6).map(lambda value: value if abs(value) > 1e-100 else 0.0), min_size=1).map(
+    np.array
+)
 
 
 def numbered(rows: int = 48) -> Dataset:
@@ -57,7 +61,7 @@ def problem(share: float = 0.0, rows: int = 37) -> TrainValSplit:
 @given(labels=numbers)
 def test_standardised_numbers_come_back(labels: np.ndarray) -> None:
     objective = Regression.of(DEGREE, labels)
-    back, spread = objective.predictions(objective.targets(labels)[:, None], "logits")
+    back, spread = objective.predictions(objective.targets(quick(), labels, None)[:, None], "logits")
     np.testing.assert_allclose(back[:, 0], labels, rtol=1e-5, atol=1e-5 * max(np.abs(labels - objective.median)))
     assert (spread == 0).all()
 
@@ -116,7 +120,7 @@ def test_what_is_of_classes_is_refused_unless_there_are_some(set_to: dict[str, o
 
 
 def test_a_loss_of_numbers_is_refused_for_classes_unless_there_are_numbers() -> None:
-    with pytest.raises(LearnerError, match="loss = 'l1' is for numbers; for classes: cross_entropy or focal"):
+    with pytest.raises(LearnerError, match="loss = 'l1' is for numbers; for classes: cross_entropy, focal, soft"):
         Classification().settings(quick(loss="l1"), strict=True)
     assert Classification().settings(quick(loss="l1"), strict=False).loss is None
 
@@ -168,6 +172,47 @@ def test_a_training_on_numbers_killed_and_continued_ends_with_the_same_bits(loss
     assert same_weights(whole, other)
     losses = [row["loss"] for row in uninterrupted.state.curve]
     assert losses[-1] < losses[0]
+
+
+def test_a_probe_for_numbers_takes_classes_that_have_an_order(encoders: dict[str, str], tmp_path: Path) -> None:
+    data = toy_table(30)
+    learner, loaded = (Frozen(text=encoders["text"], probe="ridge", max_length=16) for _ in range(2))
+    with pytest.raises(LearnerError, match="probe = 'ridge' is for numbers and for classes in order"):
+        learner.fit(data, SENTIMENT, 0)
+    learner.fit(data, replace(SENTIMENT, ordinal=True), 0)
+    learner.save(tmp_path)
+    loaded.load(tmp_path)
+    values = learner.predict_proba(data)
+    assert values.shape == (30, 3) and (loaded.predict_proba(data) == values).all()
+    with pytest.raises(LearnerError, match="probe = 'svm' is for classes"):
+        Frozen(text=encoders["text"], probe="svm", max_length=16).fit(numbered(8), DEGREE, 0)
+
+
+def test_soft_labels_are_the_shares_of_the_annotators() -> None:
+    objective, soft = Classification(np.ones(3) / 3), quick(loss="soft_cross_entropy")
+    ratings = np.array([[0, 0, 2], [1, np.nan, np.nan], [np.nan] * 3])
+    shares = objective.targets(soft, np.array([0, 1, 2]), ratings)
+    np.testing.assert_allclose(shares, [[2 / 3, 0, 1 / 3], [0, 1, 0], [0, 0, 1]], rtol=1e-6)
+    logits = torch.randn(3, 3, generator=torch.Generator().manual_seed(0))
+    losses = objective.loss(soft, np.array([0, 1, 2]), CPU)(logits, torch.from_numpy(shares))
+    torch.testing.assert_close(losses, -(torch.from_numpy(shares) * logits.log_softmax(dim=1)).sum(dim=1))
+    hard = objective.loss(quick(), np.array([0, 1, 2]), CPU)(logits, torch.tensor([0, 1, 2]))
+    torch.testing.assert_close(losses[1:], hard[1:])
+
+
+def test_what_annotators_said_reaches_the_training(encoders: dict[str, str]) -> None:
+    data = toy_table(24)
+    agreed = [data.frame["sentiment"].tolist()] * 2
+    columns = {rating_column("sentiment", str(place)): said for place, said in enumerate(agreed)}
+    torn = {rating_column("sentiment", "2"): ["neutral"] * 24}
+    values = []
+    for rated, loss in ((data, None), (data.with_columns(**columns), "soft_cross_entropy")):
+        values.append(fitted(small(encoders["bert"], training={"loss": loss}), rated).predict_proba(data))
+    np.testing.assert_allclose(values[0], values[1], atol=1e-6)  # where all agree, soft labels are the labels
+    soft = small(encoders["bert"], training={"loss": "soft_cross_entropy", "epochs": 8, "lr": 1e-2})
+    assert fitted(soft, data.with_columns(**columns, **torn)).predict_proba(data)[:, 1].mean() > 1 / 4
+    with pytest.raises(LearnerError, match="learns what several annotators said, and the table has one label a row"):
+        fitted(small(encoders["bert"], training={"loss": "soft_cross_entropy"}), data)
 
 
 def test_zero_shot_clip_has_no_numbers(encoders: dict[str, str]) -> None:

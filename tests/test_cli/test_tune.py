@@ -18,6 +18,7 @@ def test_tuned_learners_are_trained_stacked_and_marked(ensemble: Ensemble, confi
     assert found.code == 0, found.err
     assert "  1/4 trial 0: " in found.err and "(best " in found.err and "fold 0: done" not in found.err
     assert "fold 0 of the run was not looked at" in found.out and "as configured" in found.out
+    assert "majority class" in found.out
     assert max(map(len, found.out.splitlines())) <= 100
     best = json.loads((tmp_path / "run" / "tune" / "tfidf" / "sentiment" / "best.json").read_text())
     trained = ensemble("train-base", "-l", "tfidf", "-l", "prior", *TUNED)

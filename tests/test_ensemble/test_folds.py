@@ -1,6 +1,9 @@
 """The fold plan: fair, whole, written once and never redrawn."""
 
+import os
+from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
@@ -16,6 +19,7 @@ from ensemble.content.scan import scan
 from ensemble.data import Codes, Dataset
 from ensemble.errors import DataError, FoldError, StoreError
 from ensemble.folds import TEST_FOLD, FoldPlan, FoldSettings, make_plan, stratified_group_split
+from ensemble.run import OpenedData
 from ensemble.store import Store
 from ensemble.system.files import read_json, write_json
 
@@ -183,15 +187,55 @@ def test_an_edited_record_of_the_plan_is_refused(tmp_path: Path) -> None:
         bound(tmp_path, toy_table(30))
 
 
-def test_a_truncated_or_lost_plan_is_refused(tmp_path: Path) -> None:
-    bound(tmp_path, toy_table(30))
-    path = tmp_path / "run" / "folds.parquet"
+def cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:100])
-    with pytest.raises(StoreError, match=r"folds\.parquet is damaged"):
-        bound(tmp_path, toy_table(30))
-    path.unlink()
-    with pytest.raises(StoreError, match=r"folds\.parquet does not exist"):
-        bound(tmp_path, toy_table(30))
+
+
+def with_a_result(tmp_path: Path, data: Dataset) -> FoldPlan:
+    """A plan, and a finished job that was made on it."""
+    plan = bound(tmp_path, data)
+    identity = OpenedData(Store(tmp_path / "run"), scan(data)[0], plan).identity
+    write_json(tmp_path / "run" / "base" / "a" / "sentiment" / "seed-0" / "fold-0" / "done.json", {"made_of": identity})
+    return plan
+
+
+@pytest.mark.parametrize("file", ["folds.json", "folds.parquet"])
+@pytest.mark.parametrize("damage", [Path.unlink, cut])
+def test_a_lost_plan_is_drawn_again_where_it_is_that_of_the_results(
+    tmp_path: Path, file: str, damage: Callable[[Path], None]
+) -> None:
+    plan = with_a_result(tmp_path, toy_table(30))
+    damage(tmp_path / "run" / file)
+    again = bound(tmp_path, toy_table(30))
+    assert file in again.lost and again.fingerprint() == plan.fingerprint()
+    assert bound(tmp_path, toy_table(30)).lost == ""
+    damage(tmp_path / "run" / file)
+    for data, now in ((toy_table(30), FoldSettings(k=4)), (toy_table(33), K3)):
+        with pytest.raises(StoreError, match=rf"{file}.* give another plan than the one .*fold-0 was made on"):
+            bound(tmp_path, data, now)
+
+
+def test_a_lost_plan_on_which_nothing_was_made_is_drawn_anew(tmp_path: Path) -> None:
+    bound(tmp_path, toy_table(30))
+    (tmp_path / "run" / "folds.parquet").unlink()
+    assert bound(tmp_path, toy_table(33)).lost == ""
+
+
+def test_a_plan_is_read_from_a_folder_that_may_only_be_read() -> None:
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        plan = with_a_result(folder, toy_table(30))
+        for path in (folder, folder / "run"):
+            path.chmod(0o555)
+        user = os.geteuid()
+        try:
+            if user == 0:
+                os.seteuid(65534)  # whom permissions bind
+            assert bound(folder, toy_table(30)).fingerprint() == plan.fingerprint()
+        finally:
+            os.seteuid(user)
+            for path in (folder, folder / "run"):
+                path.chmod(0o755)
 
 
 def test_a_changed_number_of_folds_is_refused_once_something_was_made_on_them(tmp_path: Path) -> None:

@@ -60,8 +60,8 @@ class Brush:
 
 def test_declared_bounds_are_checked_and_a_default_stays_as_it_is() -> None:
     assert bind(Brush, {"width": 1}, "b")().width == 1.0 and bind(Brush, {}, "b")().width == 0.5
-    for wrong, reason in ((0, "greater than 0"), (2, "less than or equal to 1"), (float("nan"), "finite number")):
-        with pytest.raises(ConfigError, match=rf"^b\.width = .*: input should be (a )?{reason}\.$"):
+    for wrong, reason in ((0, "above 0"), (2, "at most 1"), (float("nan"), "finite number")):
+        with pytest.raises(ConfigError, match=rf"^b\.width = .*: must be (a )?{reason}\.$"):
             bind(Brush, {"width": wrong}, "b")
 
 
@@ -74,8 +74,8 @@ def test_root_is_the_callers_to_add() -> None:
     ("arguments", "message"),
     [
         ({}, r"base\.wall\.params\.colour is missing; it must be set"),
-        ({"colour": "green"}, r"base\.wall\.params\.colour = 'green': input should be 'red' or 'blue'"),
-        ({"colour": "red", "coats": "many"}, r"base\.wall\.params\.coats = 'many': input should be a valid integer"),
+        ({"colour": "green"}, r"base\.wall\.params\.colour = 'green': must be 'red' or 'blue'"),
+        ({"colour": "red", "coats": "many"}, r"base\.wall\.params\.coats = 'many': must be a whole number"),
         ({"colour": "red", "coat": 2}, r"Unknown base\.wall\.params key 'coat'\. Did you mean 'coats'\?"),
     ],
 )
@@ -99,7 +99,7 @@ class Outer(BaseModel, extra="forbid"):
         ({"inner": {"widht": 2}}, r"Unknown inner key 'widht'\. Did you mean 'width'"),
         ({"many": {"a": {"widht": 2}}}, r"Unknown many\.a key 'widht'\. Did you mean 'width'"),
         ({"iner": {}}, r"Unknown key 'iner'\. Did you mean 'inner'"),
-        ({"inner": 3}, r"inner = 3: input should be"),
+        ({"inner": 3}, r"inner = 3: must be a table"),
     ],
 )
 def test_nested_keys_are_named_with_their_place(value: object, message: str) -> None:

@@ -313,11 +313,11 @@ def test_each_mode_has_its_own_defaults_and_keeps_what_is_set(model: str) -> Non
     [
         (r"c\.template: must have one \{\} for the class, got 'a post'", {"template": "a post"}),
         ("clip: train = 'none' asks published weights", {"train": "none", "pretrained": False}),
-        (r"c\.rank = 0: input should be greater than or equal to 1", {"rank": 0}),
-        (r"c\.alpha = 0: input should be greater than or equal to 1", {"alpha": 0}),
-        (r"c\.lora_dropout = 1: input should be less than 1", {"lora_dropout": 1}),
-        (r"c\.head_rate = -1: input should be greater than 0", {"head_rate": -1}),
-        (r"c\.views = 3: input should be 1, 2, 5 or 10", {"views": 3}),
+        (r"c\.rank = 0: must be at least 1", {"rank": 0}),
+        (r"c\.alpha = 0: must be at least 1", {"alpha": 0}),
+        (r"c\.lora_dropout = 1: must be below 1", {"lora_dropout": 1}),
+        (r"c\.head_rate = -1: must be above 0", {"head_rate": -1}),
+        (r"c\.views = 3: must be 1, 2, 5 or 10", {"views": 3}),
         (r"c\.scale: must be two shares of the area, the smaller first, got \(1.0, 0.5\)", {"scale": (1, 0.5)}),
     ],
 )

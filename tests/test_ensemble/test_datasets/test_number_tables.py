@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from support import SHARED
 
 from ensemble.data import Dataset, Task
 from ensemble.datasets import cmu, csv
@@ -141,6 +142,15 @@ def test_odd_clips_are_refused_with_their_row(tmp_path: Path, change: dict[str, 
     pd.DataFrame({**MMSA, **change}).to_csv(tmp_path / "label.csv", index=False)
     with pytest.raises(EnsembleError, match=message):
         cmu.read(tmp_path)
+
+
+@pytest.mark.real_data
+def test_mosi_is_read_as_it_was_published() -> None:
+    data = cmu.read(SHARED / "data" / "mosi")
+    assert data.frame["part"].value_counts().to_dict() == {"train": 1281, "test": 685, "dev": 229}
+    assert any(note.startswith("videos: 52 of train, 10 of dev, 31 of test") for note in data.notes)
+    labels = data.labels(data.tasks[0])
+    assert (labels == 0).sum() == 66 and np.isnan(labels).sum() == 685
 
 
 def test_ch_sims_has_bounds_and_classes_of_its_own(tmp_path: Path) -> None:
