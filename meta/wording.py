@@ -16,6 +16,16 @@ DISPLAY_NAMES = {
     "log_loss": "log-loss",
     "brier": "Brier score",
     "ece": "ECE",
+    "mean": "plain mean",
+    "mae": "MAE",
+    "rmse": "RMSE",
+    "pearson": "Pearson's r",
+    "spearman": "Spearman's r",
+    "r2": "R²",
+    **{f"acc_{classes}": f"Acc-{classes}" for classes in range(2, 12)},
+    "acc_2_nonzero": "Acc-2 without 0",
+    "f1_2": "weighted F1-2",
+    "f1_2_nonzero": "weighted F1-2 without 0",
 }
 # Measured by benchmarks/leak_sign.py, in benchmarks/LOG.md under 2026-11-28.
 LEAK_POWER = (
@@ -38,9 +48,14 @@ GLOSSARY = {
     "log-loss": "The mean of minus the logarithm of the true class's probability; lower is better, and sure mistakes "
     "cost most.",
     "Brier score": "The mean squared distance between the probabilities and the truth; lower is better.",
+    "MAE": "The mean absolute error of numbers; lower is better, and 0 is best.",
+    "Pearson's r": "How nearly predicted and true numbers lie on a rising line: 1 where they do, 0 where they have "
+    "nothing to do with each other.",
+    "Acc-2": "The share of numbers whose sign is right (0 counts as positive); Acc-7 that of numbers that are right "
+    "when rounded to whole ones from \N{MINUS SIGN}3 to 3.",
     "ECE": "Expected calibration error: how far confidence lies from the share that is right; 0 is best.",
     "Q-statistic": "How alike two learners err: 1 where they are right on the same posts, 0 where independently, "
-    "\N{MINUS SIGN}1 where they err on different ones.",
+    "\N{MINUS SIGN}1 where they err on different ones. A number is right when it is near the truth.",
     "Shapley value": "What a learner adds to the plain mean, averaged over all orders in which learners could join.",
     "cost of choosing": "The stack's score is that of what is shipped, the candidate that was chosen on all rows, its "
     "parameters and rule nested. To choose among many is partly luck: choosing anew for each fold on the other folds "

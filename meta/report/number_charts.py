@@ -40,7 +40,7 @@ def map_plot(of: NumberMap, label: str) -> Figure:
 @as_svg
 def residual_plot(groups: Sequence[Residuals], label: str) -> Figure:
     """Predicted minus true, one row per group: the middle half as a bar, nine tenths as a line, the mean as a dot."""
-    figure, axes = row_axes([group.name for group in groups], label, "+")
+    figure, axes = row_axes([group.name.replace("-", MINUS) for group in groups], label, "+")
     for y, group in enumerate(groups):
         low, lower, _, upper, high = group.quantiles
         axes.plot([low, high], [y, y], color=COLOURS["stack"], linewidth=1.2, alpha=0.6)

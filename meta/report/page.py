@@ -34,7 +34,7 @@ from meta.wording import (
     warning_notes,
 )
 
-RIVALS = (PLAIN, PLAIN + RULED, f"best single{RULED}")
+RIVALS = (PLAIN, PLAIN + RULED, f"best single{RULED}", "best single")
 Key = TypeVar("Key")
 MINUS, DASH = "\N{MINUS SIGN}", "\N{EN DASH}"
 
@@ -50,7 +50,7 @@ def draw_page(facts: ReportFacts, root: Path) -> str:
         tasks=tasks,
         best_cells=best_cells(facts.table7),
         best_candidates=best_candidates(facts.table8),
-        rivals=RIVALS,
+        rivals=[rival for rival in RIVALS if any(difference_from(of.report["against"], rival) for of in facts.tasks)],
         baselines={task.name: _baseline_score(task) for task in facts.tasks},
         of_baseline=facts.summary["baseline"],
         leak_power=LEAK_POWER,
@@ -80,6 +80,7 @@ def _environment() -> Environment:
         "number": lambda value, sign="": _typeset(format_number(value, sign)),
         "mean_std": lambda scores: format_mean_std(scores["mean"], scores["std"]) or DASH,
         "display_name": display_name,
+        "minus": lambda name: name.replace("-", MINUS),
         "candidate_name": candidate_name,
         "choosing_note": choosing_note,
         "tuning_note": tuning_note,
