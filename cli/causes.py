@@ -23,4 +23,4 @@ def _named(jobs: Sequence[str]) -> str:
         folds.setdefault(name, []).append(fold)
     words = [f"{name} / fold{'s' * (len(of) > 1)} {', '.join(of)}" if of[0] else name for name, of in folds.items()]
     more = f" and {len(words) - SHOWN} more" if len(words) > SHOWN else ""
-    return (f"{len(jobs)} jobs: " if len(words) > 1 else "") + "; ".join(words[:SHOWN]) + more
+    return (f"{len(jobs)} times, " if len(words) > 1 else "") + "; ".join(words[:SHOWN]) + more

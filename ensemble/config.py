@@ -142,8 +142,6 @@ class Submit(Section):
     def _one_format(self) -> "Submit":
         if self.template and "format" in self.model_fields_set:
             raise ValueError("has a format and a template; leave out one of them")
-        if "template" in self.model_fields_set and not self.template.strip():
-            raise ValueError("template is empty; it must be a line such as '{id},{TASK}', or be left out")
         if not self.template and (self.header or self.file):
             raise ValueError("header and file belong to a template, and there is none")
         if any(mark in part for part in (self.template, self.header) for mark in "\r\n"):
@@ -172,6 +170,9 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
     values = _read(path)
     for override in overrides:
         _override(values, override)
+    submit = values.get("submit")
+    if isinstance(submit, dict) and str(submit.get("template", "none")).strip() == "":  # a run's record has it so
+        raise ConfigError(f"{path}: submit: template is empty; it must be a line such as '{{id}},{{TASK}}'.")
     try:
         config: Config = validate(Config, values, "")
     except ConfigError as error:

@@ -127,7 +127,7 @@ def test_one_cause_is_one_line_that_names_what_it_hit() -> None:
     bugs = {"t / mood / seed 0 / fold 2": "KeyError: 'a' (a bug; its traceback is in /y/failure.txt)"}
     hit = "v / mood / seed 0 / folds 0, 1, 2; v / b / seed 0 / fold 0; v / c / seed 0 / fold 0 and 1 more"
     assert by_cause(jobs | other | bugs) == [
-        f"6 jobs: {hit}: no weights",
+        f"6 times, {hit}: no weights",
         "t / mood / seed 0 / folds 1, 2: KeyError: 'a' (a bug; its traceback is in /x/failure.txt)",
     ]
     assert by_cause({"trial 3": "diverged"}) == ["trial 3: diverged"]

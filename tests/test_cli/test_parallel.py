@@ -67,7 +67,7 @@ def test_failed_jobs_are_listed_by_cause_with_the_command_that_tries_them_again(
     (tmp_path / "nowhere" / "config.json").write_text("{}")
     broken = ("--set", "base.text.params.text=nowhere", "-l", "tfidf", "-l", "text", "-f", "1")
     outcome = ensemble("train-base", *broken)
-    both = "failed: 2 jobs: text / sentiment / seed 0 / fold 1; text / sarcasm / seed 0 / fold 1: Cannot load model"
+    both = "failed: 2 times, text / sentiment / seed 0 / fold 1; text / sarcasm / seed 0 / fold 1: Cannot load model"
     assert outcome.code == 2 and outcome.out.count(both) == outcome.out.count("Cannot load model") == 1
     assert outcome.err.count("Cannot load model") == 1 and "sarcasm / seed 0 / fold 1: failed, as before" in outcome.err
     tasks = "--task sentiment --task sarcasm"
