@@ -28,12 +28,11 @@ def stack_report(
 ) -> StackReport:
     """The report of a task. ``in_sample`` are predictions of the final stack for the rows it was fitted on, ``test``
     those for the rows outside the folds; ``started`` when it was begun, by time.monotonic()."""
-    table, final = inputs.table, nested.final
-    stack = nested.candidates[final.name]
+    table, final, stack = inputs.table, nested.final, nested.candidates[nested.final.name]
     task, metric = table.task, metric_of(table.task)
     unknown = unknown_folds(run, task)
     learners = _oof(run, table, unknown)
-    inside, outside = run.data.take(run.plan.cv_rows), run.data.take(run.plan.test_rows)
+    inside = run.data.take(run.plan.cv_rows)
     fitted, unseen = (score(metric, table.labels, metric_input(each, metric)) for each in (in_sample, nested.oof))
     report: StackReport = {
         "task": task.name,
@@ -66,12 +65,17 @@ def stack_report(
         "tuned": {name: inputs.records[name]["tuned"] for name in table.learners if "tuned" in inputs.records[name]},
         "seconds": round(time.monotonic() - started, 3),
     }
-    if task.target.known(outside.labels(task)).any():  # the labelled test part: looked at only here, after the choice
+    _add_outside(report, run, table, test, inside)
+    return report
+
+
+def _add_outside(report: StackReport, run: Run, table: MetaTable, test: Predictions, inside: Dataset) -> None:
+    """The labelled rows that no fold held: looked at only here, after the choice."""
+    task, outside, development = table.task, run.data.take(run.plan.test_rows), run.data.take(run.plan.dev_rows)
+    if task.target.known(outside.labels(task)).any():
         report["test"] = _test_part(table, test, inside, outside)
-    development = run.data.take(run.plan.dev_rows)
     if task.target.known(development.labels(task)).any():
         report["development"] = _test_part(table, test, inside, development)
-    return report
 
 
 def choosing(table: MetaTable, inside: Dataset, procedure: Predictions, shipped: Predictions) -> Choosing:

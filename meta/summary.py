@@ -66,10 +66,7 @@ def summarise(run: Run, tables: Mapping[str, MetaTable]) -> Summary:
         values_of[under_rule] = {task: _ruled(table, [single]) for task, table in having.items()}
         for name, of in whole.items():
             scored[name][under_rule] = headline(inside, of, values_of[under_rule])
-    rivals = {
-        name: [PLAIN, PLAIN + RULED, *map(best_under_rule, best)] if set(whole[name]) <= set(ruled) else [PLAIN, *best]
-        for name, best in bests.items()
-    }
+    rivals = {name: _rivals(best, set(whole[name]) <= set(ruled)) for name, best in bests.items()}
     return {
         "baseline": to_beat,
         "rows": labelled_rows(inside),
@@ -94,6 +91,11 @@ def summarise(run: Run, tables: Mapping[str, MetaTable]) -> Summary:
             if task in values_of["stack"]
         },
     }
+
+
+def _rivals(best: Sequence[str], ruled: bool) -> list[str]:
+    """What the stack is compared with, ``best`` being the best single learner; under a rule where there are any."""
+    return [PLAIN, PLAIN + RULED, *map(best_under_rule, best)] if ruled else [PLAIN, *best]
 
 
 def best_of(
