@@ -1,6 +1,7 @@
 """The figures of a task of numbers, from facts to inline SVG."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,7 +12,7 @@ from meta.report.charts import DASHES, MINUS, POSITIVE, SERIES, WIDTH, row_axes
 from meta.report.number_facts import MeanCalibration, NumberMap, Residuals
 from meta.report.svg import COLOURS, as_svg, make_axes
 
-DIAGONAL = {"color": COLOURS["muted"], "linewidth": 0.9, "linestyle": (0, (4, 3))}
+DIAGONAL: dict[str, Any] = {"color": COLOURS["muted"], "linewidth": 0.9, "linestyle": (0, (4, 3))}
 FAINTEST = 40  # of 255: the opacity of a cell with one row
 
 
