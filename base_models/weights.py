@@ -52,6 +52,8 @@ def check_available(model: str, published: str | None = None) -> None:
         if not (folder / "config.json").is_file():
             raise LearnerError(f"Cannot load model {model!r}: there is no config.json in that folder.")
         return
+    if folder.is_file():
+        raise LearnerError(f"Cannot load model {model!r}: that is a file; give its folder, which has a config.json.")
     local_files(model)  # a path that is not there is no hub name
     reason = _why_not_on_hub(published or model)
     if reason:

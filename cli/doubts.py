@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from cli.app import DEFAULT
 from cli.session import Session
-from ensemble.errors import EnsembleError
+from ensemble.errors import EnsembleError, some
 
 if TYPE_CHECKING:
     from ensemble.content.audit import Audit
@@ -25,7 +25,11 @@ def doubts(session: Session) -> list[str]:
 
     data, plan = session.data, session.run.plan
     folds = session.given_folds.notes if session.given_folds else []
-    lines = [*content_doubts(data, session.scans, _readers(session), _named(session)), *label_doubts(data, plan)]
+    lines = [
+        *_of_learners(session),
+        *content_doubts(data, session.scans, _readers(session), _named(session)),
+        *label_doubts(data, plan),
+    ]
     return [
         *data.notes,
         *folds,
@@ -39,22 +43,35 @@ def judge(session: Session) -> "Audit":
     from ensemble.content.audit import audit
     from ensemble.content.duplicates import find_duplicates
     from ensemble.content.grouped_folds import find_plan
-    from ensemble.jobs.job import list_work
+    from ensemble.jobs.status import listed
     from ensemble.jobs.train import check_models
 
     data, scans, settings = session.data, session.scans, session.fold_settings
     copies = find_duplicates(data, scans)
     refused: list[str] = []
+    waiting: dict[str, str] = {}
     readers = _unless_refused(lambda: _readers(session), refused)
     given = session.given_folds
     found = _unless_refused(lambda: find_plan(session.store, data, scans, settings, given, copies), refused)
     if found and readers is not None:
         run = session.run_on(found[0])
-        _unless_refused(lambda: check_models(run, list_work(run, run.specs, run.data.tasks, ())), refused)
+        work, waiting = listed(run, run.specs, run.data.tasks)  # what has to be tuned first can wait
+        _unless_refused(lambda: check_models(run, work), refused)
     audited = audit(data, scans, settings, copies, found[0] if found else None, readers, _named(session))
     audited["notes"] += given.notes if given else []
+    audited["doubts"] += [*_of_learners(session), *waiting.values()]
     audited["refused"] += refused
     return audited
+
+
+def _of_learners(session: Session) -> list[str]:
+    """What is named and not there, and may come yet."""
+    config = session.config
+    strange = [name for name in config.stack.learners if name not in config.base]
+    lines = [] if config.base else ["there is no base learner yet; add a table such as [base.tfidf]"]
+    if strange:
+        lines.append(f"stack.learners names {some(strange)}: no base learner here, so it has to be imported")
+    return lines
 
 
 def _readers(session: Session) -> "Readers":
@@ -67,11 +84,13 @@ def _readers(session: Session) -> "Readers":
 
 
 def _named(session: Session) -> list[str]:
-    """The modalities that [data] names; other layouts than a table of one's own have both."""
+    """The modalities that [data] names; a published layout has those of which any post has something."""
     from ensemble.modalities import MODALITIES
 
     section = session.config.data
-    return [name for name in MODALITIES if section.preset != "csv" or (section.model_extra or {}).get(name)]
+    if section.preset == "csv":
+        return [name for name in MODALITIES if (section.model_extra or {}).get(name)]
+    return [name for name in MODALITIES if any(cell is not None for cell in session.data.cells(name))]
 
 
 def _unless_refused(make: Callable[[], Made], refused: list[str]) -> Made | None:

@@ -218,8 +218,7 @@ class Session:
 
     @contextmanager
     def working(self) -> "Iterator[Engine]":
-        """The engine that runs the jobs, for as many calls as come inside. Raises StoreError where a command with other
-        settings is at work in the run folder."""
+        """The engine of all calls inside. Raises StoreError where a command with other settings is at work here."""
         from ensemble.jobs.at_work import at_work
 
         found = self.config.model_dump(mode="json", include={"data", "folds"})

@@ -88,7 +88,7 @@ def _print_stack(report: StackReport, folds: int, baselines: Baselines) -> None:
     if "test" in report:
         _print_part(report["task"], "labelled test part", report["test"], baselines["test"][report["task"]])
     if "development" in report:
-        _print_part(report["task"], "development part", report["development"])
+        _print_part(report["task"], "development part", report["development"], baselines["dev"][report["task"]])
         line("Its rows may have told a learner which epoch or parameter is best, so it is no test.")
     line("")
 
@@ -121,11 +121,11 @@ def _print_classes(report: StackReport) -> None:
     table("the stack, class by class", [report["task"], "precision", "recall", "F1", "rows"], rows)
 
 
-def _print_part(task: str, which: str, part: LabelledTest, to_beat: BaselineCard | None = None) -> None:
+def _print_part(task: str, which: str, part: LabelledTest, to_beat: BaselineCard) -> None:
     rows = [[name, *card_row(card)] for name, card in part["cards"].items()]
     if part["copies_in_training"]:
         rows.append(["stack, without copies", *card_row(part["stack_without_copies"])])
-    rows += [[to_beat["baseline"], *card_row(to_beat)]] if to_beat else []
+    rows.append([to_beat["baseline"], *card_row(to_beat)])
     title = f"{task}: the {which}, {part['cards']['stack']['rows']:,} rows that no fold held"
     table(title, ["", *card_columns(part["cards"]["stack"])], rows)
     if part["copies_in_training"]:

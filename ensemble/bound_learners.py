@@ -9,7 +9,8 @@ from pydantic import BaseModel
 
 from ensemble.data import Task
 from ensemble.errors import ConfigError, LearnerError, unknown
-from ensemble.learner import BaseLearner, learner_factory, source_files
+from ensemble.learner import BaseLearner
+from ensemble.learner_factory import learner_factory, source_files
 from ensemble.modalities import modalities_of
 from ensemble.provenance import Provenance
 from ensemble.records import BestTrial

@@ -9,7 +9,8 @@ from typing import Any
 
 from ensemble.data import Task
 from ensemble.errors import ConfigError
-from ensemble.learner import Searchable, Trial, make_learner
+from ensemble.learner import Searchable, Trial
+from ensemble.learner_factory import make_learner
 from ensemble.registry import resolve
 
 Space = Callable[[Trial], dict[str, object]]

@@ -56,7 +56,14 @@ class LabelledTest(TypedDict):
     stack_without_copies: ScoreCard
 
 
-class StackReport(TypedDict):
+class LabelledParts(TypedDict, total=False):
+    """Of rows outside the folds, where some have labels."""
+
+    test: LabelledTest
+    development: LabelledTest
+
+
+class StackReport(LabelledParts):
     """The record of one task's stack.
 
     ``learners`` and ``candidates`` have a score card each, that of a candidate with its score by ``arg_max`` beside.
@@ -96,8 +103,6 @@ class StackReport(TypedDict):
     warnings: StackWarnings
     tuned: dict[str, TuningNote]
     seconds: float
-    test: NotRequired[LabelledTest]
-    development: NotRequired[LabelledTest]
 
 
 class Summary(TypedDict):
@@ -118,10 +123,11 @@ class Summary(TypedDict):
 
 
 class Baselines(TypedDict):
-    """By task the score cards of what knows the labels alone: out of fold, and of labelled rows outside the folds."""
+    """By task the score cards of what knows the labels alone: out of fold, of labelled test and of development rows."""
 
     oof: dict[str, BaselineCard]
     test: dict[str, BaselineCard]
+    dev: dict[str, BaselineCard]
 
 
 class StackedTasks(Summary):

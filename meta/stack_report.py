@@ -11,7 +11,7 @@ from ensemble.predictions import Predictions
 from ensemble.run import Run
 from ensemble.scoring import Score, difference, finite, metric_input, score_card, score_with_interval
 from meta.nested_cv import NestedCV, mean_under_rule, option_of, rule_of
-from meta.records import Choosing, LabelledTest, SelectionReason, StackReport, StackWarnings
+from meta.records import Choosing, LabelledParts, LabelledTest, SelectionReason, StackReport, StackWarnings
 from meta.selection import Selection
 from meta.table import MetaTable, StackInputs, unknown_folds
 from meta.targets import target_of
@@ -65,17 +65,18 @@ def stack_report(
         "tuned": {name: inputs.records[name]["tuned"] for name in table.learners if "tuned" in inputs.records[name]},
         "seconds": round(time.monotonic() - started, 3),
     }
-    _add_outside(report, run, table, test, inside)
-    return report
+    return {**report, **_parts(run, table, test, inside)}
 
 
-def _add_outside(report: StackReport, run: Run, table: MetaTable, test: Predictions, inside: Dataset) -> None:
-    """The labelled rows that no fold held: looked at only here, after the choice."""
-    task, outside, development = table.task, run.data.take(run.plan.test_rows), run.data.take(run.plan.dev_rows)
-    if task.target.known(outside.labels(task)).any():
-        report["test"] = _test_part(table, test, inside, outside)
-    if task.target.known(development.labels(task)).any():
-        report["development"] = _test_part(table, test, inside, development)
+def _parts(run: Run, table: MetaTable, test: Predictions, inside: Dataset) -> LabelledParts:
+    """The labelled test part and the development part, looked at only here, after the choice."""
+    parts: LabelledParts = {}
+    test_rows, dev_rows = run.data.take(run.plan.test_rows), run.data.take(run.plan.dev_rows)
+    if table.task.target.known(test_rows.labels(table.task)).any():
+        parts["test"] = _test_part(table, test, inside, test_rows)
+    if table.task.target.known(dev_rows.labels(table.task)).any():
+        parts["development"] = _test_part(table, test, inside, dev_rows)
+    return parts
 
 
 def choosing(table: MetaTable, inside: Dataset, procedure: Predictions, shipped: Predictions) -> Choosing:

@@ -10,6 +10,7 @@ from ensemble.metrics import bootstrap, metric_of, score
 from ensemble.predictions import Predictions
 from ensemble.run import Run
 from ensemble.scoring import (
+    BaselineCard,
     Score,
     baseline,
     baseline_card,
@@ -38,12 +39,17 @@ def stack_tasks(run: Run, tasks: Sequence[Task], settings: StackSettings, track:
 
 def baselines(run: Run, tasks: Sequence[Task]) -> Baselines:
     """The score cards of what knows the labels alone."""
-    inside, outside = run.data.take(run.plan.cv_rows), run.data.take(run.plan.test_rows)
-    fold = run.plan.fold[run.plan.cv_rows]
-    tests = {task.name: baseline_card(task, outside, known=inside.labels(task)) for task in tasks}
+    inside, fold = run.data.take(run.plan.cv_rows), run.plan.fold[run.plan.cv_rows]
+
+    def outside(positions: npt.NDArray[np.intp]) -> dict[str, BaselineCard]:
+        rows = run.data.take(positions)
+        cards = {task.name: baseline_card(task, rows, known=inside.labels(task)) for task in tasks}
+        return {name: card for name, card in cards.items() if card["rows"]}
+
     return {
         "oof": {task.name: baseline_card(task, inside, fold) for task in tasks},
-        "test": {name: card for name, card in tests.items() if card["rows"]},
+        "test": outside(run.plan.test_rows),
+        "dev": outside(run.plan.dev_rows),
     }
 
 
@@ -54,19 +60,20 @@ def summarise(run: Run, tables: Mapping[str, MetaTable]) -> Summary:
     to_beat = next(iter(values_of))
     whole = {name: of for name, of in subtasks(run.data).items() if set(of) <= set(tables)}
     doubtful = {name for table in tables.values() for name in table.doubtful}
+    others = {to_beat, PLAIN, PLAIN + RULED, CHOOSING, "stack", *doubtful}
     scored = {
         name: {model: headline(inside, of, values) for model, values in values_of.items()} for name, of in whole.items()
     }
-    others = {to_beat, PLAIN, PLAIN + RULED, CHOOSING, "stack", *doubtful}
     bests = {name: best_of(run.data, of, scored[name], others) for name, of in whole.items()}
     ruled = {task: table for task, table in tables.items() if target_of(table.task).ruled}
-    for single in sorted({single for best in bests.values() for single in best}):
-        having = {task: table for task, table in ruled.items() if single in table.learners}
-        under_rule = best_under_rule(single)
-        values_of[under_rule] = {task: _ruled(table, [single]) for task, table in having.items()}
-        for name, of in whole.items():
-            scored[name][under_rule] = headline(inside, of, values_of[under_rule])
-    rivals = {name: _rivals(best, set(whole[name]) <= set(ruled)) for name, best in bests.items()}
+    under_rule = _bests_under_rule(ruled, {single for best in bests.values() for single in best})
+    values_of |= under_rule
+    for name, of in whole.items():
+        scored[name] |= {model: headline(inside, of, values) for model, values in under_rule.items()}
+    rivals = {
+        name: [PLAIN, PLAIN + RULED, *map(best_under_rule, best)] if set(whole[name]) <= set(ruled) else [PLAIN, *best]
+        for name, best in bests.items()
+    }
     return {
         "baseline": to_beat,
         "rows": labelled_rows(inside),
@@ -93,9 +100,14 @@ def summarise(run: Run, tables: Mapping[str, MetaTable]) -> Summary:
     }
 
 
-def _rivals(best: Sequence[str], ruled: bool) -> list[str]:
-    """What the stack is compared with, ``best`` being the best single learner; under a rule where there are any."""
-    return [PLAIN, PLAIN + RULED, *map(best_under_rule, best)] if ruled else [PLAIN, *best]
+def _bests_under_rule(ruled: Mapping[str, MetaTable], singles: Collection[str]) -> dict[str, dict[str, Floats]]:
+    """The best single learners as ``_values_by_model`` has them, under a rule."""
+    return {
+        best_under_rule(single): {
+            task: _ruled(table, [single]) for task, table in ruled.items() if single in table.learners
+        }
+        for single in sorted(singles)
+    }
 
 
 def best_of(

@@ -130,6 +130,8 @@ def _check_columns(train: Names, tasks: TaskOptions, named: Mapping[str, Names |
         raise ConfigError("data.train is empty; it must name a table of training posts.")
     if named["text"] is None and named["image"] is None:
         raise ConfigError("data.text or data.image must name a column; neither is set.")
+    if named["text"] is not None and named["text"] in (named["image"], named["id"]):
+        raise ConfigError(f"data.text names {named['text']!r}, the column of images or ids; it must be another column.")
     for kind, name in named.items():
         if isinstance(name, str) and name in tasks:
             raise ConfigError(f"data.{kind} names {name!r}, a column of labels; it must be another column.")

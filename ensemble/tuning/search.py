@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from ensemble.bound_learners import LearnerSpec
 from ensemble.data import Task
 from ensemble.errors import ConfigError
-from ensemble.learner import make_learner
+from ensemble.learner_factory import make_learner
 from ensemble.metrics import metric_of, spelled
 from ensemble.run import Run
 from ensemble.search_space import Space, as_set, grid, outline, space_of

@@ -37,7 +37,7 @@ class TaskFacts:
     """One task: its stack's report, and per learner ``cost``, ``seeds``, ``leaks`` and learning ``curves``; per model
     its reliability, or of a task of numbers what ``numbers`` says. Learners of which nothing is known are left out of
     ``seeds``, ``leaks`` and ``curves``. ``baselines`` are the cards of what knows the labels alone: ``oof``, and of the
-    labelled ``test`` part where there is one."""
+    labelled ``test`` part and the ``dev`` part where there is one."""
 
     report: StackReport
     baselines: Mapping[str, BaselineCard]

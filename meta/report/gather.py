@@ -91,11 +91,12 @@ def _task_facts(
 
 def _baselines(run: Run, task: Task, inside: Dataset) -> dict[str, BaselineCard]:
     """Score cards of what knows the labels inside the folds alone: of these rows, and of labelled ones outside."""
-    outside = run.data.take(run.plan.test_rows)
-    cards = {"oof": baseline_card(task, inside, run.plan.fold[run.plan.cv_rows])}
-    if task.target.known(outside.labels(task)).any():
-        cards["test"] = baseline_card(task, outside, known=inside.labels(task))
-    return cards
+    parts = {"test": run.data.take(run.plan.test_rows), "dev": run.data.take(run.plan.dev_rows)}
+    outside = {part: baseline_card(task, rows, known=inside.labels(task)) for part, rows in parts.items()}
+    return {
+        "oof": baseline_card(task, inside, run.plan.fold[run.plan.cv_rows]),
+        **{part: card for part, card in outside.items() if card["rows"]},
+    }
 
 
 def reliability(table: MetaTable, predictions: Predictions) -> Reliability:

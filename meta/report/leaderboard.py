@@ -64,8 +64,9 @@ def most_telling(leaderboard: Sequence[Model], limit: int) -> list[Model]:
     """What a figure of ``limit`` rows has room for: the stack, the chosen, the plain mean, the baseline, then the
     best learners and the best other candidates by turns."""
     always = ("stack", "choosing", "baseline")
-    means = [m for m in leaderboard if m.kind == "candidate" and m.name in PLAIN_MEANS]
-    first = [m for m in leaderboard if m.kind in always or m.chosen or m in means]
+    first = [
+        m for m in leaderboard if m.kind in always or m.chosen or (m.kind == "candidate" and m.name in PLAIN_MEANS)
+    ]
     rest = [m for m in leaderboard if m not in first]
     ranks = [sum(other.kind == m.kind for other in rest[:position]) for position, m in enumerate(rest)]
     order = sorted(range(len(rest)), key=lambda position: (ranks[position], rest[position].kind == "candidate"))

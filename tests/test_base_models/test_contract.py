@@ -16,7 +16,8 @@ from ensemble.data import Dataset, Task
 from ensemble.errors import LearnerError
 from ensemble.features import FeatureCache
 from ensemble.jobs.ablation import hide
-from ensemble.learner import BaseLearner, make_learner
+from ensemble.learner import BaseLearner
+from ensemble.learner_factory import make_learner
 from ensemble.modalities import MODALITIES, modalities_of
 
 TINY = {

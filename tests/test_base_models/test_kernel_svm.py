@@ -10,7 +10,7 @@ from base_models import LEARNERS
 from base_models.class_weights import class_weights
 from base_models.kernel_svm import KernelSVM
 from ensemble.errors import ConfigError
-from ensemble.learner import make_learner
+from ensemble.learner_factory import make_learner
 
 
 def problem(rows: int, seed: int = 0, classes: int = 3) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -16,7 +16,7 @@ from base_models import LEARNERS
 from base_models.objectives.objective import OBJECTIVES
 from base_models.ridge import RidgeProbe
 from ensemble.data import Dataset, Task
-from ensemble.learner import make_learner
+from ensemble.learner_factory import make_learner
 from ensemble.metrics import METRICS
 from ensemble.metrics.selection import FAMILIES
 from ensemble.targets import TARGETS

@@ -10,7 +10,7 @@ from base_models import LEARNERS
 from base_models.visual.finetuned import Visual
 from ensemble.bound_learners import flatten
 from ensemble.data import Task
-from ensemble.learner import make_learner
+from ensemble.learner_factory import make_learner
 from ensemble.registry import resolve
 from ensemble.search_space import grid, outline, space_of
 

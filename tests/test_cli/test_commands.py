@@ -9,7 +9,7 @@ import pytest
 from support.shell import Ensemble
 
 from base_models import LEARNERS
-from ensemble.learner import make_learner
+from ensemble.learner_factory import make_learner
 
 FAST = ("--set", "base.both.params.views=1", "--set", "base.image.params.views=1")
 

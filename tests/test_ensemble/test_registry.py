@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from support.toys import TOYS, Hash
 
 from ensemble.errors import ConfigError, some, unknown
-from ensemble.learner import make_learner, source_files
+from ensemble.learner_factory import make_learner, source_files
 from ensemble.registry import bind, resolve, validate
 
 

@@ -54,7 +54,7 @@ def test_labels_are_positions_and_what_is_missing_is_not_known() -> None:
 
 
 def test_labels_of_one_class_teach_nothing() -> None:
-    with pytest.raises(DataError, match="fewer than two classes among the 3 training rows"):
+    with pytest.raises(DataError, match="only the class 'neutral' in its 3 training rows"):
         SENTIMENT.target.check_training(SENTIMENT, np.array([1, 1, -1]))
 
 

@@ -23,7 +23,8 @@ from base_models.visual.pixels import PixelSource
 from ensemble.data import Dataset, Task
 from ensemble.errors import ConfigError, LearnerError
 from ensemble.features import FeatureCache
-from ensemble.learner import TrainingContext, make_learner
+from ensemble.learner import TrainingContext
+from ensemble.learner_factory import make_learner
 from ensemble.modalities import describe, modalities_of
 
 MODES = ("none", "head", "lora", "full")

@@ -27,7 +27,8 @@ from base_models.textual.reading import read_texts
 from ensemble.data import Dataset
 from ensemble.errors import ConfigError, LearnerError
 from ensemble.features import FeatureCache
-from ensemble.learner import TrainingContext, make_learner
+from ensemble.learner import TrainingContext
+from ensemble.learner_factory import make_learner
 
 WORDS = [
     "great monday",

@@ -20,7 +20,8 @@ from base_models.visual.network import make_classifier
 from base_models.visual.views import Preprocessing
 from ensemble.data import Dataset
 from ensemble.errors import ConfigError, EnsembleError, LearnerError, StoreError
-from ensemble.learner import TrainingContext, make_learner
+from ensemble.learner import TrainingContext
+from ensemble.learner_factory import make_learner
 
 HOW = Preprocessing((64, 64), (0.5,) * 3, (0.5,) * 3, "bilinear", 0.875)
 NORM = torch.nn.modules.batchnorm._BatchNorm

@@ -8,7 +8,7 @@ import pytest
 from base_models import LEARNERS
 from base_models.textual.finetuned import Textual, TextualTraining
 from ensemble.errors import EnsembleError
-from ensemble.learner import make_learner
+from ensemble.learner_factory import make_learner
 
 
 class Extreme:

@@ -17,7 +17,7 @@ from base_models.visual.network import ImageClassifier, make_classifier, preproc
 from base_models.visual.views import Preprocessing
 from ensemble.data import Dataset
 from ensemble.errors import ConfigError, EnsembleError, LearnerError
-from ensemble.learner import make_learner, source_files
+from ensemble.learner_factory import make_learner, source_files
 
 HOW = Preprocessing((64, 64), (0.5,) * 3, (0.5,) * 3, "bilinear", 0.875)
 PLAIN = {"model": "test_resnet", "pretrained": False, "size": 64, "views": 2}
