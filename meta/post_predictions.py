@@ -70,11 +70,10 @@ def render_json_lines(tasks: Sequence[PostPredictions]) -> str:
         task = one.predictions.task
         values, shares = one.predictions.values.tolist(), one.shares.tolist()
         for row, label, probabilities, carried in zip(rows, one.names, values, shares, strict=True):
-            said = {"label": label, "probabilities": dict(zip(task.classes, probabilities, strict=True))}
-            row[task.name] = {
-                **(said if task.classes else {"value": label}),
-                "shares": dict(zip(one.learners, carried, strict=True)),
-            }
+            said: dict[str, object] = {"value": label}
+            if task.classes:
+                said = {"label": label, "probabilities": dict(zip(task.classes, probabilities, strict=True))}
+            row[task.name] = {**said, "shares": dict(zip(one.learners, carried, strict=True))}
     ids = tasks[0].predictions.ids
     return "".join(json.dumps({"id": name, "tasks": row}) + "\n" for name, row in zip(ids, rows, strict=True))
 

@@ -28,8 +28,7 @@ def stack_report(
 ) -> StackReport:
     """The report of a task. ``in_sample`` are predictions of the final stack for the rows it was fitted on, ``test``
     those for the rows outside the folds; ``started`` when it was begun, by time.monotonic()."""
-    table, final = inputs.table, nested.final
-    stack = nested.candidates[final.name]
+    table, final, stack = inputs.table, nested.final, nested.candidates[nested.final.name]
     task, metric = table.task, metric_of(table.task)
     unknown = unknown_folds(run, task)
     learners = _oof(run, table, unknown)

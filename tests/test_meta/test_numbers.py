@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.finished import finish
 from support.numbers import ANY, MOOD, imported, knowing, numbers_of, regression_data, truth
 from support.world import Floats
 
@@ -16,7 +17,7 @@ from meta.contributions import contributions
 from meta.decisions import write_submission
 from meta.diversity import diversity
 from meta.leaks import leak_signs
-from meta.loaded_stack import shares
+from meta.loaded_stack import load_stacks, predict_posts, shares
 from meta.nested_cv import mean_under_rule
 from meta.records import StackReport
 from meta.stack import Stack, make_stack, read_stack, stack_task
@@ -247,3 +248,22 @@ def test_a_development_part_is_in_no_fold_stacked_and_scored_apart(tmp_path: Pat
     cards = report["development"]["cards"]
     assert set(cards) == {"a", "b", "stack"} and cards["stack"]["rows"] == 40
     assert len(read_stack(run, assemble(run, MOOD, FEW)).test.ids) == 40
+
+
+def test_new_posts_get_a_number_and_who_raised_it(tmp_path: Path) -> None:
+    random = np.random.default_rng(5)
+    labels = truth(random, 120)
+    data = regression_data(labels)
+    texts = [f"number{row} {'good great' if label > 0 else 'bad awful'}" for row, label in enumerate(labels)]
+    run = finish(
+        tmp_path,
+        data.with_columns(text=texts),
+        {"prior": ("prior", {}), "tfidf": ("tfidf", {})},
+        settings=StackSettings(("mean",)),
+    )
+    posts = data.take([0, 1]).with_columns(text=["good great", "bad awful"], id=["new0", "new1"]).without_labels()
+    (found,) = predict_posts(run, load_stacks(run, run.data.tasks), posts)
+    good, bad = found.predictions.values[:, 0]
+    assert good > bad and found.names == [good, bad]
+    tfidf = found.learners.index("tfidf")
+    assert found.shares[0, tfidf] > 0.5 and found.shares[1, tfidf] < -0.5

@@ -46,6 +46,18 @@ def test_json_lines_hold_the_same() -> None:
     assert first["shares"] == dict(zip(("a", "b"), made[0].shares[0].tolist(), strict=True))
 
 
+def test_numbers_have_a_value_and_shares_and_no_probabilities() -> None:
+    values = np.array([[-1.0], [0.25], [2.5], [1e6]])
+    shares = np.array([[0.5, -0.5]] * 4)
+    made = [PostPredictions(Predictions(Task("mood", kind="regression"), IDS, values), ("a", "b"), shares)]
+    header, *rows = csv.reader(io.StringIO(render_csv(made)))
+    assert header == ["id", "mood", "mood|a", "mood|b"]
+    assert [float(row[1]) for row in rows] == values[:, 0].tolist()
+    first = json.loads(render_json_lines(made).split("\n")[0])["tasks"]["mood"]
+    assert first == {"value": -1.0, "shares": {"a": 0.5, "b": -0.5}}
+    assert sum(made[0].counts.values()) == 4 and "missing" not in made[0].counts
+
+
 names = st.text("a:|%3A7C", min_size=1, max_size=4)
 
 
