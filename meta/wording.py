@@ -17,6 +17,7 @@ DISPLAY_NAMES = {
     "brier": "Brier score",
     "ece": "ECE",
     "mean": "plain mean",
+    "median": "median of learners",
     "mae": "MAE",
     "rmse": "RMSE",
     "pearson": "Pearson's r",
