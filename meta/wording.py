@@ -64,7 +64,7 @@ GLOSSARY = {
     "plain mean": "The mean of the learners' probabilities, by arg max: the most probable class is the label. Under a "
     "rule only where that is said.",
     "majority class": "What to beat: the most frequent class for every post, class frequencies as its probabilities.",
-    "median": "What to beat: the median of the labels for every post.",
+    "median label": "What to beat: the median of the labels for every post.",
     "sign of a leak": LEAK_POWER,
     "optimism": "How much better a stack scores on the posts that it was chosen and fitted on than the choice does on "
     "posts it has not seen.",
