@@ -26,7 +26,7 @@ def _bare(rest: str) -> bool:
 
 def _given(arguments: Sequence[str]) -> list[str]:
     given: list[str] = []
-    for option, value in zip(arguments, [*arguments[1:], ""], strict=True):
+    for option, value in zip(arguments, [*arguments[1:], ""], strict=False):
         if option in GIVEN:
             given += [option, value]
         elif WITH_VALUE.match(option):
