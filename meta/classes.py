@@ -53,9 +53,6 @@ class StackedClasses:
             values = full
         return np.asarray(values / values.sum(axis=1, keepdims=True))
 
-    def prior(self, labels: Codes, columns: int) -> Floats:
-        return np.bincount(labels, minlength=columns) / len(labels)
-
     def errors(self, labels: Codes, values: Floats) -> Floats:
         """One minus the probability of the true class."""
         true = np.take_along_axis(values, labels[:, None, None], axis=2)[:, :, 0]

@@ -26,7 +26,7 @@ def contributions(table: MetaTable, modality: Mapping[str, str]) -> Contribution
     """Contributions of each learner, and of all learners of a modality as one player, as plain JSON; in units of the
     task's metric, positive is good whatever the metric.
 
-    The value of some learners is the metric of their plain mean, of none that of the class frequencies or the median:
+    The value of some learners is the metric of their plain mean, of none that of what knows the labels alone:
     cheap, deterministic, and what a contribution means does not depend on a fitted stacker. ``leave_one_out`` is what
     all lose without the one; ``shapley`` its mean gain over all orders of joining, so that these sum to what all gain.
     Intervals are of ``draws`` paired bootstrap draws of groups of copies; where orders are sampled they say nothing of
@@ -55,7 +55,7 @@ class PlainMean:
 
     def __init__(self, table: MetaTable, draws: int) -> None:
         known = table.known
-        self.metric, self.target = metric_of(table.task), target_of(table.task)
+        self.task, self.metric = table.task, metric_of(table.task)
         self.labels = table.labels[known]
         self.weights = np.vstack([np.ones((1, known.sum())), *resamples(table.groups, known, draws)])
         values = by_learner(table.oof[known], len(table.learners), table.width)
@@ -74,9 +74,9 @@ class PlainMean:
         member = np.isin(np.arange(count), list(learners)).astype(np.float64)
         values = (member @ self.by_learner.reshape(count, -1)).reshape(rows, columns) / max(len(learners), 1)
         if not learners:
-            values += self.target.prior(self.labels, columns)
+            values += self.task.target.constant(self.task, self.labels)
         scores = self.metric.sign * self.metric.score(self.labels, values, self.weights)
-        return np.where(np.isnan(scores), self.target.no_score, scores)
+        return np.where(np.isnan(scores), target_of(self.task).no_score, scores)
 
 
 def _shares(worth: PlainMean, players: Mapping[str, Members]) -> dict[str, Share]:

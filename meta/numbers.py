@@ -39,10 +39,6 @@ class StackedNumbers:
     def predict(self, estimator: Any, features: Floats, present: Sequence[int], columns: int) -> Floats:
         return np.asarray(estimator.predict(features), dtype=np.float64)[:, None]
 
-    def prior(self, labels: Floats, columns: int) -> Floats:
-        """The median."""
-        return np.array([np.median(labels)])
-
     def errors(self, labels: Floats, values: Floats) -> Floats:
         """Positive where too much was predicted."""
         return np.asarray(values[:, :, 0] - labels[:, None])

@@ -47,10 +47,6 @@ class StackTarget(Protocol):
         """(rows, columns) of a fitted estimator that gives those ``present``."""
         ...
 
-    def prior(self, labels: Any, columns: int) -> Floats:
-        """(columns,) what is predicted by who knows nothing of a post."""
-        ...
-
     def errors(self, labels: Any, values: Floats) -> Floats:
         """(rows, learners) how far each is from the truth, 0 where it is not."""
         ...

@@ -22,7 +22,7 @@ class Regression:
     the metrics that say so."""
 
     metric = "mae"
-    baseline = "median"
+    baseline = "median label"
     predictions = "Predictions"
     method = "predict"
 
