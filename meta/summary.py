@@ -30,6 +30,8 @@ from meta.targets import target_of
 def stack_tasks(run: Run, tasks: Sequence[Task], settings: StackSettings, track: Track = silent) -> StackedTasks:
     """Stack each task, then score each subtask: the baseline, every learner, the plain mean, the stack."""
     reports, tables = [], {}
+    for task in tasks:
+        settings.candidates(task)  # refused before the first is stacked
     for task in track(tasks, "tasks stacked", len(tasks)):
         inputs = assemble(run, task, settings)
         reports.append(stack_inputs(run, inputs, track))

@@ -63,7 +63,7 @@ def test_the_leaderboard_ranks_within_stack_candidates_and_learners() -> None:
     facts = report_facts(1).tasks[0]
     report, leaderboard = facts.report, make_leaderboard(facts)
     ranked = ["candidate"] * len(CANDIDATES) + ["learner"] * len(LEARNERS)
-    assert [model.kind for model in leaderboard] == ["stack", "choosing", *ranked, "majority"]
+    assert [model.kind for model in leaderboard] == ["stack", "choosing", *ranked, "baseline"]
     for kind in ("candidate", "learner"):
         values = [model.score["value"] for model in leaderboard if model.kind == kind]
         assert values == sorted(values, reverse=True)
