@@ -57,7 +57,7 @@ def test_a_learner_of_what_no_post_has_is_named() -> None:
     data = toy_table(30)
     nothing = about_contents(data.with_columns(text=None))[0]
     assert "30 of 30 training posts (100%)" in nothing
-    assert nothing.endswith("'tfidf', which sees nothing else, knows no more than how frequent each class is")
+    assert nothing.endswith("'tfidf', which sees nothing else, knows no more than the labels alone tell")
 
 
 def test_what_nobody_asks_for_is_not_missed() -> None:
