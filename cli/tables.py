@@ -147,7 +147,7 @@ def print_trained(result: TrainedLearners) -> None:
                 seeds = entry["oof"]["seeds"]
                 alone = ", ".join(format_number(value) for value in seeds["values"])
                 over = format_mean_std(seeds["mean"], seeds["std"])
-                line(f"{entry['learner']}: {over} over seeds alone ({alone}); above, their mean probabilities.")
+                line(f"{entry['learner']}: {over} over seeds alone ({alone}); above, the mean of their predictions.")
     print_failures(result["failures"])
     if result["again"] is not None:
         count = len(result["failures"])
@@ -174,10 +174,9 @@ def print_failures(failures: Sequence[Failure]) -> None:
 
 def print_folds(result: WrittenFolds) -> None:
     rows = ", ".join(f"{count:,}" for count in result["rows"])
-    line(
-        f"Wrote {result['file']}: {len(result['rows'])} folds of {rows} rows, and {result['test_rows']:,} test rows.",
-        whole=True,
-    )
+    outside = f"{result['test_rows']:,} test rows"
+    outside += f" (fold -1), {result['dev_rows']:,} rows of a development part (fold -3)" if result["dev_rows"] else ""
+    line(f"Wrote {result['file']}: {len(result['rows'])} folds of {rows} rows, and {outside}.", whole=True)
 
 
 def print_ablations(result: Ablations) -> None:

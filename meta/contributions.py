@@ -26,7 +26,7 @@ def contributions(table: MetaTable, modality: Mapping[str, str]) -> Contribution
     """Contributions of each learner, and of all learners of a modality as one player, as plain JSON; in units of the
     task's metric, positive is good whatever the metric.
 
-    The value of some learners is the metric of their plain mean, of none that of the class frequencies or the median:
+    The value of some learners is the metric of their plain mean, of none that of what knows the labels alone:
     cheap, deterministic, and what a contribution means does not depend on a fitted stacker. ``leave_one_out`` is what
     all lose without the one; ``shapley`` its mean gain over all orders of joining, so that these sum to what all gain.
     Intervals are of ``draws`` paired bootstrap draws of groups of copies; where orders are sampled they say nothing of

@@ -69,11 +69,12 @@ def render_json_lines(tasks: Sequence[PostPredictions]) -> str:
     for one in tasks:
         task = one.predictions.task
         values, shares = one.predictions.values.tolist(), one.shares.tolist()
-        for row, label, probabilities, carried in zip(rows, one.names, values, shares, strict=True):
-            said: dict[str, object] = {"value": label}
-            if task.classes:
-                said = {"label": label, "probabilities": dict(zip(task.classes, probabilities, strict=True))}
-            row[task.name] = {**said, "shares": dict(zip(one.learners, carried, strict=True))}
+        for row, label, of_row, carried in zip(rows, one.names, values, shares, strict=True):
+            by_column = dict(zip(task.columns, of_row, strict=True))
+            row[task.name] = {
+                **({"label": label, "probabilities": by_column} if task.classes else by_column),
+                "shares": dict(zip(one.learners, carried, strict=True)),
+            }
     ids = tasks[0].predictions.ids
     return "".join(json.dumps({"id": name, "tasks": row}) + "\n" for name, row in zip(ids, rows, strict=True))
 

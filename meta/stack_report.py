@@ -103,12 +103,16 @@ def rivals_of(table: MetaTable) -> dict[str, Predictions]:
     the plain mean and the best single learner each under a rule of its own. Numbers know no rules."""
     single = best_single(table)
     if not target_of(table.task).ruled:
-        return {PLAIN: table.plain_mean, f"best single ({single})": table.learner_oof(single)}
+        return {PLAIN: table.plain_mean, best_alone(single): table.learner_oof(single)}
     return {
         PLAIN: table.plain_mean,
         PLAIN + RULED: mean_under_rule(table, table.learners),
         best_under_rule(single): mean_under_rule(table, [single]),
     }
+
+
+def best_alone(single: str) -> str:
+    return f"best single ({single})"
 
 
 def best_under_rule(single: str) -> str:

@@ -22,7 +22,7 @@ from ensemble.system.progress import Track, silent
 from meta.nested_cv import mean_under_rule
 from meta.records import Baselines, StackedTasks, Summary
 from meta.stack import read_shipped, stack_inputs
-from meta.stack_report import CHOOSING, PLAIN, RULED, best_under_rule
+from meta.stack_report import CHOOSING, PLAIN, RULED, best_alone, best_under_rule
 from meta.table import MetaTable, StackSettings, assemble
 from meta.targets import target_of
 
@@ -30,6 +30,8 @@ from meta.targets import target_of
 def stack_tasks(run: Run, tasks: Sequence[Task], settings: StackSettings, track: Track = silent) -> StackedTasks:
     """Stack each task, then score each subtask: the baseline, every learner, the plain mean, the stack."""
     reports, tables = [], {}
+    for task in tasks:
+        settings.candidates(task)  # refused before the first is stacked
     for task in track(tasks, "tasks stacked", len(tasks)):
         inputs = assemble(run, task, settings)
         reports.append(stack_inputs(run, inputs, track))
@@ -70,10 +72,8 @@ def summarise(run: Run, tables: Mapping[str, MetaTable]) -> Summary:
     values_of |= under_rule
     for name, of in whole.items():
         scored[name] |= {model: headline(inside, of, values) for model, values in under_rule.items()}
-    rivals = {
-        name: [PLAIN, PLAIN + RULED, *map(best_under_rule, best)] if set(whole[name]) <= set(ruled) else [PLAIN, *best]
-        for name, best in bests.items()
-    }
+    values_of |= {best_alone(single): values_of[single] for best in bests.values() for single in best}
+    rivals = {name: _rivals(best, ruled=set(whole[name]) <= set(ruled)) for name, best in bests.items()}
     return {
         "baseline": to_beat,
         "rows": labelled_rows(inside),
@@ -98,6 +98,13 @@ def summarise(run: Run, tables: Mapping[str, MetaTable]) -> Summary:
             if task in values_of["stack"]
         },
     }
+
+
+def _rivals(best: Sequence[str], ruled: bool) -> list[str]:
+    """What a stack is compared with, as ``rivals_of`` a single task."""
+    if ruled:
+        return [PLAIN, PLAIN + RULED, *map(best_under_rule, best)]
+    return [PLAIN, *map(best_alone, best)]
 
 
 def _bests_under_rule(ruled: Mapping[str, MetaTable], singles: Collection[str]) -> dict[str, dict[str, Floats]]:

@@ -10,6 +10,7 @@ from meta.records import FEW, LeakSign, StackReport
 
 DISPLAY_NAMES = {
     "soft_vote": "plain mean",
+    "mean": "plain mean",
     "macro_f1": "macro-F1",
     "weighted_f1": "weighted F1",
     "roc_auc": "ROC AUC",
@@ -61,8 +62,8 @@ GLOSSARY = {
     "cost of choosing": "The stack's score is that of what is shipped, the candidate that was chosen on all rows, its "
     "parameters and rule nested. To choose among many is partly luck: choosing anew for each fold on the other folds "
     "shows what is left of the score where the choice has not seen the rows; the difference is the cost.",
-    "plain mean": "The mean of the learners' probabilities, by arg max: the most probable class is the label. Under a "
-    "rule only where that is said.",
+    "plain mean": "The mean of the learners' predictions; of probabilities by arg max: the most probable class is the "
+    "label. Under a rule only where that is said.",
     "majority class": "What to beat: the most frequent class for every post, class frequencies as its probabilities.",
     "median label": "What to beat: the median of the labels for every post.",
     "sign of a leak": LEAK_POWER,
@@ -148,16 +149,15 @@ def selection_note(report: StackReport) -> str:
 
 def choosing_note(report: StackReport) -> str:
     """What choosing costs, in one sentence."""
+    what = "candidate, parameters and decision rule" if report["classes"] else "candidate and parameters"
     if "choosing" not in report:
-        return "The score is that of choosing candidate, parameters and decision rule anew for each fold on the others."
+        return f"The score is that of choosing {what} anew for each fold on the others."
     choosing, chosen = report["choosing"], set(report["chosen_by_fold"].values())
     if chosen == {report["chosen"]}:
         return "Each fold would have chosen the same on the other folds: choosing costs nothing."
     card = choosing["metrics"][report["metric"]]
-    return (
-        f"Choosing costs {format_interval(choosing['cost'], '+')}: candidate, parameters and decision rule chosen anew "
-        f"for each fold on the others score {format_interval(card)}."
-    )
+    costs, scored = format_interval(choosing["cost"], "+"), format_interval(card)
+    return f"Choosing costs {costs}: {what} chosen anew for each fold on the others score {scored}."
 
 
 def warning_notes(report: StackReport) -> list[str]:

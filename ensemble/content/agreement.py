@@ -9,6 +9,7 @@ from ensemble.data import Codes, Dataset, Floats, Task
 from ensemble.metrics import metric_of, score
 
 Others = Callable[[Task, Floats], Floats]
+Disagreement = Callable[[Floats], Floats]  # of (rows, annotators): (rows,) summed over ordered pairs of a row's labels
 
 
 class Agreement(TypedDict):
@@ -29,10 +30,10 @@ def agreement(data: Dataset, task: Task) -> Agreement | None:
     if ratings is None:
         return None
     several = (~np.isnan(ratings)).sum(axis=1) > 1
-    distance, others = KINDS[task.kind]
+    disagreement, others = KINDS[task.kind]
     alone = [_one_against_others(task, ratings[several], annotator, others) for annotator in range(ratings.shape[1])]
     known = [value for value in alone if np.isfinite(value)]
-    alpha = krippendorff(ratings, distance)
+    alpha = krippendorff(ratings, disagreement)
     return {
         "annotators": ratings.shape[1],
         "rows": int(several.sum()),
@@ -42,7 +43,7 @@ def agreement(data: Dataset, task: Task) -> Agreement | None:
     }
 
 
-def krippendorff(ratings: Floats, distance: Callable[[Floats, Floats], Floats]) -> float:
+def krippendorff(ratings: Floats, disagreement: Disagreement) -> float:
     """Krippendorff's alpha (2004) of (rows, annotators), NaN where one gave none; NaN where nothing can be compared or
     all labels are one and the same.
 
@@ -50,17 +51,28 @@ def krippendorff(ratings: Floats, distance: Callable[[Floats, Floats], Floats]) 
     pairs of any rows.
     """
     ratings = ratings[(~np.isnan(ratings)).sum(axis=1) > 1]
-    values, codes = np.unique(ratings[~np.isnan(ratings)], return_inverse=True)
-    if not len(values):
+    if not len(ratings):
         return float("nan")
-    counts = np.zeros((len(ratings), len(values)))
-    np.add.at(counts, (np.nonzero(~np.isnan(ratings))[0], codes), 1)
-    apart = distance(values[:, None], values[None])
-    given, totals = counts.sum(axis=1), counts.sum(axis=0)
-    # Distance to itself is zero, so pairs of a label with itself need not be taken out.
-    observed = (np.einsum("rv,vw,rw->r", counts, apart, counts) / (given - 1)).sum()
-    expected = totals @ apart @ totals / (totals.sum() - 1)
+    given = (~np.isnan(ratings)).sum(axis=1)
+    observed = (disagreement(ratings) / (given - 1)).sum()
+    expected = disagreement(ratings.reshape(1, -1))[0] / (given.sum() - 1)
     return float(1 - observed / expected) if expected > 0 else float("nan")
+
+
+def nominal(ratings: Floats) -> Floats:
+    """How many ordered pairs of a row's labels differ."""
+    given = (~np.isnan(ratings)).sum(axis=1)
+    same = [(ratings == value).sum(axis=1) ** 2 for value in np.unique(ratings[~np.isnan(ratings)])]
+    return np.asarray(given**2 - np.sum(same, axis=0), dtype=np.float64)
+
+
+def interval(ratings: Floats) -> Floats:
+    """The squared distances of all ordered pairs of a row's labels: twice their number times the sum of squares around
+    their mean, so that many different numbers take no longer than few."""
+    given = (~np.isnan(ratings)).sum(axis=1)
+    from_least = ratings - np.nanmin(ratings)  # equal labels are 0 apart, without rounding
+    around = from_least - np.nanmean(from_least, axis=1, keepdims=True)
+    return np.asarray(2 * given * np.nansum(around**2, axis=1), dtype=np.float64)
 
 
 def _one_against_others(task: Task, ratings: Floats, annotator: int, others: Others) -> float:
@@ -84,18 +96,10 @@ def _means(task: Task, ratings: Floats) -> Floats:
     return np.asarray(np.nanmean(ratings, axis=1)[:, None], dtype=np.float64)
 
 
-def _differ(ours: Floats, theirs: Floats) -> Floats:
-    return np.asarray(ours != theirs, dtype=np.float64)
-
-
-def _squared(ours: Floats, theirs: Floats) -> Floats:
-    return np.asarray((ours - theirs) ** 2)
-
-
-# Of each kind of task: how far two labels are apart, and what several of them predict.
-KINDS: Mapping[str, tuple[Callable[[Floats, Floats], Floats], Others]] = {
-    "classification": (_differ, _shares),
-    "regression": (_squared, _means),
+# Of each kind of task: how far labels are apart, and what several of them predict.
+KINDS: Mapping[str, tuple[Disagreement, Others]] = {
+    "classification": (nominal, _shares),
+    "regression": (interval, _means),
 }
 
 

@@ -42,7 +42,7 @@ def _missing(data: Dataset, name: str, scan: Scan, readers: Readers, asked: bool
     shown = f"{plural} are missing in {' and '.join(parts)} ({lost.mean():.0%}): {_reasons(int(lost.sum()), scan)}"
     if alone and (lost[train].all() if train.any() else lost.all()):
         guess = "knows" if len(alone) == 1 else "know"
-        shown += f"; {_first(alone)}, which sees nothing else, {guess} no more than how frequent each class is"
+        shown += f"; {_first(alone)}, which sees nothing else, {guess} no more than the labels alone tell"
     return shown
 
 

@@ -10,9 +10,10 @@ import pandas as pd
 from ensemble.content.texts import spelt_as
 from ensemble.data import TRAIN, Codes, Dataset
 from ensemble.errors import FoldError, some
-from ensemble.folds import FoldPlan, FoldSettings, row_digests, rows_outside
+from ensemble.folds import DEV_FOLD, TEST_FOLD, FoldPlan, FoldSettings, row_digests, rows_outside
 
-UNHELD = ("-1", "test")  # how a plan names what is in no fold
+DEVELOPMENT = (str(DEV_FOLD), "dev")  # how a plan names the rows of a development part
+UNHELD = (str(TEST_FOLD), "test", *DEVELOPMENT)  # and all that are in no fold
 
 
 @dataclass(frozen=True)
@@ -65,8 +66,10 @@ class GivenFolds:
         if found:
             raise FoldError(f"{self.path}, the given folds: {'; '.join(found)}.")
         codes = {name: fold for fold, name in enumerate(self.names)}
-        outside = zip(train, rows_outside(data), strict=True)
-        return np.array([codes.get(given.fold.get(row, ""), fold) for row, fold in outside], dtype=np.int64)
+        aside = codes | dict.fromkeys(DEVELOPMENT, DEV_FOLD)  # of training rows; those of other parts stay in these
+        named = [(aside if inside else codes, given.fold.get(row, "")) for row, inside in train.items()]
+        outside = zip(named, rows_outside(data), strict=True)
+        return np.array([known.get(name, fold) for (known, name), fold in outside], dtype=np.int64)
 
 
 def given_plan(data: Dataset, given: GivenFolds, group: Codes, settings: FoldSettings) -> FoldPlan:

@@ -16,11 +16,12 @@ from ensemble.system.files import write_atomic, write_table
 
 
 class WrittenFolds(TypedDict):
-    """The file; how many rows each fold holds out, and how many are test rows."""
+    """The file; how many rows each fold holds out, how many are test rows, and how many of a development part."""
 
     file: str
     rows: list[int]
     test_rows: int
+    dev_rows: int
 
 
 def read_given_folds(path: Path, column: str = "fold", id: str = "id", dialect: Dialect | None = None) -> GivenFolds:
@@ -45,8 +46,8 @@ def _plain(value: Any) -> str:
 
 
 def write_folds(plan: FoldPlan, path: Path) -> WrittenFolds:
-    """``id``, ``fold`` (-1 for test rows) and ``group`` of each row, as ``read_given_folds`` reads them again; raises
-    ConfigError for a name that does not end in .csv or .parquet."""
+    """``id``, ``fold`` (-1 for test rows, -3 for a development part) and ``group`` of each row, as ``read_given_folds``
+    reads them again; raises ConfigError for a name that does not end in .csv or .parquet."""
     frame = plan.frame[["id", "fold", "group"]]
     if path.suffix == ".parquet":
         write_table(path, pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None))
@@ -55,4 +56,4 @@ def write_folds(plan: FoldPlan, path: Path) -> WrittenFolds:
     else:
         raise ConfigError(f"The plan is written as .csv or .parquet, not as {path.name!r}.")
     rows = [len(plan.held_out_rows(fold)) for fold in range(plan.settings.k)]
-    return {"file": str(path), "rows": rows, "test_rows": len(plan.test_rows)}
+    return {"file": str(path), "rows": rows, "test_rows": len(plan.test_rows), "dev_rows": len(plan.dev_rows)}

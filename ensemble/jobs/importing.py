@@ -37,7 +37,7 @@ class Undone(TypedDict):
 
 
 class Imported(TypedDict):
-    """What was brought in, as JSON, beside what the most frequent class scores."""
+    """What was brought in, as JSON, beside what knows the labels alone."""
 
     learner: str
     task: str

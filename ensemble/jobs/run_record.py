@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from ensemble.bound_learners import LearnerSpec
-from ensemble.config import Config
+from ensemble.config import Config, Submit
 from ensemble.data import Dataset, Task
 from ensemble.errors import ConfigError, StoreError
 from ensemble.features import FeatureCache
@@ -100,6 +100,8 @@ class RunRecord:
         try:
             config = dict(record["config"])
             threads = int(config.pop("threads"))
+            usual = Submit().model_dump()  # written down with the rest; as if configured, it would contradict itself
+            config["submit"] = {key: value for key, value in config["submit"].items() if value != usual.get(key)}
             tasks = tuple(map(Task.of_json, record["tasks"]))
             home = (store.root / record["home"]).resolve()
             home = home if home.is_dir() else Path.cwd()

@@ -216,6 +216,7 @@ def keep(search: Search, count: int, track: Track, engine: Engine) -> list[str]:
             folds="run",
             modality=describe(alone.learners.bind(alone.specs[0]).modalities),
             oof=record["oof"],
+            **({"dev": record["dev"]} if "dev" in record else {}),
             tuned=tuning_note(_record(search, trial)),
         )
     return list(names)

@@ -118,11 +118,7 @@ class ReportFacts:
             "table8": [asdict(row) for row in self.table8],
             "contributions": {name: {**of["contributions"], "cost": of["cost"]} for name, of in facts.items()},
             **{kind: {name: of[kind] for name, of in facts.items()} for kind in kinds},
-            **(
-                {"numbers": numbers}
-                if (numbers := {n: of["numbers"] for n, of in facts.items() if of["numbers"]})
-                else {}
-            ),
+            **({"numbers": numbers} if numbers else {}),
             "label_issues": {
                 name: {"labels": of["label_issues"], "conflicts": of["conflicts"]} for name, of in facts.items()
             },

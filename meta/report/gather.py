@@ -24,7 +24,7 @@ from meta.report.facts import CandidateScores, CurveRow, LearnerCost, Reliabilit
 from meta.report.modality_table import modality_table
 from meta.report.number_facts import number_facts
 from meta.stack import FinishedStack, read_stack
-from meta.stack_report import PLAIN, best_single
+from meta.stack_report import PLAIN, best_alone, best_single
 from meta.summary import subtasks, summarise
 from meta.table import MetaTable, StackSettings, assemble
 from meta.targets import target_of
@@ -67,7 +67,7 @@ def _task_facts(
     models = {
         "stack": stack.shipped.take(table.ids),
         PLAIN: table.plain_mean,
-        f"best single ({single})": table.learner_oof(single),
+        best_alone(single): table.learner_oof(single),
     }
     of_numbers = target_of(task).section == "numbers"
     seeds = {name: run.results.base_record(name, task)["oof"].get("seeds") for name in learners}

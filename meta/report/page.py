@@ -34,7 +34,7 @@ from meta.wording import (
     warning_notes,
 )
 
-RIVALS = (PLAIN, PLAIN + RULED, f"best single{RULED}", "best single")
+RIVALS = (PLAIN, "best single", PLAIN + RULED, f"best single{RULED}")
 Key = TypeVar("Key")
 MINUS, DASH = "\N{MINUS SIGN}", "\N{EN DASH}"
 
@@ -50,7 +50,7 @@ def draw_page(facts: ReportFacts, root: Path) -> str:
         tasks=tasks,
         best_cells=best_cells(facts.table7),
         best_candidates=best_candidates(facts.table8),
-        rivals=[rival for rival in RIVALS if any(difference_from(of.report["against"], rival) for of in facts.tasks)],
+        rivals=[name for name in RIVALS if any(difference_from(task.report["against"], name) for task in facts.tasks)],
         baselines={task.name: _baseline_score(task) for task in facts.tasks},
         of_baseline=facts.summary["baseline"],
         leak_power=LEAK_POWER,

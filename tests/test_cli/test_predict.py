@@ -88,7 +88,7 @@ def test_mistakes_are_one_line_that_says_what_would_be_right(
         assert outcome.code == 2 and line.startswith("ensemble: "), outcome.err
         assert all(word in line for word in words), line
     elsewhere = ensemble("predict", "new.csv", "--run", "runs")
-    assert elsewhere.code == 2 and "runs is not a run folder" in elsewhere.err
+    assert elsewhere.code == 2 and "runs does not exist" in elsewhere.err
     nowhere = ensemble("predict", "new.csv")
     assert nowhere.code == 2 and "There is no ensemble.toml here; --run FOLDER" in nowhere.err
 

@@ -80,3 +80,12 @@ def test_labels_are_counted_also_where_there_are_none() -> None:
 def test_an_unknown_format_is_refused_with_a_suggestion() -> None:
     with pytest.raises(ConfigError, match=r"Unknown format of predictions 'json'\. Did you mean 'jsonl'"):
         format_named("json")
+
+
+def test_a_number_is_a_value_without_probabilities() -> None:
+    task = Task("stars", kind="regression")
+    values = np.linspace(-1, 2, len(IDS))[:, None]
+    one = PostPredictions(Predictions(task, IDS, values), ("a",), np.ones((len(IDS), 1)))
+    rows = [json.loads(line)["tasks"]["stars"] for line in render_json_lines([one]).splitlines()]
+    assert rows == [{"value": value, "shares": {"a": 1.0}} for value in values[:, 0].tolist()]
+    assert render_csv([one]).splitlines()[0] == "id,stars,stars|a"

@@ -13,7 +13,7 @@ def report(**facts: object) -> StackReport:
     reason = {"rival": "soft_vote", "best": "random_forest", "gain": 0.0123, "p_value": 0.004, "tried": 9}
     candidates = {"soft_vote": {}, "random_forest": {}}
     usual = {"metric": "macro_f1", "candidates": candidates, "fallback": False, "reason": reason, "warnings": QUIET}
-    return cast(StackReport, {**usual, "tuned": {}, "stack": {"rows": 3}, **facts})
+    return cast(StackReport, {**usual, "classes": ["a", "b"], "tuned": {}, "stack": {"rows": 3}, **facts})
 
 
 def test_the_reason_says_what_was_chosen_and_what_it_had_to_beat() -> None:
@@ -38,6 +38,7 @@ def test_what_choosing_costs_is_a_sentence_also_of_an_older_stack() -> None:
     alike = report(chosen="greedy", chosen_by_fold={"0": "greedy"}, choosing=card)
     assert choosing_note(alike).endswith("choosing costs nothing.")
     assert choosing_note(report()).startswith("The score is that of choosing")
+    assert "rule" in choosing_note(differing) and "rule" not in choosing_note({**differing, "classes": []})
 
 
 def test_a_candidate_that_is_a_rival_by_arg_max_too_says_that_it_has_a_rule() -> None:

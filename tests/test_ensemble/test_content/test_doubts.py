@@ -57,7 +57,7 @@ def test_a_learner_of_what_no_post_has_is_named() -> None:
     data = toy_table(30)
     nothing = about_contents(data.with_columns(text=None))[0]
     assert "30 of 30 training posts (100%)" in nothing
-    assert nothing.endswith("'tfidf', which sees nothing else, knows no more than how frequent each class is")
+    assert nothing.endswith("'tfidf', which sees nothing else, knows no more than the labels alone tell")
 
 
 def test_what_nobody_asks_for_is_not_missed() -> None:
@@ -85,7 +85,7 @@ def test_images_that_are_no_files_are_told_apart(tmp_path: Path) -> None:
     assert found.startswith("images are missing in 6 of 7 training posts (86%): 1 cell is empty, ")
     assert "2 are web addresses, from which nothing is fetched (https://host/c.jpg)" in found
     assert "1 name no file that is there (gone.png)" in found
-    assert "1 cannot be used: not an image that can be read (b.png)" in found
+    assert "1 cannot be used: a text, not an image (b.png)" in found
     assert "1 cannot be used: an image as text, not a path (data:image/png;base64,iVBO)" in found
 
 

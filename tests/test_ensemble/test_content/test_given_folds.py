@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.world import toy_table
+from support.world import number_table, toy_table
 
 from ensemble.content.copy_notes import copy_notes, large_group_notes
 from ensemble.content.given_folds import given_plan
@@ -18,7 +18,7 @@ from ensemble.content.scan import scan
 from ensemble.data import Dataset
 from ensemble.datasets.fold_tables import read_given_folds, write_folds
 from ensemble.errors import ConfigError, DataError, FoldError
-from ensemble.folds import TEST_FOLD, FoldPlan, FoldSettings, make_plan
+from ensemble.folds import DEV_FOLD, TEST_FOLD, FoldPlan, FoldSettings, make_plan
 from ensemble.store import Store
 
 
@@ -187,6 +187,23 @@ def test_a_plan_that_was_written_is_read_as_it_was(tmp_path: Path, rows: list[st
     assert (sum(written["rows"]), written["test_rows"]) == (9, len(rows) - 9)
     again = given_plan(data, read_given_folds(path), np.arange(len(rows)), FoldSettings(file=str(path)))
     assert again.fingerprint() == plan.fingerprint() and again.settings.k == 3
+
+
+@pytest.mark.parametrize("names", [(), ("dev", "")])
+def test_a_development_part_is_written_and_read_as_it_was(tmp_path: Path, names: tuple[str, ...]) -> None:
+    data = number_table(np.linspace(-1, 1, 20), dev_rows=2, test_rows=2)
+    plan, path = make_plan(data, np.arange(20), FoldSettings(k=3)), tmp_path / "plan.csv"
+    assert write_folds(plan, path)["dev_rows"] == 2
+    frame = pd.read_csv(path, dtype=str)
+    frame.loc[np.flatnonzero(frame["fold"] == "-3")[: len(names)], "fold"] = list(names)
+    frame.to_csv(path, index=False)
+    assert read_given_folds(path).of(data).tolist() == plan.fold.tolist()
+
+
+def test_training_rows_may_be_made_a_development_part(tmp_path: Path) -> None:
+    data = toy_table(40)
+    file = plan_file(tmp_path / "plan.csv", data, fold=[str(row % 4) for row in range(38)] + ["dev", "-1"])
+    assert bound(tmp_path, data, file).fold[38:].tolist() == [DEV_FOLD, TEST_FOLD]
 
 
 def test_a_plan_whose_ids_are_in_another_unicode_form_is_of_the_same_rows(tmp_path: Path) -> None:
