@@ -64,8 +64,8 @@ def label_columns(tasks: TaskOptions) -> dict[str, LabelColumn]:
 def check_label_columns(
     tasks: Mapping[str, LabelColumn], ordinal: Sequence[str], labels: Mapping[str, Mapping[str, str]]
 ) -> None:
-    """Raises ConfigError where ``ordinal`` and ``labels`` are not of these tasks and their labels, DataError where a task
-    contradicts itself: before its labels are read, which would be blamed."""
+    """Raises ConfigError where ``ordinal`` and ``labels`` are not of these tasks and their labels, DataError where a
+    task contradicts itself: before its labels are read, which would be blamed."""
     if not tasks:
         raise ConfigError("data.tasks is empty; it must name a label column and its classes.")
     for name, task in tasks.items():
@@ -213,10 +213,9 @@ def _refuse_odd_numbers(values: "pd.Series[Any]", path: Path) -> None:
     commas = [value for value in odd if COMMA.fullmatch(value)]
     numbers = len(values) - len(odd) + len(commas)
     if (commas and numbers == len(values)) or (len(odd) and values.nunique() > MOST and numbers >= 0.9 * len(values)):
-        where = f"{path}: {values.name} holds numbers, and {odd.iloc[0]!r}"
-        raise DataError(
-            f"{where}; {_problem(odd.iloc[0], None)} ({len(odd):,} of {len(values):,} labels are like this)."
-        )
+        where = f"{path}: {values.name} holds numbers, and {odd.iloc[0]!r} ({row_of(odd, 0)})"
+        more = f" So for {len(odd) - 1:,} more of {len(values):,} labels." if len(odd) > 1 else ""
+        raise DataError(f"{where}; {_problem(odd.iloc[0], None)}.{more}")
 
 
 def _doubts_of_classes(found: Sequence[str]) -> str:
