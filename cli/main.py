@@ -1,5 +1,6 @@
 """The `ensemble` command: runs a subcommand and turns its end into a line and an exit code."""
 
+import errno
 import os
 import signal
 import sys
@@ -34,9 +35,8 @@ def main() -> NoReturn:
             raise KeyboardInterrupt
         sys.stdout.flush()
         sys.exit(code)
-    except BrokenPipeError:  # `ensemble data | head` has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+    except OSError as error:
+        _end_of_writing(error)
     except EnsembleError as error:
         _fail(str(error), USER)
     except KeyboardInterrupt:
@@ -45,6 +45,17 @@ def main() -> NoReturn:
         if not hasattr(error, "format_message"):  # the argument parser's errors have it
             raise
         _fail(_in_our_words(str(error.format_message())), USER)
+
+
+def _end_of_writing(error: OSError) -> NoReturn:
+    """A pipe's reader that has seen enough, a disk that is full; anything else is our bug."""
+    if error.errno not in (errno.EPIPE, errno.ENOSPC, errno.EDQUOT):
+        raise error
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python tries once more at its end
+    if error.errno == errno.EPIPE:  # `ensemble data | head`
+        sys.exit(0)
+    where = f" {error.filename}" if error.filename else ""
+    _fail(f"Cannot write{where}: {error.strerror}. Nothing finished is lost: the same command continues.", USER)
 
 
 def _in_our_words(line: str) -> str:

@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,17 @@ ENCODERS = {"text": "sentence-transformers/all-MiniLM-L6-v2", "image": "timm/mob
 
 def write_recipe(preset: str, root: Path, out: Path) -> Path:
     """The file written; raises ConfigError for an unknown preset, a missing folder, or a file that is already there."""
+    recipe = recipe_of(preset)
+    if not root.is_dir():
+        raise ConfigError(f"--root {root} is not a folder; it must hold the dataset.")
+    _check_new(out)
+    text = recipe.read_text(encoding="utf-8").replace("@ROOT@", _relative(root, out).replace('"', '\\"'))
+    write_atomic(out, text.encode())
+    return out
+
+
+def recipe_of(preset: str) -> Traversable:
+    """The package's file; raises ConfigError for an unknown preset."""
     recipes = {
         entry.name.removesuffix(".toml"): entry
         for entry in files("cli.recipes").iterdir()
@@ -24,12 +36,7 @@ def write_recipe(preset: str, root: Path, out: Path) -> Path:
     }
     if preset not in recipes:
         raise ConfigError(unknown("preset", preset, recipes))
-    if not root.is_dir():
-        raise ConfigError(f"--root {root} is not a folder; it must hold the dataset.")
-    _check_new(out)
-    text = recipes[preset].read_text(encoding="utf-8").replace("@ROOT@", _relative(root, out).replace('"', '\\"'))
-    write_atomic(out, text.encode())
-    return out
+    return recipes[preset]
 
 
 def sketch_recipe(

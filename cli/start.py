@@ -54,7 +54,7 @@ def init(
     ensemble init csv --train posts/train.csv --label hateful --test posts/test.csv --group user
     ensemble init csv --root . --out runs/mine.toml
     """
-    from cli.recipe import sketch_recipe, write_recipe
+    from cli.recipe import recipe_of, sketch_recipe, write_recipe
     from ensemble.errors import ConfigError
 
     given = {"test": test, "text": text, "image": image, "id": id, "group": group}
@@ -65,6 +65,7 @@ def init(
             print(line)
         print(f"Wrote {path}. Next: `ensemble data`.")
         return
+    recipe_of(preset)
     if train is not None or label or given:
         raise ConfigError("--train, --label, --test, --text, --image, --id, --group go with `init csv --train FILE`.")
     if root is None:

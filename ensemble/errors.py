@@ -55,6 +55,8 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> str:
     """One line for a name nobody knows: ``Unknown learner 'tfidff'. Did you mean 'tfidf'? Available: ...``; of very
     many names those that are like it."""
     names = sorted(known)
+    if not names:
+        return f"Unknown {kind} {name!r}; there is none."
     close = get_close_matches(name, names, n=1)
     hint = f" Did you mean {close[0]!r}?" if close else ""
     if len(names) <= MANY:

@@ -54,7 +54,7 @@ def validate(model: type[BaseModel], value: object, where: str) -> Any:
         return model.model_validate(value)
     except ValidationError as error:
         errors = error.errors(include_url=False)
-        first = next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])
+        first = next((one for one in errors if one["type"] == "extra_forbidden"), None) or _nearest(value, errors)
         path = [str(part) for part in _inside(value, first)]
         place = ".".join(part for part in (where, *path) if part)
         if first["type"] == "extra_forbidden":
@@ -106,17 +106,26 @@ def _sentence(error: ErrorDetails) -> str:
     return right
 
 
+def _nearest(value: object, errors: Sequence[ErrorDetails]) -> ErrorDetails:
+    """Of the alternatives at the first wrong place the one that fits furthest: a table with a wrong key is no list."""
+    place = _inside(value, errors[0])
+    alternatives = [one for one in errors if _inside(value, one)[: len(place)] == place]
+    return max(alternatives, key=lambda one: (len(_inside(value, one)), one["type"] == "value_error"))
+
+
 def _inside(value: object, error: ErrorDetails) -> tuple[int | str, ...]:
     """Where an error is, by keys and positions, without the names that pydantic gives the alternatives of a type."""
-    path = error["loc"]
-    if error["type"] in ("missing", "extra_forbidden"):
-        return path
-    for depth, part in enumerate(path):
-        known = part in value if isinstance(value, Mapping) else isinstance(part, int) and isinstance(value, Sequence)
-        if not known:
-            return path[:depth]
-        value = value[part]  # type: ignore[index]
-    return path
+    path, missing = (error["loc"][:-1], error["loc"][-1:]) if error["type"] == "missing" else (error["loc"], ())
+    found: list[int | str] = []
+    for part in path:
+        if isinstance(value, Mapping):
+            known = part in value
+        else:
+            known = isinstance(part, int) and isinstance(value, Sequence) and part < len(value)
+        if known:
+            found.append(part)
+            value = value[part]  # type: ignore[index]
+    return (*found, *missing)
 
 
 def _shown(value: object) -> str:
@@ -129,7 +138,13 @@ def _fields(model: type[BaseModel], path: list[str]) -> list[str]:
     current: Any = model
     for part in path:
         field = current.model_fields.get(part) if hasattr(current, "model_fields") else None
-        current = current if field is None else field.annotation
-        arguments = [a for a in getattr(current, "__args__", ()) if hasattr(a, "model_fields")]
-        current = arguments[0] if arguments else current
+        current = _model_of(current if field is None else field.annotation)
     return list(getattr(current, "model_fields", {}))
+
+
+def _model_of(annotation: Any) -> Any:
+    """The first model inside a type, such as of a mapping to lists or models; None where there is none."""
+    if hasattr(annotation, "model_fields"):
+        return annotation
+    inner = map(_model_of, getattr(annotation, "__args__", ()))
+    return next((model for model in inner if model is not None), None)

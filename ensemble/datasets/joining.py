@@ -66,8 +66,9 @@ def keep_ids_apart(frames: Sequence[pd.DataFrame], names: Sequence[str]) -> tupl
     files = [name for name, frame in zip(names, frames, strict=True) if frame["id"].isin(list(shared)).any()]
     if same:
         raise DataError(
-            f"{len(shared)} ids appear more than once: {some(shared)}, in {' and '.join(files)}; of {len(same)} the "
-            "posts are equal, too. A post must stand in one file: remove it from the other, or give them own ids."
+            f"{len(shared)} ids appear more than once: {some(shared)}, in {' and '.join(files)}; of {len(same)} "
+            "the posts are equal, too. A post must stand in one file: remove it from the other, or give them own ids "
+            "(data.id names their column)."
         )
     train = [n for n, frame in enumerate(frames) if (frame["part"] != TEST).any()]
     renamed = [n for n in train if len(train) < len(frames) or n]

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from ensemble.data import Task, rating_column
 from ensemble.datasets.cells import Lists, canonical, one_of, row_of, strings, translate
@@ -18,6 +18,7 @@ from ensemble.metrics.divisions import MOST
 
 NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 MANY = 50  # classes above which a column is no label
+NO_LABEL = ("nan", "n/a", "na", "null", "#n/a")  # how programs write that there is none
 COMMA = re.compile(r"[+-]?\d+,\d+")
 
 
@@ -32,6 +33,12 @@ class LabelColumn(BaseModel):
     bounds: tuple[float, float] | None = None
     cuts: list[list[float]] = []
     annotators: list[str] = []
+
+    @model_validator(mode="after")
+    def _fits(self) -> "LabelColumn":
+        if twice := [name for name, count in Counter(self.annotators).items() if count > 1]:
+            raise ValueError(f"annotators name {twice[0]!r} twice")
+        return self
 
     def columns(self, name: str) -> list[str]:
         """The columns of a table that hold its labels."""
@@ -57,19 +64,28 @@ def label_columns(tasks: TaskOptions) -> dict[str, LabelColumn]:
 def check_label_columns(
     tasks: Mapping[str, LabelColumn], ordinal: Sequence[str], labels: Mapping[str, Mapping[str, str]]
 ) -> None:
-    """Raises ConfigError where ``ordinal`` and ``labels`` are not of these tasks and their labels."""
+    """Raises ConfigError where ``ordinal`` and ``labels`` are not of these tasks and their labels, DataError where a
+    task contradicts itself: before its labels are read, which would be blamed."""
     if not tasks:
         raise ConfigError("data.tasks is empty; it must name a label column and its classes.")
+    for name, task in tasks.items():
+        if task.kind == "classification" and not task.classes:
+            raise ConfigError(f'data.tasks.{name} has no classes; it must list them, or say kind = "regression".')
+        task.task(name, name in ordinal)
     for option, names in (("ordinal", ordinal), ("labels", labels)):
         for name in names:
             if name not in tasks:
                 raise ConfigError(unknown(f"data.{option} task", name, tasks))
     for name, mapping in labels.items():
-        for value, label in mapping.items():
-            number = tasks[name].kind == "regression"
-            if not (NUMBER.fullmatch(label) or not label if number else label in ("", *tasks[name].classes)):
-                right = "a number" if number else f"one of {tasks[name].classes}"
-                raise ConfigError(f"data.labels.{name}: {value!r} stands for {label!r}, not {right}.")
+        _check_mapping(name, tasks[name], mapping)
+
+
+def _check_mapping(name: str, task: LabelColumn, mapping: Mapping[str, str]) -> None:
+    number = task.kind == "regression"
+    for value, label in mapping.items():
+        if not (NUMBER.fullmatch(label) or not label if number else label in ("", *task.classes)):
+            right = "a number" if number else f"one of {task.classes}"
+            raise ConfigError(f"data.labels.{name}: {value!r} stands for {label!r}, not {right}.")
 
 
 def read_labels(
@@ -175,16 +191,40 @@ def guess_task(column: "pd.Series[Any]", path: Path) -> tuple[list[str] | dict[s
     values = strings(column, path).dropna()
     found = sorted({canonical(value) for value in values}, key=_as_number)
     few = 2 <= len(found) <= MANY and len(found) <= max(2, len(values) // 2)
+    _refuse_odd_numbers(values, path)
     numbers = len(found) > 2 and is_numeric(column)
     whole = all(value.lstrip("+-").isdigit() for value in found)
     if numbers and not (few and (whole or len(found) <= MOST)):
         said = f"{len(found):,} different numbers from {found[0]} to {found[-1]}, so a regression"
         return {"kind": "regression"}, f"{said} (bounds, where there are any, are yours to set)"
+    if len(found) < 2:
+        only = f"only the value {found[0]!r}" if found else "no values"
+        raise DataError(f"{path}: {column.name} has {only}; there is nothing to tell apart.")
     if not few:
         raise DataError(f"{path}: {column.name} has {len(found):,} values, such as {some(found)}; classes are few.")
-    return found, f"classes {', '.join(found)}" + (
-        ' (numbers: { kind = "regression" } instead of the list would predict a number)' if numbers else ""
-    )
+    said = "classes " + ", ".join(repr(value) if "," in value else value for value in found)
+    said += ' (numbers: { kind = "regression" } instead of the list would predict a number)' if numbers else ""
+    return found, said + _doubts_of_classes(found)
+
+
+def _refuse_odd_numbers(values: "pd.Series[Any]", path: Path) -> None:
+    """Raises DataError where a column is one of numbers but for some cells, so that each number would be a class."""
+    odd = values[[NUMBER.fullmatch(value) is None for value in values]]
+    commas = [value for value in odd if COMMA.fullmatch(value)]
+    numbers = len(values) - len(odd) + len(commas)
+    if (commas and numbers == len(values)) or (len(odd) and values.nunique() > MOST and numbers >= 0.9 * len(values)):
+        where = f"{path}: {values.name} holds numbers, and {odd.iloc[0]!r} ({row_of(odd, 0)})"
+        more = f" So for {len(odd) - 1:,} more of {len(values):,} labels." if len(odd) > 1 else ""
+        raise DataError(f"{where}; {_problem(odd.iloc[0], None)}.{more}")
+
+
+def _doubts_of_classes(found: Sequence[str]) -> str:
+    """Classes that look like a missing label, or like each other."""
+    missing = [value for value in found if value.lower() in NO_LABEL]
+    said = f"; {missing[0]!r} is one of them: for no label say '' of it in [data.labels]" if missing else ""
+    spelled = {value.casefold(): value for value in found}
+    alike = [(value, spelled[value.casefold()]) for value in found if spelled[value.casefold()] != value]
+    return said + (f"; {alike[0][0]!r} and {alike[0][1]!r} are two: [data.labels] makes them one" if alike else "")
 
 
 def _as_number(value: str) -> tuple[float, str]:

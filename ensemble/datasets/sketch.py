@@ -10,7 +10,7 @@ import pandas as pd
 
 from ensemble.datasets import csv
 from ensemble.datasets.cells import strings
-from ensemble.datasets.label_columns import LabelColumn, guess_task
+from ensemble.datasets.label_columns import LabelColumn, guess_task, is_numeric
 from ensemble.datasets.pictures import is_embedded, is_image
 from ensemble.datasets.tables import SUFFIXES, notes_of, read_frame
 from ensemble.errors import ConfigError, DataError, some
@@ -42,7 +42,7 @@ def sketch(root: Path, train: str, labels: Sequence[str], given: Mapping[str, st
     table = read_frame(root / train, [*labels, *(given[kind] for kind in ("text", "id", "group") if kind in given)])
     made = Sketch({"train": train})
     if not labels:
-        likely = [str(name) for name in table if 1 < table[name].map(str).nunique() <= 10]
+        likely = [str(name) for name in table if _may_be_labels(table[name])]
         hint = f"; {some(likely, 5)} may be" if likely else ""
         columns = some(map(str, table.columns), 8)
         raise ConfigError(f"--label must name a column of classes or of numbers{hint}, of {columns}.")
@@ -64,6 +64,14 @@ def sketch(root: Path, train: str, labels: Sequence[str], given: Mapping[str, st
     data = csv.read(root, tasks=tasks, extracted=extracted, **made.options)
     made.assumed = list(dict.fromkeys([*made.assumed, *data.notes]))
     return made
+
+
+def _may_be_labels(column: "pd.Series[Any]") -> bool:
+    """Few values, or numbers some of which are there twice, as ids are not."""
+    values = column.map(str)
+    few = 1 < values.nunique() <= 10
+    plain = not column.map(lambda cell: isinstance(cell, list | dict | bytes)).any()
+    return str(column.name).lower() not in SPLITS and (few or (plain and not values.is_unique and is_numeric(column)))
 
 
 def _find_test(made: Sketch, root: Path, train: str, given: str | None, table: pd.DataFrame) -> None:
@@ -149,6 +157,18 @@ def _find_images(made: Sketch, table: pd.DataFrame, root: Path, given: str | Non
         made.assumed.append(f"image: {said}")
     elif given is not None:
         made.options["image"] = given
+    else:
+        _say_where_no_images_are(made, table)
+
+
+def _say_where_no_images_are(made: Sketch, table: pd.DataFrame) -> None:
+    for name in table:
+        values = _names(table[name])
+        if sum(is_image(value.partition("?")[0]) for value in values) * 2 > len(values) > 0:
+            link = "://" in values[0]
+            right = "nothing is downloaded: save them and name their files" if link else "--root names their folder"
+            said = f"{'links to' if link else 'paths of'} images, such as {values[0][:80]}, and no such files"
+            made.assumed.append(f"{name}: {said}, so posts are without images; {right}")
 
 
 Found = tuple[dict[str, str], str]

@@ -125,3 +125,31 @@ class Weighted(Hash):
 
 def test_sources_are_sorted() -> None:
     assert source_files(Weighted()) == [Path("a"), Path("b")]
+
+
+class Shade(BaseModel, extra="forbid"):
+    kind: Literal["light", "dark"] = "light"
+    range: tuple[float, float] | None = None
+
+
+class Palette(BaseModel):
+    shades: dict[str, list[str] | Shade]
+
+
+@pytest.mark.parametrize(
+    ("shade", "message"),
+    [
+        ({"range": 5}, "wall.shades.sea.range = 5: must be a list"),
+        ({"kind": "drak"}, "wall.shades.sea.kind = 'drak': must be 'light' or 'dark' .did you mean 'dark'"),
+        ({"rang": [1, 5]}, "Unknown wall.shades.sea key 'rang'. Did you mean 'range'. Available: kind, range"),
+        (["a", 2], "wall.shades.sea.1 = 2: must be a text in quotes"),
+        (5, "wall.shades.sea = 5: must be a list in . . or a table"),
+    ],
+)
+def test_of_alternatives_the_one_that_was_meant_says_what_is_wrong(shade: object, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        validate(Palette, {"shades": {"sea": shade}}, "wall")
+
+
+def test_where_nothing_is_known_nothing_is_listed() -> None:
+    assert unknown("key", "zzz", []) == "Unknown key 'zzz'; there is none."

@@ -71,9 +71,17 @@ def test_words_may_stand_for_numbers(tmp_path: Path) -> None:
     ],
 )
 def test_what_does_not_go_together_is_refused(tmp_path: Path, column: LabelColumn, message: str) -> None:
-    write(tmp_path / "posts.csv", ["", ""])
+    write(tmp_path / "posts.csv", ["", "2"])
     with pytest.raises(DataError, match=message):
         read(tmp_path, tasks={"stars": column})
+
+
+def test_what_is_said_of_a_task_is_judged_before_its_labels(tmp_path: Path) -> None:
+    write(tmp_path / "posts.csv", ["1", "2"])
+    with pytest.raises(ConfigError, match=r"data\.tasks\.stars has no classes; it must list them"):
+        read(tmp_path, tasks={"stars": LabelColumn(annotators=["a", "b"])})
+    with pytest.raises(ValueError, match="annotators name 'a' twice"):
+        LabelColumn(kind="regression", annotators=["a", "a"])
 
 
 def test_rows_of_the_development_part_are_told_by_a_column_or_a_file(tmp_path: Path) -> None:
