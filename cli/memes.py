@@ -1,7 +1,8 @@
 """Small drawn memes for the demo and the tests: a face, a caption, and labels that need both.
 
 Sentiment is positive where face and caption are both glad, negative where both are not, neutral where they disagree;
-sarcasm is praise over a sad face; feeling is a number from -3 to 3 that both raise or lower. Classes are unbalanced, some posts are copies of others, some lack a modality.
+sarcasm is praise over a sad face; feeling is a number from -3 to 3 that both raise or lower. Classes are unbalanced,
+some posts are copies of others, some lack a modality.
 """
 
 import math

@@ -10,7 +10,6 @@ from meta.records import FEW, LeakSign, StackReport
 
 DISPLAY_NAMES = {
     "soft_vote": "plain mean",
-    "mean": "plain mean",
     "macro_f1": "macro-F1",
     "weighted_f1": "weighted F1",
     "roc_auc": "ROC AUC",
