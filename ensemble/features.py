@@ -118,7 +118,8 @@ class FeatureCache:
                 raise LearnerError(
                     f"{missing(block)} files could be read when scanned and cannot be now; run the command again."
                 )
-            files = block_files(absent, block)
+            spent = {f"{name_of(absent)}.seconds": f"{took:012.3f}\n".encode()}  # always as long: rooms stay comparable
+            files = {**spent, **block_files(absent, block)}
             taken = sum(len(content) for content in files.values())
             if room is not None and taken > room():
                 opened.full = True
@@ -126,7 +127,6 @@ class FeatureCache:
             self._bytes[encoder] = self._bytes.get(encoder, 0) + taken
             self.spent[encoder] = self.spent.get(encoder, 0.0) + took
             if self.root is not None:
-                write_atomic(self.root / encoder / f"{name_of(absent)}.seconds", f"{took:.3f}\n".encode())
                 for name, content in files.items():
                     write_atomic(self.root / encoder / name, content)
             opened.add(name_of(absent), absent, block)

@@ -6,7 +6,7 @@ from typing import NotRequired, TypedDict
 
 from ensemble.bound_learners import LearnerSpec
 from ensemble.data import Task
-from ensemble.errors import StoreError
+from ensemble.errors import StoreError, command
 from ensemble.jobs.job import JobSpec, list_work
 from ensemble.records import TuningNote
 from ensemble.run import Run
@@ -65,10 +65,11 @@ def _lost_joins(run: Run, done: Sequence[tuple[str, str]]) -> dict[str, str]:
     """Of learners and tasks whose jobs are all done: why what the stack reads of them cannot be read."""
     reasons = {}
     for name, task in done:
-        try:
-            run.results.base_record(name, run.data.task(task))
-        except StoreError as error:
-            reasons[f"{name} / {task}"] = str(error)
+        provenance = run.results.provenance(run.learners.spec(name), run.data.task(task))
+        found, reason = run.store.base(name, task).status(provenance)
+        if found != "done":
+            again = command("train-base", "--learner", name, "--task", task)
+            reasons[f"{name} / {task}"] = reason or f"its folds are not joined; run {again}"
     return reasons
 
 

@@ -112,7 +112,7 @@ def test_a_hub_name_that_cannot_be_had_is_refused_once_and_before_the_first_job(
 def test_the_majority_class_stands_beside_the_learners(ensemble: Ensemble, write: Write) -> None:
     write(60, mood=lambda row: "glad" if row % 3 else "sad")
     trained = json.loads(ensemble("train-base", "--json").out)
-    card = trained["majority"]["mood"]
+    card = trained["baselines"]["mood"]
     assert card["metrics"]["accuracy"]["value"] == pytest.approx(2 / 3)
     assert card["metrics"]["macro_f1"]["value"] == pytest.approx(0.4)
     assert card["metrics"]["roc_auc"]["value"] == 0.5

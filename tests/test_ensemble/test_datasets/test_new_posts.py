@@ -99,7 +99,7 @@ def test_an_image_that_cannot_be_used_is_missing_and_said(tmp_path: Path, caplog
         posts = scan_posts(read_posts(path, [SENTIMENT], [tmp_path / "photos"]))
     assert posts.images == ["good.png", None, None]
     first, second = caplog.messages
-    assert first.startswith("2 images cannot be used") and "bad.png: not an image" in first
+    assert first.startswith("2 images cannot be used") and "bad.png: a text, not an image" in first
     assert second == "1 posts have neither text nor image, so nothing is known of them: 'z'."
 
 

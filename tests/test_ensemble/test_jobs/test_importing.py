@@ -113,7 +113,12 @@ def test_what_a_learner_looked_at_is_kept_where_it_is_said(run: Run, tmp_path: P
 
 def test_nobody_knows_what_an_imported_learner_cost(run: Run, tmp_path: Path) -> None:
     bring_in(run, tmp_path, foreign(run, run.plan.cv_rows))
-    assert run.results.cost("theirs", SENTIMENT) == {"seconds": 0.0, "parameters": None, "trainable_parameters": None}
+    assert run.results.cost("theirs", SENTIMENT) == {
+        "seconds": 0.0,
+        "features": 0,
+        "parameters": None,
+        "trainable_parameters": None,
+    }
 
 
 def test_our_own_files_come_back_by_their_metadata(run: Run) -> None:

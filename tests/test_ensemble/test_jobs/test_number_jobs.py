@@ -94,7 +94,7 @@ def test_numbers_made_elsewhere_come_in_by_the_column_value(run: Run, tmp_path: 
     assert found["oof"]["rows"] == 60 and found["oof"]["metrics"]["pearson"]["value"] is None
     assert run.results.base_record("theirs", NUMBER)["dev"]["rows"] == 8
     oof.assign(value="good").to_csv(tmp_path / "oof.csv", index=False)
-    with pytest.raises(PredictionsError, match="Predictions for 'mood' must be numbers"):
+    with pytest.raises(PredictionsError, match="holds 'good'; predictions must be numbers"):
         import_predictions(run, "others", NUMBER, tmp_path / "oof.csv", tmp_path / "test.csv", False)
 
 
