@@ -157,7 +157,8 @@ class FeatureCache:
     def used(self, prefix: str) -> int:
         """Bytes of the encoders whose names begin so, on disk or, without ``root``, in memory."""
         if self.root is not None:
-            return sum(path.stat().st_size for path in self.root.glob(f"{prefix}*/*.npy"))
+            kept = (path for ending in ("npy", "seconds") for path in self.root.glob(f"{prefix}*/*.{ending}"))
+            return sum(path.stat().st_size for path in kept)
         return sum(taken for name, taken in self._bytes.items() if name.startswith(prefix))
 
     def _open(self, encoder: str) -> Blocks:
