@@ -1,27 +1,25 @@
-"""Features of a frozen image encoder, text encoder, or both, under a logistic probe or a support vector machine."""
+"""Features of a frozen image encoder, text encoder, or both, under a regression or a support vector machine."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
-from safetensors.numpy import load_file, save
 
-from base_models.kernel_svm import KernelSVM
+from base_models.objectives.objective import Objective, Probe, objective_of, restored_objective
 from base_models.parameters import ClassBalance, Grid, MaxLength, Views, meaning
-from base_models.probe import LogisticProbe
+from base_models.saved_tensors import read_tensors, write_tensors
 from base_models.textual.encoder import TextEncoder
 from base_models.textual.pooling import Pooling
 from base_models.visual.encoder import ImageEncoder
-from base_models.weights import local_files
+from base_models.weights import check_available, local_files
 from ensemble.blocks import Features
 from ensemble.data import Dataset, Task
 from ensemble.errors import LearnerError
 from ensemble.features import Encode, FeatureCache
 from ensemble.learner import Trial
-from ensemble.system.files import write_atomic
 
 IMAGE_BLOCK, TEXT_BLOCK = 256, 1024
 Request = tuple[str, Sequence[str | None], Encode, int, str]
@@ -32,8 +30,11 @@ class Frozen:
 
     Each block of features is centred and scaled on the fit rows to a mean squared norm of one; a missing modality is
     its mean. ``probe`` "logistic" has the best of ``penalties``, "svm" (radial kernel, calibrated) the best of
-    ``costs``.
+    ``costs``. Numbers, and with "ridge" ordered classes, are learned by ridge regression with the best of ``penalties``
+    (scikit-learn's alpha).
     """
+
+    of_classes: ClassVar = ("balance",)
 
     def __init__(
         self,
@@ -44,7 +45,7 @@ class Frozen:
         text_layer: Annotated[int | None, meaning("of the text encoder, 0 the embeddings; not set: the last")] = None,
         pooling: Annotated[Pooling, meaning("token vectors to one vector of a text")] = "mean",
         max_length: MaxLength = 128,
-        penalties: Annotated[Grid, meaning("of the logistic probe; the best is taken")] = (
+        penalties: Annotated[Grid, meaning("of the logistic probe, or of ridge regression; the best is taken")] = (
             0.3,
             1.0,
             3.0,
@@ -53,7 +54,7 @@ class Frozen:
             100.0,
         ),
         balance: ClassBalance = 0.5,
-        probe: Annotated[Literal["logistic", "svm"], meaning("what stands on the features")] = "logistic",
+        probe: Annotated[Literal["logistic", "svm", "ridge"], meaning("what stands on the features")] = "logistic",
         costs: Annotated[Grid, meaning("of the support vector machine; the best is taken")] = (0.3, 1.0, 3.0, 10.0),
     ) -> None:
         if image is None and text is None:
@@ -87,6 +88,17 @@ class Frozen:
         """The local weight files of the encoders."""
         return [path for model in (self.image, self.text) if model for path in local_files(model)]
 
+    def check_models(self, data: Dataset, cache: FeatureCache) -> None:
+        """Of an encoder whose features are all in the cache nothing is needed."""
+        from base_models.visual.network import check_network
+
+        checks = [check for model, check in ((self.image, check_network), (self.text, check_available)) if model]
+        models = [model for model in (self.image, self.text) if model]
+        for model, check, (encoder, keys, *_) in zip(models, checks, self._requests(data), strict=True):
+            known = {key for key in keys if key is not None}
+            if cache.count(encoder, known) < len(known):
+                check(model)
+
     def prepare(self, data: Dataset, cache: FeatureCache) -> None:
         """Encode every content that the cache does not hold yet."""
         self._cache = cache
@@ -94,33 +106,41 @@ class Frozen:
             cache.fill(*request)
 
     def fit(self, data: Dataset, task: Task, seed: int) -> None:
-        data = data.take(data.labels(task) >= 0)
+        data = data.take(task.target.known(data.labels(task)))
+        labels = data.labels(task)
+        self.kind_: str = task.kind
+        self.probe_ = self._probe(objective_of(task, labels))
         blocks = self._blocks(data)
         self.means_ = [_mean(block) for block in blocks]
         self.scales_ = [_scale(block - mean) for block, mean in zip(blocks, self.means_, strict=True)]
         features = self._standardise(blocks)
-        self.probe_ = self._new_probe()
-        self.probe_.fit(features, data.labels(task), len(task.classes), data.groups, seed)
+        self.probe_.fit(features, labels, data.groups, seed)
 
     def predict_proba(self, data: Dataset) -> npt.NDArray[np.float64]:
-        return self.probe_.predict_proba(self._standardise(self._blocks(data)))
+        """(rows, classes)."""
+        return self._predictions(data)
+
+    def predict(self, data: Dataset) -> npt.NDArray[np.float64]:
+        """(rows,) of numbers."""
+        return self._predictions(data)[:, 0]
 
     def save(self, folder: Path) -> None:
         tensors = {**{f"mean{number}": mean for number, mean in enumerate(self.means_)}, **self.probe_.tensors()}
         tensors["scales"] = np.array(self.scales_, dtype=np.float32)
-        write_atomic(folder / "frozen.safetensors", save(tensors))
+        write_tensors(folder / "frozen.safetensors", tensors, self.kind_)
 
     def load(self, folder: Path) -> None:
-        tensors = load_file(folder / "frozen.safetensors")
+        tensors, self.kind_ = read_tensors(folder / "frozen.safetensors")
         self.scales_ = tensors["scales"].tolist()
         self.means_ = [tensors[f"mean{number}"] for number in range(len(self.scales_))]
-        self.probe_ = self._new_probe()
+        self.probe_ = self._probe(restored_objective({"kind": self.kind_}))
         self.probe_.restore(tensors)
 
-    def _new_probe(self) -> LogisticProbe | KernelSVM:
-        if self.probe == "svm":
-            return KernelSVM(self.costs, self.balance)
-        return LogisticProbe(self.penalties, self.balance)
+    def _probe(self, objective: Objective) -> Probe:
+        return objective.probe(self.probe, self.penalties, self.costs, self.balance)
+
+    def _predictions(self, data: Dataset) -> npt.NDArray[np.float64]:
+        return self.probe_.predictions(self._standardise(self._blocks(data)))
 
     def _blocks(self, data: Dataset) -> list[Features]:
         """(rows, width) features of each encoder; NaN rows where the modality is missing."""

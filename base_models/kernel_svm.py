@@ -31,12 +31,14 @@ class KernelSVM:
     ``balance`` is the power of the inverse class frequency that weighs a row. Takes 8 bytes for each pair of fit rows.
     """
 
-    def __init__(self, costs: Sequence[float], balance: float) -> None:
+    def __init__(self, costs: Sequence[float], balance: float, classes: int) -> None:
         self.costs = costs
         self.balance = balance
+        self.classes = classes
 
-    def fit(self, features: Features, labels: Codes, classes: int, groups: Codes, seed: int) -> "KernelSVM":
+    def fit(self, features: Features, labels: Codes, groups: Codes, seed: int) -> "KernelSVM":
         """``features`` (rows, width) should be centred, ``labels`` are (rows,) in 0..classes-1."""
+        classes = self.classes
         if not len(features):
             return self._fit_nothing(features, classes)
         self.spread_ = np.array([max(float(np.square(features).sum(axis=1).mean()), 1e-12)])
@@ -72,8 +74,8 @@ class KernelSVM:
         self.levels_ = np.zeros(classes)
         return self
 
-    def predict_proba(self, features: Features) -> Floats:
-        """(rows, classes)."""
+    def predictions(self, features: Features) -> Floats:
+        """(rows, classes) probabilities."""
         parts = [features[start : start + ROWS_AT_ONCE] for start in range(0, len(features), ROWS_AT_ONCE)]
         decisions = [self._kernel(part, self.support_) @ self.coefficients_ + self.offset_ for part in parts]
         values = [softmax(decision @ self.slopes_ + self.levels_, axis=1) for decision in decisions]

@@ -54,5 +54,6 @@ ModalityDropout = Annotated[float, Field(ge=0, le=1, description="share of train
 HeadRate = Annotated[float, Field(gt=0, description="the new head's learning rate, as a multiple of training.lr")]
 Grid = Annotated[Sequence[Annotated[float, Field(gt=0)]], Field(min_length=1)]
 ClassBalance = Annotated[
-    float, Field(ge=0, le=1, description="power of the inverse class frequency that weighs a row; 0: none")
+    float,
+    Field(ge=0, le=1, description="power of the inverse class frequency that weighs a row; 0: none, nor of numbers"),
 ]

@@ -34,14 +34,16 @@ class LogisticProbe:
     Learned: ``coefficients_`` (width, classes), ``intercept_`` (classes,), ``penalty_``.
     """
 
-    def __init__(self, penalties: Sequence[float], balance: float) -> None:
+    def __init__(self, penalties: Sequence[float], balance: float, classes: int) -> None:
         self.penalties = penalties
         self.balance = balance
+        self.classes = classes
 
-    def fit(self, features: Features, labels: Codes, classes: int, groups: Codes, seed: int) -> "LogisticProbe":
+    def fit(self, features: Features, labels: Codes, groups: Codes, seed: int) -> "LogisticProbe":
+        classes = self.classes
         basis = decompose(features) if len(features) else None
         if basis is None or not len(basis.scale):  # nothing tells one row from another
-            return self._fit_frequencies(features, labels, classes)
+            return self._fit_frequencies(features, labels)
         inner = stratified_group_split([labels], [classes], groups, [1 / INNER_FOLDS] * INNER_FOLDS, seed)
         weights = class_weights(labels, classes, self.balance)
         grid = len(self.penalties)
@@ -64,13 +66,14 @@ class LogisticProbe:
         self.intercept_ = intercepts[chosen] - basis.mean @ self.coefficients_
         return self
 
-    def _fit_frequencies(self, features: Features, labels: Codes, classes: int) -> "LogisticProbe":
+    def _fit_frequencies(self, features: Features, labels: Codes) -> "LogisticProbe":
         self.penalty_ = float(max(self.penalties))
-        self.coefficients_ = np.zeros((features.shape[1], classes), dtype=np.float32)
-        self.intercept_ = np.log(smoothed_frequencies(labels, classes)).astype(np.float32)
+        self.coefficients_ = np.zeros((features.shape[1], self.classes), dtype=np.float32)
+        self.intercept_ = np.log(smoothed_frequencies(labels, self.classes)).astype(np.float32)
         return self
 
-    def predict_proba(self, features: Features) -> npt.NDArray[np.float64]:
+    def predictions(self, features: Features) -> npt.NDArray[np.float64]:
+        """(rows, classes) probabilities."""
         scores = features @ self.coefficients_ + self.intercept_
         return np.asarray(softmax(scores.astype(np.float64), axis=1))
 

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 
-from ensemble.errors import LearnerError
+from ensemble.errors import LearnerError, first_line
 from ensemble.system.files import known_hash
 from ensemble.system.paths import locate
 
+HUB_SECONDS = 15.0
 DECISIVE = (".safetensors", ".json", ".txt", ".model", ".spm", ".bin", ".pkl", ".pth", ".pt", ".tar")
 
 
@@ -39,6 +41,51 @@ def local_files(model: str) -> list[Path]:
     if Path(model).expanduser().is_absolute() or model.startswith("."):
         raise LearnerError(f"No such model folder: {model}. Give a folder with config.json and weights, or a hub name.")
     return []
+
+
+def check_available(model: str, published: str | None = None) -> None:
+    """Raises LearnerError for a local folder without a config.json, and for a name of which the hub's client has stored
+    nothing and the hub has nothing, or does not answer. ``published`` is its name there, where it is called otherwise
+    here."""
+    folder = local(model)
+    if folder.is_dir():
+        if not (folder / "config.json").is_file():
+            raise LearnerError(f"Cannot load model {model!r}: there is no config.json in that folder.")
+        return
+    if folder.is_file():
+        raise LearnerError(f"Cannot load model {model!r}: that is a file; give its folder, which has a config.json.")
+    local_files(model)  # a path that is not there is no hub name
+    reason = _why_not_on_hub(published or model)
+    if reason:
+        reason = reason if published else f"there is no folder {folder}, and {reason}"
+        raise LearnerError(
+            f"Cannot load model {model!r}: {reason}. Give a hub name, or the path of a local folder with config.json "
+            "and weights."
+        )
+
+
+@lru_cache(maxsize=256)
+def _why_not_on_hub(name: str) -> str | None:
+    """None where it is there, or has been stored on this machine."""
+    from huggingface_hub import get_hf_file_metadata, hf_hub_url
+    from huggingface_hub.constants import HF_HUB_CACHE
+    from huggingface_hub.errors import EntryNotFoundError, HFValidationError, RepositoryNotFoundError
+    from huggingface_hub.file_download import repo_folder_name
+
+    try:
+        stored = Path(HF_HUB_CACHE) / repo_folder_name(repo_id=name, repo_type="model") / "snapshots"
+        if stored.is_dir() and any(stored.iterdir()):
+            return None
+        get_hf_file_metadata(hf_hub_url(name, "config.json"), timeout=HUB_SECONDS)
+    except EntryNotFoundError:
+        return None  # the model is there, and what it lacks is said by who loads it
+    except HFValidationError:
+        return "no model of the hub can have this name"
+    except RepositoryNotFoundError:
+        return "the hub has no such model, or shows it to members only"
+    except Exception as error:  # no network, a proxy's own answer, offline mode: a dozen kinds
+        return f"its weights are not on this machine while the hub does not answer ({first_line(error)[:120]})"
+    return None
 
 
 def checkpoint_file(path: str) -> Path:

@@ -18,13 +18,13 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.ensemble import StackingClassifier
 
-from ensemble.data import Codes, Floats, Task
+from ensemble.data import Codes, Floats, Labels, Task
 from ensemble.system.progress import Item, Label
 from meta import META_ESTIMATORS
 from meta.candidates import StackSpec, logistic_regression
 from meta.fitting import fit
 from meta.nested_cv import nested_cv, option_of, options_of
-from meta.nested_fits import NestedProbabilities, nest
+from meta.nested_fits import NestedPredictions, nest
 from meta.table import MetaTable
 
 CLASSES = 3
@@ -63,8 +63,8 @@ def stage(name: str, started: float) -> float:
 
 def stack(table: MetaTable, candidates: tuple[str, ...], threads: int) -> None:
     """One task, stage by stage."""
-    spec = StackSpec(len(table.learners), table.classes, table.task.metric, 0)
-    fits: dict[str, list[NestedProbabilities]] = {}
+    spec = StackSpec(len(table.learners), table.width, table.task.metric, 0)
+    fits: dict[str, list[NestedPredictions]] = {}
     now = time.monotonic()
     for name, options in options_of(candidates).items():
         fits[name] = nest(table, options, spec, threads=threads, track=counted)
@@ -81,7 +81,7 @@ class Column(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def __init__(self, learner: int = 0) -> None:
         self.learner = learner
 
-    def fit(self, features: Floats, labels: Codes) -> "Column":
+    def fit(self, features: Floats, labels: Labels) -> "Column":
         self.classes_ = np.unique(labels)
         return self
 
@@ -107,7 +107,7 @@ def beside_scikit_learn(rows: int, learners: int, rounds: int) -> None:
         between = time.monotonic()
         option = options_of(("logistic_regression",))["logistic_regression"][1]
         for seen, held in folds:
-            fit(option, table.oof[seen], table.labels[seen], spec).predict_proba(table.oof[held])
+            fit(option, table.oof[seen], table.labels[seen], spec).predict(table.oof[held])
         ended = time.monotonic()
         ratios.append((between - started) / (ended - between))
     print(f"StackingClassifier takes {np.median(ratios):.2f} times as long (median of {rounds} rounds, {rows:,} rows)")

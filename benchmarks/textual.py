@@ -32,6 +32,7 @@ from base_models.neural.optimization import make_optimizer
 from base_models.neural.sampling import Batch, Examples
 from base_models.neural.train_val_split import TrainValSplit
 from base_models.neural.training import train
+from base_models.objectives.objective import objective_of
 from base_models.textual.finetuned import TextualTraining
 from base_models.textual.loading import load_tokenizer
 from base_models.textual.network import TextClassifier
@@ -194,7 +195,9 @@ def main() -> None:
         chosen = np.random.default_rng(0).permutation(labelled)
         posts = data.take(chosen[: ask.rows if ask.full is None else ask.batch * ask.steps])
         how = TextualTraining(epochs=1, batch=ask.batch, validation=0, patience=0, balance=0, precision=ask.precision)
-        case = Case(TrainValSplit.of(SENTIMENT, source.of(posts), posts, 0, 0), how, HEADS[ask.head], ask.threads)
+        objective = objective_of(SENTIMENT, posts.labels(SENTIMENT))
+        problem = TrainValSplit.of(SENTIMENT, objective, source.of(posts), posts, 0, 0)
+        case = Case(problem, how, HEADS[ask.head], ask.threads)
         print(f"{model} on {device()}, {ask.threads} threads, {ask.precision} precision, {ask.head} head")
         mean, most = case.lengths.mean(), case.lengths.max()
         print(f"{len(posts):,} of {len(data):,} texts, {mean:.1f} tokens each, {most} at most")

@@ -30,6 +30,7 @@ from base_models.neural.inference import autocast, device, rows_at_once
 from base_models.neural.optimization import make_optimizer
 from base_models.neural.train_val_split import TrainValSplit
 from base_models.neural.training import train
+from base_models.objectives.objective import objective_of
 from base_models.visual.augmentation import Augmentation
 from base_models.visual.finetuned import Visual, VisualTraining
 from base_models.visual.network import ImageClassifier, make_classifier, preprocessing_of
@@ -70,7 +71,9 @@ def measure_training(case: Case, pairs: int) -> None:
     learner.prepare(data, case.cache)
     examples = case.examples()
     centre = cast(Augmentation, lambda pixels, _: cut(pixels, case.how.size, 1)[0])
-    centred = TrainValSplit.of(TASK, ImageExamples(examples.images, examples.size, 1, centre), data, 0, 0)
+    objective = objective_of(TASK, data.labels(TASK))
+    seen = ImageExamples(examples.images, examples.size, 1, centre)
+    centred = TrainValSplit.of(TASK, objective, seen, data, 0, 0)
     network = make_classifier(learner.model, len(TASK.classes), learner.pretrained, None, learner.size, 0, case.how)
     pixels = examples.augmented([(0, 0, row) for row in range(len(data))])["pixels"]
     labels = torch.split(torch.from_numpy(data.labels(TASK)).to(device()), how.batch)

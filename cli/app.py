@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from ensemble.errors import EnsembleError
+
 if TYPE_CHECKING:
     from ensemble.jobs.job import Failure
 
@@ -44,6 +46,23 @@ Address = Annotated[str, typer.Option(help="A Ray cluster's address, or auto. De
 DEFAULT = Path("ensemble.toml")
 
 
+def _say_version(asked: bool) -> None:
+    if asked:
+        from ensemble.jobs.run_record import versions
+
+        print("ensemble", versions().get("modality-ensemble", "of a checkout that is not installed"))
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_say_version, is_eager=True)
+    ] = False,
+) -> None:
+    """What is said of all subcommands stands in ``app``."""
+
+
 def show(result: Result, table: Callable[[Result], None], as_json: bool) -> None:
     """A command's result, dataclasses or plain values, as a table or as JSON."""
     if as_json:
@@ -56,3 +75,9 @@ def stop_where_failed(failures: "Sequence[Failure]") -> None:
     """Exit with 2 where jobs have failed, with 1 where one did by a bug."""
     if failures:
         raise typer.Exit(1 if any(failure["bug"] for failure in failures) else 2)
+
+
+def stop_where_refused(reasons: Sequence[str]) -> None:
+    """Exit with 2 where there is a reason, the first on the error line."""
+    if reasons:
+        raise EnsembleError(reasons[0])

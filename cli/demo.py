@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from cli.memes import SENTIMENTS, draw_memes
-from ensemble.errors import ConfigError
+from ensemble.errors import ConfigError, command
 from ensemble.system.files import write_atomic
 
 CONFIG = f"""# What `ensemble demo` ran. Every table and key is explained in the recipes that `ensemble init` writes.
@@ -51,7 +51,12 @@ params = {{ image = "encoders/image", text = "encoders/text", max_length = 64, v
 format = "csv"
 """.replace("'", '"')
 
-# Only the demo itself trains networks; the tests' runs share the rest.
+# Only the demo itself learns a number and trains networks; the tests' runs share the rest.
+NUMBER = """
+[data.tasks.feeling]
+kind = "regression"
+bounds = [-3, 3]
+"""
 VISUAL = """
 [base.network]
 learner = "visual"
@@ -89,8 +94,8 @@ def run_demo(folder: Path, posts: int) -> None:
 
     folder = folder.resolve()
     if folder.exists() and any(folder.iterdir()):
-        raise ConfigError(f"{folder} is not empty; give `ensemble demo` a new folder, or delete this one.")
-    _say(f"Drawing {posts} memes: a face, a caption, labels that need both ...")
+        raise ConfigError(f"{folder} is not empty; give `ensemble demo` a new folder.")
+    _say(f"Drawing {posts} memes: a face, a caption, labels that need both, a number ...")
     captions = draw_memes(folder / "data", posts)
     _say("Making tiny networks with random weights (real runs name models of the hub) ...")
     make_image_encoder(folder / "encoders" / "image")
@@ -99,14 +104,14 @@ def run_demo(folder: Path, posts: int) -> None:
         make_text_encoder(folder / "encoders" / family, captions, family)
     config = folder / "ensemble.toml"
     fine_tuned = VISUAL + "".join(TEXTUAL.format(family=family) for family in FAMILIES)
-    write_atomic(config, (CONFIG + fine_tuned).encode())
-    for command in ("data", "train-base", "stack", "report", "submit"):
-        print(f"\n$ ensemble {command} -c {config}\n", flush=True)
-        app([command, "-c", str(config)], standalone_mode=False)
+    write_atomic(config, (CONFIG + NUMBER + fine_tuned).encode())
+    for name in ("data", "train-base", "stack", "report", "submit"):
+        _say(f"\n$ {command(name, '-c', str(config)).strip('`')}\n")
+        app([name, "-c", str(config)], standalone_mode=False)
     run = folder / "run"
     _say(f"\nThe submission: {run / 'submission' / 'submission.csv'}")
     _say(f"The report, for any browser: {run / 'report.html'}")
-    _say(f"New posts: `ensemble predict POSTS.csv --run {run}`")
+    _say(f"New posts: {command('predict', 'POSTS.csv', '--run', str(run))}")
     _say("Next, with your own posts: `ensemble init csv --root DIR`, then the commands above.")
 
 

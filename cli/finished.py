@@ -3,10 +3,14 @@
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from cli.progress import Bars
 from cli.session import use_threads
+
+if TYPE_CHECKING:
+    from ensemble.datasets.delimited import Dialect
+    from ensemble.run import Run
 
 STDOUT = Path("-")
 
@@ -26,10 +30,61 @@ def run_folder(named: Path | None) -> Path:
     from ensemble.errors import StoreError
 
     if named is not None:
+        inner = sorted(path.parent for path in named.glob("*/run.json")) if not (named / "run.json").is_file() else []
+        if inner:
+            raise StoreError(f"{named} is not a run folder; {inner[0]} is: --run {inner[0]}")
         return named
     if not DEFAULT.is_file():
         raise StoreError(f"There is no {DEFAULT} here; --run FOLDER names a finished run.")
     return load_config(DEFAULT).run.folder
+
+
+def columns_named(given: Sequence[str]) -> dict[str, str]:
+    """``text=tweet`` by what is named; raises ConfigError for a form or a kind there is not."""
+    from ensemble.errors import ConfigError, unknown
+    from ensemble.modalities import MODALITIES
+
+    kinds, named = ("id", *MODALITIES), {}
+    for option in given:
+        kind, sign, name = option.partition("=")
+        if not sign:
+            raise ConfigError(f"--column {option!r} must be KIND=NAME, such as text=tweet; KIND: {', '.join(kinds)}.")
+        if kind not in kinds:
+            raise ConfigError(unknown("kind of column", kind, kinds))
+        named[kind] = name
+    return named
+
+
+def _dialect_of(options: Mapping[str, str]) -> "Dialect":
+    from ensemble.datasets.delimited import Dialect
+    from ensemble.datasets.new_posts import as_options
+    from ensemble.errors import ConfigError
+
+    try:
+        return Dialect(**{key: value for key, value in options.items() if value})  # type: ignore[arg-type]
+    except ConfigError as error:
+        raise ConfigError(as_options(str(error))) from error
+
+
+def _check_output(path: Path, table: Path) -> None:
+    from ensemble.errors import ConfigError
+    from ensemble.system.files import check_writable
+
+    if path == STDOUT:
+        return
+    if path.exists() and path.samefile(table):
+        raise ConfigError(f"--out {path} is POSTS itself, which would be lost; name another file.")
+    check_writable(path)
+
+
+def _say_what_was_trained_on(run: "Run", ids: list[str]) -> None:
+    """Where posts have the ids of training posts; ids that only number the rows tell nothing."""
+    from ensemble.datasets.new_posts import log
+
+    known = {str(row) for row in run.plan.frame["id"].iloc[run.plan.cv_rows]}.intersection(ids)
+    if known and ids != [str(number) for number in range(1, len(ids) + 1)]:
+        said = "%s of %s posts have ids of training posts; where they are the same, most of the models have seen them."
+        log.warning(said, f"{len(known):,}", f"{len(ids):,}")
 
 
 def predict_posts(
@@ -39,7 +94,7 @@ def predict_posts(
     form: str | None,
     tasks: Sequence[str],
     images: Path | None,
-    named: Mapping[str, str],
+    columns: Sequence[str],
     dialect: Mapping[str, str],
     quiet: bool,
 ) -> Predicted:
@@ -49,9 +104,8 @@ def predict_posts(
     record = RunRecord.read(run_folder(named_run))
     use_threads(record.threads)
     from base_models import LEARNERS
-    from ensemble.datasets.delimited import Dialect
     from ensemble.datasets.new_posts import read_posts, scan_posts
-    from ensemble.system.files import check_writable, write_atomic
+    from ensemble.system.files import write_atomic
     from ensemble.system.progress import silent
     from meta import loaded_stack
     from meta.post_predictions import format_named
@@ -59,16 +113,18 @@ def predict_posts(
     track = silent if quiet else Bars()
     form = form or ("csv" if out is None or out == STDOUT else out.suffix.removeprefix(".") or "csv")
     render = format_named(form)
-    read_as = Dialect(**{key: value for key, value in dialect.items() if value})  # type: ignore[arg-type]
-    posts = read_posts(
-        table, record.tasks, images, named, record.columns, record.home / record.config.run.cache / "embedded", read_as
-    )
+    read_as = _dialect_of(dialect)
     run = record.open(LEARNERS, track)
-    stacks = loaded_stack.load_stacks(run, run.some_tasks(tasks))
+    asked = run.some_tasks(tasks)
+    needed = loaded_stack.modalities_needed(run, asked)
+    folders = [images] if images else [path for path in (table.parent.resolve(), record.images) if path.is_dir()]
+    extracted = record.home / record.config.run.cache / "embedded"
+    posts = read_posts(table, record.tasks, folders, columns_named(columns), record.columns, extracted, read_as, needed)
+    _say_what_was_trained_on(run, posts.ids.tolist())
+    stacks = loaded_stack.load_stacks(run, asked)
     path = out or record.store.root / f"predictions.{form}"
-    if path != STDOUT:
-        check_writable(path)
-    predictions = loaded_stack.predict_posts(run, stacks, scan_posts(posts, track), track)
+    _check_output(path, table)
+    predictions = loaded_stack.predict_posts(run, stacks, scan_posts(posts, track, needed), track)
     labels = {one.predictions.task.name: one.counts for one in predictions}
     if out == STDOUT:
         sys.stdout.write(render(predictions))

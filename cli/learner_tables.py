@@ -2,11 +2,8 @@
 
 from collections.abc import Mapping
 
-from rich.markup import escape
-from rich.table import Table
-
 from cli.learner_description import LearnerDescription, ParameterDescription
-from cli.tables import console, line
+from cli.tables import line, table
 
 
 def print_learners(described: Mapping[str, LearnerDescription], named: bool) -> None:
@@ -25,13 +22,8 @@ def print_learners(described: Mapping[str, LearnerDescription], named: bool) -> 
 
 
 def _print_parameters(learner: LearnerDescription) -> None:
-    drawn = Table(box=None, pad_edge=False)
-    for column in ("parameter", "default", "meaning"):
-        drawn.add_column(column, justify="left", overflow="fold", no_wrap=column == "parameter")
-    for parameter in learner.parameters:
-        drawn.add_row(*map(escape, (parameter.name, _default(parameter), _meaning(parameter))))
-    console().print(drawn)
-    console().print()
+    rows = [(parameter.name, _default(parameter), _meaning(parameter)) for parameter in learner.parameters]
+    table("", ("parameter", "default", "meaning"), rows, names=3)
 
 
 def _default(parameter: ParameterDescription) -> str:

@@ -1,7 +1,8 @@
 """Small drawn memes for the demo and the tests: a face, a caption, and labels that need both.
 
 Sentiment is positive where face and caption are both glad, negative where both are not, neutral where they disagree;
-sarcasm is praise over a sad face. Classes are unbalanced, some posts are copies of others, some lack a modality.
+sarcasm is praise over a sad face; feeling is a number from -3 to 3 that both raise or lower. Classes are unbalanced,
+some posts are copies of others, some lack a modality.
 """
 
 import math
@@ -56,6 +57,14 @@ def invent(random: np.random.Generator) -> Meme:
     return Meme(" ".join(words), glad_face, glad_words)
 
 
+def rate(memes: Sequence[Meme], seed: int) -> list[float]:
+    """How each feels, from -3 to 3: the face counts more than the words, and raters differ."""
+    noise = np.random.default_rng(seed).normal(0, 0.5, len(memes))
+    signs = np.array([[meme.glad_face, meme.glad_words] for meme in memes]) * 2 - 1
+    feelings: list[float] = np.clip(signs @ [1.2, 0.8] + noise, -3, 3).tolist()
+    return feelings
+
+
 def draw(meme: Meme, random: np.random.Generator) -> Image.Image:
     """A face on a coloured ground (glad ones warmer, on average), the caption below it."""
     warm = int(np.clip(random.normal(150 if meme.glad_face else 105, 30), 0, 255))
@@ -84,17 +93,18 @@ def draw_memes(folder: Path, posts: int, seed: int = 0) -> list[str]:
     (folder / "images").mkdir(parents=True)
     memes = [invent(random) for _ in range(posts)]
     rows: list[dict[str, str]] = []
+    feelings = rate(memes, seed + 1)
     for number, meme in enumerate(memes):
         name = f"meme_{number:04d}.{'png' if number % 3 else 'jpg'}"
         copied = number > 10 and random.random() < 0.04
         if copied:
             meme = memes[number] = memes[number - 7]
+            feelings[number] = feelings[number - 7]
             Image.open(folder / "images" / rows[-7]["file"]).convert("RGB").save(folder / "images" / name)
         else:
             draw(meme, random).save(folder / "images" / name)
-        rows.append(
-            {"name": name, "file": name, "caption": meme.text, "sentiment": meme.sentiment, "sarcasm": meme.sarcasm}
-        )
+        labels = {"sentiment": meme.sentiment, "sarcasm": meme.sarcasm, "feeling": f"{feelings[number]:.1f}"}
+        rows.append({"name": name, "file": name, "caption": meme.text, **labels})
     for row in random.choice(posts, size=max(2, posts // 33), replace=False):
         rows[row]["caption" if row % 2 else "file"] = ""
     _write(folder, rows, test=max(10, posts // 8))
@@ -104,4 +114,4 @@ def draw_memes(folder: Path, posts: int, seed: int = 0) -> list[str]:
 def _write(folder: Path, rows: Sequence[dict[str, str]], test: int) -> None:
     table = pd.DataFrame(rows)
     table.iloc[:-test].to_csv(folder / "posts.csv", index=False)
-    table.iloc[-test:].drop(columns=["sentiment", "sarcasm"]).to_csv(folder / "test.csv", index=False)
+    table.iloc[-test:].drop(columns=["sentiment", "sarcasm", "feeling"]).to_csv(folder / "test.csv", index=False)

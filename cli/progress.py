@@ -40,10 +40,11 @@ class Bars:
         yield from shown(items, label, total)
 
     def _line(self, items: Iterable[Item], label: Label, total: int) -> Generator[Item, None, None]:
+        known: set[str] = set()
         try:
             for number, item in enumerate(items, start=1):
                 if hasattr(item, "describe"):  # an outcome
-                    print(f"  {number}/{total} {item.describe()}", file=sys.stderr, flush=True)
+                    print(f"  {number}/{total} {item.describe(known)}", file=sys.stderr, flush=True)
                 yield item
         except GeneratorExit:  # the work ended before its time, such as a training that stopped early
             _print(label, f"of {total}")

@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,17 @@ ENCODERS = {"text": "sentence-transformers/all-MiniLM-L6-v2", "image": "timm/mob
 
 def write_recipe(preset: str, root: Path, out: Path) -> Path:
     """The file written; raises ConfigError for an unknown preset, a missing folder, or a file that is already there."""
+    recipe = recipe_of(preset)
+    if not root.is_dir():
+        raise ConfigError(f"--root {root} is not a folder; it must hold the dataset.")
+    _check_new(out)
+    text = recipe.read_text(encoding="utf-8").replace("@ROOT@", _relative(root, out).replace('"', '\\"'))
+    write_atomic(out, text.encode())
+    return out
+
+
+def recipe_of(preset: str) -> Traversable:
+    """The package's file; raises ConfigError for an unknown preset."""
     recipes = {
         entry.name.removesuffix(".toml"): entry
         for entry in files("cli.recipes").iterdir()
@@ -24,12 +36,7 @@ def write_recipe(preset: str, root: Path, out: Path) -> Path:
     }
     if preset not in recipes:
         raise ConfigError(unknown("preset", preset, recipes))
-    if not root.is_dir():
-        raise ConfigError(f"--root {root} is not a folder; it must hold the dataset.")
-    _check_new(out)
-    text = recipes[preset].read_text(encoding="utf-8").replace("@ROOT@", _relative(root, out).replace('"', '\\"'))
-    write_atomic(out, text.encode())
-    return out
+    return recipes[preset]
 
 
 def sketch_recipe(
@@ -50,6 +57,8 @@ def sketch_recipe(
     recipe = files("cli.recipes").joinpath("csv.toml").read_text(encoding="utf-8")
     modalities = [kind for kind in ("text", "image") if kind in made.options]
     rest, assumed = _learners("[folds]" + recipe.partition("[folds]")[2], modalities)
+    if all(isinstance(task, dict) for task in made.tasks.values()):
+        rest = _of_numbers(rest)
     lines = [f"# {line}" for line in made.assumed]
     data = {"preset": "csv", "root": _relative(folder, out), **made.options}
     table = [f"{key} = {_toml(value)}" for key, value in data.items()]
@@ -88,6 +97,12 @@ def _learners(text: str, modalities: Sequence[str]) -> tuple[str, list[str]]:
     return text, [note] if left_out else []
 
 
+def _of_numbers(text: str) -> str:
+    """The part of the recipe behind [data] without what is of classes alone."""
+    text = text.replace("params = { balance = 0.5 }\n", "").replace(", balance = 0.5", "")
+    return re.sub(r"# metrics = .*\n.*\n", '# metrics = { stars = "pearson" }   # default: mae\n', text)
+
+
 def _can_be_had(repository: str) -> bool:
     """Whether the hub may be asked for an encoder, or has been before."""
     from huggingface_hub import constants, try_to_load_from_cache
@@ -121,6 +136,8 @@ def _key(name: str) -> str:
 
 
 def _toml(value: Any) -> str:
+    if isinstance(value, dict):
+        return f"{{ {', '.join(f'{_key(name)} = {_toml(inner)}' for name, inner in value.items())} }}"
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(_toml, value))}]"
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,8 +1,9 @@
 """From a configuration file to the objects the layers below work on."""
 
 import os
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from inspect import signature
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from ensemble.content.given_folds import GivenFolds
     from ensemble.data import Dataset
     from ensemble.datasets.submission import Format
-    from ensemble.folds import FoldSettings
+    from ensemble.folds import FoldPlan, FoldSettings
     from ensemble.jobs.job import JobSpec
     from ensemble.jobs.train import Engine
     from ensemble.modalities import Scans
@@ -74,13 +75,13 @@ class Session:
     def _check_names(self) -> None:
         """What later commands would refuse is refused before the first hour of training."""
         from ensemble.errors import ConfigError, unknown
-        from meta import META_ESTIMATORS
+        from meta import META_ESTIMATORS, NUMBER_ESTIMATORS
 
         self.submission_format()
         self.fold_settings  # noqa: B018 (refuses impossible ones)
         for name in self.config.stack.estimators:
-            if name not in META_ESTIMATORS:
-                raise ConfigError(unknown("meta-estimator", name, META_ESTIMATORS))
+            if name not in (known := META_ESTIMATORS | NUMBER_ESTIMATORS):
+                raise ConfigError(unknown("meta-estimator", name, known))
 
     @cached_property
     def store(self) -> "Store":
@@ -176,20 +177,28 @@ class Session:
         from base_models import LEARNERS
         from ensemble.bound_learners import check_learners
         from ensemble.content.grouped_folds import bind_folds
+        from ensemble.jobs.run_record import learner_specs
+
+        check_learners(LEARNERS, learner_specs(self.config), self.home)
+        plan = bind_folds(self.store, self.data, self.scans, self.fold_settings, self.given_folds)
+        if plan.lost and not self._quiet:
+            print(f"  {plan.lost}: drawn again, the same plan by its fingerprint", file=sys.stderr)
+        return self.run_on(plan)
+
+    def run_on(self, plan: "FoldPlan") -> "Run":
+        """The run on the folds of a plan, of which nothing is written."""
+        from base_models import LEARNERS
         from ensemble.features import FeatureCache
         from ensemble.jobs.run_record import learner_specs
         from ensemble.run import Run
 
         config = self.config
-        specs = learner_specs(config)
-        check_learners(LEARNERS, specs, self.home)
-        plan = bind_folds(self.store, self.data, self.scans, self.fold_settings, self.given_folds)
         return Run(
             self.store,
             plan.with_groups(self.data),
             plan,
             LEARNERS,
-            specs,
+            learner_specs(config),
             tuple(config.run.seeds),
             FeatureCache(self.home / config.run.cache, self.track, config.run.image_bytes),
             config.run.keep_models,
@@ -207,9 +216,16 @@ class Session:
             tuple(stack.estimators), tuple(stack.learners), stack.calibrate, stack.related, self.config.threads
         )
 
-    def working(self) -> "AbstractContextManager[Engine]":
-        """The engine that runs the jobs, for as many calls as come inside."""
-        return self.parallel.working(self.opener, self.config.threads)
+    @contextmanager
+    def working(self) -> "Iterator[Engine]":
+        """The engine of all calls inside. Raises StoreError where a command with other settings is at work here."""
+        from ensemble.jobs.at_work import at_work
+
+        found = self.config.model_dump(mode="json", include={"data", "folds"})
+        found |= {f"base.{name}": base.model_dump(mode="json") for name, base in self.config.base.items()}
+        found["run"] = {"seeds": list(self.config.run.seeds)}
+        with at_work(self.store, found), self.parallel.working(self.opener, self.config.threads) as engine:
+            yield engine
 
     def watching(self, work: "Sequence[JobSpec]") -> "Track":
         """A track that also shows the jobs of other processes."""

@@ -1,7 +1,7 @@
 """The subcommands on finished base learners: stack, report, submit, predict. Heavy modules are imported inside."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -22,12 +22,16 @@ def stack(
     ensemble stack
     ensemble stack --task sentiment --json
     """
+    from cli.doubts import not_for_new_posts
     from cli.session import Session
     from cli.stack_tables import print_stacks
     from meta.summary import stack_tasks
 
     session = Session(config, set, quiet)
     run = session.run
+    for chosen in run.some_tasks(task):
+        if doubt := not_for_new_posts(session, chosen, config, set):
+            typer.echo(f"! {doubt}", err=True)
     found = stack_tasks(run, run.some_tasks(task), session.stacking, session.track)
     show(found, print_stacks, as_json)
 
@@ -47,11 +51,13 @@ def report(
     ensemble report --out memotion.html
     """
     out = out.resolve() if out else None
+    from cli.doubts import check_output
     from cli.session import Session
     from cli.stack_tables import print_report
     from meta.report.writing import write_report
 
     session = Session(config, set, quiet)
+    check_output(session, out)
     show(write_report(session.run, session.stacking, session.scans, out, session.track), print_report, as_json)
 
 
@@ -73,17 +79,15 @@ def submit(
     ensemble submit --format csv --out mine.csv
     """
     out = out.resolve() if out else None
+    from cli.doubts import check_output
     from cli.session import Session
     from cli.stack_tables import print_submission
     from meta.decisions import write_submission
 
     session = Session(config, set, quiet)
+    check_output(session, out)
     form = session.submission_format(format)
     show(write_submission(session.run, form, out, session.stacking), print_submission, as_json)
-
-
-def _column(kind: str) -> Any:
-    return typer.Option(f"--{kind}-column", help=f"Default: as in the run's own table, or {kind!r}.")
 
 
 @app.command()
@@ -97,12 +101,17 @@ def predict(
     ] = None,
     format: Annotated[str | None, typer.Option("-F", "--format", help="csv or jsonl. Default: as --out ends.")] = None,
     task: TaskNames = [],
-    images: Annotated[Path | None, typer.Option(help="Where image paths begin. Default: the folder of POSTS.")] = None,
-    id_column: Annotated[str, _column("id")] = "",
-    text_column: Annotated[str, _column("text")] = "",
-    image_column: Annotated[str, _column("image")] = "",
-    audio_column: Annotated[str, _column("audio")] = "",
-    video_column: Annotated[str, _column("video")] = "",
+    images: Annotated[
+        Path | None,
+        typer.Option(help="Where paths of files begin. Default: beside POSTS, or as in the run."),
+    ] = None,
+    column: Annotated[
+        list[str],
+        typer.Option(
+            help="KIND=NAME: text=tweet, image=photo, audio=sound, video=clip, id=key; image= for none. "
+            "Default: as in the run."
+        ),
+    ] = [],
     delimiter: Annotated[str, typer.Option(help="Default: what the header of POSTS tells.")] = "",
     quotes: Annotated[str, typer.Option(help="literal: quotation marks are text; csv: they enclose values.")] = "",
     encoding: Annotated[str, typer.Option(help="Default: UTF-8, or what the words look like.")] = "",
@@ -111,21 +120,19 @@ def predict(
     """Label new posts with a finished run.
 
     Each gets labels, probabilities, and how much of each decision each learner carries.
-    POSTS needs a text column, an image column, or both; either may be empty in a row. Without ids, rows are numbered.
+    POSTS needs a column of what the stacked learners look at: texts, images, or both; either may be empty in a row, and
+    what none of them looks at is left out. Without ids, rows are numbered.
     CSV has the columns id, TASK (the label), TASK:CLASS (probabilities), TASK|LEARNER (shares; below 0: against it).
 
     \b
     ensemble predict new.csv
     ensemble predict new.csv --run artifacts/memotion --images photos --out answers.jsonl
-    ensemble predict new.tsv --text-column tweet --task sentiment --out - | head
+    ensemble predict new.tsv --column text=tweet --task sentiment --out - | head
     """
     from cli.finished import predict_posts
     from cli.stack_tables import print_predictions
 
-    columns = {"id": id_column, "text": text_column, "image": image_column}
-    columns |= {"audio": audio_column, "video": video_column}
-    named = {kind: column for kind, column in columns.items() if column}
     dialect = {"delimiter": delimiter, "quotes": quotes, "encoding": encoding}
-    found = predict_posts(posts, folder, out, format, task, images, named, dialect, quiet)
+    found = predict_posts(posts, folder, out, format, task, images, column, dialect, quiet)
     if found["file"] is not None:
         print_predictions(found)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cli.app import DEFAULT, AsJson, ConfigPath, Overrides, Quiet, app, show
+from cli.app import DEFAULT, AsJson, ConfigPath, Overrides, Quiet, app, show, stop_where_refused
 
 
 @app.command()
@@ -32,7 +32,7 @@ def init(
         str,
         typer.Argument(
             help="A dataset: memotion, mvsa, hateful-memes, mami, csv. A paper: memotion2020, joint-finetuning, "
-            "flava-mvsa, clip-lora-mvsa."
+            "flava-mvsa, clip-lora-mvsa, mosi-text."
         ),
     ],
     root: Annotated[Path | None, typer.Option(help="The dataset's folder (with --train: default its folder).")] = None,
@@ -56,7 +56,7 @@ def init(
     ensemble init csv --train posts/train.csv --label hateful --test posts/test.csv --group user
     ensemble init csv --root . --out runs/mine.toml
     """
-    from cli.recipe import sketch_recipe, write_recipe
+    from cli.recipe import recipe_of, sketch_recipe, write_recipe
     from ensemble.errors import ConfigError
 
     given = {"test": test, "text": text, "image": image, "audio": audio, "video": video, "id": id, "group": group}
@@ -67,6 +67,7 @@ def init(
             print(line)
         print(f"Wrote {path}. Next: `ensemble data`.")
         return
+    recipe_of(preset)
     if train is not None or label or given:
         options = ", ".join(f"--{name}" for name in ("train", "label", *kinds))
         raise ConfigError(f"{options} go with `init csv --train FILE`.")
@@ -79,18 +80,47 @@ def init(
 def data(config: ConfigPath = DEFAULT, set: Overrides = [], quiet: Quiet = False, as_json: AsJson = False) -> None:
     """Audit the dataset: rows, classes, missing and unreadable media, duplicates, train/test overlap.
 
+    Lines with ! say what is wrong; what `ensemble train-base` would refuse is refused here, too.
+
     \b
     ensemble data
     ensemble data --json > audit.json
     """
+    from cli.doubts import judge
     from cli.session import Session
     from cli.tables import print_audit
-    from ensemble.content.audit import audit
+
+    found = judge(Session(config, set, quiet))
+    show(dict(found), print_audit, as_json)
+    stop_where_refused(found["refused"])
+
+
+@app.command()
+def folds(
+    out: Annotated[Path | None, typer.Option("-o", "--out", help=".csv or .parquet. Default: <run>/plan.csv.")] = None,
+    config: ConfigPath = DEFAULT,
+    set: Overrides = [],
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write the fold plan for whoever trains elsewhere: id, fold (-1: a test row), group (copies, kept together).
+
+    Out-of-fold probabilities made on it come back by `ensemble import`; another run takes the plan by [folds] file.
+
+    \b
+    ensemble folds
+    ensemble folds --out plan.parquet
+    """
+    out = out.resolve() if out else None
+    from cli.doubts import check_output
+    from cli.session import Session
+    from cli.tables import print_folds
+    from ensemble.datasets.fold_tables import write_folds
 
     session = Session(config, set, quiet)
-    found = audit(session.data, session.scans, session.fold_settings)
-    found["notes"] += session.given_folds.checked(session.data) if session.given_folds else []
-    show(dict(found), print_audit, as_json)
+    check_output(session, out)
+    run = session.run
+    show(write_folds(run.plan, out or run.store.root / "plan.csv"), print_folds, as_json)
 
 
 @app.command()

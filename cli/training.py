@@ -24,6 +24,7 @@ from cli.app import (
     stop_where_failed,
 )
 from cli.parallel import HERE, Parallel
+from cli.pasting import pasteable
 
 if TYPE_CHECKING:
     from ensemble.jobs.job import Outcome
@@ -63,8 +64,8 @@ def train_base(
     from cli.session import Session
     from cli.tables import TrainedLearners, print_trained
     from ensemble.jobs.job import list_work
-    from ensemble.jobs.status import finished
-    from ensemble.jobs.train import train
+    from ensemble.jobs.status import baseline_cards, finished
+    from ensemble.jobs.train import check_models, train
     from ensemble.upkeep.disk import check_disk
 
     kept = [f"run.keep_models={keep_models}"] if keep_models else []
@@ -72,19 +73,21 @@ def train_base(
     session = Session(config, [*set, *kept], quiet, parallel)
     run = session.run
     specs, tasks = run.learners.some(learner), run.some_tasks(task)
-    session.record()
     for doubt in () if run.distributed.is_worker else doubts(session):
-        typer.echo(f"{doubt.removesuffix('.')}.", err=True)
+        typer.echo(pasteable(f"{doubt.removesuffix('.')}."), err=True)
     work = list_work(run, specs, tasks, fold)
+    check_models(run, work)
     check_disk(run, work, parallel.processes)
     with session.working() as ready:
+        session.record()
         failures = train(run, work, session.watching(work), ready)
     if run.distributed.is_worker:
         return
     failed = [failure.as_json() for failure in failures]
     where = {"--jobs": jobs, "--gpus": gpus, "--jobs-per-gpu": jobs_per_gpu, "--address": address}
     again = _again(config, [*set, *kept], failures, {**where, "--engine": engine if engine != HERE else None})
-    trained = TrainedLearners(learners=finished(run, specs, tasks), failures=failed, again=again)
+    cards = finished(run, specs, tasks)
+    trained = TrainedLearners(learners=cards, baselines=baseline_cards(run, tasks), failures=failed, again=again)
     show(trained, print_trained, as_json)
     stop_where_failed(failed)
 
@@ -110,27 +113,39 @@ def _again(
 @app.command("import")
 def import_(
     name: Annotated[str, typer.Argument(help="The name it gets among the base learners.")],
-    oof: Annotated[Path, typer.Option(help="Out-of-fold probabilities: Parquet or CSV with id and class columns.")],
+    oof: Annotated[
+        Path | None, typer.Option(help="Out-of-fold predictions: Parquet or CSV with id and class columns (or value).")
+    ] = None,
     test: Annotated[Path | None, typer.Option(help="Probabilities of the rows outside the folds.")] = None,
     task: Annotated[str | None, typer.Option("-t", "--task", help="Needed where the data has several tasks.")] = None,
     unknown_folds: Annotated[bool, typer.Option(help="Accept OOF whose folds cannot be checked, and mark it.")] = False,
     modality: Annotated[str, typer.Option(help="What it looked at: text, image or both.")] = "unknown",
+    undo: Annotated[
+        bool, typer.Option("--undo", help="Remove what was imported under NAME (for --task, or all).")
+    ] = False,
     config: ConfigPath = DEFAULT,
     set: Overrides = [],
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
-    """Bring in probabilities made elsewhere as one more base learner.
+    """Bring in probabilities, or numbers, made elsewhere as one more base learner.
 
     \b
+    ensemble folds --out plan.csv                  (ids and folds, for whoever trains elsewhere)
     ensemble import autogluon --oof oof.csv --test test.csv --task sentiment --modality both
+    ensemble import autogluon --undo
     """
-    oof, test = oof.resolve(), test.resolve() if test else None
     from cli.session import Session
-    from cli.tables import print_imported
-    from ensemble.jobs.importing import import_predictions
+    from cli.tables import print_imported, print_undone
+    from ensemble.errors import ConfigError
+    from ensemble.jobs.importing import import_predictions, undo_import
 
+    if undo == bool(oof or test):
+        raise ConfigError("--oof FILE must name the out-of-fold probabilities; --undo takes no files.")
     session = Session(config, set, quiet)
+    if oof is None:
+        show(undo_import(session.run, name, session.run.some_tasks([task] if task else [])), print_undone, as_json)
+        return
     record = import_predictions(session.run, name, session.run.only_task(task), oof, test, unknown_folds, modality)
     show(record, print_imported, as_json)
 

@@ -25,7 +25,7 @@ from cli.app import (
 from cli.parallel import HERE, Parallel
 
 if TYPE_CHECKING:
-    from ensemble.tuning.outcome import StudySummary, TrialRow
+    from ensemble.tuning.outcome import FoldScores, StudySummary, TrialRow
 
 SHOWN = 10
 
@@ -74,11 +74,11 @@ def tune(
     session = Session(config, set, quiet, parallel)
     run = session.run
     run.learners.spec(learner)
-    session.record()
     section = session.config.tune.get(learner, Tune())
     settings = TuneSettings(storage=section.storage, **section.model_dump())
     settings = settings if trials is None else replace(settings, trials=trials)
     with session.working() as ready:
+        session.record()
         summaries = [
             run_study(run, learner, chosen, settings, session.track, ready, parallel.processes, keep_trials)
             for chosen in run.some_tasks(task)
@@ -93,16 +93,17 @@ def print_tuned(result: "Mapping[str, Sequence[StudySummary]]") -> None:
 
 
 def _print_study(summary: "StudySummary") -> None:
+    from cli.causes import by_cause
     from cli.tables import line, table
 
     trials = summary.trials
     title = f"{summary.learner}, {summary.task}: {summary.metric} of {len(trials)} trials"
-    table(title, ["parameters", "trial", "", "score", "folds", "seconds"], [_row(trial) for trial in trials[:SHOWN]])
+    rows = [*map(_row, trials[:SHOWN]), [summary.baseline_name, "", "", _score(summary.baseline), summary.folds, ""]]
+    table(title, ["parameters", "trial", "", "score", "folds", "seconds"], rows)
     if len(trials) > SHOWN:
         line(f"... and {len(trials) - SHOWN} more; --json names all")
-    for trial in trials:
-        if trial.reason:
-            line(f"failed: trial {trial.trial}: {trial.reason}")
+    for reason in by_cause({f"trial {trial.trial}": trial.reason for trial in trials if trial.reason}):
+        line(f"failed: {reason}")
     line(_evaluated_on(summary))
     if count := summary.pruned:
         line(f"{count} trial{'s' * (count > 1)} pruned, which saved about {summary.saved:,.0f} seconds.")
@@ -114,12 +115,15 @@ def _print_study(summary: "StudySummary") -> None:
 
 
 def _row(trial: "TrialRow") -> list[object]:
-    from meta.wording import format_number
-
     params = ", ".join(f"{name} = {_brief(value)}" for name, value in trial.params.items()) or "as configured"
-    score = "" if trial.score is None else format_number(trial.score)
-    spread = "" if trial.std is None else f" ±{format_number(trial.std)}"
-    return [params, trial.trial, trial.state, score + spread, trial.folds, f"{trial.seconds:.1f}"]
+    score = _score({"score": trial.score, "std": trial.std, "values": trial.values})
+    return [params, trial.trial, trial.state, score, trial.folds, f"{trial.seconds:.1f}"]
+
+
+def _score(scores: "FoldScores") -> str:
+    from meta.wording import format_mean_std
+
+    return format_mean_std(scores["score"], scores["std"])
 
 
 def _evaluated_on(summary: "StudySummary") -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from cli.tables import line, table
+from ensemble.errors import command
 from ensemble.upkeep.disk import FLOOR, readable
 from ensemble.upkeep.planning import STATES, JobPlan, PlannedLearner
 from ensemble.upkeep.removal import KINDS, Cleanup
@@ -13,7 +14,7 @@ SHOWN = 20  # rows of what goes
 
 def print_plan(jobs: JobPlan) -> None:
     rows = [_learner_row(learner) for learner in jobs.learners]
-    table("jobs", ["base learner", "task", *STATES, "to go", "models", "memory", "estimated\nfrom"], rows)
+    table("jobs", ["base learner", "task", *STATES, "to go", "models", "memory", "estimated\nfrom"], rows, names=2)
     if jobs.running:
         line(f"{jobs.running} jobs are under way in other processes.")
     for name, reason in jobs.waiting.items():
@@ -55,8 +56,8 @@ def _print_needs(jobs: JobPlan) -> None:
         learners, encoder = ", ".join(entry.learners), entry.encoder[:14]
         line(f"cache: {entry.there:,} of {entry.wanted:,} contents for {learners} ({encoder})")
     if jobs.unknown:
-        first = jobs.unknown[0]
-        line(f"not known: {', '.join(jobs.unknown)}; `ensemble train-base -l {first} -f 0` does one fold and tells")
+        one = command("train-base", "-l", jobs.unknown[0], "-f", "0")
+        line(f"not known: {', '.join(jobs.unknown)}; {one} does one fold and tells")
 
 
 def print_cleaned(cleanup: Cleanup) -> None:

@@ -9,7 +9,8 @@ from pydantic import BaseModel
 
 from ensemble.data import Task
 from ensemble.errors import ConfigError, LearnerError, unknown
-from ensemble.learner import BaseLearner, learner_factory, source_files
+from ensemble.learner import BaseLearner
+from ensemble.learner_factory import learner_factory, source_files
 from ensemble.modalities import modalities_of
 from ensemble.provenance import Provenance
 from ensemble.records import BestTrial
@@ -123,14 +124,29 @@ def bind_learner(registry: Mapping[str, str], spec: LearnerSpec, home: Path) -> 
     return BoundLearner(make, make(), home)
 
 
-def check_learners(registry: Mapping[str, str], specs: Sequence[LearnerSpec], home: Path) -> None:
-    """A wrong name, parameter or file of weights is refused now, not after the first hour."""
+def check_kind(learner: BaseLearner, task: Task, where: str) -> None:
+    """Raises ConfigError where a learner does not take tasks of this kind."""
+    if not hasattr(learner, task.target.method):
+        raise ConfigError(
+            f"{where}: {type(learner).__name__} has no method {task.target.method!r} and so cannot learn "
+            f"{task.name!r}, a task of kind {task.kind!r}; leave out one of them."
+        )
+
+
+def check_learners(
+    registry: Mapping[str, str], specs: Sequence[LearnerSpec], home: Path
+) -> Mapping[str, tuple[str, ...] | None]:
+    """By learner, what it looks at; a wrong name, parameter or file of weights is refused now, not after the first
+    hour."""
+    looked_at = {}
     for spec in specs:
         bound = bind_learner(registry, spec, home)
         try:
             bound.source_files()
         except LearnerError as error:
             raise LearnerError(f"base.{spec.name}: {error}") from error
+        looked_at[spec.name] = bound.modalities
+    return looked_at
 
 
 def flatten(value: object, name: str = "") -> dict[str, object]:

@@ -1,12 +1,13 @@
 """The TOML file: its keys, its defaults, ``--set`` on top. Below the command line only plain arguments go on."""
 
+import os
 import re
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from ensemble.errors import ConfigError, unknown
 from ensemble.features import IMAGE_BYTES
@@ -17,12 +18,26 @@ from ensemble.system.processes import cores
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
+HINTS = {
+    "\\": "a path is written with / or in single quotes",
+    "\u201c": 'quotation marks are straight: "',
+    "\u201d": 'quotation marks are straight: "',
+}  # by what is in a line that is not TOML
 NAMING = "letters, digits, '_', '-' and '.', and not 'stack'"
 
 
 def is_name(name: str) -> bool:
     """Whether a base learner may be called so: it names a folder, and a row beside the stack's."""
     return bool(NAME.fullmatch(name)) and name.casefold() != "stack"
+
+
+def _expanded(path: object) -> object:
+    if path == "":
+        raise ValueError("must not be empty")
+    return os.path.expanduser(path) if isinstance(path, str) else path
+
+
+Place = Annotated[Path, BeforeValidator(_expanded)]  # "~" is the user's own folder
 
 
 class Section(BaseModel):
@@ -34,7 +49,7 @@ class Data(BaseModel):
 
     model_config = ConfigDict(extra="allow")
     preset: str
-    root: Path = Path(".")
+    root: Place = Path(".")
 
 
 class Folds(Section):
@@ -52,8 +67,8 @@ class Folds(Section):
 class Run(Section):
     """``threads`` 0 means all cores. ``keep_models`` "none" keeps probabilities only."""
 
-    folder: Path = Path("artifacts/run")
-    cache: Path = Path("artifacts/cache")
+    folder: Place = Path("artifacts/run")
+    cache: Place = Path("artifacts/cache")
     seeds: list[Annotated[int, Field(ge=0)]] = Field(default=[0], min_length=1)
     threads: int = Field(default=0, ge=0)
     keep_models: Literal["none", "best"] = "best"
@@ -102,8 +117,9 @@ class Tune(Section):
 
 
 class Stack(Section):
-    """``estimators`` and ``learners`` empty mean all. ``calibrate`` fits a temperature per learner before stacking,
-    ``related`` shows the candidates what the learners say of the other tasks."""
+    """``estimators`` and ``learners`` empty mean all. ``calibrate`` fits a temperature per learner before stacking (not
+    of numbers, which have none), ``related`` shows the candidates what the learners say of the other tasks of its
+    kind."""
 
     estimators: list[str] = []
     learners: list[str] = []
@@ -151,20 +167,36 @@ class Config(Section):
 
 def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
     """The checked configuration; raises ConfigError naming file, key and what would be right."""
-    if not path.is_file():
-        raise ConfigError(f"No such file: {path}. `ensemble init PRESET --root DIR` writes one.")
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not valid TOML: {error}.") from error
+    values = _read(path)
     for override in overrides:
         _override(values, override)
+    submit = values.get("submit")
+    if isinstance(submit, dict) and str(submit.get("template", "none")).strip() == "":  # a run's record has it so
+        raise ConfigError(f"{path}: submit: template is empty; it must be a line such as '{{id}},{{TASK}}'.")
     try:
         config: Config = validate(Config, values, "")
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error.__cause__
     _check_names(config, path)
     return config
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if path.is_dir():
+        raise ConfigError(f"{path} is a folder; -c names a configuration file.")
+    if not path.is_file():
+        what = f"{path} is a symbolic link that leads nowhere" if path.is_symlink() else f"No such file: {path}"
+        raise ConfigError(f"{what}. `ensemble init PRESET --root DIR` writes one.")
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        return tomllib.loads(text)
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not in UTF-8; save it as UTF-8.") from error
+    except tomllib.TOMLDecodeError as error:
+        found = re.search(r"at line (\d+)", str(error))
+        wrong = text.splitlines()[int(found[1]) - 1].strip()[:100] if found else ""
+        hint = next((hint for mark, hint in HINTS.items() if mark in wrong), "")
+        raise ConfigError(f"{path}: not valid TOML: {error}{wrong and f': {wrong}'}{hint and f' ({hint})'}.") from error
 
 
 def _check_names(config: Config, path: Path) -> None:

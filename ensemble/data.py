@@ -13,9 +13,11 @@ from ensemble.errors import DataError, some, unknown
 from ensemble.modalities import BOTH, MODALITIES, get_modality, hash_column
 from ensemble.targets import Codes as Codes
 from ensemble.targets import Floats as Floats
+from ensemble.targets import Labels as Labels
 from ensemble.targets import Task as Task
 
-TRAIN, TEST = "train", "test"
+TRAIN, DEV, TEST = "train", "dev", "test"
+RATING = "rating\x1f"  # before the names of a task and of an annotator: a column of what that one said
 
 
 @dataclass(frozen=True)
@@ -23,9 +25,10 @@ class Dataset:
     """Posts as a frame with columns ``id``, ``part``, one per modality (``text``, ``image``, ...) and one per task.
 
     ``text``, ``image``, ``audio`` and ``video`` (paths relative to ``root``, but for the text) are None where missing,
-    labels are None where unknown; a table without a modality's column lacks it in every post. ``part`` is ``train`` or
-    ``test``; test rows enter no fold, whether they have labels or not. Optional columns: ``group`` (rows that must stay
-    together), ``image_hash`` (SHA-256 of the file; so of audio and video), ``text_encoding``.
+    labels are None where unknown; a table without a modality's column lacks it in every post. ``part`` is ``train``,
+    ``dev`` or ``test``; rows of the latter two enter no fold, whether they have labels or not, and those of ``dev`` may
+    tell which epoch or parameter is best. Optional columns: ``group`` (rows that must stay together), ``image_hash``
+    (SHA-256 of the file; so of audio and video), ``text_encoding``.
     ``notes`` are lines about how the table was read, for the audit. ``subtasks`` are named groups of tasks whose
     headline is the mean of their scores; ``linked_tasks`` pairs a binary task with the degree that is above 0 exactly
     where it is 1. ``id_column`` is what the ids are called where they came from.
@@ -108,9 +111,25 @@ class Dataset:
                 return task
         raise DataError(unknown("task", name, self.task_names))
 
-    def labels(self, task: Task) -> Codes:
-        """(rows,) positions in ``task.classes``, -1 where the label is missing."""
+    def labels(self, task: Task) -> Labels:
+        """(rows,) positions in ``task.classes``, -1 where the label is missing; of a regression the numbers, NaN where
+        missing. ``task.target.known`` tells which are there."""
         return task.target.encode(task, self.frame[task.name])
+
+    def ratings(self, task: Task) -> Floats | None:
+        """(rows, annotators) what each annotator said of each row, as labels are encoded, NaN where nothing; None where
+        the labels are not put together from several."""
+        columns = [name for name in self.frame if str(name).startswith(rating_column(task.name, ""))]
+        if not columns:
+            return None
+        found = [task.target.encode(task, self.frame[name]) for name in columns]
+        return np.stack([np.where(task.target.known(each), each, np.nan) for each in found], axis=1)
+
+    def codes(self, task: Task) -> Codes:
+        """The labels of a task of classes, for what knows no other kind; raises DataError for one that is not."""
+        if not task.classes:
+            raise DataError(f"Task {task.name!r} is of kind {task.kind!r} and has no classes.")
+        return np.asarray(self.labels(task), dtype=np.int64)
 
     def take(self, rows: npt.ArrayLike) -> "Dataset":
         """The rows at these positions, in this order (a boolean mask works too)."""
@@ -120,7 +139,8 @@ class Dataset:
 
     def without_labels(self) -> "Dataset":
         """The same rows with every label missing, so that a learner cannot look."""
-        return replace(self, frame=self.frame.assign(**{name: None for name in self.task_names}))
+        ratings = [str(name) for name in self.frame if str(name).startswith(RATING)]
+        return replace(self, frame=self.frame.assign(**dict.fromkeys([*self.task_names, *ratings])))
 
     def with_columns(self, **columns: Any) -> "Dataset":
         """The same rows with these columns, (rows,) each, added or replaced."""
@@ -133,6 +153,10 @@ class Dataset:
     def image_hashes(self) -> list[str | None]:
         """SHA-256 of each image file, None where there is none."""
         return self.keys("image")
+
+
+def rating_column(task: str, annotator: str) -> str:
+    return f"{RATING}{task}\x1f{annotator}"
 
 
 def optional(column: "pd.Series[str]") -> list[str | None]:

@@ -12,8 +12,11 @@ EnsembleError
 Messages say what is wrong, what was found, and what would be right.
 """
 
+import shlex
 from collections.abc import Iterable
 from difflib import get_close_matches
+
+MANY = 60  # names that are all listed
 
 
 class EnsembleError(Exception):
@@ -49,11 +52,22 @@ class SubmissionError(EnsembleError):
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:
-    """One line for a name nobody knows: ``Unknown learner 'tfidff'. Did you mean 'tfidf'? Available: ...``"""
+    """One line for a name nobody knows: ``Unknown learner 'tfidff'. Did you mean 'tfidf'? Available: ...``; of very
+    many names those that are like it."""
     names = sorted(known)
+    if not names:
+        return f"Unknown {kind} {name!r}; there is none."
     close = get_close_matches(name, names, n=1)
     hint = f" Did you mean {close[0]!r}?" if close else ""
-    return f"Unknown {kind} {name!r}.{hint} Available: {', '.join(names)}."
+    if len(names) <= MANY:
+        return f"Unknown {kind} {name!r}.{hint} Available: {', '.join(names)}."
+    alike = get_close_matches(name, names, n=10, cutoff=0.4) or names[:10]
+    return f"Unknown {kind} {name!r}.{hint} The nearest of {len(names):,}: {', '.join(alike)}."
+
+
+def command(*words: str) -> str:
+    """A command as a message suggests it, to be pasted into a shell: `` `ensemble stack --task 'my task'` ``"""
+    return f"`{shlex.join(['ensemble', *words])}`"
 
 
 def some(names: Iterable[object], limit: int = 3) -> str:
@@ -61,6 +75,12 @@ def some(names: Iterable[object], limit: int = 3) -> str:
     listed = [repr(name) for name in names]
     more = f" and {len(listed) - limit} more" if len(listed) > limit else ""
     return ", ".join(listed[:limit]) + more
+
+
+def shortened(text: str, limit: int = 80) -> str:
+    """A cell or a path for a message, on one line, its middle left out: what strangers write has no end."""
+    line = " ".join(text.split())
+    return line if len(line) <= limit else f"{line[: limit // 3]}...{line[-(limit - limit // 3 - 3) :]}"
 
 
 def first_line(error: Exception) -> str:

@@ -3,13 +3,15 @@
     <root>/<encoder>/<block>.ids.npy      content keys of the block, (rows,) fixed-width bytes
     <root>/<encoder>/<block>.shapes.npy   where contents differ in shape (pixels, tokens): (rows, dimensions)
     <root>/<encoder>/<block>.npy          (rows, width), or all contents one after the other
+    <root>/<encoder>/<block>.seconds      how long it took, so that who finds it there can say what it cost
 
 Blocks are cut from the order of the whole dataset, so a killed run continues with the same blocks and the same bits.
 """
 
 import re
+import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +32,8 @@ class FeatureCache:
     """Features by content, on disk below ``root`` and memory-mapped; without ``root`` nothing is kept on disk.
 
     ``image_bytes`` bounds what is bulky and can be had again: decoded images, and states of all tokens of a content.
-    ``asked`` says of how many contents each encoder's features were asked for.
+    ``asked`` says of how many contents each encoder's features were asked for, ``spent`` how many seconds of encoding
+    were spent on it here.
     """
 
     def __init__(self, root: Path | None = None, track: Track = silent, image_bytes: int = IMAGE_BYTES) -> None:
@@ -38,6 +41,7 @@ class FeatureCache:
         self.track = track
         self.image_bytes = image_bytes
         self.asked: dict[str, int] = {}
+        self.spent: dict[str, float] = {}
         self._opened: dict[str, Blocks] = {}
         self._bytes: dict[str, int] = {}
 
@@ -105,19 +109,23 @@ class FeatureCache:
             absent = [key for key in keys if key not in opened.places]
             if not absent:
                 return True
+            began = time.perf_counter()
             block = encode(absent)
+            took = time.perf_counter() - began
             if not isinstance(block, Ragged):
                 block = np.ascontiguousarray(block, dtype=np.float32)
             if self.root is not None and missing(block):  # a passing fault must not be remembered as a fact
                 raise LearnerError(
                     f"{missing(block)} files could be read when scanned and cannot be now; run the command again."
                 )
-            files = block_files(absent, block)
+            spent = {f"{name_of(absent)}.seconds": f"{took:012.3f}\n".encode()}  # always as long: rooms stay comparable
+            files = {**spent, **block_files(absent, block)}
             taken = sum(len(content) for content in files.values())
             if room is not None and taken > room():
                 opened.full = True
                 return False
             self._bytes[encoder] = self._bytes.get(encoder, 0) + taken
+            self.spent[encoder] = self.spent.get(encoder, 0.0) + took
             if self.root is not None:
                 for name, content in files.items():
                     write_atomic(self.root / encoder / name, content)
@@ -134,10 +142,23 @@ class FeatureCache:
         self._refresh(encoder, opened)
         return sum(key in opened.places for key in keys)
 
+    def seconds(self, encoder: str) -> float | None:
+        """What it took to encode the contents that were asked for, whoever did; None where not every block says so."""
+        if self.root is None:
+            return self.spent.get(encoder, 0.0)
+        held, total = len(self._open(encoder).places), 0.0
+        for path in (self.root / encoder).glob("*.ids.npy"):
+            with suppress(OSError, ValueError):
+                total += float(path.with_name(path.name.replace(".ids.npy", ".seconds")).read_text())
+                continue
+            return None
+        return total * min(1.0, self.asked.get(encoder, 0) / held) if held else total
+
     def used(self, prefix: str) -> int:
         """Bytes of the encoders whose names begin so, on disk or, without ``root``, in memory."""
         if self.root is not None:
-            return sum(path.stat().st_size for path in self.root.glob(f"{prefix}*/*.npy"))
+            kept = (path for ending in ("npy", "seconds") for path in self.root.glob(f"{prefix}*/*.{ending}"))
+            return sum(path.stat().st_size for path in kept)
         return sum(taken for name, taken in self._bytes.items() if name.startswith(prefix))
 
     def _open(self, encoder: str) -> Blocks:

@@ -1,7 +1,6 @@
 """The fold plan: which row is held out when. Made once per dataset, then only read."""
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,11 +8,14 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from ensemble.data import TRAIN, Codes, Dataset, Task
+from ensemble.data import DEV, RATING, TRAIN, Codes, Dataset
 from ensemble.errors import FoldError, StoreError, some
+from ensemble.stratification import strata_of
+from ensemble.stratification import stratified_group_split as stratified_group_split
 from ensemble.system.files import fingerprint, read_json, read_table, write_json, write_table
 
 TEST_FOLD = -1  # the fold of rows that no fold holds: the test file, and a labelled test part
+DEV_FOLD = -3  # of the table's development part: predicted as test rows are, and may tell which epoch is best
 UNUSED = -2  # of rows that a plan leaves alone: neither fitted on nor predicted
 
 
@@ -49,16 +51,17 @@ class FoldSettings:
 
 @dataclass(frozen=True)
 class FoldPlan:
-    """``frame`` has one row per post, in table order: ``id``, ``fold`` (0..k-1, TEST_FOLD, UNUSED), ``group``,
-    ``digest``.
+    """``frame`` has one row per post, in table order: ``id``, ``fold`` (0..k-1, TEST_FOLD, DEV_FOLD, UNUSED), and
+    ``group``, ``digest``.
 
     ``digest`` is of the row's content and labels, so that a changed table is noticed and the row named; ``tasks`` are
-    the names of the label columns.
+    the names of the label columns. ``lost`` says what was wrong with the plan on the disk that this one replaces.
     """
 
     settings: FoldSettings
     frame: pd.DataFrame
     tasks: tuple[str, ...] = ()
+    lost: str = ""
 
     def __post_init__(self) -> None:
         held = self.frame[self.frame["fold"] >= 0]
@@ -79,8 +82,18 @@ class FoldPlan:
 
     @property
     def test_rows(self) -> Codes:
-        """Positions of the rows every fold model predicts: the test rows."""
+        """Positions of the rows that no fold holds and nothing is chosen by."""
         return np.flatnonzero(self.fold == TEST_FOLD)
+
+    @property
+    def dev_rows(self) -> Codes:
+        """Positions of the development part, which no fold holds and which may tell what is best."""
+        return np.flatnonzero(self.fold == DEV_FOLD)
+
+    @property
+    def outside_rows(self) -> Codes:
+        """Positions of the rows every fold model predicts: test rows, then the development part."""
+        return np.concatenate([self.test_rows, self.dev_rows])
 
     def fit_rows(self, fold: int) -> Codes:
         return np.flatnonzero((self.fold >= 0) & (self.fold != fold))
@@ -100,13 +113,13 @@ class FoldPlan:
 
     def nested(self, data: Dataset, without: int, seed: int) -> "FoldPlan":
         """As many folds again among the rows of the other folds; those of fold ``without`` and the test rows stand
-        aside. Equal seeds give equal plans."""
+        aside, the development part stays what it is. Equal seeds give equal plans."""
         rows = self.fit_rows(without)
         labels = [data.labels(task)[rows] for task in data.tasks]
-        fold = np.full(len(self.frame), UNUSED, dtype=np.int64)
+        fold = np.where(self.fold == DEV_FOLD, DEV_FOLD, UNUSED)
         k = self.settings.k
         groups = self.frame["group"].to_numpy()[rows]
-        fold[rows] = stratified_group_split(*_strata(data.tasks, labels), groups, [1 / k] * k, seed)
+        fold[rows] = stratified_group_split(*strata_of(data.tasks, labels), groups, [1 / k] * k, seed)
         return FoldPlan(FoldSettings(k, seed), self.frame.assign(fold=fold), self.tasks)
 
     def ordered(self, data: Dataset) -> "FoldPlan":
@@ -178,64 +191,38 @@ def check_given_groups(plan: FoldPlan, data: Dataset) -> None:
 def make_plan(data: Dataset, group: Codes, settings: FoldSettings) -> FoldPlan:
     """Stratified over every task at once, groups kept whole, seeded.
 
-    Raises FoldError where there are fewer groups than folds.
+    Raises FoldError where there are fewer groups than folds, DataError where labels leave nothing to learn.
     """
-    fold = np.full(len(data), TEST_FOLD, dtype=np.int64)
+    fold = rows_outside(data)
     train = np.flatnonzero((data.frame["part"] == TRAIN).to_numpy())
+    if not len(train):
+        raise FoldError(f"There are no training posts: the table has {len(data):,} rows, none of them to train on.")
     distinct = len(np.unique(group[train]))
     if distinct < settings.k:
-        raise FoldError(f"{settings.k} folds need at least {settings.k} distinct training posts; there are {distinct}.")
+        joined = f" among the {len(train):,}: groups of posts are kept whole" if distinct < len(train) else ""
+        raise FoldError(
+            f"{settings.k} folds need at least {settings.k} distinct training posts; there are {distinct}{joined}."
+        )
     rest = 1.0 - settings.test_fraction
     shares = [settings.test_fraction] + [rest / settings.k] * settings.k
     labels = [data.labels(task)[train] for task in data.tasks]
     for task, of_task in zip(data.tasks, labels, strict=True):
         task.target.check_training(task, of_task)
-    fold[train] = stratified_group_split(*_strata(data.tasks, labels), group[train], shares, settings.seed) - 1
+    fold[train] = stratified_group_split(*strata_of(data.tasks, labels), group[train], shares, settings.seed) - 1
     frame = pd.DataFrame({"id": data.ids, "fold": fold, "group": group, "digest": row_digests(data)})
     return FoldPlan(settings, frame, data.task_names)
 
 
-def _strata(tasks: Sequence[Task], labels: Sequence[Codes]) -> tuple[list[Codes], list[int]]:
-    """Of each task the stratum of each row, and how many there are."""
-    found = [task.target.strata(task, of_task) for task, of_task in zip(tasks, labels, strict=True)]
-    return [strata for strata, _ in found], [count for _, count in found]
-
-
-def stratified_group_split(
-    strata: Sequence[Codes], counts: Sequence[int], group: Codes, shares: Sequence[float], seed: int
-) -> Codes:
-    """(rows,) the part of each row: every part gets its share of every stratum of every task, groups stay whole.
-
-    ``strata`` holds per task the (rows,) stratum of each row, such as its class, -1 for none; ``counts`` how many there
-    are; ``shares`` sums to one. Greedy, as scikit-learn's StratifiedGroupKFold: the group that matters most to some
-    stratum first, each to the part that lacks its strata the most, relative to the part's share, so that a rare class
-    weighs as much as a common one.
-    """
-    _, local = np.unique(group, return_inverse=True)
-    sizes = [np.bincount(local)[:, None].astype(np.float64)]
-    for stratum, count in zip(strata, counts, strict=True):
-        in_stratum = np.zeros((len(sizes[0]), count))
-        np.add.at(in_stratum, (local[stratum >= 0], stratum[stratum >= 0]), 1)
-        sizes.append(in_stratum)
-    of_group = np.hstack(sizes)
-    relative = of_group / np.maximum(of_group.sum(axis=0), 1)
-    order = np.random.default_rng(seed).permutation(len(relative))
-    order = order[np.argsort(-relative[order].max(axis=1), kind="stable")]
-    share = np.asarray(shares)
-    open_parts = np.flatnonzero(share > 0)
-    filled = np.zeros((len(open_parts), relative.shape[1]))
-    part = np.zeros(len(relative), dtype=np.int64)
-    for g in order:
-        chosen = np.argmin(filled @ relative[g])
-        part[g] = open_parts[chosen]
-        filled[chosen] += relative[g] / share[open_parts[chosen]]
-    return part[local]
+def rows_outside(data: Dataset) -> Codes:
+    """(rows,) the fold of each row before any is held: that of the development part, or of the test rows."""
+    return np.where(data.frame["part"] == DEV, DEV_FOLD, TEST_FOLD).astype(np.int64)
 
 
 def row_digests(data: Dataset) -> list[str]:
     """One short digest per row of everything a result depends on: contents, part, labels."""
+    ratings = [name for name in data.frame if str(name).startswith(RATING)]
     # Texts as they are, of other contents the keys at the end: as the plans on disk were made.
-    columns = [data.frame[name] for name in ("id", "text", "part", *data.task_names) if name in data.frame]
+    columns = [data.frame[name] for name in ("id", "text", "part", *data.task_names, *ratings) if name in data.frame]
     keys = [data.keys(name) for name in data.modalities if name != "text"]
     values = zip(*(column.where(column.notna(), None) for column in columns), *keys, strict=True)
     return [hashlib.sha256(repr(row).encode()).hexdigest()[:16] for row in values]

@@ -1,10 +1,7 @@
 """What a base learner is. No base class: anything with these methods is one."""
 
-import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol, TypedDict, runtime_checkable
 
@@ -12,9 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ensemble.data import Dataset, Task
-from ensemble.errors import ConfigError
 from ensemble.features import FeatureCache
-from ensemble.registry import bind, resolve
 from ensemble.system.progress import Track, silent
 
 
@@ -69,7 +64,8 @@ class Trial(Protocol):
 
 
 class BaseLearner(Protocol):
-    """A model of one or more modalities that gives probabilities for one task.
+    """A model of one or more modalities that gives probabilities for one task, or numbers: a learner that has
+    ``predict`` (``PredictsNumbers``) takes regressions, too; one that takes nothing else needs no ``predict_proba``.
 
     The constructor only stores keyword arguments. ``fit`` sees the fit rows and nothing else; a split it needs for
     itself it carves from them, ``data.groups`` whole. The same seed gives the same probabilities. A class absent from
@@ -90,6 +86,13 @@ class BaseLearner(Protocol):
 
 
 @runtime_checkable
+class PredictsNumbers(Protocol):
+    def predict(self, data: Dataset) -> npt.NDArray[np.float64]:
+        """(rows,) any finite numbers, as scikit-learn's regressors, where the task that was fitted is a regression."""
+        ...
+
+
+@runtime_checkable
 class LooksAtModalities(Protocol):
     def modalities(self) -> tuple[str, ...]:
         """What of a post the learner looks at, out of MODALITIES."""
@@ -104,10 +107,26 @@ class DependsOnFiles(Protocol):
 
 
 @runtime_checkable
+class ChecksModels(Protocol):
+    def check_models(self, data: Dataset, cache: FeatureCache) -> None:
+        """Raises LearnerError where a published model that the posts of ``data`` need cannot be had, as far as that
+        shows without loading it. Called before the first job, once for all of them."""
+        ...
+
+
+@runtime_checkable
 class Prepares(Protocol):
     def prepare(self, data: Dataset, cache: FeatureCache) -> None:
         """Called with every row, without labels, before ``fit``, and with new posts after ``load``: what all folds and
         tasks share is computed here, once."""
+        ...
+
+
+@runtime_checkable
+class TakesDevelopment(Protocol):
+    def set_development(self, data: Dataset) -> None:
+        """Called before ``fit`` with the labelled rows of the table's development part, where it has one. They may tell
+        which epoch, parameter or layer is best; nothing is fitted on them."""
         ...
 
 
@@ -135,8 +154,8 @@ class HasCurve(Protocol):
 @runtime_checkable
 class PredictsSpread(Protocol):
     def predict_with_spread(self, data: Dataset) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-        """The probabilities and, of the same shape, their standard deviation over views of a row; called instead of
-        ``predict_proba``."""
+        """(rows, columns) the predictions, (rows, 1) where they are numbers, and, of the same shape, their standard
+        deviation over views of a row; called instead of ``predict_proba`` and ``predict``."""
         ...
 
 
@@ -154,77 +173,3 @@ class Searchable(Protocol):
     def search_space(trial: Trial) -> dict[str, object]:
         """Parameters to try, to be laid over those that are set; callable on the class."""
         ...
-
-
-OPTIONAL: tuple[type, ...] = (
-    LooksAtModalities,
-    DependsOnFiles,
-    Prepares,
-    TrainsLong,
-    ReportsTraining,
-    HasCurve,
-    PredictsSpread,
-    WeighsModalities,
-    Searchable,
-)
-METHODS: dict[str, Callable[..., Any]] = {
-    name: method
-    for protocol in (BaseLearner, *OPTIONAL)
-    for name, method in vars(protocol).items()
-    if not name.startswith("_")
-}
-
-
-def learner_factory(
-    registry: Mapping[str, str], learner: str, params: Mapping[str, object], where: str
-) -> Callable[[], BaseLearner]:
-    """Makes unfitted learners; raises ConfigError for a name or parameter the learner does not have, and for a class
-    whose methods are not those of the protocols."""
-    made: Any = resolve(registry, "learner", learner)
-    for reason in _wrong_methods(made):
-        raise ConfigError(f"{where.removesuffix('.params')}: {reason}")
-    return bind(made, params, where)
-
-
-def make_learner(registry: Mapping[str, str], learner: str, params: Mapping[str, object], where: str) -> BaseLearner:
-    """An unfitted learner; raises ConfigError as ``learner_factory`` does."""
-    return learner_factory(registry, learner, params, where)()
-
-
-@lru_cache(maxsize=256)
-def _wrong_methods(made: Any) -> tuple[str, ...]:
-    """What is wrong with the public methods of a learner's class: one of the protocols' misspelt, missing, or with
-    other parameters. Nothing of a function that makes one."""
-    if not inspect.isclass(made):
-        return ()
-    own = {name for name in dir(made) if not name.startswith("_") and callable(getattr(made, name))}
-    wrong = []
-    for name in sorted(own - set(METHODS)):
-        meant = get_close_matches(name, set(METHODS) - own, n=1, cutoff=0.75)
-        wrong += [f"class {made.__name__} has a method {name!r}; did you mean {meant[0]!r}?"] if meant else []
-    required = {name for name in vars(BaseLearner) if not name.startswith("_")}
-    wrong += [
-        f"class {made.__name__} has no method {name!r}; every learner has one." for name in sorted(required - own)
-    ]
-    for name in sorted(own & set(METHODS)):
-        names = [one for one in inspect.signature(METHODS[name]).parameters if one != "self"]
-        if not _takes(made, name, len(names)):
-            expected = f"{name}({', '.join(names)})" + ("" if name != "search_space" else " on the class itself")
-            wrong.append(f"class {made.__name__}: {name!r} must be callable as {expected}.")
-    return tuple(wrong)
-
-
-def _takes(made: Any, name: str, count: int) -> bool:
-    """Whether a method takes so many arguments beside ``self``."""
-    bound = isinstance(inspect.getattr_static(made, name), staticmethod | classmethod)
-    arguments = [None] * (count if bound or name == "search_space" else count + 1)
-    try:
-        inspect.signature(getattr(made, name)).bind(*arguments)
-    except TypeError:
-        return False
-    return True
-
-
-def source_files(learner: BaseLearner) -> list[Path]:
-    """The files a learner's results depend on besides its parameters, sorted."""
-    return sorted(learner.sources()) if isinstance(learner, DependsOnFiles) else []

@@ -1,43 +1,45 @@
-"""Probabilities for one task, checked once, joined by id and never by position."""
+"""Predictions for one task, probabilities or numbers, checked once, joined by id and never by position."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from ensemble.data import Codes, Floats, Task
+from ensemble.data import Floats, Labels, Task
 from ensemble.errors import PredictionsError, some
 from ensemble.system.files import read_table, write_table
 
 Probabilities = Floats
-SPREAD = "spread."  # before a class's name: the column of its standard deviation over views
+SPREAD = "spread."  # before a column's name: the column of its standard deviation over views
 DECIDED = "decided label"  # the column of the labels a decision rule gave
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """``values`` is (rows, classes) in the order of ``task.columns``; ``ids`` is (rows,) of str, unique.
+    """``values`` is (rows, columns) in the order of ``task.columns``: the probabilities of all classes, or one number;
+    ``ids`` is (rows,) of str, unique.
 
     ``spread``, of the same shape, is their standard deviation over views of a row, where a learner gives it.
-    ``decided`` (rows,) are positions in ``task.classes`` that a decision rule gave; without it the most probable class
-    is the label.
+    ``decided`` (rows,) are the labels that a decision rule gave, positions in ``task.classes`` or numbers; without it
+    the most probable class, or the number itself, is the label.
     """
 
     task: Task
     ids: npt.NDArray[np.object_]
     values: Probabilities
     spread: Probabilities | None = None
-    decided: Codes | None = None
+    decided: Labels | None = None
 
     def __post_init__(self) -> None:
-        where = f"Probabilities for {self.task.name!r}"
-        expected = (len(self.ids), len(self.task.columns))
+        where = f"{self.task.target.predictions} for {self.task.name!r}"
+        expected, columns = (len(self.ids), len(self.task.columns)), "classes" if self.task.classes else "columns"
         if self.values.shape != expected:
-            raise PredictionsError(f"{where} must have shape {expected} (rows, classes), got {self.values.shape}.")
+            raise PredictionsError(f"{where} must have shape {expected} (rows, {columns}), got {self.values.shape}.")
         if self.spread is not None and (self.spread.shape != expected or not (self.spread >= 0).all()):
             raise PredictionsError(f"{where}: the spread must be non-negative numbers of shape {expected}.")
         if pd.Index(self.ids).has_duplicates:
@@ -54,27 +56,28 @@ class Predictions:
         positions = pd.Index(self.ids).get_indexer(pd.Index(wanted))
         if (positions < 0).any():
             raise PredictionsError(
-                f"Probabilities for {self.task.name!r} lack {(positions < 0).sum():,} rows: "
+                f"{self.task.target.predictions} for {self.task.name!r} lack {(positions < 0).sum():,} rows: "
                 f"{some(wanted[positions < 0])}."
             )
         spread = None if self.spread is None else self.spread[positions]
         decided = None if self.decided is None else self.decided[positions]
         return Predictions(self.task, wanted, self.values[positions], spread, decided)
 
-    def labels(self) -> Codes:
-        """The label of each row, as a position in ``task.classes``: as decided, or the most probable class."""
-        return np.asarray(self.values.argmax(axis=1), dtype=np.int64) if self.decided is None else self.decided
+    def labels(self) -> Labels:
+        """(rows,) the label of each, as a position in ``task.classes`` or as a number: as decided, or else the most
+        probable class, the number itself."""
+        return self.task.target.decide(self.values) if self.decided is None else self.decided
 
     def write(self, path: Path, made_of: Mapping[str, str]) -> None:
-        """Parquet with ``id`` and one float64 column per class, then spreads and decided labels where there are any;
-        task, class order and ``made_of`` in its metadata."""
+        """Parquet with ``id`` and a float64 column for each of the task's, then spreads and decided labels where there
+        are any; task, class order and ``made_of`` in its metadata."""
         columns = {"id": pa.array(self.ids, type=pa.string())}
         for position, name in enumerate(self.task.columns):
             columns[name] = pa.array(self.values[:, position])
         for position, name in enumerate(self.task.columns if self.spread is not None else ()):
             columns[SPREAD + name] = pa.array(self.spread[:, position])  # type: ignore[index]
         if self.decided is not None:
-            columns[DECIDED] = pa.array(np.asarray(self.task.classes, dtype=object)[self.decided], type=pa.string())
+            columns[DECIDED] = pa.array(self.task.target.decode(self.task, self.decided))
         metadata = {"task": self.task.name, "classes": "\x1f".join(self.task.classes), **made_of}
         write_table(path, pa.table(columns).replace_schema_metadata(metadata))
 
@@ -90,33 +93,35 @@ class Predictions:
 
     @classmethod
     def of_frame(cls, task: Task, frame: pd.DataFrame) -> "Predictions":
-        """From a frame with ``id`` and one column per class, in any order."""
+        """From a frame with ``id`` and a column for each of the task's, in any order."""
         try:
             values = frame[list(task.columns)].to_numpy(dtype=np.float64)
             kept = [SPREAD + name for name in task.columns if SPREAD + name in frame]
             spread = frame[kept].to_numpy(dtype=np.float64) if len(kept) == len(task.columns) else None
         except (TypeError, ValueError) as error:
-            raise PredictionsError(f"Probabilities for {task.name!r} must be numbers: {error}.") from error
-        decided = _codes(task, frame[DECIDED]) if DECIDED in frame else None
+            raise PredictionsError(f"{task.target.predictions} for {task.name!r} must be numbers: {error}.") from error
+        decided = _decided(task, frame[DECIDED]) if DECIDED in frame else None
         return cls(task, frame["id"].astype(str).to_numpy(dtype=object), values, spread, decided)
 
 
-def _codes(task: Task, column: "pd.Series[str]") -> Codes:
-    codes = np.asarray(pd.Categorical(column, categories=list(task.classes)).codes, dtype=np.int64)
-    if (codes < 0).any():
-        found = column.iloc[int((codes < 0).argmax())]
-        raise PredictionsError(f"{DECIDED!r} of {task.name!r} holds {found!r}; it must be one of {list(task.classes)}.")
-    return codes
+def _decided(task: Task, column: "pd.Series[Any]") -> Labels:
+    bad, valid = task.target.invalid(replace(task, bounds=None), column)
+    bad = bad | column.isna().to_numpy()
+    if bad.any():
+        raise PredictionsError(
+            f"{DECIDED!r} of {task.name!r} holds {column.iloc[int(bad.argmax())]!r}; it must be {valid}."
+        )
+    return task.target.encode(task, column)
 
 
 def mean(parts: Sequence[Predictions]) -> Predictions:
-    """The plain mean of several probabilities for the same rows, and of their spreads where all have one."""
+    """The plain mean of several predictions for the same rows, and of their spreads where all have one."""
     ids = parts[0].ids
     return _together([part.take(ids) for part in parts], ids, lambda arrays: np.mean(arrays, axis=0))
 
 
 def concatenate(parts: Sequence[Predictions]) -> Predictions:
-    """Probabilities for disjoint rows, one after the other."""
+    """Predictions for disjoint rows, one after the other."""
     return _together(parts, np.concatenate([part.ids for part in parts]), np.concatenate)
 
 

@@ -15,7 +15,7 @@ from ensemble.system.files import Json, fingerprint, read_json, write_json
 KEY = "made_of"  # in every record
 FORMAT = 2  # of results; raise it when the same parameters give other numbers
 IMPORTED = "imported"  # stands for the learner of probabilities that were made elsewhere
-ASKED = ("task", "classes", "seed", "fold", "data", "folds")  # what a learner is asked, not what it is
+ASKED = ("task", "classes", "kind", "seed", "fold", "data", "folds")  # what a learner is asked, not what it is
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +30,7 @@ class Provenance:
         cls, identity: Mapping[str, str], learner: str, task: Task, params: Mapping[str, object]
     ) -> "Provenance":
         """``learner`` is its place in the code, ``params`` its parameters by dotted name."""
-        named = {f"params.{name}": value for name, value in params.items()}
+        named = {f"params.{name}": value for name, value in params.items()} | _kind(task)
         return _of(format=FORMAT, learner=learner, task=task.name, classes=task.classes, **identity, **named)
 
     @classmethod
@@ -43,7 +43,8 @@ class Provenance:
         cls, identity: Mapping[str, str], task: Task, choices: Mapping[str, object], learners: "Provenance"
     ) -> "Provenance":
         """A stack with the settings ``choices``, of what ``of_inputs`` says of its ``learners``."""
-        judged = {"classes": task.classes, "metric": spelled(task), "ordinal": task.ordinal}
+        judged = {"classes": task.classes, "metric": spelled(task), "ordinal": task.ordinal, **_kind(task)}
+        judged |= {"bounds": task.bounds} if task.bounds else {}
         return _of(format=FORMAT, **identity, task=task.name, **judged, **choices, **learners.parts)
 
     @classmethod
@@ -104,6 +105,10 @@ class Provenance:
         """Equal for results of the same learner with the same parameters and weights, whatever it learns."""
         return json.dumps(self.without(*ASKED).parts, sort_keys=True)
 
+    def has_input(self, name: str) -> bool:
+        """Whether a stack was made of a learner, or of ``<task>/<learner>``."""
+        return _input(name) in self.parts
+
     def inputs_of(self, task: str) -> list[str]:
         """The learners of another task that a stack was made of."""
         prefix = _input(f"{task}/")
@@ -129,6 +134,11 @@ class Provenance:
 def _of(**parts: object) -> Provenance:
     """As it will be read again: tuples become lists."""
     return Provenance(json.loads(json.dumps(parts)))
+
+
+def _kind(task: Task) -> dict[str, str]:
+    """Not said of classification, of which results were before there were other kinds."""
+    return {} if task.kind == "classification" else {"kind": task.kind}
 
 
 def _input(name: str) -> str:

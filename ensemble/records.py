@@ -16,10 +16,13 @@ class Record(TypedDict):
 
 
 class CacheUse(TypedDict):
-    """How many contents were asked for of an encoder's features, and the bytes its blocks take on the disk."""
+    """How many contents were asked for of an encoder's features, and the bytes its blocks take on the disk. ``seconds``
+    it took to encode these contents, whoever did (None where that is not known), and the job's own part of them."""
 
     contents: int
     bytes: int
+    seconds: NotRequired[float | None]
+    own_seconds: NotRequired[float]
 
 
 class Usage(TypedDict):
@@ -74,6 +77,7 @@ class BaseFacts(TypedDict, total=False):
     parameters: int | None
     trainable_parameters: int | None
     tuned: TuningNote
+    dev: ScoreCard  # on the development part, where the table has one; its rows may have told which epoch is best
 
 
 class BaseRecord(Record, BaseFacts):

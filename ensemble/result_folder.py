@@ -22,7 +22,7 @@ from ensemble.predictions import Predictions
 from ensemble.provenance import KEY, Provenance
 from ensemble.records import FailureRecord, Record
 from ensemble.system.claims import FILE as CLAIM
-from ensemble.system.files import file_hash, read_json, to_disk, write_json
+from ensemble.system.files import TICK, file_hash, read_json, to_disk, write_json
 from ensemble.system.locks import FILE as LOCK
 
 DONE, FAILED, REPORT = "done.json", "failed.json", "report.json"
@@ -49,9 +49,12 @@ class ResultFolder(Generic[RecordType]):
     def model(self) -> Path:
         return self.path / "model"
 
-    def read_record(self) -> RecordType:
-        """As it is; raises StoreError for a damaged one, OSError where there is none."""
-        return cast(RecordType, read_json(self.record))
+    def read_record(self, remedy: str = "delete it and run the command again") -> RecordType:
+        """As it is; raises StoreError with the remedy for a damaged one, OSError where there is none."""
+        try:
+            return cast(RecordType, read_json(self.record))
+        except StoreError as error:
+            raise StoreError(f"{self.record} is damaged; {remedy}.") from error
 
     def read(self, part: str, task: Task) -> Predictions:
         return Predictions.read(self.path / f"{part}.parquet", task)
@@ -67,6 +70,7 @@ class ResultFolder(Generic[RecordType]):
         kept = {path.relative_to(self.path).as_posix(): path for path in paths}
         for path in kept.values():
             to_disk(path)
+            _date_back(path)
         files = {name: file_hash(path) for name, path in sorted(kept.items())}
         stamps = {name: stamp(path) for name, path in sorted(kept.items())}
         write_json(self.record, {KEY: dict(provenance.parts), "files": files, "stamps": stamps, **facts})
@@ -89,7 +93,7 @@ class ResultFolder(Generic[RecordType]):
         """
         if not self.record.is_file():
             raise StoreError(f"{self.path} is not finished; {remedy}.")
-        record = self.read_record()
+        record = self.read_record(remedy)
         if provenance is not None:
             difference = Provenance.of_record(record).difference(provenance)
             if difference:
@@ -140,6 +144,14 @@ def stamp(path: Path) -> list[int]:
     """A file's size and when it was changed, in nanoseconds."""
     status = path.stat()
     return [status.st_size, status.st_mtime_ns]
+
+
+def _date_back(path: Path) -> None:
+    """A change within the same tick of the file system's clock would leave the time as it is; seconds earlier, no
+    change can."""
+    status = path.stat()
+    with suppress(OSError):
+        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns - TICK))
 
 
 def _is_whole(file: Path, recorded: str, committed: list[int] | None) -> bool:

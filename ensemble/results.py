@@ -6,10 +6,10 @@ from typing import TypedDict
 
 from ensemble.bound_learners import BoundLearners, LearnerSpec
 from ensemble.data import Task
-from ensemble.errors import StoreError
+from ensemble.errors import StoreError, command
 from ensemble.modalities import UNKNOWN, describe
 from ensemble.provenance import Provenance
-from ensemble.records import BaseRecord
+from ensemble.records import BaseRecord, CacheUse
 from ensemble.result_folder import ResultFolder
 from ensemble.store import Store
 
@@ -22,9 +22,11 @@ class Size(TypedDict):
 
 
 class Cost(Size):
-    """``seconds`` that all folds took."""
+    """``seconds`` that all folds took, with ``features``: the seconds of these that other jobs took to compute features
+    which this learner found in the cache; None where that is not known, and not counted."""
 
     seconds: float
+    features: float | None
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,8 @@ class Results:
         folder = self.store.base(name, task.name)
         if name in self.learners.names():
             provenance = self.provenance(self.learners.spec(name), task)
-            return folder.verify(provenance, f"run `ensemble train-base --learner {name} --task {task.name}`")
+            again = command("train-base", "--learner", name, "--task", task.name)
+            return folder.verify(provenance, f"run {again}")
         record = folder.verify(None, "import it again")
         identity = self.learners.identity
         difference = Provenance.of_record(record).difference(Provenance(identity), list(identity))
@@ -66,7 +69,21 @@ class Results:
         return self.base_record(name, task).get("modality", UNKNOWN)
 
     def cost(self, name: str, task: Task) -> Cost:
-        return {"seconds": self.base_record(name, task)["seconds"], **self.size(name, task)}
+        seconds, features = self.base_record(name, task)["seconds"], self._features(name, task)
+        return {"seconds": seconds + (features or 0.0), "features": features, **self.size(name, task)}
+
+    def _features(self, name: str, task: Task) -> float | None:
+        records = [folder.read_record() for folder in self.store.base(name, task.name).finished_jobs()]
+        uses = [(encoder, use) for record in records for encoder, use in record.get("usage", NO_USE)["cache"].items()]
+        total: dict[str, float] = {}
+        own: dict[str, float] = {}
+        for encoder, use in uses:
+            seconds = use.get("seconds")
+            if seconds is None:
+                return None
+            total[encoder] = max(seconds, total.get(encoder, 0.0))
+            own[encoder] = own.get(encoder, 0.0) + use.get("own_seconds", 0.0)
+        return sum(max(0.0, total[encoder] - own[encoder]) for encoder in total)
 
     def size(self, name: str, task: Task) -> Size:
         """That of the largest fold model."""
@@ -75,6 +92,9 @@ class Results:
             "parameters": _most([record.get("parameters") for record in records]),
             "trainable_parameters": _most([record.get("trainable_parameters") for record in records]),
         }
+
+
+NO_USE: dict[str, dict[str, CacheUse]] = {"cache": {}}  # of the oldest records
 
 
 def _most(counts: Sequence[int | None]) -> int | None:

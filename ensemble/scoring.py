@@ -5,11 +5,19 @@ from typing import NotRequired, TypedDict
 
 import numpy as np
 
-from ensemble.data import Codes, Dataset, Floats, Task
-from ensemble.metrics import Metric, bootstrap, confusion_matrix, interval, metric_of, metrics_of, per_class, score
+from ensemble.data import Codes, Dataset, Floats, Labels, Task
+from ensemble.metrics import (
+    Metric,
+    bootstrap,
+    confusion_matrix,
+    interval,
+    metric_of,
+    metrics_of,
+    per_class,
+    score,
+    with_interval,
+)
 from ensemble.predictions import Predictions, Probabilities
-
-WITH_INTERVAL = ("macro_f1", "accuracy")  # have an interval whatever the task is judged by
 
 
 class Score(TypedDict):
@@ -74,12 +82,13 @@ def score_card(
         return {"rows": 0}
     aligned = predictions.take(data.ids)
     card: ScoreCard = {"rows": int(known.sum()), "metric": task.metric, "metrics": {}}
-    if task.kind == "classification":
-        _add_classes(card, task, labels[known], aligned.labels()[known])
+    if task.classes:
+        predicted = np.asarray(aligned.labels(), dtype=np.int64)
+        _add_classes(card, task, data.codes(task)[known], predicted[known])
     for name, metric in metrics_of(task).items():
         values = metric_input(aligned, metric)
         card["metrics"][name] = {"value": _or_none(score(metric, labels, values))}
-        if name in (task.metric, *WITH_INTERVAL):
+        if name in with_interval(task):
             low, high = interval(bootstrap(metric, labels, values, groups))
             card["metrics"][name] |= {"low": _or_none(low), "high": _or_none(high)}
     if fold is not None:
@@ -91,27 +100,61 @@ def score_card(
     return card
 
 
+class BaselineCard(ScoreCard):
+    """Of what knows the labels alone, and its name."""
+
+    baseline: str
+
+
+def baseline(task: Task, data: Dataset, known: Labels | None = None) -> Predictions:
+    """What to beat: for every row of ``data`` what its labels say without a look at the posts, or those ``known`` (n,).
+
+    As scikit-learn's DummyClassifier(strategy="prior") and DummyRegressor(strategy="median"), but the same for every
+    fold: fitted without the fold a class would be wrong more often the more even the classes are."""
+    labels = data.labels(task) if known is None else known
+    constant = task.target.constant(task, labels[task.target.known(labels)])
+    return Predictions(task, data.ids, np.tile(constant, (len(data), 1)))
+
+
+def baseline_card(task: Task, data: Dataset, fold: Codes | None = None, known: Labels | None = None) -> BaselineCard:
+    """As ``score_card``, of the ``baseline``."""
+    return {**score_card(task, baseline(task, data, known), data, fold), "baseline": task.target.baseline}
+
+
+def baseline_name(tasks: Sequence[Task]) -> str:
+    """Of the baselines of several tasks."""
+    return " / ".join(dict.fromkeys(task.target.baseline for task in tasks))
+
+
 def _add_classes(card: ScoreCard, task: Task, labels: Codes, predicted: Codes) -> None:
     counts = confusion_matrix(labels, predicted, len(task.classes))
+    card["classes"] = class_scores(counts, task.classes)
+    card["confusion"] = counts.astype(int).tolist()
+
+
+def class_scores(counts: Floats, names: Sequence[str]) -> dict[str, ClassScores]:
+    """How each class does, from (true, predicted) counts."""
     scores = per_class(counts)
-    card["classes"] = {
+    return {
         name: {
             "precision": float(scores.precision[position]),
             "recall": float(scores.recall[position]),
             "f1": float(np.nan_to_num(scores.f1[position])),
             "support": int(scores.support[position]),
         }
-        for position, name in enumerate(task.classes)
+        for position, name in enumerate(names)
     }
-    card["confusion"] = counts.astype(int).tolist()
 
 
 def metric_input(predictions: Predictions, metric: Metric) -> Probabilities:
-    """(rows, classes) what a metric judges: one-hot labels where it judges labels, else the probabilities."""
-    return np.eye(len(predictions.task.classes))[predictions.labels()] if metric.of_counts else predictions.values
+    """(rows, columns) what a metric judges: one-hot labels where it judges labels that are classes, else the
+    probabilities, or the numbers as decided."""
+    if metric.of_counts:
+        return np.eye(len(predictions.task.classes))[predictions.labels()]
+    return predictions.task.target.judged(predictions.values, predictions.labels())
 
 
-def difference(metric: Metric, labels: Codes, groups: Codes, ours: Predictions, theirs: Predictions) -> Score:
+def difference(metric: Metric, labels: Labels, groups: Codes, ours: Predictions, theirs: Predictions) -> Score:
     """Ours minus theirs on the same rows, with the interval of paired bootstrap differences; positive is better."""
     pair = [metric_input(each, metric) for each in (ours, theirs)]
     value = metric.sign * (score(metric, labels, pair[0]) - score(metric, labels, pair[1]))
@@ -125,7 +168,7 @@ def score_with_interval(value: float, draws: Floats) -> Score:
     return {"value": _or_none(value), "low": _or_none(low), "high": _or_none(high)}
 
 
-def _per_fold(task: Task, predictions: Predictions, labels: Codes, fold: Codes) -> FoldScores:
+def _per_fold(task: Task, predictions: Predictions, labels: Labels, fold: Codes) -> FoldScores:
     scores = {}
     for name, metric in metrics_of(task).items():
         values = metric_input(predictions, metric)

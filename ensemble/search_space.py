@@ -1,14 +1,16 @@
 """What parameters may be tried: the space a learner class declares, or one that the configuration spells out."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
 from typing import Any
 
+from ensemble.data import Task
 from ensemble.errors import ConfigError
-from ensemble.learner import Searchable, Trial, make_learner
+from ensemble.learner import Searchable, Trial
+from ensemble.learner_factory import make_learner
 from ensemble.registry import resolve
 
 Space = Callable[[Trial], dict[str, object]]
@@ -52,8 +54,11 @@ class Outline:
         return {name: repr(choices) for name, choices in self.asked.items()}
 
 
-def space_of(registry: Mapping[str, str], learner: str, name: str, own: Mapping[str, object]) -> Space:
-    """The configuration's ``own`` space, or that of the learner's class; raises ConfigError where there is neither."""
+def space_of(
+    registry: Mapping[str, str], learner: str, name: str, own: Mapping[str, object], task: Task | None = None
+) -> Space:
+    """The configuration's ``own`` space, or that of the learner's class, for a ``task`` without classes without what it
+    calls ``of_classes``; raises ConfigError where there is neither."""
     if own:
         return partial(suggest, own)
     made = resolve(registry, "learner", learner)
@@ -65,7 +70,33 @@ def space_of(registry: Mapping[str, str], learner: str, name: str, own: Mapping[
             f"base.{name}: the learner {learner!r} has no search space of its own; give it one, such as "
             f'[tune.{name}.space] with "training.lr" = {{ low = 1e-6, high = 1e-4, log = true }} or lists of values.'
         )
-    return declared
+    return declared if task is None or task.classes else without(declared, getattr(made, "of_classes", ()))
+
+
+class _Answered:
+    """A trial that is not asked for some parameters."""
+
+    def __init__(self, trial: Trial, names: Collection[str]) -> None:
+        self.trial, self.names = trial, names
+
+    def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
+        return choices[0] if name in self.names else self.trial.suggest_categorical(name, choices)
+
+    def suggest_int(self, name: str, low: int, high: int) -> int:
+        return low if name in self.names else self.trial.suggest_int(name, low, high)
+
+    def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float:
+        return low if name in self.names else self.trial.suggest_float(name, low, high, log=log)
+
+
+def without(space: Space, names: Collection[str]) -> Space:
+    """The same space without the parameters of these names, in whatever table."""
+
+    def rest(found: Mapping[str, object]) -> dict[str, object]:
+        kept = {name: value for name, value in found.items() if name not in names}
+        return {name: rest(value) if isinstance(value, Mapping) else value for name, value in kept.items()}
+
+    return lambda trial: rest(space(_Answered(trial, names)))
 
 
 def outline(space: Space) -> tuple[Outline, dict[str, object]]:

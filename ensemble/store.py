@@ -3,7 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, unquote
@@ -13,6 +13,7 @@ from ensemble.records import BaseRecord, FailureRecord, JobRecord, Record, Stack
 from ensemble.result_folder import DONE, FAILED, REPORT, ResultFolder
 from ensemble.system.claims import Claim, claim
 from ensemble.system.files import write_json
+from ensemble.system.folders import can_write
 from ensemble.system.locks import hold
 from ensemble.system.progress import FILE as PROGRESS
 
@@ -190,8 +191,9 @@ class Store:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """The whole run folder, for the moments in which the plan or the run's record is written."""
-        with hold(self.root):
+        """The whole run folder, for the moments in which the plan or the run's record is written. One that may only be
+        read needs no lock."""
+        with hold(self.root) if can_write(self.root) else nullcontext():
             yield
 
     def claim(self, job: Job, wait: bool) -> AbstractContextManager[Claim | None]:

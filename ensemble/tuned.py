@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
 
-from ensemble.errors import StoreError
+from ensemble.errors import StoreError, command
 from ensemble.provenance import Provenance
 from ensemble.records import BestTrial, TuningNote
 from ensemble.system.files import read_json
@@ -13,7 +13,7 @@ from ensemble.system.files import read_json
 def read_best(path: Path, learner: str, task: str, provenance: Provenance) -> BestTrial:
     """The best trial's record, its ``params`` to be laid over those that are set; raises StoreError where there is
     none, or where the learner it was found for was made of something else."""
-    again = f"`ensemble tune {learner} --task {task}`"
+    again = command("tune", learner, "--task", task)
     if not path.is_file():
         raise StoreError(f"base.{learner} is to be tuned and has no {path} yet; run {again}, or set tuned = false.")
     best = cast(BestTrial, read_json(path))

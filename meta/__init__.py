@@ -18,3 +18,17 @@ META_ESTIMATORS = {
 
 # What every other candidate has to beat beyond noise.
 SIMPLE = ("best_single", "soft_vote")
+
+# The same where the target is a number.
+NUMBER_ESTIMATORS = {
+    "best_single": "meta.regressors:best_single",
+    "mean": "meta.regressors:mean",
+    "median": "meta.regressors:median",
+    "simplex": "meta.regressors:simplex",
+    "greedy": "meta.regressors:greedy",
+    "ridge": "meta.regressors:ridge",
+    "decision_tree": "meta.regressors:decision_tree",
+    "random_forest": "meta.regressors:random_forest",
+    "xgboost": "meta.regressors:xgboost",
+}
+SIMPLE_NUMBERS = ("best_single", "mean")

@@ -1,4 +1,4 @@
-"""The candidates for the stack, as factories ``(spec, **parameters) -> scikit-learn estimator``."""
+"""The candidates for a stack of classes, as factories ``(spec, **parameters) -> scikit-learn estimator``."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,13 +18,26 @@ from meta.weights import Simplex
 VARIANTS: Mapping[str, tuple[Mapping[str, float], ...]] = {
     "logistic_regression": ({"C": 0.01}, {"C": 0.1}, {"C": 1.0}),
     "decision_tree": ({"depth": 2}, {"depth": 4}),
+    "ridge": ({"alpha": 100.0}, {"alpha": 10.0}),
+}
+
+# Small steps, shallow trees.
+BOOSTING: Mapping[str, Any] = {
+    "n_estimators": 100,
+    "max_depth": 3,
+    "learning_rate": 0.05,
+    "subsample": 0.8,
+    "colsample_bytree": 0.8,
+    "min_child_weight": 5,
+    "tree_method": "hist",
+    "n_jobs": 1,
 }
 
 
 @dataclass(frozen=True)
 class StackSpec:
-    """What a candidate has to know: how many learners and classes its columns are of, the metric that counts, the kind
-    of target."""
+    """What a candidate has to know: how many learners its columns are of, how many of each (``classes``, or one where
+    the target is a number), the metric that counts, the kind of target."""
 
     learners: int
     classes: int
@@ -77,17 +90,7 @@ def random_forest(spec: StackSpec) -> Any:
 
 
 def xgboost(spec: StackSpec) -> Any:
-    """Small steps, shallow trees, on one thread so that results do not depend on the machine."""
+    """On one thread, so that results do not depend on the machine."""
     from xgboost import XGBClassifier
 
-    return XGBClassifier(
-        n_estimators=100,
-        max_depth=3,
-        learning_rate=0.05,
-        subsample=0.8,
-        colsample_bytree=0.8,
-        min_child_weight=5,
-        tree_method="hist",
-        n_jobs=1,
-        random_state=spec.seed,
-    )
+    return XGBClassifier(random_state=spec.seed, **BOOSTING)

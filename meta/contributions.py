@@ -12,6 +12,7 @@ from meta.diversity import correlation, errors
 from meta.records import Contributions, LearnerShare, Share
 from meta.shapley import Members, shapley, subsets
 from meta.table import MetaTable
+from meta.targets import target_of
 from meta.votes import by_learner
 
 EVALUATIONS = 500_000  # sets of learners times draws: some ten seconds on 7,000 rows
@@ -25,9 +26,9 @@ def contributions(table: MetaTable, modality: Mapping[str, str]) -> Contribution
     """Contributions of each learner, and of all learners of a modality as one player, as plain JSON; in units of the
     task's metric, positive is good whatever the metric.
 
-    The value of some learners is the metric of their plain mean, of none that of the class frequencies: cheap,
-    deterministic, and what a contribution means does not depend on a fitted stacker. ``leave_one_out`` is what all
-    lose without the one; ``shapley`` its mean gain over all orders of joining, so that these sum to what all gain.
+    The value of some learners is the metric of their plain mean, of none that of what knows the labels alone:
+    cheap, deterministic, and what a contribution means does not depend on a fitted stacker. ``leave_one_out`` is what
+    all lose without the one; ``shapley`` its mean gain over all orders of joining, so that these sum to what all gain.
     Intervals are of ``draws`` paired bootstrap draws of groups of copies; where orders are sampled they say nothing of
     that. A learner is ``redundant_with`` a better one whose errors are nearly its own, and ``adds_nothing`` where the
     interval of ``leave_one_out`` is not above zero.
@@ -54,10 +55,10 @@ class PlainMean:
 
     def __init__(self, table: MetaTable, draws: int) -> None:
         known = table.known
-        self.metric = metric_of(table.task)
+        self.task, self.metric = table.task, metric_of(table.task)
         self.labels = table.labels[known]
         self.weights = np.vstack([np.ones((1, known.sum())), *resamples(table.groups, known, draws)])
-        values = by_learner(table.oof[known], len(table.learners), table.classes)
+        values = by_learner(table.oof[known], len(table.learners), table.width)
         self.by_learner = np.ascontiguousarray(values.swapaxes(0, 1))
         self.scored: dict[Members, Floats] = {}
 
@@ -69,12 +70,13 @@ class PlainMean:
     def _score(self, learners: Members) -> Floats:
         if not len(self.labels):
             return np.full(len(self.weights), np.nan)
-        count, rows, classes = self.by_learner.shape
+        count, rows, columns = self.by_learner.shape
         member = np.isin(np.arange(count), list(learners)).astype(np.float64)
-        values = (member @ self.by_learner.reshape(count, -1)).reshape(rows, classes) / max(len(learners), 1)
+        values = (member @ self.by_learner.reshape(count, -1)).reshape(rows, columns) / max(len(learners), 1)
         if not learners:
-            values += np.bincount(self.labels, minlength=classes) / rows
-        return self.metric.sign * self.metric.score(self.labels, values, self.weights)
+            values += self.task.target.constant(self.task, self.labels)
+        scores = self.metric.sign * self.metric.score(self.labels, values, self.weights)
+        return np.where(np.isnan(scores), target_of(self.task).no_score, scores)
 
 
 def _shares(worth: PlainMean, players: Mapping[str, Members]) -> dict[str, Share]:
@@ -92,11 +94,8 @@ def _scored(values: Floats) -> Score:
 
 def redundant(table: MetaTable, values: Sequence[float]) -> dict[str, str | None]:
     """Per learner a better one (of equal ``values``, an earlier one), not redundant itself, whose errors correlate with
-    its own above REDUNDANT within the classes: what all know of the class frequencies is no agreement."""
-    labels, left = table.labels[table.known], errors(table)
-    for label in np.unique(labels):
-        left[labels == label] -= left[labels == label].mean(axis=0)
-    alike = correlation(left) > REDUNDANT
+    its own above REDUNDANT, but for what is common to all who know little."""
+    alike = correlation(target_of(table.task).own_errors(table.labels[table.known], errors(table))) > REDUNDANT
     kept: list[int] = []
     found: dict[str, str | None] = {}
     for position in sorted(range(len(values)), key=lambda position: -values[position]):

@@ -5,21 +5,23 @@ from pathlib import Path
 
 import numpy as np
 
-from ensemble.data import Codes, Dataset
+from ensemble.data import Dataset
 from ensemble.datasets.submission import Format, ReadBack, SubmissionRows, make_submission, test_rows
 from ensemble.datasets.submission_formats import handed_in_notes
 from ensemble.errors import SubmissionError
 from ensemble.metrics import METRICS, metric_of, score
 from ensemble.predictions import Predictions
 from ensemble.run import Run
-from ensemble.scoring import finite
+from ensemble.scoring import baseline, baseline_name, finite, metric_input
 from ensemble.system.files import write_atomic
+from ensemble.targets import Labels
 from meta.linked_tasks import decode
 from meta.records import LabelScore, Submission
 from meta.rules import Rule
 from meta.stack import adjusted, read_stack
 from meta.summary import headline, labelled_rows, subtasks
 from meta.table import StackSettings, assemble
+from meta.targets import target_of
 
 
 @dataclass(frozen=True)
@@ -28,8 +30,8 @@ class Decisions:
     ``oof_probabilities`` and ``probabilities`` of the same rows; ``agreed`` are the pairs of tasks that were decoded
     together; ``tuned`` the learners whose parameters were chosen on rows of the folds."""
 
-    oof: dict[str, Codes]
-    test: dict[str, Codes]
+    oof: dict[str, Labels]
+    test: dict[str, Labels]
     oof_probabilities: dict[str, Predictions]
     probabilities: dict[str, Predictions]
     agreed: list[str]
@@ -105,17 +107,20 @@ def check_direction(form: Format, inside: Dataset, read: ReadBack, decided: Deci
 
 
 def label_scores(run: Run, decided: Decisions) -> dict[str, LabelScore]:
-    """Out-of-fold score per subtask of just the labels that are handed in. Labels have neither ranks nor
-    probabilities, so tasks with a metric of those are scored by macro-F1 here."""
+    """Out-of-fold score per subtask of just the labels that are handed in, by a metric that judges labels."""
     inside = run.data.take(run.plan.cv_rows)
-    tasks = tuple(
-        replace(task, metric="macro_f1") if metric_of(task).of_counts is None else task for task in inside.tasks
-    )
-    one_hot = {name: np.eye(len(inside.task(name).classes))[labels] for name, labels in decided.oof.items()}
+    metrics_of = {task.name: target_of(task).metric_of_labels(metric_of(task)) for task in inside.tasks}
+    tasks = tuple(replace(task, metric=metrics_of[task.name].name) for task in inside.tasks)
+    judged = {
+        name: metric_input(replace(decided.oof_probabilities[name], decided=labels), metrics_of[name])
+        for name, labels in decided.oof.items()
+    }
+    constant = {task.name: metric_input(baseline(task, inside), metrics_of[task.name]) for task in tasks}
     scores: dict[str, LabelScore] = {}
     for name, of in subtasks(inside).items():
-        metrics = ", ".join(sorted({task.metric for task in tasks if task.name in of}))
-        found = headline(replace(inside, tasks=tasks), of, one_hot)
-        assert found is not None  # every task has labels
-        scores[name] = {**found, "metric": metrics}
+        own = [task for task in tasks if task.name in of]
+        metrics = ", ".join(sorted({task.metric for task in own}))
+        found, to_beat = (headline(replace(inside, tasks=tasks), of, values) for values in (judged, constant))
+        assert found is not None and to_beat is not None  # every task has labels
+        scores[name] = {**found, "metric": metrics, "baseline": to_beat, "baseline_name": baseline_name(own)}
     return scores

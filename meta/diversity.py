@@ -4,8 +4,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ensemble.data import Floats
+from ensemble.targets import Labels
 from meta.records import Diversity
 from meta.table import MetaTable
+from meta.targets import target_of
 from meta.votes import by_learner
 
 CONSTANT = 1e-9  # a standard deviation that is nothing but rounding
@@ -23,18 +25,18 @@ def diversity(table: MetaTable) -> Diversity:
 
 
 def errors(table: MetaTable) -> Floats:
-    """(labelled rows, learners): one minus the probability of the true class."""
-    known = table.known
-    values = by_learner(table.oof[known], len(table.learners), table.classes)
-    true = np.take_along_axis(values, table.labels[known][:, None, None], axis=2)[:, :, 0]
-    return np.asarray(1 - true)
+    """(labelled rows, learners): how far each is from the truth."""
+    return target_of(table.task).errors(*_known(table))
 
 
 def is_right(table: MetaTable) -> npt.NDArray[np.bool_]:
-    """(labelled rows, learners): whether the most probable class is the true one."""
-    known = table.known
-    values = by_learner(table.oof[known], len(table.learners), table.classes)
-    return np.asarray(values.argmax(axis=2) == table.labels[known][:, None])
+    """(labelled rows, learners): whether each has the truth, or nearly."""
+    return target_of(table.task).is_right(*_known(table))
+
+
+def _known(table: MetaTable) -> tuple[Labels, Floats]:
+    """Labels and (rows, learners, columns) predictions of the labelled rows."""
+    return table.labels[table.known], by_learner(table.oof[table.known], len(table.learners), table.width)
 
 
 def correlation(columns: Floats) -> Floats:

@@ -9,21 +9,26 @@ from zipfile import BadZipFile
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from ensemble.data import Codes, Floats
+from ensemble.data import Floats
 from ensemble.errors import StoreError
 from ensemble.registry import resolve
 from ensemble.system.files import read_json, write_atomic, write_json
-from ensemble.targets import TARGETS
+from ensemble.targets import TARGETS, Labels
 from meta.candidates import StackSpec
-from meta.estimators import ConstantClassifier
 from meta.targets import STACK_TARGETS
-from meta.temperatures import inverse_temperature, sharpen
-from meta.votes import SoftVote, by_learner
+from meta.temperatures import sharpen
+from meta.votes import by_learner
 
 # The only types that are loaded besides those skops trusts by itself: every estimator of ours that a stack may hold.
 TRUSTED = [
+    "meta.averages.BestSingle",
+    "meta.averages.Greedy",
+    "meta.averages.Mean",
+    "meta.averages.Median",
+    "meta.averages.Simplex",
     "meta.estimators.ConstantClassifier",
     "meta.estimators.LogProbabilities",
+    "meta.estimators.PooledScaler",
     "meta.greedy.Greedy",
     "meta.votes.BestSingle",
     "meta.votes.HardVote",
@@ -48,7 +53,8 @@ class Option:
 
 @dataclass(frozen=True)
 class Fitted:
-    """An estimator fitted on class codes 0..len(present)-1, and the class positions these stand for.
+    """A fitted estimator, and which of a learner's columns it gives: ``present`` are the positions of the classes that
+    it was fitted on, ``classes`` is how many columns there are.
 
     ``inverse_temperature`` (learners,) is applied to learners' columns first; empty where they are taken as they are.
     """
@@ -59,18 +65,14 @@ class Fitted:
     learners: int
     classes: int
     inverse_temperature: tuple[float, ...] = ()
+    kind: str = "classification"
 
-    def predict_proba(self, features: Floats) -> Floats:
-        """(rows, classes); a class the estimator never saw has probability 0."""
+    def predict(self, features: Floats) -> Floats:
+        """(rows, columns) probabilities or numbers."""
         if not len(features):
             return np.zeros((0, self.classes))
         features = calibrated(features, self.learners, self.classes, np.asarray(self.inverse_temperature))
-        values = np.asarray(self.estimator.predict_proba(features), dtype=np.float64)
-        if values.shape[1] < self.classes:
-            full = np.zeros((len(features), self.classes))
-            full[:, list(self.present)] = values
-            values = full
-        return np.asarray(values / values.sum(axis=1, keepdims=True))
+        return STACK_TARGETS[self.kind].predict(self.estimator, features, self.present, self.classes)
 
     def save(self, folder: Path) -> None:
         """XGBoost in its own format, everything else through skops."""
@@ -90,16 +92,17 @@ class Fitted:
     def load(cls, folder: Path) -> "Fitted":
         """Raises StoreError for a file with a type that is not on the trusted list, naming the type."""
         record = read_json(folder / "model.json")
+        kind = record.get("kind", "classification")  # as the version before had no other
         if (folder / "model.ubj").exists():
-            from xgboost import XGBClassifier
+            import xgboost
 
-            estimator = XGBClassifier()
+            estimator = getattr(xgboost, STACK_TARGETS[kind].booster)()
             estimator.load_model(folder / "model.ubj")
         else:
             estimator = _load_skops(folder / "model.skops")
         option = Option(record["name"], record["parameters"])
         present, inverse = tuple(record["present"]), tuple(record["inverse_temperature"])
-        return cls(option, estimator, present, record["learners"], record["classes"], inverse)
+        return cls(option, estimator, present, record["learners"], record["classes"], inverse, kind)
 
 
 def _load_skops(path: Path) -> Any:
@@ -123,21 +126,15 @@ def calibrated(features: Floats, learners: int, classes: int, inverse: Floats) -
     return np.hstack([columns, features[:, width:]])
 
 
-def fit(option: Option, features: Floats, labels: Codes, spec: StackSpec, calibrate: bool = False) -> Fitted:
-    """One candidate on the rows with a label. Means and votes see class positions, classifiers codes without gaps."""
-    known = TARGETS[spec.kind].known(labels)
+def fit(option: Option, features: Floats, labels: Labels, spec: StackSpec, calibrate: bool = False) -> Fitted:
+    """One candidate on the rows with a label."""
+    target, known = STACK_TARGETS[spec.kind], TARGETS[spec.kind].known(labels)
     features, labels = features[known], labels[known]
-    present, codes = np.unique(labels, return_inverse=True)
     inverse = np.zeros(0)
     if calibrate and len(labels):
-        inverse = inverse_temperature(by_learner(features, spec.learners, spec.classes), labels)
+        inverse = target.inverse_temperature(by_learner(features, spec.learners, spec.classes), labels)
         features = calibrated(features, spec.learners, spec.classes, inverse)
-    estimator = resolve(STACK_TARGETS[spec.kind].estimators, "meta-estimator", option.name)(spec, **option.parameters)
+    estimator = resolve(target.estimators, "meta-estimator", option.name)(spec, **option.parameters)
     with threadpool_limits(1):  # bits depend on the number of threads
-        if isinstance(estimator, SoftVote):
-            estimator.fit(features, labels)
-        elif len(present) < 2:
-            estimator = ConstantClassifier()
-        else:
-            estimator.fit(features, codes)
-    return Fitted(option, estimator, tuple(present.tolist()), spec.learners, spec.classes, tuple(inverse.tolist()))
+        estimator, present = target.fit(estimator, features, labels)
+    return Fitted(option, estimator, present, spec.learners, spec.classes, tuple(inverse.tolist()), spec.kind)

@@ -4,6 +4,7 @@ import numpy as np
 
 from ensemble.data import Codes, Floats
 from ensemble.metrics import Metric, metric_named
+from ensemble.targets import Labels
 from meta.weights import Weighted
 
 STEPS = 25  # at most, of one bag
@@ -26,36 +27,45 @@ class Greedy(Weighted):
 
     def fit(self, features: Floats, labels: Codes) -> "Greedy":
         self.classes_ = np.arange(self.classes)
-        random = np.random.default_rng(self.seed)
-        if len(labels) > MANY:
-            rows = np.sort(random.choice(len(labels), MANY, replace=False))
-            features, labels = features[rows], labels[rows]
-        values = np.ascontiguousarray(self._by_learner(features).transpose(1, 2, 0))  # rows innermost: they are many
-        size = max(round(SHARE * self.learners), min(self.learners, FEW))
-        weights = np.zeros(self.learners)
-        for _ in range(self.bags):
-            bag = np.sort(random.choice(self.learners, size, replace=False))
-            chosen = select(metric_named(self.metric), labels, values[bag])
-            weights += np.bincount(bag[chosen], minlength=self.learners) / len(chosen)
-        self.weights_ = weights / weights.sum()
+        self.weights_ = bagged_selection(
+            metric_named(self.metric), labels, self._by_learner(features), self.bags, self.seed
+        )
         return self
 
 
-def select(metric: Metric, labels: Codes, values: Floats, steps: int = STEPS) -> list[int]:
-    """Positions of the chosen learners, one per step, from (learners, classes, rows) probabilities.
+def bagged_selection(metric: Metric, labels: Labels, values: Floats, bags: int, seed: int) -> Floats:
+    """(learners,) the share of each among those chosen, averaged over bags, from (rows, learners, columns)."""
+    random = np.random.default_rng(seed)
+    if len(labels) > MANY:
+        rows = np.sort(random.choice(len(labels), MANY, replace=False))
+        values, labels = values[rows], labels[rows]
+    values = np.ascontiguousarray(values.transpose(1, 2, 0))  # rows innermost: they are many
+    learners = len(values)
+    size = max(round(SHARE * learners), min(learners, FEW))
+    weights = np.zeros(learners)
+    for _ in range(bags):
+        bag = np.sort(random.choice(learners, size, replace=False))
+        chosen = select(metric, labels, values[bag])
+        weights += np.bincount(bag[chosen], minlength=learners) / len(chosen)
+    return np.asarray(weights / weights.sum())
+
+
+def select(metric: Metric, labels: Labels, values: Floats, steps: int = STEPS) -> list[int]:
+    """Positions of the chosen learners, one per step, from (learners, columns, rows) predictions.
 
     The start is the best number of learners from the head of their order by score; then one is added per step, the
     first of equally good ones; what counts is the best point on the way, the earliest of equally good ones.
     """
-    alone = scores_of(metric, labels, values)
+    once = np.ones(len(values))
+    alone = scores_of(metric, labels, values, once)
     order = np.argsort(-alone, kind="stable")[: min(steps, len(values))]
     heads = np.cumsum(values[order], axis=0)
-    of_heads = scores_of(metric, labels, heads)
+    of_heads = scores_of(metric, labels, heads, np.cumsum(once)[: len(heads)])
     start = int(of_heads.argmax()) + 1
     path = [int(position) for position in order[:start]]
     total, best, length = heads[start - 1], float(of_heads[start - 1]), start
     while len(path) < steps:
-        tried = scores_of(metric, labels, total + values)
+        tried = scores_of(metric, labels, total + values, once + len(path))
         added = int(tried.argmax())
         path.append(added)
         total = total + values[added]
@@ -64,15 +74,18 @@ def select(metric: Metric, labels: Codes, values: Floats, steps: int = STEPS) ->
     return path[:length]
 
 
-def scores_of(metric: Metric, labels: Codes, sums: Floats) -> Floats:
-    """(models,) signed scores of (models, classes, rows) sums of probabilities; of equal classes the first counts.
+def scores_of(metric: Metric, labels: Labels, sums: Floats, members: Floats) -> Floats:
+    """(models,) signed scores of (models, columns, rows) sums of predictions, of as many as ``members`` (models,) says;
+    of equal classes the first counts.
 
     Counts of all models are one ``bincount``: an order of magnitude faster than one F1 after another.
     """
     models, classes, rows = sums.shape
     if metric.of_counts is None:
         ones = np.ones((1, rows))
-        each = [metric.score(labels, (part / part.sum(axis=0)).T, ones)[0] for part in sums]
+        # A mean of probabilities sums to one; a number alone may sum to anything.
+        over = [part.sum(axis=0) for part in sums] if classes > 1 else members
+        each = [metric.score(labels, (part / by).T, ones)[0] for part, by in zip(sums, over, strict=True)]
         return np.asarray(metric.sign * np.nan_to_num(each, nan=-np.inf))
     largest, predicted = sums[:, 0].copy(), np.zeros((models, rows), dtype=np.int64)
     for position in range(1, classes):

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from ensemble.data import Codes, Dataset, Floats, Task
-from ensemble.errors import StoreError
+from ensemble.errors import StoreError, command
 from ensemble.jobs.finished import base_probabilities, find_models
 from ensemble.jobs.job import JobSpec
+from ensemble.modalities import MODALITIES
 from ensemble.predictions import Predictions
 from ensemble.provenance import Provenance
 from ensemble.records import BaseRecord
@@ -16,17 +17,19 @@ from ensemble.run import Run
 from ensemble.system.progress import Track, silent
 from meta.linked_tasks import decode
 from meta.post_predictions import PostPredictions
+from meta.records import StackReport
 from meta.stack import Stack, read_report
 from meta.table import means_of
+from meta.targets import target_of
 
 Pair = tuple[str, str]  # learner, task
 Models = dict[Pair, tuple[BaseRecord, list[JobSpec]]]
-STILL = 1e-12  # falls of a probability below this are rounding
+STILL = 1e-12  # falls of a probability, or of a number, below this are rounding
 
 
 @dataclass(frozen=True)
 class LoadedStack:
-    """A stack, the fold models behind it, and ``usual`` (learners * classes,): its learners' mean OOF probabilities.
+    """A stack, the fold models behind it, and ``usual`` (learners * columns,): its learners' mean OOF predictions.
 
     ``related`` are the learners of each other task whose means are further columns.
     """
@@ -42,8 +45,39 @@ class LoadedStack:
         own = np.hstack([base[name, self.task.name].values for name in self.stack.learners])
         if not self.related:
             return own
-        others = [np.stack([base[name, task].values for name in names], 1) for task, names in self.related.items()]
-        return np.hstack([own, means_of(others)])
+        others = [[base[name, task] for name in names] for task, names in self.related.items()]
+        return np.hstack([own, means_of([(of[0].task, np.stack([each.values for each in of], 1)) for of in others])])
+
+
+def modalities_needed(run: Run, tasks: Sequence[Task]) -> list[str]:
+    """What of a post the learners behind these stacks look at: all where one does not say. Raises StoreError where a
+    stack is missing. A learner that the configuration no longer has counts nothing; ``load_stacks`` refuses it."""
+    found: set[str] = set()
+    for task in tasks:
+        report = read_report(run.store.stack(task.name), None, "--task", task.name)
+        names = {name for of_task in _learners_by_task(run, task, report).values() for name in of_task}
+        for name in names & set(run.learners.names()):
+            modalities = run.learners.bind(run.learners.spec(name)).modalities
+            found |= set(run.data.modalities) if modalities is None else set(modalities)
+    return [name for name in MODALITIES if name in found]
+
+
+def without_models(run: Run, task: Task, learners: Sequence[str]) -> list[str]:
+    """Of these finished learners those that cannot be asked about new posts: they were imported, or their models were
+    not kept."""
+    imported, found = run.results.imported(task), []
+    for name in learners:
+        jobs = [job.read_record()["files"] for job in run.store.base(name, task.name).finished_jobs()]
+        if name in imported or not all(any(file.startswith("model/") for file in files) for files in jobs):
+            found.append(name)
+    return found
+
+
+def _learners_by_task(run: Run, task: Task, report: StackReport) -> dict[str, list[str]]:
+    """Those whose probabilities for the task are stacked, and of each related task those that are looked at beside."""
+    made_of = Provenance.of_record(report)
+    others = {other.name: made_of.inputs_of(other.name) for other in run.data.tasks if other.name != task.name}
+    return {task.name: list(report["stacked"]), **{name: learners for name, learners in others.items() if learners}}
 
 
 def load_stacks(run: Run, tasks: Sequence[Task]) -> list[LoadedStack]:
@@ -54,13 +88,12 @@ def load_stacks(run: Run, tasks: Sequence[Task]) -> list[LoadedStack]:
 
 def _load_stack(run: Run, task: Task, found: Models) -> LoadedStack:
     folder = run.store.stack(task.name)
-    again = f"run `ensemble stack --task {task.name}`"
-    report = read_report(folder, named=f" --task {task.name}")
+    again = f"run {command('stack', '--task', task.name)}"
+    report = read_report(folder, None, "--task", task.name)
     stack, made_of = Stack.load(folder, report), Provenance.of_record(report)
-    others = {other.name: made_of.inputs_of(other.name) for other in run.data.tasks if other.name != task.name}
-    related = {name: learners for name, learners in others.items() if learners}
+    learners = _learners_by_task(run, task, report)
     records, jobs = {}, {}
-    for of_task, names in {task.name: stack.learners, **related}.items():
+    for of_task, names in learners.items():
         for name in names:
             pair = name, of_task
             if pair not in found:
@@ -71,6 +104,7 @@ def _load_stack(run: Run, task: Task, found: Models) -> LoadedStack:
     if difference:
         raise StoreError(f"{folder.path} is stale: {difference}; {again}.")
     oof = [run.store.base(name, task.name).read("oof", task).values for name in stack.learners]
+    related = {name: names for name, names in learners.items() if name != task.name}
     return LoadedStack(task, stack, jobs, np.concatenate([values.mean(axis=0) for values in oof]), related)
 
 
@@ -93,31 +127,33 @@ def predict_posts(
     found = []
     for one in stacks:
         name, learners = one.task.name, one.stack.learners
-        predictions = Predictions(one.task, posts.ids, stacked[name][0], decided=labels[name])
-        carried = shares(one.stack.fitted.predict_proba, features[name], labels[name], one.usual, len(learners))
+        decided = labels[name] if target_of(one.task).ruled else None
+        predictions = Predictions(one.task, posts.ids, stacked[name][0], decided=decided)
+        columns = target_of(one.task).credited(labels[name])
+        carried = shares(one.stack.fitted.predict, features[name], columns, one.usual, len(learners))
         found.append(PostPredictions(predictions, learners, carried))
     return found
 
 
 def shares(
-    predict_proba: Callable[[Floats], Floats], features: Floats, labels: Codes, usual: Floats, learners: int
+    predict: Callable[[Floats], Floats], features: Floats, credited: Codes, usual: Floats, learners: int
 ) -> Floats:
-    """(rows, learners): how much of the decision for ``labels`` (rows,) each learner carries; absolute values sum to
-    one, or all are 0.
+    """(rows, learners): how much of the ``credited`` (rows,) columns, those of the labels, each learner carries;
+    absolute values sum to one, or all are 0.
 
-    Each learner in turn is silenced: its columns of ``features`` (rows, learners * classes, perhaps more) give way to
-    the ``usual`` (learners * classes,), its mean probabilities out of fold. By as much as the probability of the label
-    then falls, the learner has spoken for it; where it rises, against it, and the share is negative. Shares are falls
-    over the sum of their absolute values, 0 where nothing moves. They tell of one learner at a time: what two say
-    alike, either of them may carry alone.
+    Each learner in turn is silenced: its columns of ``features`` (rows, learners * columns, perhaps more) give way to
+    the ``usual`` (learners * columns,), its mean predictions out of fold. By as much as the probability of the label
+    then falls, the learner has spoken for it; where it rises, against it, and the share is negative. A number it has
+    raised or lowered. Shares are falls over the sum of their absolute values, 0 where nothing moves. They tell of one
+    learner at a time: what two say alike, either of them may carry alone.
     """
     rows, width = np.arange(len(features)), len(usual) // learners
-    before = predict_proba(features)[rows, labels]
+    before = predict(features)[rows, credited]
     falls = np.zeros((len(features), learners))
     for learner in range(learners):
         columns = slice(learner * width, (learner + 1) * width)
         silenced = features.copy()
         silenced[:, columns] = usual[columns]
-        falls[:, learner] = before - predict_proba(silenced)[rows, labels]
+        falls[:, learner] = before - predict(silenced)[rows, credited]
     total = np.abs(falls).sum(axis=1, keepdims=True)
     return np.asarray(np.divide(falls, total, out=np.zeros_like(falls), where=total > STILL))

@@ -8,10 +8,11 @@ import numpy as np
 from ensemble.predictions import Predictions
 from meta.candidates import VARIANTS
 from meta.fitting import Option
-from meta.nested_fits import NestedProbabilities
+from meta.nested_fits import NestedPredictions
 from meta.rules import Rule
 from meta.selection import Selection, SelectionData, select
 from meta.table import MetaTable
+from meta.targets import target_of
 from meta.votes import by_learner
 
 
@@ -33,7 +34,7 @@ def options_of(candidates: Sequence[str]) -> dict[str, list[Option]]:
     return {name: [Option(name, variant) for variant in VARIANTS.get(name, nothing)] for name in candidates}
 
 
-def nested_cv(table: MetaTable, nested: Mapping[str, Sequence[NestedProbabilities]]) -> NestedCV:
+def nested_cv(table: MetaTable, nested: Mapping[str, Sequence[NestedPredictions]]) -> NestedCV:
     """Choose for each fold on the others, and once on all."""
     rows = SelectionData(table.task, table.labels, table.fold, table.groups)
     by_fold = {}
@@ -49,17 +50,17 @@ def nested_cv(table: MetaTable, nested: Mapping[str, Sequence[NestedProbabilitie
 
 def _assembled(
     table: MetaTable,
-    nested: Mapping[str, Sequence[NestedProbabilities]],
+    nested: Mapping[str, Sequence[NestedPredictions]],
     names: Mapping[int, str],
     by_fold: Mapping[int, Selection],
 ) -> Predictions:
     """Each fold by the candidate named for it, as set up on the other folds."""
-    values, decided = np.zeros((len(table.ids), table.classes)), np.zeros(len(table.ids), dtype=np.int64)
+    values, decided = np.zeros((len(table.ids), table.width)), np.zeros_like(table.labels)
     for fold, name in names.items():
         held, tuned = table.fold == fold, by_fold[fold].tuned[name]
         values[held] = nested[name][tuned.variant].outer[held]
         decided[held] = tuned.rule.decide(values[held])
-    return Predictions(table.task, table.ids, values, decided=decided)
+    return Predictions(table.task, table.ids, values, decided=decided if target_of(table.task).ruled else None)
 
 
 def option_of(selection: Selection) -> Option:
@@ -76,8 +77,8 @@ def mean_under_rule(table: MetaTable, learners: Sequence[str]) -> Predictions:
     """The plain mean of some learners, each fold's labels by a rule learned on the other folds: what a stack must be
     compared with, lest its rule pass for its skill."""
     positions = [table.learners.index(name) for name in learners]
-    mean = by_learner(table.oof, len(table.learners), table.classes)[:, positions].mean(axis=1)
-    nested = NestedProbabilities(
+    mean = by_learner(table.oof, len(table.learners), table.width)[:, positions].mean(axis=1)
+    nested = NestedPredictions(
         mean, {int(fold): mean for fold in np.unique(table.fold)}
     )  # nothing is fitted, so nothing leaks
-    return nested_cv(table, {"soft_vote": [nested]}).oof
+    return nested_cv(table, {target_of(table.task).mean: [nested]}).oof

@@ -22,6 +22,7 @@ from joblib import Parallel, delayed, parallel_config
 
 from ensemble.data import Codes, Floats
 from ensemble.system.progress import Track, silent
+from ensemble.targets import Labels
 from meta.candidates import StackSpec
 from meta.fitting import Option, fit
 from meta.table import MetaTable
@@ -30,10 +31,10 @@ Left = tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class NestedProbabilities:
-    """Out-of-fold probabilities of one candidate.
+class NestedPredictions:
+    """Out-of-fold predictions of one candidate.
 
-    ``outer`` (rows, classes): each fold by the fit on all other folds. ``inner`` per fold i (rows, classes): each fold
+    ``outer`` (rows, columns): each fold by the fit on all other folds. ``inner`` per fold i (rows, columns): each fold
     j by the fit on the folds but i and j; the rows of i itself are zero.
     """
 
@@ -48,13 +49,13 @@ def nest(
     calibrate: bool = False,
     threads: int = 1,
     track: Track = silent,
-) -> list[NestedProbabilities]:
-    """Every option's nested probabilities. As many fits as ``threads`` run at once, each on one thread, so that their
+) -> list[NestedPredictions]:
+    """Every option's nested predictions. As many fits as ``threads`` run at once, each on one thread, so that their
     number changes no bit."""
     # Each job is independent of the others and writes to rows of its own, so their order changes nothing either.
     folds = [int(fold) for fold in np.unique(table.fold)]
-    shape = (len(table.ids), table.classes)
-    found = [NestedProbabilities(np.zeros(shape), {fold: np.zeros(shape) for fold in folds}) for _ in options]
+    shape = (len(table.ids), table.width)
+    found = [NestedPredictions(np.zeros(shape), {fold: np.zeros(shape) for fold in folds}) for _ in options]
     lefts: list[Left] = [*((fold,) for fold in folds), *combinations(folds, 2)]
     work = [(left, position) for left in lefts for position in range(len(options))]
     features = table.features  # one array, so that processes share it
@@ -74,7 +75,7 @@ def nest(
 def _predict(
     option: Option,
     features: Floats,
-    labels: Codes,
+    labels: Labels,
     fold: Codes,
     left: Left,
     spec: StackSpec,
@@ -84,10 +85,10 @@ def _predict(
     """The rows of the folds left out, by a fit on the others."""
     held = np.isin(fold, left)
     fitted = fit(option, features[~held], labels[~held], spec, calibrate)
-    return left, position, fitted.predict_proba(features[held])
+    return left, position, fitted.predict(features[held])
 
 
-def _place(nested: NestedProbabilities, fold: npt.NDArray[np.int64], left: Left, values: Floats) -> None:
+def _place(nested: NestedPredictions, fold: npt.NDArray[np.int64], left: Left, values: Floats) -> None:
     """A fit without fold i predicts i; one without i and j predicts j for i, and i for j."""
     held = np.isin(fold, left)
     if len(left) == 1:

@@ -3,12 +3,12 @@
 import csv
 import io
 import json
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from ensemble.errors import ConfigError, unknown
 from ensemble.predictions import Predictions
@@ -18,26 +18,29 @@ SEPARATORS = str.maketrans({"%": "%25", ":": "%3A", "|": "%7C"})  # in the name 
 
 @dataclass(frozen=True)
 class PostPredictions:
-    """Of one task: probabilities and labels, and ``shares`` (rows, learners) of ``learners``."""
+    """Of one task: probabilities and labels, or numbers, and ``shares`` (rows, learners) of ``learners``."""
 
     predictions: Predictions
     learners: tuple[str, ...]
     shares: npt.NDArray[np.float64]
 
     @property
-    def names(self) -> list[str]:
-        """The label of each row by its name."""
-        return [self.predictions.task.classes[code] for code in self.predictions.labels()]
+    def names(self) -> list[str | float]:
+        """The label of each row as a table has it: the name of a class, a number."""
+        task = self.predictions.task
+        return list(task.target.decode(task, self.predictions.labels()))
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many rows have each label."""
-        found = Counter(self.names)
-        return {name: found[name] for name in self.predictions.task.classes}
+        """How many rows have each label, or lie in each range of numbers."""
+        task = self.predictions.task
+        counts = task.target.count_labels(task, pd.Series(self.names, dtype=object))
+        return {name: rows for name, rows in counts.items() if name != "missing"}
 
 
 def render_csv(tasks: Sequence[PostPredictions]) -> str:
-    """``id``, then per task ``TASK``, ``TASK:CLASS`` probabilities and ``TASK|LEARNER`` shares; a row per post.
+    """``id``, then per task ``TASK``, ``TASK:CLASS`` probabilities (no such of a number) and ``TASK|LEARNER`` shares; a
+    row per post.
 
     Ids are written as they were read, also those a spreadsheet would take for a formula: other programs join by them.
     """
@@ -46,7 +49,7 @@ def render_csv(tasks: Sequence[PostPredictions]) -> str:
         task = one.predictions.task
         name = task.name.translate(SEPARATORS)
         columns[name] = list(one.names)
-        columns |= _named(f"{name}:", task.classes, one.predictions.values)
+        columns |= _named(f"{name}:", task.classes, one.predictions.values[:, : len(task.classes)])
         columns |= _named(f"{name}|", one.learners, one.shares)
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
@@ -60,15 +63,16 @@ def _named(prefix: str, names: Sequence[str], values: npt.NDArray[np.float64]) -
 
 
 def render_json_lines(tasks: Sequence[PostPredictions]) -> str:
-    """``{"id": ..., "tasks": {TASK: {"label", "probabilities": {CLASS: ...}, "shares": {LEARNER: ...}}}}`` per post."""
+    """``{"id": ..., "tasks": {TASK: {"label", "probabilities": {CLASS: ...}, "shares": {LEARNER: ...}}}}`` per post; of
+    a number ``"value"`` in place of the first two."""
     rows: list[dict[str, object]] = [{} for _ in tasks[0].predictions.ids]
     for one in tasks:
         task = one.predictions.task
         values, shares = one.predictions.values.tolist(), one.shares.tolist()
-        for row, label, probabilities, carried in zip(rows, one.names, values, shares, strict=True):
+        for row, label, of_row, carried in zip(rows, one.names, values, shares, strict=True):
+            by_column = dict(zip(task.columns, of_row, strict=True))
             row[task.name] = {
-                "label": label,
-                "probabilities": dict(zip(task.classes, probabilities, strict=True)),
+                **({"label": label, "probabilities": by_column} if task.classes else by_column),
                 "shares": dict(zip(one.learners, carried, strict=True)),
             }
     ids = tasks[0].predictions.ids

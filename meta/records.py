@@ -3,7 +3,7 @@
 from typing import Literal, NotRequired, TypedDict
 
 from ensemble.records import TuningNote
-from ensemble.scoring import Score, ScoreCard
+from ensemble.scoring import BaselineCard, Score, ScoreCard
 
 FEW = 10  # rows of a class that say little
 
@@ -12,6 +12,13 @@ class CandidateCard(ScoreCard):
     """With the score by plain ``arg_max`` beside that under a decision rule."""
 
     arg_max: Score
+
+
+class Choosing(CandidateCard):
+    """The score card of the whole procedure, which chooses candidate, parameters and rule anew for each fold on the
+    other folds, and its ``cost``: by how much what is shipped, chosen on all rows, scores more, paired row by row."""
+
+    cost: Score
 
 
 class RuleRecord(TypedDict):
@@ -49,14 +56,25 @@ class LabelledTest(TypedDict):
     stack_without_copies: ScoreCard
 
 
-class StackReport(TypedDict):
+class LabelledParts(TypedDict, total=False):
+    """Of rows outside the folds, where some have labels."""
+
+    test: LabelledTest
+    development: LabelledTest
+
+
+class StackReport(LabelledParts):
     """The record of one task's stack.
 
-    ``learners`` and ``candidates`` have a score card each, that of a candidate with its score by ``arg_max`` beside;
-    ``against`` holds paired differences from the rivals of a stack. ``chosen`` and ``rule`` predict new rows, their
-    ``option`` is the candidate with its parameters; ``chosen_by_fold`` and ``rules_by_fold`` were chosen for each fold
-    on the others; ``fallback``: nothing was good enough to be preferred to what is simple. ``tuned`` are the notes of
-    learners whose parameters were chosen on rows of the folds; ``test`` is there where rows outside them have labels.
+    ``learners`` and ``candidates`` have a score card each, that of a candidate with its score by ``arg_max`` beside.
+    ``stack`` is the card of what is shipped: the ``chosen`` candidate, its parameters and rule nested; ``arg_max``,
+    ``rule_gain`` and ``against``, paired differences from the rivals of a stack, are of the same. ``choosing`` is what
+    the choice itself scores; in records that lack it, they were all of that. ``optimism`` is of fitting and choosing.
+    ``chosen`` and ``rule`` predict new rows, their ``option`` is the candidate with its parameters; ``chosen_by_fold``
+    and ``rules_by_fold`` were chosen for each fold on the others; ``fallback``: nothing was good enough to be preferred
+    to what is simple. ``tuned`` are the notes of learners whose parameters were chosen on rows of the folds; ``test``
+    is there where rows outside them have labels, ``development`` where the table has such a part: learners may have
+    chosen an epoch or a parameter by it, so it is no test.
     """
 
     task: str
@@ -68,6 +86,7 @@ class StackReport(TypedDict):
     unknown_folds: list[str]
     candidates: dict[str, CandidateCard]
     stack: ScoreCard
+    choosing: NotRequired[Choosing]
     arg_max: Score
     rule_gain: Score
     chosen: str
@@ -84,26 +103,38 @@ class StackReport(TypedDict):
     warnings: StackWarnings
     tuned: dict[str, TuningNote]
     seconds: float
-    test: NotRequired[LabelledTest]
 
 
 class Summary(TypedDict):
-    """Scores by subtask and model, and paired differences of the stack ``against`` its rivals; ``columns`` are those of
-    plain mean and stack for each task of a subtask; ``doubtful`` learners have unknown folds."""
+    """Scores by subtask and model, and paired differences of the stack that is shipped ``against`` its rivals and, as
+    its ``cost`` of choosing, from the procedure that chooses anew for each fold (None where an older record has the
+    latter only); ``columns`` are those of the ``baseline``, plain mean and stack for each task of a subtask;
+    ``doubtful`` learners have unknown folds."""
 
+    baseline: str
     rows: int
     rows_of: dict[str, int]
     folds: int
     doubtful: list[str]
     subtasks: dict[str, dict[str, Score]]
     against: dict[str, dict[str, Score | None]]
+    cost: dict[str, Score | None]
     columns: dict[str, dict[str, Score | None]]
 
 
+class Baselines(TypedDict):
+    """By task the score cards of what knows the labels alone: out of fold, of labelled test and of development rows."""
+
+    oof: dict[str, BaselineCard]
+    test: dict[str, BaselineCard]
+    dev: dict[str, BaselineCard]
+
+
 class StackedTasks(Summary):
-    """The same with the report of each task."""
+    """The same with the report of each task, and what is to be beaten."""
 
     tasks: list[StackReport]
+    baselines: Baselines
 
 
 class Share(TypedDict):
@@ -138,14 +169,16 @@ class Diversity(TypedDict):
 
 
 class LabelIssue(TypedDict):
-    """A post whose label the ensemble contradicts, or finds least probable."""
+    """A post whose label the ensemble contradicts, or finds least probable; of a number, one that it misses by much:
+    then there are no probabilities, but the ``error``, predicted minus true."""
 
     id: str
     label: str
     decided: str
-    probability_of_label: float
-    probability_of_decided: float
-    margin: float
+    probability_of_label: NotRequired[float]
+    probability_of_decided: NotRequired[float]
+    margin: NotRequired[float]
+    error: NotRequired[float]
     text: str | None
     image: str | None
 
@@ -158,17 +191,24 @@ class LabelConflict(TypedDict):
     labels: list[str]
 
 
-class RightWhereHard(TypedDict):
-    """A sign of a leak: the share of the others' hardest rows a learner has right, and what is usual."""
+class OfNumber(TypedDict):
+    """Whether a sign is of numbers, which says what "right" and "sure" mean; not there where it is of classes."""
+
+    number: NotRequired[bool]
+
+
+class RightWhereHard(OfNumber):
+    """A sign of a leak: the share of the others' hardest rows a learner has right, and what is usual. Of a ``number``
+    it is right where it is near."""
 
     sign: Literal["right_where_hard"]
     own: float
     usual: float
 
 
-class SurerInFolds(TypedDict):
+class SurerInFolds(OfNumber):
     """A sign of a leak: the mean confidence inside the folds and outside of them, the Kolmogorov-Smirnov distance of
-    the two distributions, and what is usual."""
+    the two distributions, and what is usual. Of a ``number`` confidence is how far from the median one dares to go."""
 
     sign: Literal["surer_in_folds"]
     in_folds: float
@@ -197,6 +237,9 @@ class Submission(TypedDict):
 
 
 class LabelScore(Score):
-    """The mean score of a subtask's labels with its interval, and the metrics it is of."""
+    """The mean score of a subtask's labels with its interval, the metrics it is of, and name and score of what knows
+    the labels alone."""
 
     metric: str
+    baseline_name: str
+    baseline: Score

@@ -16,8 +16,10 @@ import numpy as np
 
 from ensemble.data import Codes, Floats
 from ensemble.metrics import Metric
-from ensemble.targets import TARGETS
+from ensemble.targets import Labels
 from meta.records import RuleRecord
+
+IDENTITY = "identity"  # of numbers: what is predicted is the label
 
 FLOOR = 1e-6  # of probabilities under a logarithm
 MANY = 100_000  # rows that say as much about a few numbers as more would
@@ -27,8 +29,9 @@ AHEAD = 1.01  # by this factor a class decided by cut points is lifted above the
 
 @dataclass(frozen=True)
 class Rule:
-    """``arg_max``; ``class_biases``: arg max of log-probability plus ``numbers`` (classes,); ``cut_points``: how many
-    of ``numbers`` (classes - 1,) the expected position among ordered classes is above."""
+    """``arg_max``; ``identity``, where numbers are predicted; ``class_biases``: arg max of log-probability plus
+    ``numbers`` (classes,); ``cut_points``: how many of ``numbers`` (classes - 1,) the expected position among ordered
+    classes is above."""
 
     kind: str = "arg_max"
     numbers: tuple[float, ...] = ()
@@ -44,8 +47,10 @@ class Rule:
             return np.asarray(lifted / lifted.sum(axis=1, keepdims=True))
         return values
 
-    def decide(self, values: Floats) -> Codes:
+    def decide(self, values: Floats) -> Labels:
         """(rows,) labels."""
+        if self.kind == IDENTITY:
+            return values[:, 0]
         return np.asarray(self.adjust(values).argmax(axis=1), dtype=np.int64)
 
     def as_json(self) -> RuleRecord:
@@ -137,19 +142,21 @@ def kinds(metric: Metric, classes: int, ordinal: bool) -> Sequence[str]:
     return ("arg_max", "class_biases", "cut_points") if ordinal and classes > 2 else ("arg_max", "class_biases")
 
 
-def fit_rule(kind: str, metric: Metric, labels: Codes, values: Floats) -> Rule:
+def fit_rule(kind: str, metric: Metric, labels: Labels, values: Floats) -> Rule:
     """One rule on the rows whose label is known, or on MANY of them, evenly spread."""
-    known = np.flatnonzero(TARGETS["classification"].known(labels))
+    if kind not in RULES:
+        return Rule(kind)
+    known = np.flatnonzero(metric.known(labels))
     if len(known) > MANY:
         known = known[np.linspace(0, len(known) - 1, MANY).astype(np.int64)]
-    return RULES[kind](metric, labels[known], values[known]) if kind in RULES and len(known) else Rule()
+    return RULES[kind](metric, np.asarray(labels[known], dtype=np.int64), values[known]) if len(known) else Rule()
 
 
-def cross_decide(kind: str, metric: Metric, labels: Codes, values: Floats, fold: Codes) -> Codes:
+def cross_decide(kind: str, metric: Metric, labels: Labels, values: Floats, fold: Codes) -> Labels:
     """(rows,) labels by the rule, each fold's learned on the other folds."""
     if kind not in RULES:
-        return Rule().decide(values)
-    decided = np.zeros(len(labels), dtype=np.int64)
+        return Rule(kind).decide(values)
+    decided = np.zeros_like(labels)
     for held in (fold == each for each in np.unique(fold)):
         decided[held] = fit_rule(kind, metric, labels[~held], values[~held]).decide(values[held])
     return decided

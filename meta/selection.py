@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from ensemble.data import Codes, Floats, Task
 from ensemble.metrics import Metric, bootstrap, metric_of, score
+from ensemble.targets import Labels
 from meta.rules import Rule, cross_decide, fit_rule
 from meta.targets import target_of
 
@@ -16,10 +17,10 @@ LEVEL = 0.05
 
 @dataclass(frozen=True)
 class SelectionData:
-    """The rows a choice is made on: labels (rows,), -1 unknown; folds and groups of copies of the same rows."""
+    """The rows a choice is made on: labels (rows,), some unknown; folds and groups of copies of the same rows."""
 
     task: Task
-    labels: Codes
+    labels: Labels
     fold: Codes
     groups: Codes
 
@@ -33,9 +34,9 @@ class SelectionData:
 
 @dataclass(frozen=True)
 class TunedCandidate:
-    """A candidate's best variant and decision rule on some rows. ``scored`` (rows, classes) is what the metric is
-    given: probabilities, or one-hot labels by the rule of each fold, learned on the others; ``score`` is signed, so
-    that more is better."""
+    """A candidate's best variant and decision rule on some rows. ``scored`` (rows, columns) is what the metric is
+    given: probabilities, numbers, or one-hot labels by the rule of each fold, learned on the others; ``score`` is
+    signed, so that more is better."""
 
     variant: int
     rule: Rule
@@ -79,7 +80,7 @@ def tune(rows: SelectionData, variants: Sequence[Floats]) -> TunedCandidate:
 
 
 def select(rows: SelectionData, candidates: Mapping[str, Sequence[Floats]]) -> Selection:
-    """Choose on these rows from per candidate the probabilities (rows, classes) of its variants."""
+    """Choose on these rows from per candidate the predictions (rows, columns) of its variants."""
     tuned = {name: tune(rows, variants) for name, variants in candidates.items()}
     simple = [name for name in candidates if name in target_of(rows.task).simple] or list(candidates)[:1]
     others = [name for name in candidates if name not in simple]

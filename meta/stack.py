@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ensemble.data import Codes, Floats, Task
-from ensemble.errors import FoldError, StoreError
+from ensemble.errors import FoldError, StoreError, command
 from ensemble.metrics import spelled
 from ensemble.predictions import Predictions
 from ensemble.provenance import Provenance
@@ -17,14 +17,18 @@ from ensemble.records import StackRecord
 from ensemble.result_folder import ResultFolder
 from ensemble.run import Run
 from ensemble.system.progress import Track, silent
+from ensemble.targets import Labels
 from meta.candidates import StackSpec
 from meta.fitting import Fitted, Option, fit
 from meta.nested_cv import NestedCV, nested_cv, option_of, options_of, rule_of
-from meta.nested_fits import NestedProbabilities, nest
+from meta.nested_fits import NestedPredictions, nest
 from meta.records import StackReport
 from meta.rules import Rule
 from meta.stack_report import stack_report
 from meta.table import RECORD, SEED, MetaTable, StackInputs, StackSettings, assemble, provenance_of
+from meta.targets import target_of
+
+SHIPPED = "shipped"
 
 
 @dataclass(frozen=True)
@@ -35,15 +39,15 @@ class Stack:
     fitted: Fitted
     rule: Rule
 
-    def predict(self, features: Floats) -> tuple[Floats, Codes]:
-        """(rows, classes) probabilities and (rows,) labels from the learners' probabilities side by side."""
-        values = self.fitted.predict_proba(features)
+    def predict(self, features: Floats) -> tuple[Floats, Labels]:
+        """(rows, columns) predictions and (rows,) labels from the learners' predictions side by side."""
+        values = self.fitted.predict(features)
         return values, self.rule.decide(values)
 
     def predictions(self, task: Task, ids: npt.NDArray[np.object_], features: Floats) -> Predictions:
         """The same with task and ids."""
         values, labels = self.predict(features)
-        return Predictions(task, ids, values, decided=labels)
+        return Predictions(task, ids, values, decided=labels if target_of(task).ruled else None)
 
     @classmethod
     def load(cls, folder: ResultFolder[StackRecord], report: StackReport | None = None) -> "Stack":
@@ -55,9 +59,10 @@ class Stack:
 
 @dataclass(frozen=True)
 class FinishedStack:
-    """Its out-of-fold and test predictions, and its report."""
+    """Its out-of-fold predictions, of the whole procedure and of what is ``shipped``; test predictions; report."""
 
     oof: Predictions
+    shipped: Predictions
     test: Predictions
     report: StackReport
 
@@ -80,7 +85,8 @@ def stack_inputs(run: Run, inputs: StackInputs, track: Track = silent) -> StackR
     with run.store.lock():
         if not folder.is_done(provenance):  # another process may have been faster
             folder.clear()
-            folder.write({"oof": nested.oof, "test": test}, provenance)
+            shipped = nested.candidates[nested.final.name]
+            folder.write({"oof": nested.oof, SHIPPED: shipped, "test": test}, provenance)
             stack.fitted.save(folder.model)
             folder.commit(provenance, **report)
         return read_report(folder, provenance)
@@ -95,7 +101,7 @@ def make_stack(table: MetaTable, settings: StackSettings, track: Track = silent)
             f"Task {table.task.name!r} has labels in {len(labelled)} of {len(np.unique(table.fold))} folds; stacking "
             "needs them in at least 3."
         )
-    spec = StackSpec(len(table.learners), table.classes, spelled(table.task), SEED, table.task.kind)
+    spec = StackSpec(len(table.learners), table.width, spelled(table.task), SEED, table.task.kind)
     options = options_of(settings.candidates(table.task))
     flat = [option for variants in options.values() for option in variants]
     fits = nest(table, flat, spec, settings.calibrate, settings.threads, track)
@@ -105,8 +111,8 @@ def make_stack(table: MetaTable, settings: StackSettings, track: Track = silent)
 
 
 def _by_candidate(
-    options: Mapping[str, list[Option]], fits: list[NestedProbabilities]
-) -> dict[str, list[NestedProbabilities]]:
+    options: Mapping[str, list[Option]], fits: list[NestedPredictions]
+) -> dict[str, list[NestedPredictions]]:
     remaining = iter(fits)
     return {name: [next(remaining) for _ in variants] for name, variants in options.items()}
 
@@ -114,22 +120,28 @@ def _by_candidate(
 def read_stack(run: Run, inputs: StackInputs) -> FinishedStack:
     """The finished stack of these inputs; raises StoreError where it is missing or stale."""
     task, folder = inputs.task, run.store.stack(inputs.task.name)
-    report = read_report(folder, provenance_of(run, inputs), f" --task {task.name}")
-    return FinishedStack(folder.read("oof", task), folder.read("test", task), report)
+    report = read_report(folder, provenance_of(run, inputs), "--task", task.name)
+    return FinishedStack(folder.read("oof", task), read_shipped(run, task), folder.read("test", task), report)
 
 
-def read_report(
-    folder: ResultFolder[StackRecord], provenance: Provenance | None = None, named: str = ""
-) -> StackReport:
+def read_shipped(run: Run, task: Task) -> Predictions:
+    """Out-of-fold predictions of what is shipped; of a stack of an older version, which has not kept them, those of the
+    whole procedure, as all scores in its record are."""
+    folder = run.store.stack(task.name)
+    return folder.read(SHIPPED if "choosing" in folder.read_record() else "oof", task)
+
+
+def read_report(folder: ResultFolder[StackRecord], provenance: Provenance | None = None, *named: str) -> StackReport:
     """The record of a finished stack; raises StoreError where it is missing or damaged, of an older version, or not of
     the same ``provenance`` (None: whatever it was made of)."""
-    if folder.record.is_file() and Provenance.of_record(folder.read_record()).parts.get("record") != RECORD:
-        raise StoreError(f"{folder.path} was made by an older version: run `ensemble stack{named}` again.")
-    return cast(StackReport, folder.verify(provenance, f"run `ensemble stack{named}`"))
+    run = f"run {command('stack', *named)}"
+    if folder.record.is_file() and Provenance.of_record(folder.read_record(run)).parts.get("record") != RECORD:
+        raise StoreError(f"{folder.path} was made by an older version: {run} again.")
+    return cast(StackReport, folder.verify(provenance, run))
 
 
 def adjusted(oof: Predictions, report: StackReport, fold: Codes) -> Floats:
-    """(rows of oof, classes) with each fold adjusted by the rule that decided it."""
+    """(rows of oof, columns) with each fold adjusted by the rule that decided it."""
     values = np.zeros_like(oof.values)
     for name, rule in report["rules_by_fold"].items():
         held = fold == int(name)

@@ -11,13 +11,15 @@ from ensemble.predictions import Predictions
 from ensemble.run import Run
 from ensemble.scoring import Score, difference, finite, metric_input, score_card, score_with_interval
 from meta.nested_cv import NestedCV, mean_under_rule, option_of, rule_of
-from meta.records import FEW, LabelledTest, SelectionReason, StackReport, StackWarnings
+from meta.records import Choosing, LabelledParts, LabelledTest, SelectionReason, StackReport, StackWarnings
 from meta.selection import Selection
 from meta.table import MetaTable, StackInputs, unknown_folds
-from meta.votes import by_learner, count_ties
+from meta.targets import target_of
+from meta.votes import by_learner
 
 PLAIN = "plain mean"
 RULED = " under a rule"
+CHOOSING = "choosing anew by fold"
 WORSE = 0.02  # nats of log-loss above the plain mean's that are worth a warning
 
 
@@ -26,12 +28,12 @@ def stack_report(
 ) -> StackReport:
     """The report of a task. ``in_sample`` are predictions of the final stack for the rows it was fitted on, ``test``
     those for the rows outside the folds; ``started`` when it was begun, by time.monotonic()."""
-    table, stack, final = inputs.table, nested.oof, nested.final
+    table, final, stack = inputs.table, nested.final, nested.candidates[nested.final.name]
     task, metric = table.task, metric_of(table.task)
     unknown = unknown_folds(run, task)
     learners = _oof(run, table, unknown)
-    inside, outside = run.data.take(run.plan.cv_rows), run.data.take(run.plan.test_rows)
-    fitted, unseen = (score(metric, table.labels, metric_input(each, metric)) for each in (in_sample, stack))
+    inside = run.data.take(run.plan.cv_rows)
+    fitted, unseen = (score(metric, table.labels, metric_input(each, metric)) for each in (in_sample, nested.oof))
     report: StackReport = {
         "task": task.name,
         "metric": task.metric,
@@ -45,6 +47,7 @@ def stack_report(
             for name, values in nested.candidates.items()
         },
         "stack": score_card(task, stack, inside, table.fold),
+        "choosing": choosing(table, inside, nested.oof, stack),
         "arg_max": _arg_max(metric, table, stack),
         "rule_gain": difference(metric, table.labels, table.groups, stack, Predictions(task, table.ids, stack.values)),
         "chosen": final.name,
@@ -57,14 +60,33 @@ def stack_report(
         "in_sample": finite(value=fitted)["value"],
         "optimism": finite(value=metric.sign * (fitted - unseen))["value"],
         "against": against(table, stack),
-        "hard_vote_ties": count_ties(by_learner(table.oof, len(table.learners), table.classes)),
+        "hard_vote_ties": target_of(task).ties(by_learner(table.oof, len(table.learners), table.width)),
         "warnings": warnings(table, stack),
         "tuned": {name: inputs.records[name]["tuned"] for name in table.learners if "tuned" in inputs.records[name]},
         "seconds": round(time.monotonic() - started, 3),
     }
-    if task.target.known(outside.labels(task)).any():  # the labelled test part: looked at only here, after the choice
-        report["test"] = _test_part(table, test, inside, outside)
-    return report
+    return {**report, **_parts(run, table, test, inside)}
+
+
+def _parts(run: Run, table: MetaTable, test: Predictions, inside: Dataset) -> LabelledParts:
+    """The labelled test part and the development part, looked at only here, after the choice."""
+    parts: LabelledParts = {}
+    test_rows, dev_rows = run.data.take(run.plan.test_rows), run.data.take(run.plan.dev_rows)
+    if table.task.target.known(test_rows.labels(table.task)).any():
+        parts["test"] = _test_part(table, test, inside, test_rows)
+    if table.task.target.known(dev_rows.labels(table.task)).any():
+        parts["development"] = _test_part(table, test, inside, dev_rows)
+    return parts
+
+
+def choosing(table: MetaTable, inside: Dataset, procedure: Predictions, shipped: Predictions) -> Choosing:
+    """What the whole procedure scores that chooses anew for each fold, and what is shipped scores more."""
+    metric = metric_of(table.task)
+    return {
+        **score_card(table.task, procedure, inside, table.fold),
+        "arg_max": _arg_max(metric, table, procedure),
+        "cost": difference(metric, table.labels, table.groups, shipped, procedure),
+    }
 
 
 def _oof(run: Run, table: MetaTable, unknown: Sequence[str]) -> dict[str, Predictions]:
@@ -78,13 +100,23 @@ def _oof(run: Run, table: MetaTable, unknown: Sequence[str]) -> dict[str, Predic
 
 def rivals_of(table: MetaTable) -> dict[str, Predictions]:
     """What a stack is compared with: the plain mean as everybody has it, by arg max, and, lest a rule pass for skill,
-    the plain mean and the best single learner each under a rule of its own."""
+    the plain mean and the best single learner each under a rule of its own. Numbers know no rules."""
     single = best_single(table)
+    if not target_of(table.task).ruled:
+        return {PLAIN: table.plain_mean, best_alone(single): table.learner_oof(single)}
     return {
         PLAIN: table.plain_mean,
         PLAIN + RULED: mean_under_rule(table, table.learners),
-        f"best single{RULED} ({single})": mean_under_rule(table, [single]),
+        best_under_rule(single): mean_under_rule(table, [single]),
     }
+
+
+def best_alone(single: str) -> str:
+    return f"best single ({single})"
+
+
+def best_under_rule(single: str) -> str:
+    return f"best single{RULED} ({single})"
 
 
 def best_single(table: MetaTable) -> str:
@@ -120,8 +152,7 @@ def warnings(table: MetaTable, stack: Predictions) -> StackWarnings:
         worse = difference(METRICS["log_loss"], table.labels, table.groups, plain, stack)
         if (worse["low"] or 0) > 0 and (worse["value"] or 0) > WORSE:
             lost = worse["value"]
-    counts = np.bincount(table.labels[table.known], minlength=table.classes).tolist()
-    rare = {name: rows for name, rows in zip(table.task.classes, counts, strict=True) if rows < FEW}
+    rare = target_of(table.task).rare(table.task, table.labels[table.known])
     return {"log_loss": lost, "rare_classes": rare, "unknown_folds": list(table.doubtful)}
 
 

@@ -7,44 +7,75 @@ import numpy.typing as npt
 
 from ensemble.data import Dataset, Floats, Task
 from ensemble.metrics import bootstrap, metric_of, score
+from ensemble.predictions import Predictions
 from ensemble.run import Run
-from ensemble.scoring import Score, metric_input, score_with_interval
+from ensemble.scoring import (
+    BaselineCard,
+    Score,
+    baseline,
+    baseline_card,
+    baseline_name,
+    metric_input,
+    score_with_interval,
+)
 from ensemble.system.progress import Track, silent
 from meta.nested_cv import mean_under_rule
-from meta.records import StackedTasks, Summary
-from meta.stack import stack_inputs
-from meta.stack_report import PLAIN, RULED
+from meta.records import Baselines, StackedTasks, Summary
+from meta.stack import read_shipped, stack_inputs
+from meta.stack_report import CHOOSING, PLAIN, RULED, best_alone, best_under_rule
 from meta.table import MetaTable, StackSettings, assemble
+from meta.targets import target_of
 
 
 def stack_tasks(run: Run, tasks: Sequence[Task], settings: StackSettings, track: Track = silent) -> StackedTasks:
-    """Stack each task, then score each subtask: every learner, the plain mean, the stack."""
+    """Stack each task, then score each subtask: the baseline, every learner, the plain mean, the stack."""
     reports, tables = [], {}
+    for task in tasks:
+        settings.candidates(task)  # refused before the first is stacked
     for task in track(tasks, "tasks stacked", len(tasks)):
         inputs = assemble(run, task, settings)
         reports.append(stack_inputs(run, inputs, track))
         tables[task.name] = inputs.table
-    return {"tasks": reports, **summarise(run, tables)}
+    return {"tasks": reports, "baselines": baselines(run, tasks), **summarise(run, tables)}
+
+
+def baselines(run: Run, tasks: Sequence[Task]) -> Baselines:
+    """The score cards of what knows the labels alone."""
+    inside, fold = run.data.take(run.plan.cv_rows), run.plan.fold[run.plan.cv_rows]
+
+    def outside(positions: npt.NDArray[np.intp]) -> dict[str, BaselineCard]:
+        rows = run.data.take(positions)
+        cards = {task.name: baseline_card(task, rows, known=inside.labels(task)) for task in tasks}
+        return {name: card for name, card in cards.items() if card["rows"]}
+
+    return {
+        "oof": {task.name: baseline_card(task, inside, fold) for task in tasks},
+        "test": outside(run.plan.test_rows),
+        "dev": outside(run.plan.dev_rows),
+    }
 
 
 def summarise(run: Run, tables: Mapping[str, MetaTable]) -> Summary:
     """Scores of finished stacks by subtask and by column; ``tables`` are those of the tasks they were made from."""
     inside = run.data.take(run.plan.cv_rows)
     values_of = dict(_values_by_model(run, tables, inside))
+    to_beat = next(iter(values_of))
     whole = {name: of for name, of in subtasks(run.data).items() if set(of) <= set(tables)}
     doubtful = {name for table in tables.values() for name in table.doubtful}
+    others = {to_beat, PLAIN, PLAIN + RULED, CHOOSING, "stack", *doubtful}
     scored = {
         name: {model: headline(inside, of, values) for model, values in values_of.items()} for name, of in whole.items()
     }
-    others = {PLAIN, PLAIN + RULED, "stack", *doubtful}
     bests = {name: best_of(run.data, of, scored[name], others) for name, of in whole.items()}
-    for single in sorted({single for best in bests.values() for single in best}):
-        having = {task: table for task, table in tables.items() if single in table.learners}
-        values_of[single + RULED] = {task: _ruled(table, [single]) for task, table in having.items()}
-        for name, of in whole.items():
-            scored[name][single + RULED] = headline(inside, of, values_of[single + RULED])
-    rivals = {name: [PLAIN, PLAIN + RULED, *(single + RULED for single in best)] for name, best in bests.items()}
+    ruled = {task: table for task, table in tables.items() if target_of(table.task).ruled}
+    under_rule = _bests_under_rule(ruled, {single for best in bests.values() for single in best})
+    values_of |= under_rule
+    for name, of in whole.items():
+        scored[name] |= {model: headline(inside, of, values) for model, values in under_rule.items()}
+    values_of |= {best_alone(single): values_of[single] for best in bests.values() for single in best}
+    rivals = {name: _rivals(best, ruled=set(whole[name]) <= set(ruled)) for name, best in bests.items()}
     return {
+        "baseline": to_beat,
         "rows": labelled_rows(inside),
         "rows_of": {name: int(_labelled(inside, of).sum()) for name, of in whole.items()},
         "folds": run.plan.settings.k,
@@ -54,12 +85,35 @@ def summarise(run: Run, tables: Mapping[str, MetaTable]) -> Summary:
             name: {model: headline(inside, of, values_of["stack"], values_of[model]) for model in rivals[name]}
             for name, of in whole.items()
         },
+        "cost": {
+            name: headline(inside, of, values_of["stack"], values_of[CHOOSING]) if CHOOSING in values_of else None
+            for name, of in whole.items()
+        },
         "columns": {
-            f"{name} {task}": {model: headline(inside, (task,), values_of[model]) for model in (PLAIN, "stack")}
+            f"{name} {task}": {
+                model: headline(inside, (task,), values_of[model]) for model in (to_beat, PLAIN, "stack")
+            }
             for name, of in subtasks(run.data).items()
             for task in of
             if task in values_of["stack"]
         },
+    }
+
+
+def _rivals(best: Sequence[str], ruled: bool) -> list[str]:
+    """What a stack is compared with, as ``rivals_of`` a single task."""
+    if ruled:
+        return [PLAIN, PLAIN + RULED, *map(best_under_rule, best)]
+    return [PLAIN, *map(best_alone, best)]
+
+
+def _bests_under_rule(ruled: Mapping[str, MetaTable], singles: Collection[str]) -> dict[str, dict[str, Floats]]:
+    """The best single learners as ``_values_by_model`` has them, under a rule."""
+    return {
+        best_under_rule(single): {
+            task: _ruled(table, [single]) for task, table in ruled.items() if single in table.learners
+        }
+        for single in sorted(singles)
     }
 
 
@@ -80,23 +134,31 @@ def best_of(
 def _values_by_model(
     run: Run, tables: Mapping[str, MetaTable], inside: Dataset
 ) -> Iterator[tuple[str, dict[str, Floats]]]:
-    """Per model and task what the metric is given, (rows, classes) probabilities or one-hot labels."""
+    """Per model, the baseline first, and task what the metric is given, (rows, columns) predictions or one-hot
+    labels."""
+    tasks = [table.task for table in tables.values()]
+    yield baseline_name(tasks), {task.name: baseline(task, inside).values for task in tasks}
     for learner in dict.fromkeys(name for table in tables.values() for name in table.learners):
         having = {task: table for task, table in tables.items() if learner in table.learners}
         yield learner, {task: table.learner_oof(learner).values for task, table in having.items()}
     yield PLAIN, {task: table.plain_mean.values for task, table in tables.items()}
-    yield PLAIN + RULED, {task: _ruled(table, table.learners) for task, table in tables.items()}
-    stacked = {name: run.store.stack(name).read("oof", table.task) for name, table in tables.items()}
-    yield (
-        "stack",
-        {name: metric_input(oof.take(inside.ids), metric_of(oof.task)) for name, oof in stacked.items()},
-    )
+    ruled = {task: table for task, table in tables.items() if target_of(table.task).ruled}
+    yield PLAIN + RULED, {task: _ruled(table, table.learners) for task, table in ruled.items()}
+    records = [run.store.stack(name).read_record() for name in tables]
+    if all("choosing" in record for record in records):
+        yield CHOOSING, _of_stacks(inside, {n: run.store.stack(n).read("oof", t.task) for n, t in tables.items()})
+    yield "stack", _of_stacks(inside, {name: read_shipped(run, table.task) for name, table in tables.items()})
+
+
+def _of_stacks(inside: Dataset, stacked: Mapping[str, Predictions]) -> dict[str, Floats]:
+    return {name: metric_input(oof.take(inside.ids), metric_of(oof.task)) for name, oof in stacked.items()}
 
 
 def _stack_last(models: Mapping[str, Score | None]) -> dict[str, Score]:
     """Without models that lack one of the tasks."""
     known = {name: scored for name, scored in models.items() if scored}
-    return {**{name: scored for name, scored in known.items() if name != "stack"}, "stack": known["stack"]}
+    last = [name for name in ("stack", CHOOSING) if name in known]
+    return {**{name: scored for name, scored in known.items() if name not in last}, **{n: known[n] for n in last}}
 
 
 def _ruled(table: MetaTable, learners: Sequence[str]) -> Floats:
@@ -124,7 +186,7 @@ def headline(
 ) -> Score | None:
     """The mean of the tasks' scores with its 95 % interval; None where a task has no values.
 
-    ``values`` holds per task (rows of data, classes) probabilities or one-hot labels. The interval resamples the same
+    ``values`` holds per task (rows of data, columns) predictions or one-hot labels. The interval resamples the same
     rows for all tasks. With ``minus`` it is the paired difference from those, positive where ``values`` are better.
     """
     if not set(tasks) <= set(values) or (minus is not None and not set(tasks) <= set(minus)):

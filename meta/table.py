@@ -1,4 +1,4 @@
-"""What meta-estimators see: the learners' probabilities side by side, joined by id, on the folds of the run."""
+"""What meta-estimators see: the learners' predictions side by side, joined by id, on the folds of the run."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +12,8 @@ from ensemble.predictions import Predictions
 from ensemble.provenance import Provenance
 from ensemble.records import BaseRecord
 from ensemble.run import Run
-from meta.targets import target_of
+from ensemble.targets import Labels
+from meta.targets import STACK_TARGETS, target_of
 
 SEED = 0
 RECORD = 2  # of a stack; raise it when its record says other things
@@ -21,7 +22,8 @@ RECORD = 2  # of a stack; raise it when its record says other things
 @dataclass(frozen=True)
 class StackSettings:
     """``estimators`` and ``learners`` empty mean all. ``calibrate``: a temperature per learner before stacking.
-    ``related``: what the learners say of the other tasks, as further columns. ``threads`` change no result."""
+    ``related``: what the learners say of the other tasks of the same kind, as further columns. ``threads`` change no
+    result."""
 
     estimators: tuple[str, ...] = ()
     learners: tuple[str, ...] = ()
@@ -30,15 +32,23 @@ class StackSettings:
     threads: int = 1
 
     def candidates(self, task: Task) -> tuple[str, ...]:
-        """The named ones, or all that a task of this kind has."""
-        return tuple(dict.fromkeys(self.estimators)) or tuple(target_of(task).estimators)
+        """All that a task of this kind has, or the named ones among them; raises ConfigError where none is."""
+        own = target_of(task).estimators
+        elsewhere = {name for target in STACK_TARGETS.values() for name in target.estimators} - set(own)
+        named = tuple(name for name in dict.fromkeys(self.estimators) if name not in elsewhere)
+        if self.estimators and not named:
+            raise ConfigError(
+                f"stack.estimators names {', '.join(self.estimators)}, none of which can stack {task.name!r}, a "
+                f"{task.kind}; name one of {', '.join(own)}, too."
+            )
+        return named or tuple(own)
 
 
 @dataclass(frozen=True)
 class MetaTable:
-    """Features (rows, learners * classes), learners outermost: ``oof`` for rows inside folds, ``test`` for the others.
+    """Features (rows, learners * width), learners outermost: ``oof`` for rows inside folds, ``test`` for the others.
 
-    ``labels`` (inside rows,) is -1 where unknown; ``fold`` and ``groups`` are of the same rows. ``related`` and
+    ``labels`` (inside rows,) are in part unknown; ``fold`` and ``groups`` are of the same rows. ``related`` and
     ``test_related`` (rows, any width) are what is known of the same rows from other tasks. ``doubtful`` learners were
     imported with unknown folds: no claim may rest on them.
     """
@@ -47,7 +57,7 @@ class MetaTable:
     learners: tuple[str, ...]
     ids: npt.NDArray[np.object_]
     oof: Floats
-    labels: Codes
+    labels: Labels
     fold: Codes
     groups: Codes
     test_ids: npt.NDArray[np.object_]
@@ -71,13 +81,14 @@ class MetaTable:
         return self.task.target.known(self.labels)
 
     @property
-    def classes(self) -> int:
-        return len(self.task.classes)
+    def width(self) -> int:
+        """How many columns each learner has: one per class, or that of the number."""
+        return len(self.task.columns)
 
     @property
     def plain_mean(self) -> Predictions:
-        """The mean of the learners' OOF probabilities, by plain arg max."""
-        by_learner = self.oof.reshape(len(self.ids), len(self.learners), self.classes)
+        """The mean of the learners' OOF predictions, under no decision rule."""
+        by_learner = self.oof.reshape(len(self.ids), len(self.learners), self.width)
         return Predictions(self.task, self.ids, by_learner.mean(axis=1))
 
     def learner_oof(self, learner: str) -> Predictions:
@@ -88,7 +99,7 @@ class MetaTable:
 
     def _columns(self, features: Floats, learner: str) -> Floats:
         position = self.learners.index(learner)
-        return features[:, position * self.classes : (position + 1) * self.classes]
+        return features[:, position * self.width : (position + 1) * self.width]
 
 
 @dataclass(frozen=True)
@@ -134,7 +145,7 @@ def assemble(run: Run, task: Task, settings: StackSettings) -> StackInputs:
     others = _others(run, task, settings)
     for other, having in others.items():
         records |= {f"{other.name}/{name}": run.results.base_record(name, other) for name in having}
-    inside, outside = run.data.take(run.plan.cv_rows), run.data.take(run.plan.test_rows)
+    inside, outside = run.data.take(run.plan.cv_rows), run.data.take(run.plan.outside_rows)
     table = MetaTable(
         task,
         learners,
@@ -154,12 +165,13 @@ def assemble(run: Run, task: Task, settings: StackSettings) -> StackInputs:
 
 
 def _others(run: Run, task: Task, settings: StackSettings) -> dict[Task, tuple[str, ...]]:
-    """The other tasks whose learners are looked at, and which: of named ones those that the task has."""
+    """The other tasks whose learners are looked at, and which: of named ones those that the task has. A number has no
+    place among logarithms of probabilities, so tasks are of the same kind."""
     found = {}
     for other in run.data.tasks if settings.related else ():
         known = [*(spec.name for spec in run.specs), *run.results.imported(other)]
         named = [name for name in settings.learners if name in known]
-        if other.name != task.name and (named or not settings.learners):
+        if other.name != task.name and other.kind == task.kind and (named or not settings.learners):
             found[other] = choose_learners(run, other, named)
     return found
 
@@ -178,14 +190,14 @@ def _related(run: Run, others: Mapping[Task, Sequence[str]], part: str, ids: npt
     found = []
     for task, learners in others.items():
         values = _side_by_side(run, task, learners, part, ids)
-        found.append(values.reshape(len(ids), len(learners), len(task.classes)))
+        found.append((task, values.reshape(len(ids), len(learners), len(task.columns))))
     return means_of(found)
 
 
-def means_of(values: Sequence[Floats]) -> Floats:
-    """(rows, classes - 1 of every task) the learners' mean, from (rows, learners, classes) for each task; a first class
-    is what the others leave."""
-    return np.hstack([of_task.mean(axis=1)[:, 1:] for of_task in values])
+def means_of(values: Sequence[tuple[Task, Floats]]) -> Floats:
+    """(rows, columns) the learners' mean for each task, as far as it says something to another one, from their (rows,
+    learners, columns)."""
+    return np.hstack([target_of(task).related(of_task.mean(axis=1)) for task, of_task in values])
 
 
 def provenance_of(run: Run, inputs: StackInputs) -> Provenance:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection
 
+from ensemble.metrics import metric_named
 from ensemble.records import TuningNote
 from ensemble.scoring import Score, ScoreCard
 from meta.records import FEW, LeakSign, StackReport
@@ -15,7 +16,25 @@ DISPLAY_NAMES = {
     "log_loss": "log-loss",
     "brier": "Brier score",
     "ece": "ECE",
+    "mean": "plain mean",
+    "median": "median of learners",
+    "mae": "MAE",
+    "rmse": "RMSE",
+    "pearson": "Pearson's r",
+    "spearman": "Spearman's r",
+    "r2": "R²",
+    **{f"acc_{classes}": f"Acc-{classes}" for classes in range(2, 12)},
+    "acc_2_nonzero": "Acc-2 without 0",
+    "f1_2": "weighted F1-2",
+    "f1_2_nonzero": "weighted F1-2 without 0",
 }
+# Measured by benchmarks/leak_sign.py, in benchmarks/LOG.md under 2026-11-28.
+LEAK_POWER = (
+    "A sign of a leak asks for a look; it is no proof. Of 1,000 simulated honest learners at most 1 is accused, from "
+    "even classes to 95:5; of learners that know every label at least 87 % are found, of those that know half of them "
+    "30 to 89 % where 300 posts lie outside the folds and 2 % at most where none do, of those that know a fifth or "
+    "less hardly any: they look like learners that are sure of a part of the posts."
+)
 GLOSSARY = {
     "macro-F1": "The F1 of each class (the harmonic mean of its precision and recall), averaged with equal weight on "
     "every class, however rare.",
@@ -30,12 +49,25 @@ GLOSSARY = {
     "log-loss": "The mean of minus the logarithm of the true class's probability; lower is better, and sure mistakes "
     "cost most.",
     "Brier score": "The mean squared distance between the probabilities and the truth; lower is better.",
+    "MAE": "The mean absolute error of numbers; lower is better, and 0 is best.",
+    "Pearson's r": "How nearly predicted and true numbers lie on a rising line: 1 where they do, 0 where they have "
+    "nothing to do with each other.",
+    "Acc-2": "The share of numbers whose sign is right (0 counts as positive); Acc-7 that of numbers that are right "
+    "when rounded to whole ones from \N{MINUS SIGN}3 to 3.",
     "ECE": "Expected calibration error: how far confidence lies from the share that is right; 0 is best.",
     "Q-statistic": "How alike two learners err: 1 where they are right on the same posts, 0 where independently, "
-    "\N{MINUS SIGN}1 where they err on different ones.",
+    "\N{MINUS SIGN}1 where they err on different ones. A number is right when it is near the truth.",
     "Shapley value": "What a learner adds to the plain mean, averaged over all orders in which learners could join.",
-    "optimism": "How much better a stack scores on the posts that it was chosen and fitted on than on posts it has not "
-    "seen.",
+    "cost of choosing": "The stack's score is that of what is shipped, the candidate that was chosen on all rows, its "
+    "parameters and rule nested. To choose among many is partly luck: choosing anew for each fold on the other folds "
+    "shows what is left of the score where the choice has not seen the rows; the difference is the cost.",
+    "plain mean": "The mean of the learners' predictions; of probabilities by arg max: the most probable class is the "
+    "label. Under a rule only where that is said.",
+    "majority class": "What to beat: the most frequent class for every post, class frequencies as its probabilities.",
+    "median label": "What to beat: the median of the labels for every post.",
+    "sign of a leak": LEAK_POWER,
+    "optimism": "How much better a stack scores on the posts that it was chosen and fitted on than the choice does on "
+    "posts it has not seen.",
 }
 # Control characters but tab and newline, halves of surrogate pairs, and code points that are no characters.
 UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
@@ -99,19 +131,32 @@ def _tuning_note(name: str, whose: str, judged: Collection[int], card: ScoreCard
 def selection_note(report: StackReport) -> str:
     """One sentence: what was chosen, and what it had to beat."""
     reason, metric = report["reason"], report["metric"]
-    rival, best = display_name(reason["rival"]), display_name(reason["best"])
+    rival, best = (candidate_name(reason[which], metric) for which in ("rival", "best"))
     gain = "-" if reason["gain"] is None else f"{reason['gain']:.3f}"
     tried = f"p = {reason['p_value']:.3f}, reality check over {reason['tried']} candidates"
     if len(report["candidates"]) == 1:
         return f"The {best} was the only candidate."
     if best == rival:
-        return f"No candidate scores better than the {rival} under its decision rule, so that is used."
+        return f"No candidate scores better than the {rival}, so that is used."
     if report["fallback"]:
         return (
-            f"No candidate beats the {rival} beyond noise, both under their decision rules (the best, {best}, by "
-            f"{gain} {metric} where it was chosen; {tried}), so the {rival} is used."
+            f"No candidate beats the {rival} beyond noise (the best, {best}, by {gain} {metric} where it was chosen; "
+            f"{tried}), so that is used."
         )
     return f"The {best} beats the {rival} by {gain} {metric} where it was chosen, beyond noise ({tried})."
+
+
+def choosing_note(report: StackReport) -> str:
+    """What choosing costs, in one sentence."""
+    what = "candidate, parameters and decision rule" if report["classes"] else "candidate and parameters"
+    if "choosing" not in report:
+        return f"The score is that of choosing {what} anew for each fold on the others."
+    choosing, chosen = report["choosing"], set(report["chosen_by_fold"].values())
+    if chosen == {report["chosen"]}:
+        return "Each fold would have chosen the same on the other folds: choosing costs nothing."
+    card = choosing["metrics"][report["metric"]]
+    costs, scored = format_interval(choosing["cost"], "+"), format_interval(card)
+    return f"Choosing costs {costs}: {what} chosen anew for each fold on the others score {scored}."
 
 
 def warning_notes(report: StackReport) -> list[str]:
@@ -142,13 +187,21 @@ def warning_notes(report: StackReport) -> list[str]:
 def leak_note(sign: LeakSign) -> str:
     """A sign of a leak in one sentence, whose subject is the learner."""
     if sign["sign"] == "right_where_hard":
+        right = "near the label" if "number" in sign else "right"
         return (
-            f"On the posts that the other learners find hardest it is right in {sign['own']:.0%}; the others, on "
+            f"On the posts that the other learners find hardest it is {right} in {sign['own']:.0%}; the others, on "
             f"theirs, in {sign['usual']:.0%}."
         )
+    within, without = f"{sign['in_folds']:.2f}", f"{sign['outside']:.2f}"
+    if "number" in sign:
+        told = (
+            f"Its predictions lie {within} spreads of the labels from their median on average inside the folds and "
+            f"{without} outside"
+        )
+    else:
+        told = f"It is {within} sure on average of posts inside the folds and {without} of those outside"
     return (
-        f"It is {sign['in_folds']:.2f} sure on average of posts inside the folds and {sign['outside']:.2f} of those "
-        f"outside; the distributions differ by {sign['distance']:.2f} (Kolmogorov-Smirnov), where {sign['usual']:.2f} "
+        f"{told}; the distributions differ by {sign['distance']:.2f} (Kolmogorov-Smirnov), where {sign['usual']:.2f} "
         "is usual."
     )
 
@@ -156,6 +209,12 @@ def leak_note(sign: LeakSign) -> str:
 def display_name(name: str) -> str:
     """A metric's or a candidate's name in words."""
     return DISPLAY_NAMES.get(name, name.replace("_", " "))
+
+
+def candidate_name(name: str, metric: str) -> str:
+    """The same of a candidate that is scored: who is a rival without a decision rule, too, says that it has one."""
+    ruled = metric_named(metric).of_counts is not None and name in ("soft_vote", "best_single")
+    return display_name(name) + " under a rule" * ruled
 
 
 def printable(text: object) -> str:

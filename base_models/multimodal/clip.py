@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -20,9 +20,10 @@ from base_models.parameters import (
     Views,
     meaning,
 )
-from base_models.weights import local_files
+from base_models.weights import check_available, local_files
 from ensemble.data import Dataset, Task
 from ensemble.errors import LearnerError
+from ensemble.features import FeatureCache
 from ensemble.learner import TrainingInfo, Trial
 from ensemble.registry import validate
 
@@ -76,6 +77,8 @@ class Clip(JointLearner):
     "lora": the same, and adapters of ``rank``, scaled by ``alpha`` / ``rank``, on the layers named by ``targets`` in
     both encoders. "full": everything.
     """
+
+    of_classes: ClassVar = ("balance",)
 
     def __init__(
         self,
@@ -146,9 +149,17 @@ class Clip(JointLearner):
         """The local files of weights and tokenizer."""
         return local_files(self.model)
 
+    def check_models(self, data: Dataset, cache: FeatureCache) -> None:
+        check_available(self.model)
+
     def fit(self, data: Dataset, task: Task, seed: int) -> None:
         if self.train != "none":
             return super().fit(data, task, seed)
+        if not task.classes:
+            raise LearnerError(
+                f"clip: train = 'none' compares posts with the names of classes, and {task.name} has none; choose "
+                "'head', 'lora' or 'full'."
+            )
         import torch
 
         from base_models.multimodal.clip_network import count_parameters
@@ -182,7 +193,7 @@ class Clip(JointLearner):
         crops = None if self.scale is None else Augmentation(preprocessing, self.scale, self.ratio, self.degrees)
         return PairSource(TextSource(tokens), ImageSource(pixels, crops), self.modality_dropout, embeddings, seen)
 
-    def _network(self, classes: int, pretrained: bool, seed: int) -> "nn.Module":
+    def _network(self, outputs: int, pretrained: bool, seed: int) -> "nn.Module":
         import torch
 
         from base_models.multimodal.adapters import add_adapters
@@ -191,8 +202,8 @@ class Clip(JointLearner):
 
         width = width_of(self.model)
         if self.train == "none":
-            return ZeroShot(torch.zeros(classes, width), self.modalities())
-        head = ClipHead(width, classes, self.missing, seed)
+            return ZeroShot(torch.zeros(outputs, width), self.modalities())
+        head = ClipHead(width, outputs, self.missing, seed)
         if self._embeds:
             return head
         encoder = make_dual_encoder(self.model, pretrained, seed, self.max_length)

@@ -1,7 +1,7 @@
 """FLAVA: its multimodal encoder trained on the task, its encoders of texts and images as they are, or trained too."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from base_models.multimodal.heads import Head
 from base_models.multimodal.joint import JointLearner
@@ -19,7 +19,9 @@ from base_models.parameters import (
     Views,
     meaning,
 )
-from base_models.weights import local_files
+from base_models.weights import check_available, local_files
+from ensemble.data import Dataset
+from ensemble.features import FeatureCache
 from ensemble.learner import Trial
 
 if TYPE_CHECKING:
@@ -52,6 +54,8 @@ class Flava(JointLearner):
     A missing modality is tokens of zeros, as published, or of a ``learned`` vector. Images are resized and cropped as
     the model's own file says (FLAVA's are squashed to a square).
     """
+
+    of_classes: ClassVar = ("resample",)
 
     def __init__(
         self,
@@ -107,13 +111,17 @@ class Flava(JointLearner):
         models = dict.fromkeys([self.model, *([self.translator] if self.translator else [])])
         return [path for model in models for path in local_files(model)]
 
-    def _network(self, classes: int, pretrained: bool, seed: int) -> "FlavaNetwork":
+    def check_models(self, data: Dataset, cache: FeatureCache) -> None:
+        for model in filter(None, (self.model, self.translator)):
+            check_available(model)
+
+    def _network(self, outputs: int, pretrained: bool, seed: int) -> "FlavaNetwork":
         from base_models.multimodal.flava_network import FlavaNetwork, FlavaShape, make_flava
         from base_models.multimodal.preprocessing import image_preprocessing
 
         body = make_flava(self.model, pretrained, self.max_length, seed)
         shape = FlavaShape(self.head, self.dropout, self.missing, self.frozen)
-        return FlavaNetwork(body, self.model, image_preprocessing(self.model), classes, shape, seed)
+        return FlavaNetwork(body, self.model, image_preprocessing(self.model), outputs, shape, seed)
 
     def _source(self) -> "PairSource":
         """States of tokens, where they are the same for all folds and find room; tokens and pixels otherwise."""

@@ -26,9 +26,10 @@ from base_models.parameters import (
     Views,
     meaning,
 )
-from base_models.weights import local_files
+from base_models.weights import check_available, local_files
 from ensemble.data import Dataset
 from ensemble.errors import LearnerError
+from ensemble.features import FeatureCache
 from ensemble.learner import TrainingInfo, Trial
 from ensemble.predictions import Probabilities
 
@@ -126,6 +127,12 @@ class Fusion(JointLearner):
         """The local files of weights and tokenizer."""
         return [path for model in dict.fromkeys([self.image, self.text]) for path in local_files(model)]
 
+    def check_models(self, data: Dataset, cache: FeatureCache) -> None:
+        from base_models.visual.network import check_network
+
+        check_network(self.image, self.pretrained)
+        check_available(self.text)
+
     def modality_weights(self, data: Dataset) -> Probabilities | None:
         """(rows, 2) weights of text and image, the mean over views: of what is there, 1 in all. NaN where a row has
         neither, None where the combination has no weights. They say what the network looked at, not why it decided."""
@@ -156,7 +163,7 @@ class Fusion(JointLearner):
         images = ImageSource(PixelSource(preprocessing, self.views, self._cache), crops)
         return PairSource(texts, images, self.modality_dropout)
 
-    def _network(self, classes: int, pretrained: bool, seed: int) -> "FusionNetwork":
+    def _network(self, outputs: int, pretrained: bool, seed: int) -> "FusionNetwork":
         from base_models.multimodal.fusion_network import FusionNetwork, FusionShape
         from base_models.textual.network import check_tokens, make_body
         from base_models.visual.network import check_size, make_classifier
@@ -167,7 +174,7 @@ class Fusion(JointLearner):
         image_width = check_size(images, self.image, self._preprocessing())
         shape = FusionShape(self.width, self.combine, self.heads, self.dropout, self.missing)
         return FusionNetwork(
-            texts, images, image_width, classes, shape, self.pooling, seed, self.image_rate, self.head_rate
+            texts, images, image_width, outputs, shape, self.pooling, seed, self.image_rate, self.head_rate
         )
 
     def _warm_up(self, network: Any, examples: "Examples") -> TrainingInfo:

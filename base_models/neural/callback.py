@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from scipy.special import log_softmax, softmax
 from transformers import TrainerCallback, TrainerControl, TrainerState
 
 from base_models.neural.checkpoints import Checkpoints
@@ -20,7 +19,7 @@ from base_models.neural.state import TrainingState
 from base_models.neural.train_val_split import TrainValSplit
 from ensemble.errors import LearnerError
 from ensemble.learner import TrainingContext
-from ensemble.metrics import METRICS, metric_of, score
+from ensemble.metrics import metric_of, score
 from ensemble.system.distributed import rank_and_size
 from ensemble.system.interruption import asked
 
@@ -131,11 +130,11 @@ class TrainingCallback(TrainerCallback):
             at_once, precision = rows_at_once(self.training.eval_batch), self.training.precision
             logits = predict_logits(self.network, self.split.examples, rows.tolist(), at_once, precision)
             self._refuse_unless_finite(logits, "what the network says is no longer a number")
-            by_view = log_softmax(logits.astype(np.float64), axis=-1).reshape(len(rows), -1, logits.shape[-1])
-            values = softmax(by_view.mean(axis=1), axis=1)
-            labels = self.split.labels[rows]
+            labels, objective = self.split.labels[rows], self.split.objective
+            by_view = logits.reshape(len(rows), -1, logits.shape[-1])
+            values, _ = objective.predictions(by_view, "log_probabilities")
             scores = {
-                "validation_loss": score(METRICS["log_loss"], labels, values),
+                "validation_loss": objective.validation_loss(self.training, labels, values),
                 "validation_metric": _worst_if_none(score(self.metric, labels, values), self.metric.greater_is_better),
             }
         if self.training.stop_on == "training_loss":

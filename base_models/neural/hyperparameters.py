@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_serializer, field_validator, model_validator
 
 # The fields for which learners have defaults of their own.
 Epochs = Annotated[int, Field(ge=1, description="passes over the training rows, at most")]
@@ -52,7 +52,10 @@ class Training(BaseModel):
     decay: float = Field(default=0.1, gt=0, le=1, description="factor on lr at each milestone")
     warmup: float = Field(default=0.0, ge=0, description="epochs over which lr rises from zero; parts count")
     clip: Clip = None
-    loss: Literal["cross_entropy", "focal"] = Field(default="cross_entropy", description="what is minimised")
+    loss: Literal["cross_entropy", "focal", "soft_cross_entropy", "l1", "l2", "huber"] | None = Field(
+        default=None,
+        description="what is minimised (soft: by shares of annotators); not set: cross_entropy, or l1 of numbers",
+    )
     gamma: float = Field(default=2.0, ge=0, description="how much the focal loss neglects what is known well")
     label_smoothing: float = Field(default=0.0, ge=0, lt=1, description="share of a label spread over all classes")
     balance: Balance = 1.0
@@ -83,6 +86,10 @@ class Training(BaseModel):
     @classmethod
     def _zero_is_none(cls, value: float | None) -> float | None:
         return value or None  # TOML has no word for none
+
+    @field_serializer("loss")
+    def _as_recorded(self, loss: str | None) -> str:
+        return loss or "cross_entropy"  # as finished jobs have it in their records
 
     @model_validator(mode="after")
     def _stops_on_something(self) -> "Training":

@@ -14,13 +14,12 @@ import torch
 from torch.utils.data import DataLoader
 from transformers import PrinterCallback, Trainer, TrainingArguments
 
-from base_models.class_weights import weight_per_class
 from base_models.neural.callback import TrainingCallback
 from base_models.neural.checkpoints import Checkpoints, frozen_names, write_weights
 from base_models.neural.hyperparameters import Training
 from base_models.neural.inference import device, half_precision
 from base_models.neural.micro_batches import MicroBatches, memory_key, remember_size, remembered_size
-from base_models.neural.optimization import make_loss, make_optimizer, make_schedule
+from base_models.neural.optimization import make_optimizer, make_schedule
 from base_models.neural.sampling import EpochSampler, Labelled, first_of
 from base_models.neural.state import TrainingState
 from base_models.neural.train_val_split import TrainValSplit
@@ -60,7 +59,8 @@ class ResumableTrainer(Trainer):
         if training.tracker == "tensorboard":  # beside the job's results: the checkpoints' folder goes with it
             beside = checkpoints.folder if context.folder is None else context.folder.parent
             os.environ["TENSORBOARD_LOGGING_DIR"] = str(beside / "tensorboard")
-        self.labelled = Labelled(split.examples, split.labels)
+        targets = split.objective.targets(training, split.labels, split.ratings)
+        self.labelled = Labelled(split.examples, targets)
         optimizer = make_optimizer(network, training)
         super().__init__(
             model=network,
@@ -74,8 +74,7 @@ class ResumableTrainer(Trainer):
         size = state.micro_batches.get("micro_batch") or remembered_size(context.memory, self.memory_key) or whole
         self.micro_batches = MicroBatches(network, asked, size, where, retry_on_oom=processes == 1)
         self.micro_batches.repeated = state.micro_batches.get("steps_repeated", 0)
-        weights = weight_per_class(labels, len(split.task.classes), 0 if training.resample else training.balance)
-        self.loss = make_loss(training, weights, where)
+        self.loss = split.objective.loss(training, labels, where)
         self.callback = TrainingCallback(
             network, self.sampler, self.micro_batches, split, training, context, checkpoints, state
         )

@@ -64,7 +64,8 @@ def step_factor(training: Training, step: int, steps: int) -> float:
 def make_loss(training: Training, weights: npt.NDArray[np.float64], device: torch.device) -> Loss:
     """(rows,) losses of (rows, classes) logits and (rows,) labels, times the class's weight.
 
-    The focal loss is (1 - p)^gamma times the cross-entropy (Lin et al. 2017).
+    The focal loss is (1 - p)^gamma times the cross-entropy (Lin et al. 2017). The soft cross-entropy takes (rows,
+    classes) shares of annotators for labels, and the mean of their classes' weights (Peterson et al. 2019).
     """
     weight = torch.tensor(weights, dtype=torch.float32, device=device)
 
@@ -78,4 +79,21 @@ def make_loss(training: Training, weights: npt.NDArray[np.float64], device: torc
         missed = -torch.expm1(-nats).clamp(max=-TINY)  # 0 has no slope to a power below 1
         return missed**training.gamma * nats * weight[labels]
 
-    return focal if training.loss == "focal" else cross_entropy
+    def soft(logits: torch.Tensor, shares: torch.Tensor) -> torch.Tensor:
+        smoothing = training.label_smoothing
+        nats = F.cross_entropy(logits.float(), shares, reduction="none", label_smoothing=smoothing)
+        return nats * (shares @ weight)
+
+    losses: dict[str | None, Loss] = {"focal": focal, "soft_cross_entropy": soft}
+    return losses.get(training.loss, cross_entropy)
+
+
+def make_distance(training: Training) -> Loss:
+    """(rows,) losses of (rows,) numbers and (rows,) targets.
+
+    The absolute error unless another is asked for: its best constant is the median, one outlier weighs no more than
+    any row, and what the papers on CMU-MOSI and CMU-MOSEI minimise is what they report, the mean absolute error.
+    """
+    distances: dict[str | None, Any] = {"l2": F.mse_loss, "huber": F.huber_loss}
+    distance = distances.get(training.loss, F.l1_loss)
+    return lambda outputs, targets: distance(outputs, targets, reduction="none")

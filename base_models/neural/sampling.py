@@ -43,7 +43,7 @@ class EpochSampler(Sampler[list[Drawn]]):
     def __init__(
         self,
         rows: npt.NDArray[np.int64],
-        labels: npt.NDArray[np.int64],
+        labels: npt.NDArray[Any],
         batch: int,
         seed: int,
         resample: float = 0,
@@ -101,7 +101,7 @@ class EpochSampler(Sampler[list[Drawn]]):
 class Labelled(Dataset[Any]):
     """Examples with their labels, for a DataLoader whose sampler yields whole batches."""
 
-    def __init__(self, examples: Examples, labels: npt.NDArray[np.int64]) -> None:
+    def __init__(self, examples: Examples, labels: npt.NDArray[Any]) -> None:
         self.examples = examples
         self.labels = torch.from_numpy(labels)
 

@@ -17,8 +17,10 @@ from base_models.neural.hyperparameters import (
 )
 from base_models.neural.learner import NeuralLearner
 from base_models.parameters import Clean, Dropout, Lower, MaxLength, Pretrained, TextPooling, Translator, meaning
-from base_models.weights import local_files
+from base_models.weights import check_available, local_files
+from ensemble.data import Dataset
 from ensemble.errors import LearnerError
+from ensemble.features import FeatureCache
 from ensemble.learner import TrainingInfo, Trial
 
 if TYPE_CHECKING:
@@ -118,6 +120,10 @@ class Textual(NeuralLearner):
         """The local files of weights and tokenizer, and of the translator."""
         return [path for model in (self.model, self.translator) if model is not None for path in local_files(model)]
 
+    def check_models(self, data: Dataset, cache: FeatureCache) -> None:
+        for model in filter(None, (self.model, self.translator)):
+            check_available(model)
+
     @property
     def _described(self) -> str:
         """Where configuration and tokenizer are: a saved model has its own."""
@@ -130,7 +136,7 @@ class Textual(NeuralLearner):
         tokens = TokenSource(self._described, self.lower, self.max_length, self._cache)
         return TextSource(tokens, self.clean, self.translator)
 
-    def _network(self, classes: int, pretrained: bool, seed: int) -> "TextClassifier":
+    def _network(self, outputs: int, pretrained: bool, seed: int) -> "TextClassifier":
         from base_models.textual.head import HeadShape
         from base_models.textual.network import TextClassifier, check_tokens, make_body
 
@@ -140,7 +146,7 @@ class Textual(NeuralLearner):
         shape = HeadShape(
             self.lstm_layers, self.lstm_width, self.attention_width, self.hidden_width, pooling, self.dropout
         )
-        return TextClassifier(body, classes, shape, seed, self.frozen_layers, self.layer_decay, self.recompute)
+        return TextClassifier(body, outputs, shape, seed, self.frozen_layers, self.layer_decay, self.recompute)
 
     def _warm_up(self, network: Any, examples: "Examples") -> TrainingInfo:
         return {"pooling": network.head.pooling}

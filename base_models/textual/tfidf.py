@@ -1,44 +1,39 @@
-"""Words and characters counted: tf-idf under a logistic regression, the learner every other one must beat."""
+"""Words and characters counted: tf-idf under a regression, the learner every other one must beat."""
 
 import logging
-from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field
-from safetensors.numpy import load_file, save
 from scipy.sparse import csr_matrix, hstack
-from scipy.special import softmax
 from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import log_loss
 
-from base_models.class_weights import class_weights, smoothed_frequencies
+from base_models.objectives.objective import objective_of, restored_objective
 from base_models.parameters import ClassBalance, Grid, meaning
-from ensemble.data import Codes, Dataset, Task
+from base_models.saved_tensors import read_tensors, write_tensors
+from ensemble.data import Dataset, Task
 from ensemble.features import FeatureCache
-from ensemble.folds import stratified_group_split
 from ensemble.learner import TrainingInfo, Trial
-from ensemble.system.files import write_atomic
 
 WORD_COLUMNS, CHARACTER_COLUMNS = 2**19, 2**21
-INNER_SHARE = 0.2
-ABSENT = -20.0
 
 log = logging.getLogger("ensemble")
 
 
 class Tfidf:
-    """Word and character n-grams, sublinear tf-idf, logistic regression.
+    """Word and character n-grams, sublinear tf-idf, logistic regression; of numbers ridge regression.
 
     Counting needs no fitting (n-grams are hashed), so each text is counted once for all folds and tasks; document
     frequencies and the vocabulary (n-grams in at least ``min_documents`` fit rows) come from the fit rows alone.
-    The strength is the best of ``strengths`` (scikit-learn's C) by log-loss on a fifth of the fit rows, groups whole.
-    Where no n-gram is in so many fit rows, every row gets the class frequencies.
+    The strength is the best of ``strengths`` (scikit-learn's C; ridge regression's alpha is 1 / 2C) by log-loss on a
+    fifth of the fit rows, of numbers by squared error over three parts of them, groups whole.
+    Where no n-gram is in so many fit rows, every row gets the class frequencies, or the median.
     """
+
+    of_classes: ClassVar = ("balance",)
 
     def __init__(
         self,
@@ -73,37 +68,38 @@ class Tfidf:
         self._all_counts = count(texts, self.words, self.characters)
 
     def fit(self, data: Dataset, task: Task, seed: int) -> None:
-        self.note_ = ""
-        data = data.take(data.labels(task) >= 0)
-        labels, classes = data.labels(task), len(task.classes)
+        data = data.take(task.target.known(data.labels(task)))
+        self.kind_: str = task.kind
+        labels = data.labels(task)
+        objective = objective_of(task, labels)
         counts = self._counts(data)
         self.columns_ = np.flatnonzero(np.asarray((counts > 0).sum(axis=0)).ravel() >= self.min_documents)
-        if not len(self.columns_):
-            return self._fit_frequencies(labels, classes)
-        weigh = TfidfTransformer(sublinear_tf=True).fit(counts[:, self.columns_])
-        self.inverse_frequency_ = weigh.idf_.astype(np.float64)
-        features = self._weigh(counts)
-        inner = stratified_group_split([labels], [classes], data.groups, [1 - INNER_SHARE, INNER_SHARE], seed)
-        weights = class_weights(labels, classes, self.balance)
-        strength = self._choose_strength(features, labels, weights, inner == 1)
-        self.coefficients_, self.intercept_ = self._regress(features, labels, weights, [strength], classes)[0]
-
-    def _fit_frequencies(self, labels: Codes, classes: int) -> None:
-        """Without a vocabulary."""
-        self.note_ = (
-            f"tfidf: the texts of the fit rows have no word or piece of one in min_documents = {self.min_documents} of "
-            "them; class frequencies are predicted."
+        self.note_ = "" if len(self.columns_) else self._without_vocabulary(objective.usual_note)
+        weigh = TfidfTransformer(sublinear_tf=True)
+        known = len(self.columns_) > 0  # scikit-learn refuses a table without columns
+        self.inverse_frequency_ = weigh.fit(counts[:, self.columns_]).idf_.astype(np.float64) if known else np.zeros(0)
+        self.coefficients_, self.intercept_ = objective.regress(
+            self._weigh(counts), labels, data.groups, self.strengths, self.balance, seed
         )
-        _warn_once(self.note_)
-        self.inverse_frequency_, self.coefficients_ = np.zeros(0), np.zeros((0, classes))
-        self.intercept_ = np.log(smoothed_frequencies(labels, classes))
+
+    def _without_vocabulary(self, usual: str) -> str:
+        note = (
+            f"tfidf: the texts of the fit rows have no word or piece of one in min_documents = {self.min_documents} of "
+            f"them; {usual}."
+        )
+        _warn_once(note)
+        return note
 
     def training_info(self) -> TrainingInfo:
         return {"note": self.note_} if self.note_ else {}
 
     def predict_proba(self, data: Dataset) -> npt.NDArray[np.float64]:
-        scores = self._weigh(self._counts(data)) @ self.coefficients_ + self.intercept_
-        return np.asarray(softmax(scores, axis=1))
+        """(rows, classes)."""
+        return self._predictions(data)
+
+    def predict(self, data: Dataset) -> npt.NDArray[np.float64]:
+        """(rows,) of numbers."""
+        return self._predictions(data)[:, 0]
 
     def save(self, folder: Path) -> None:
         tensors = {
@@ -112,13 +108,16 @@ class Tfidf:
             "coefficients": self.coefficients_,
             "intercept": self.intercept_,
         }
-        whole = {name: np.ascontiguousarray(value) for name, value in tensors.items()}
-        write_atomic(folder / "tfidf.safetensors", save(whole))
+        write_tensors(folder / "tfidf.safetensors", tensors, self.kind_)
 
     def load(self, folder: Path) -> None:
-        tensors = load_file(folder / "tfidf.safetensors")
+        tensors, self.kind_ = read_tensors(folder / "tfidf.safetensors")
         self.columns_, self.inverse_frequency_ = tensors["columns"], tensors["inverse_frequency"]
         self.coefficients_, self.intercept_ = tensors["coefficients"], tensors["intercept"]
+
+    def _predictions(self, data: Dataset) -> npt.NDArray[np.float64]:
+        scores = self._weigh(self._counts(data)) @ self.coefficients_ + self.intercept_
+        return restored_objective({"kind": self.kind_}).predictions(scores, "logits")[0]
 
     def _counts(self, data: Dataset) -> csr_matrix:
         texts = [text or "" for text in data.texts]
@@ -133,51 +132,6 @@ class Tfidf:
         weigh = TfidfTransformer(sublinear_tf=True)
         weigh.idf_ = self.inverse_frequency_
         return weigh.transform(counts[:, self.columns_])
-
-    def _regress(
-        self,
-        features: csr_matrix,
-        labels: Codes,
-        weights: npt.NDArray[np.float64],
-        strengths: Sequence[float],
-        classes: int,
-    ) -> list[tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]]:
-        """Coefficients (columns, classes) and intercepts for each strength, each fit starting from the one before.
-
-        A class without rows has a score far below all others; a single class has no coefficients at all.
-        """
-        present = np.unique(labels)
-        model = LogisticRegression(solver="newton-cg", warm_start=True, tol=1e-5, max_iter=200)
-        path = []
-        for strength in strengths:
-            coefficients = np.zeros((features.shape[1], classes))
-            intercept = np.full(classes, ABSENT)
-            intercept[present] = 0.0
-            if len(present) > 1:
-                model.set_params(C=strength).fit(features, labels, sample_weight=weights)
-                binary = len(present) == 2  # one row of coefficients, for the second class
-                used = present[1:] if binary else present
-                coefficients[:, used], intercept[used] = model.coef_.T, model.intercept_
-            path.append((coefficients, intercept))
-        return path
-
-    def _choose_strength(
-        self, features: csr_matrix, labels: Codes, weights: npt.NDArray[np.float64], held: npt.NDArray[np.bool_]
-    ) -> float:
-        classes = int(labels.max()) + 1
-        if len(np.unique(labels)) < 2 or held.all() or not held.any():
-            return self.strengths[0]
-        models = self._regress(features[~held], labels[~held], weights[~held], self.strengths, classes)
-        losses = [
-            log_loss(
-                labels[held],
-                softmax(features[held] @ coefficients + intercept, axis=1),
-                labels=list(range(classes)),
-                sample_weight=weights[held],
-            )
-            for coefficients, intercept in models
-        ]
-        return self.strengths[int(np.argmin(losses))]
 
 
 @lru_cache

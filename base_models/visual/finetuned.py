@@ -11,6 +11,7 @@ from base_models.parameters import CropRatio, Degrees, Pretrained, Scale, Size, 
 from base_models.weights import checkpoint_file, local_files
 from ensemble.data import Dataset
 from ensemble.errors import LearnerError
+from ensemble.features import FeatureCache
 from ensemble.learner import TrainingInfo, Trial
 from ensemble.predictions import Probabilities
 
@@ -107,6 +108,11 @@ class Visual(NeuralLearner):
         """The local files of weights."""
         return [*local_files(self.model), *([checkpoint_file(self.checkpoint)] if self.checkpoint else [])]
 
+    def check_models(self, data: Dataset, cache: FeatureCache) -> None:
+        from base_models.visual.network import check_network
+
+        check_network(self.model, self.pretrained and self.checkpoint is None)
+
     def predict_with_spread(self, data: Dataset) -> tuple[Probabilities, Probabilities]:
         return self._predict(data)
 
@@ -118,11 +124,11 @@ class Visual(NeuralLearner):
         augmentation = Augmentation(preprocessing, self.scale, self.ratio, self.degrees)
         return ImageSource(PixelSource(preprocessing, self.views, self._cache), augmentation)
 
-    def _network(self, classes: int, pretrained: bool, seed: int) -> "ImageClassifier":
+    def _network(self, outputs: int, pretrained: bool, seed: int) -> "ImageClassifier":
         from base_models.visual.network import make_classifier
 
         preprocessing = self._preprocessing()
-        return make_classifier(self.model, classes, pretrained, self.checkpoint, self.size, seed, preprocessing)
+        return make_classifier(self.model, outputs, pretrained, self.checkpoint, self.size, seed, preprocessing)
 
     def _warm_up(self, network: Any, examples: "Examples") -> TrainingInfo:
         from base_models.visual.calibration import restore_folded

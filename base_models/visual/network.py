@@ -1,6 +1,7 @@
 """Image networks by name, with one output per class: anything of timm, and PolyNet, which only pretrainedmodels has."""
 
 import logging
+import os
 import re
 from contextlib import suppress
 from functools import lru_cache
@@ -10,7 +11,7 @@ from typing import Any
 import torch
 
 from base_models.visual.views import Preprocessing
-from base_models.weights import checkpoint_file, local, local_files, seeded_init
+from base_models.weights import check_available, checkpoint_file, local, local_files, seeded_init
 from ensemble.errors import LearnerError, StoreError, first_line, some, unknown
 from ensemble.system.files import read_json
 
@@ -107,13 +108,42 @@ def _own_preprocessing(model: str, folder: Path, size: int | None) -> Preprocess
     return Preprocessing.of(resolve_model_data_config(create(model, 1, False, size)))  # type: ignore[no-untyped-call]
 
 
+def check_network(model: str, pretrained: bool = True) -> None:
+    """Raises LearnerError for a name that timm does not know, and for published weights that cannot be had."""
+    import timm
+
+    if model == POLYNET:
+        return
+    if local_files(model) or re.search("[/:]", model):
+        _check_library(model)
+        check_available(model, model.removeprefix("hf-hub:").removeprefix("hf_hub:"))
+        return
+    _check_name(model)
+    if not pretrained or "TIMM_USE_OLD_CACHE" in os.environ:
+        return
+    try:
+        own = timm.get_pretrained_cfg(model)
+    except RuntimeError as error:
+        family = timm.list_pretrained(f"{model.partition('.')[0]}.*")
+        raise LearnerError(unknown("timm weights", model, family)) from error
+    if own is not None and own.hf_hub_id:
+        check_available(model, own.hf_hub_id)
+
+
+def _check_name(model: str) -> None:
+    import timm
+
+    if not timm.is_model(model):
+        raise LearnerError(unknown("timm model", model, timm.list_models()))
+
+
 def create(model: str, classes: int, pretrained: bool, size: int | None = None) -> torch.nn.Module:
     """A timm network; raises LearnerError in one line, whatever the hub or the files say."""
     import timm
 
     _check_library(model)
-    if not local_files(model) and not re.search("[/:]", model) and not timm.is_model(model):
-        raise LearnerError(unknown("timm model", model, timm.list_models(f"*{model[:4]}*") or timm.list_models()[:5]))
+    if not local_files(model) and not re.search("[/:]", model):
+        _check_name(model)
     if pretrained and model in _unreachable:  # the hub client tries for long: not again for every fold
         raise LearnerError(_unreachable[model])
     name = f"local-dir:{local(model).resolve()}" if local_files(model) else model

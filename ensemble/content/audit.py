@@ -1,17 +1,20 @@
 """The audit of a dataset before anything is trained on it."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, TypedDict, cast
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, NotRequired, TypedDict, cast
 
 import numpy as np
 
+from ensemble.content.agreement import Agreement, agreement, agreement_lines
 from ensemble.content.copy_notes import copy_notes
+from ensemble.content.doubts import Readers, content_doubts, label_doubts
 from ensemble.content.duplicates import Duplicates, find_duplicates, united_groups
-from ensemble.data import TEST, TRAIN, Dataset, Task
-from ensemble.folds import FoldSettings
+from ensemble.data import DEV, TEST, TRAIN, Dataset, Task
+from ensemble.folds import FoldPlan, FoldSettings
 from ensemble.modalities import MODALITIES, Scans, get_modality
 
 DEFAULT_FOLDS = FoldSettings()
+OPTIONAL = [("train_dev_overlap", "development rows with a copy in training")]
 
 
 class Audit(TypedDict):
@@ -23,24 +26,47 @@ class Audit(TypedDict):
     duplicates: dict[str, int]
     conflicting_labels: dict[str, int]
     train_test_overlap: int
+    train_dev_overlap: NotRequired[int]
+    agreement: NotRequired[dict[str, Agreement]]
     notes: list[str]
+    doubts: list[str]
+    refused: list[str]
 
 
-def audit(data: Dataset, scans: Scans, settings: FoldSettings = DEFAULT_FOLDS) -> Audit:
-    """What is odd about a dataset and its ``scans``, and about its groups in folds of these ``settings``."""
-    copies = find_duplicates(data, scans)
+def audit(
+    data: Dataset,
+    scans: Scans,
+    settings: FoldSettings = DEFAULT_FOLDS,
+    copies: Duplicates | None = None,
+    plan: FoldPlan | None = None,
+    readers: Readers | None = None,
+    named: Collection[str] = (),
+) -> Audit:
+    """What is odd about a dataset and its ``scans``, and about its groups in folds of these ``settings``.
+
+    ``copies`` where they have been looked for, ``plan`` where folds could be made; ``readers`` and ``named`` as
+    ``content_doubts`` takes them. ``refused`` is for reasons why nothing can be trained.
+    """
+    copies = copies or find_duplicates(data, scans)
     together = copies.group if settings.copies == "group" else np.arange(len(data))
     group = united_groups(data, together)
-    train = (data.frame["part"] == TRAIN).to_numpy()
+    train, dev, test = ((data.frame["part"] == part).to_numpy() for part in (TRAIN, DEV, TEST))
     modalities = {name: get_modality(name) for name in data.modalities}
+    agreed = {task.name: each for task in data.tasks if (each := agreement(data, task)) is not None}
     found = {
-        "rows": {TRAIN: int(train.sum()), TEST: int((~train).sum())},
+        "rows": {
+            part: int((data.frame["part"] == part).sum()) for part in (TRAIN, *([DEV] if dev.any() else []), TEST)
+        },
         "tasks": {task.name: _label_counts(data, task) for task in data.tasks},
         **{each.plural: each.audit(data.frame, data.cells(name), scans[name]) for name, each in modalities.items()},
         "duplicates": _duplicates(copies, data.modalities),
         "conflicting_labels": {task.name: _conflicts(data, copies, task.name) for task in data.tasks},
-        "train_test_overlap": int(np.isin(copies.group[~train], copies.group[train]).sum()),
-        "notes": [*data.notes, *copy_notes(data, group, settings.k)],
+        "train_test_overlap": int(np.isin(copies.group[test], copies.group[train]).sum()),
+        **({"train_dev_overlap": int(np.isin(copies.group[dev], copies.group[train]).sum())} if dev.any() else {}),
+        **({"agreement": agreed} if agreed else {}),
+        "notes": [*data.notes, *copy_notes(data, group, settings.k if plan is None else plan.settings.k)],
+        "doubts": [*content_doubts(data, scans, readers or {}, named), *(label_doubts(data, plan) if plan else [])],
+        "refused": [],
     }
     return cast(Audit, found)
 
@@ -80,5 +106,7 @@ def audit_lines(found: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("groups of copies (kept together)", f"{copies['groups']:,} of {copies['rows_in_groups']:,} rows"),
         ("largest group", f"{copies['largest_group']:,} rows"),
         *((f"copies with conflicting {task}", f"{n:,} groups") for task, n in found["conflicting_labels"].items()),
+        *agreement_lines(found.get("agreement", {})),
         ("test rows with a copy in training", f"{found['train_test_overlap']:,}"),
+        *((words, f"{found[key]:,}") for key, words in OPTIONAL if key in found),
     ]

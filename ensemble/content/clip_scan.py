@@ -198,13 +198,19 @@ def _said(error: Unreadable | OSError) -> str:
     return str(error) if isinstance(error, Unreadable) else f"cannot be read ({error.strerror})"
 
 
-def _look_at_sound(path: Path, size: int) -> tuple[object, ...]:
-    return astuple(SoundInfo(problem="no such file") if size < 0 else inspect_sound(path))
-
-
-def _look_at_video(path: Path, size: int) -> tuple[object, ...]:
-    return astuple(VideoInfo(problem="no such file") if size < 0 else inspect_video(path))
-
-
-SOUND_FILES = FileKind("audio", "sounds", tuple(each.name for each in fields(SoundInfo)), _look_at_sound)
-VIDEO_FILES = FileKind("video", "videos", tuple(each.name for each in fields(VideoInfo)), _look_at_video)
+SOUND_FILES = FileKind(
+    "audio",
+    "a sound",
+    "sounds",
+    tuple(each.name for each in fields(SoundInfo)),
+    lambda path, size: astuple(inspect_sound(path)),
+    lambda problem: astuple(SoundInfo(problem=problem)),
+)
+VIDEO_FILES = FileKind(
+    "video",
+    "a video",
+    "videos",
+    tuple(each.name for each in fields(VideoInfo)),
+    lambda path, size: astuple(inspect_video(path)),
+    lambda problem: astuple(VideoInfo(problem=problem)),
+)

@@ -13,7 +13,8 @@ from av.container import InputContainer
 from av.stream import Disposition
 from PIL import Image
 
-from ensemble.content.images import Unreadable, what_starts
+from ensemble.content.file_kinds import HEAD, SOUND, VIDEO, what_starts, why_no_file
+from ensemble.content.images import Unreadable
 
 F = TypeVar("F", av.AudioFrame, av.VideoFrame)
 Samples = npt.NDArray[np.float32]  # (samples,) of one channel, -1 to 1
@@ -94,7 +95,7 @@ def open_clip(path: Path) -> Iterator[Clip]:
     try:
         with path.open("rb") as file:  # without a name, so that nothing else can be opened
             if not file.seek(0, 2):
-                raise Unreadable("empty")
+                raise Unreadable("an empty file")
             if file.tell() > MAX_BYTES:
                 raise Unreadable(f"over {MAX_BYTES:,} bytes")
             missing = _missing(file)
@@ -112,7 +113,7 @@ def open_clip(path: Path) -> Iterator[Clip]:
                     clip.lost(f"cut off, {missing:,} bytes are missing")
                 yield clip
     except FileNotFoundError as error:
-        raise Unreadable("no such file") from error
+        raise Unreadable(why_no_file(path, "a clip")) from error
     except (av.FFmpegError, OSError, ValueError, MemoryError) as error:
         raise Unreadable(_reason(path, error)) from error
 
@@ -237,14 +238,12 @@ def _reason(path: Path, error: Exception) -> str:
     """Why a file was refused, as far as its first bytes tell."""
     try:
         with path.open("rb") as file:
-            head = file.read(64)
+            head = file.read(HEAD)
     except OSError as closed:
         return f"cannot be read ({closed.strerror})"
     what = what_starts(head)
-    if what:
+    if what not in (None, VIDEO, SOUND):
         return f"{what}, no clip"
-    if not head.strip(b"\0"):
-        return "zeros, no clip"
     if head[4:8] == b"ftyp":
         return "without an index that can be read: cut off, or damaged"
     return "not a clip that can be read"

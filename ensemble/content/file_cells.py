@@ -7,6 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ensemble.content.copies import is_frequent, positions_by_key
+from ensemble.content.file_kinds import GONE
+from ensemble.content.file_scan import NO_PATH, WRITTEN_OUT
+from ensemble.errors import shortened
 from ensemble.modalities import Cells, Scan
 
 FEW = 5
@@ -28,13 +31,14 @@ def frequent_files(kind: str, cells: Cells, keys: Cells) -> dict[str, npt.NDArra
 
 
 def lost_files(scan: Scan) -> LostFiles:
-    gone = scan.problems["problem"] == "no such file"
-    unreadable = scan.problems[~gone]
+    problems = scan.problems
+    gone = problems["problem"].isin([GONE, NO_PATH]) | problems["problem"].astype(str).str.endswith(WRITTEN_OUT)
+    unreadable = problems[~gone]
     return {
         "missing": int(scan.frame["path"].isna().sum() + gone.sum()),
-        "missing_first": [str(path) for path in scan.problems[gone]["path"].head(FEW)],
+        "missing_first": [_short(path) for path in problems[gone]["path"].head(FEW)],
         "unreadable": len(unreadable),
-        "unreadable_first": [f"{row.path}: {row.problem}" for row in unreadable.head(FEW).itertuples()],
+        "unreadable_first": [f"{_short(row.path)}: {row.problem}" for row in unreadable.head(FEW).itertuples()],
     }
 
 
@@ -52,8 +56,12 @@ def with_first(count: int, first: Sequence[str]) -> str:
 def some_files(scan: Scan, odd: "npt.NDArray[np.bool_]", what: Sequence[object] = ()) -> list[str]:
     """The first few names of ``odd`` rows, with ``what`` is odd of each, (rows,), where given."""
     chosen = np.flatnonzero(odd)[:FEW]
-    paths = [str(scan.frame["path"].iloc[row]) for row in chosen]
+    paths = [_short(scan.frame["path"].iloc[row]) for row in chosen]
     return [f"{path}: {what[row]}" for path, row in zip(paths, chosen, strict=True)] if len(what) else paths
+
+
+def _short(path: object) -> str:
+    return shortened(str(path), 50)
 
 
 def counted(values: Sequence[object]) -> dict[str, int]:

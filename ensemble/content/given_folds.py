@@ -1,17 +1,19 @@
 """A fold plan that was handed out: checked, and taken as it is."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from ensemble.content.texts import spelt_as
 from ensemble.data import TRAIN, Codes, Dataset
 from ensemble.errors import FoldError, some
-from ensemble.folds import TEST_FOLD, FoldPlan, FoldSettings, row_digests
+from ensemble.folds import DEV_FOLD, TEST_FOLD, FoldPlan, FoldSettings, row_digests, rows_outside
 
-UNHELD = ("-1", "test")  # how a plan names what is in no fold
+DEVELOPMENT = (str(DEV_FOLD), "dev")  # how a plan names the rows of a development part
+UNHELD = (str(TEST_FOLD), "test", *DEVELOPMENT)  # and all that are in no fold
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,13 @@ class GivenFolds:
         renamed = ", ".join(f"{name!r} is fold {fold}" for fold, name in enumerate(self.names))
         return [f"Folds as given in {self.path.name}: {renamed}."]
 
+    def spelt_as(self, ids: Sequence[str]) -> "GivenFolds":
+        """With the ids as the table spells them."""
+        other = spelt_as(self.fold, ids)
+        fold = {other.get(row, row): name for row, name in self.fold.items()}
+        group = None if self.group is None else {other.get(row, row): name for row, name in self.group.items()}
+        return replace(self, fold=fold, group=group)
+
     def checked(self, data: Dataset) -> list[str]:
         """The notes; raises FoldError where the plan is not one of these rows."""
         self.of(data)
@@ -43,20 +52,24 @@ class GivenFolds:
 
     def of(self, data: Dataset) -> Codes:
         """(rows,) the fold of each row; raises FoldError naming rows that are missing, unknown or in a wrong place."""
+        given = self.spelt_as(data.ids.tolist())
         train = dict(zip(data.ids.tolist(), (data.frame["part"] == TRAIN).tolist(), strict=True))
         wrong = {
-            "are not in it": [row for row, inside in train.items() if inside and row not in self.fold],
-            "are in it and not in the table": [row for row in self.fold if row not in train],
-            "have no fold": [row for row, inside in train.items() if inside and self.fold.get(row) == ""],
+            "are not in it": [row for row, inside in train.items() if inside and row not in given.fold],
+            "are in it and not in the table": [row for row in given.fold if row not in train],
+            "have no fold": [row for row, inside in train.items() if inside and given.fold.get(row) == ""],
             "are test rows and have a fold (it must be -1 or empty)": [
-                row for row, inside in train.items() if not inside and self.fold.get(row, "") not in ("", *UNHELD)
+                row for row, inside in train.items() if not inside and given.fold.get(row, "") not in ("", *UNHELD)
             ],
         }
         found = [f"{len(rows):,} rows {what} ({some(rows)})" for what, rows in wrong.items() if rows]
         if found:
             raise FoldError(f"{self.path}, the given folds: {'; '.join(found)}.")
         codes = {name: fold for fold, name in enumerate(self.names)}
-        return np.array([codes.get(self.fold.get(row, ""), TEST_FOLD) for row in train], dtype=np.int64)
+        aside = codes | dict.fromkeys(DEVELOPMENT, DEV_FOLD)  # of training rows; those of other parts stay in these
+        named = [(aside if inside else codes, given.fold.get(row, "")) for row, inside in train.items()]
+        outside = zip(named, rows_outside(data), strict=True)
+        return np.array([known.get(name, fold) for (known, name), fold in outside], dtype=np.int64)
 
 
 def given_plan(data: Dataset, given: GivenFolds, group: Codes, settings: FoldSettings) -> FoldPlan:
@@ -64,6 +77,7 @@ def given_plan(data: Dataset, given: GivenFolds, group: Codes, settings: FoldSet
 
     Raises FoldError where a group is in two folds, naming a pair of its posts.
     """
+    given = given.spelt_as(data.ids.tolist())
     fold = given.of(data)
     if len(given.names) < 3:
         raise FoldError(f"{given.path} has {len(given.names)} folds ({some(given.names)}); a plan needs at least 3.")

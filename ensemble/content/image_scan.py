@@ -24,15 +24,18 @@ def thumbnails(scan: Scan, column: str = "content") -> tuple[npt.NDArray[np.int6
 
 
 def _look(path: Path, size: int) -> tuple[object, ...]:
-    if size < 0:
-        return (None, None, 0, 0, "", 0, "no such file")
     try:
         raw = path.read_bytes() if size <= MAX_BYTES else b""
     except OSError as error:
-        return (None, None, 0, 0, "", 0, f"cannot be read ({error.strerror})")
-    info = inspect_image(raw) if raw else ImageInfo(None, problem=f"empty, or over {MAX_BYTES:,} bytes")
+        return _lost(f"cannot be read ({error.strerror})")
+    empty = f"over {MAX_BYTES:,} bytes" if size else "an empty file"
+    info = inspect_image(raw) if raw else ImageInfo(None, problem=empty)
     thumbnail = None if info.thumbnail is None else info.thumbnail.tobytes()
     return (hashlib.sha256(raw).hexdigest(), thumbnail, *astuple(info)[1:])
 
 
-IMAGE_FILES = FileKind("image", "images", COLUMNS, _look)
+def _lost(problem: str) -> tuple[object, ...]:
+    return (None, None, 0, 0, "", 0, problem)
+
+
+IMAGE_FILES = FileKind("image", "an image", "images", COLUMNS, _look, _lost)

@@ -10,26 +10,15 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, PngImagePlugin, features
 
+from ensemble.content.file_kinds import HEAD, why_no_file, why_unreadable
 from ensemble.content.thumbnails import content_thumbnail
 from ensemble.errors import DataError
 
 # Formats whose decoders are in Pillow itself; none that starts another program (EPS does).
 FORMATS: tuple[str, ...] = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF")
-if "avif" in features.modules and features.check("avif"):  # Pillow 11.3 brings it
+if features.check("avif"):  # wheels have it, a Pillow built without libavif does not
     FORMATS += ("AVIF",)
 PngImagePlugin.MAX_TEXT_CHUNK = 16_000_000  # painting programs keep whole recipes in a comment
-KINDS = {
-    b"<!doctype": "a web page",
-    b"<html": "a web page",
-    b"<svg": "an SVG drawing",
-    b"<?xml": "an XML document",
-    b"version https://git-lfs": "a pointer of Git LFS",
-    b"%pdf": "a PDF document",
-    b"#extm3u": "a playlist",
-    b"[playlist]": "a playlist",
-    b"ffconcat": "a playlist",
-    b"#!/": "a script",
-}
 MAX_PIXELS = 64_000_000
 warnings.filterwarnings("error", category=Image.DecompressionBombWarning)  # refused below, in one line
 DRAFT_SIDE = 256
@@ -47,7 +36,8 @@ def resolve_inside(root: Path, relative: str, row: str, kind: str = "image") -> 
     path, written = root / relative, Path(os.path.abspath(root / relative))
     below = written.is_relative_to(os.path.abspath(root))
     if "\0" in relative or not (below or path.resolve().is_relative_to(root.resolve())):
-        raise DataError(f"Row {row!r}: {kind} path {relative!r} leaves the {kind} folder {root}; it must stay inside.")
+        said = f"{kind} path {relative[:100]!r} leaves the {kind} folder {root}"
+        raise DataError(f"Row {row!r}: {said}; it must stay inside.")
     return path
 
 
@@ -70,33 +60,21 @@ def open_image(source: Path | bytes, draft: int | None = None) -> Image.Image:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise Unreadable(f"over the limit of {MAX_PIXELS:,} pixels") from error
     except FileNotFoundError as error:
-        raise Unreadable("no such file") from error
+        raise Unreadable(why_no_file(Path(error.filename))) from error
     except Exception as error:  # decoders raise anything on damage: KeyError, TypeError, struct.error
         raise Unreadable(_reason(source, error)) from error
 
 
 def _reason(source: Path | bytes, error: Exception) -> str:
     """Why a decoder gave up, as far as the first bytes or its own words tell."""
-    head = source[:64] if isinstance(source, bytes) else _first_bytes(source)
-    what = what_starts(head)
-    if what:
-        return f"{what}, not an image"
-    if head[4:8] == b"ftyp":
-        return f"in the format {head[8:12].decode('ascii', 'replace').strip().upper()}, which is not read here"
-    if any(word in str(error).lower() for word in ("truncated", "broken", "unexpected end")):
-        return "not an image that can be read: it is cut off (truncated)"
-    return "not an image that can be read"
-
-
-def what_starts(head: bytes) -> str | None:
-    """What the first bytes of a file say that it is, where that is a frequent mistake."""
-    return next((what for start, what in KINDS.items() if head.lstrip().lower().startswith(start)), None)
+    truncated = any(word in str(error).lower() for word in ("truncated", "broken", "unexpected end"))
+    return why_unreadable(source[:HEAD] if isinstance(source, bytes) else _first_bytes(source), truncated)
 
 
 def _first_bytes(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            return file.read(64)
+            return file.read(HEAD)
     except OSError:
         return b""
 

@@ -2,6 +2,8 @@
 
 import re
 import unicodedata
+from collections import Counter
+from collections.abc import Iterable
 
 LINK = re.compile(r"https?://\S+")
 SPACE = re.compile(r"\s+")
@@ -16,6 +18,8 @@ PLACEHOLDERS = frozenset(
 |this tweet is unavailable|this content is unavailable|content not available""".replace("\n", "").split("|")
 )
 
+WHOLE = re.compile(r"([+-]?\d+)\.0+")
+
 
 def says_nothing(normalised: str) -> bool:
     """Whether a normalised text is a placeholder, or has no letter and no digit."""
@@ -28,3 +32,23 @@ def normalise(text: str | None) -> str:
         return ""
     folded = unicodedata.normalize("NFKC", LINK.sub(" ", text)).casefold()
     return SPACE.sub(" ", folded).strip()
+
+
+def canonical(value: str) -> str:
+    """What spellings of one label or key share: composed letters, and whole numbers without ``.0``."""
+    composed = unicodedata.normalize("NFC", value)
+    whole = WHOLE.fullmatch(composed)
+    return whole[1] if whole else composed
+
+
+def spelt_as(theirs: Iterable[str], ours: Iterable[str]) -> dict[str, str]:
+    """Of their names that are none of ours, the only one of ours that is the same but for its spelling, and is not
+    among theirs itself."""
+    by_form: dict[str, list[str]] = {}
+    for name in ours:
+        by_form.setdefault(canonical(name), []).append(name)
+    given = set(theirs)
+    alike = {name: by_form.get(canonical(name), []) for name in given}
+    meant = {name: of[0] for name, of in alike.items() if name not in of and len(of) == 1 and of[0] not in given}
+    times = Counter(meant.values())
+    return {name: own for name, own in meant.items() if times[own] == 1}

@@ -8,5 +8,6 @@ ADAPTERS = {
     "memotion": "ensemble.datasets.memotion:read",
     "mvsa": "ensemble.datasets.mvsa:read",
     "hateful-memes": "ensemble.datasets.hateful_memes:read",
+    "cmu": "ensemble.datasets.cmu:read",
     "csv": "ensemble.datasets.csv:read",
 }

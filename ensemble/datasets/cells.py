@@ -3,7 +3,6 @@
 import datetime
 import decimal
 import re
-import unicodedata
 import uuid
 from collections import Counter
 from collections.abc import Mapping
@@ -14,11 +13,11 @@ import numpy as np
 import pandas as pd
 
 from ensemble.content.encodings import decode_all
+from ensemble.content.texts import canonical as canonical
 from ensemble.datasets.json_tables import kind_of
 from ensemble.errors import DataError, some
 
 EXACT = 2**53  # whole numbers above it are not all floats
-WHOLE = re.compile(r"([+-]?\d+)\.0+")
 ROUNDED = re.compile(r"[+-]?\d(\.\d+)?[eE]\+\d+")  # what spreadsheets make of long numbers
 SIMPLE = (str, int, float, decimal.Decimal, datetime.date, datetime.time, datetime.timedelta, uuid.UUID)
 NUMBERS = float | decimal.Decimal
@@ -98,7 +97,7 @@ def _where(column: "pd.Series[Any]", position: int, path: Path | None) -> str:
 
 
 def ids(column: "pd.Series[Any]", path: Path) -> "pd.Series[str]":
-    """Ids as str; raises DataError naming the first row that has none, has another's, or has lost digits."""
+    """Ids as str; raises DataError naming the first row that has none, has another's, has lost digits or a NUL byte."""
     values = strings(column, path)
     missing = values.isna().to_numpy()
     if missing.any():
@@ -108,6 +107,11 @@ def ids(column: "pd.Series[Any]", path: Path) -> "pd.Series[str]":
         if ROUNDED.fullmatch(value) or (isinstance(raw, float) and abs(raw) >= EXACT):
             row = row_of(values, position)
             raise DataError(f"{path}: {row} has {column.name} {value}, a rounded number; store ids as text.")
+        if "\0" in value:
+            row = row_of(values, position)
+            raise DataError(
+                f"{path}: {row} has {column.name} {value[:60]!r}, with a NUL byte in it; no id may hold one."
+            )
     counts = Counter(values)
     if len(counts) < len(values):
         twice = [name for name, count in counts.items() if count > 1]
@@ -122,13 +126,6 @@ def some_places(places: list[str], limit: int = 3) -> str:
     return ", ".join(places[:limit]) + more
 
 
-def canonical(value: str) -> str:
-    """What spellings of one label or key share: composed letters, and whole numbers without ``.0``."""
-    composed = unicodedata.normalize("NFC", value)
-    whole = WHOLE.fullmatch(composed)
-    return whole[1] if whole else composed
-
-
 def translate(frame: pd.DataFrame, column: str, mapping: Mapping[str, str], path: Path) -> "pd.Series[str]":
     """A label column through ``mapping``, spellings by ``canonical``; "" stands for no label.
 
@@ -137,13 +134,16 @@ def translate(frame: pd.DataFrame, column: str, mapping: Mapping[str, str], path
     values = strings(frame[column], path)
     known = {canonical(value): label for value, label in mapping.items()} | dict(mapping)
     found = [None if value is None else known.get(value, known.get(canonical(value))) for value in values]
-    for position, (value, label) in enumerate(zip(values, found, strict=True)):
-        if value is not None and label is None:
-            row = row_of(values, position)
-            named = f"row {frame['id'].iloc[position]!r}" if "id" in frame else row
-            raise DataError(
-                f"{path}: {named} has {column} {value[:80]!r}; it must be one of {list(mapping)[:20]} ({row})."
-            )
+    strange = [n for n, (value, label) in enumerate(zip(values, found, strict=True)) if value and label is None]
+    if strange:
+        row = row_of(values, strange[0])
+        named = f"row {frame['id'].iloc[strange[0]]!r}" if "id" in frame else row
+        others = some(dict.fromkeys(values.iloc[n][:80] for n in strange[1:]))
+        more = f"; so for {len(strange) - 1:,} more rows, with {others}" if len(strange) > 1 else ""
+        raise DataError(
+            f"{path}: {named} has {column} {values.iloc[strange[0]][:80]!r}; it must be one of {list(mapping)[:20]} "
+            f"({row}{more})."
+        )
     labels = pd.Series([label or None for label in found], index=values.index, dtype=object)
     respelt = [value for value in dict.fromkeys(values) if value is not None and value not in known]
     if respelt:

@@ -4,25 +4,31 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
-from ensemble.data import TEST, TRAIN, Dataset, Task
-from ensemble.datasets.cells import Lists, canonical, ids, one_of, strings, translate
+from ensemble.data import DEV, TEST, TRAIN, Dataset
+from ensemble.datasets.cells import Lists, canonical, ids, strings
 from ensemble.datasets.delimited import Dialect, Quotes
 from ensemble.datasets.joining import Join, join_columns, keep_ids_apart
-from ensemble.datasets.media import MediaColumn
+from ensemble.datasets.label_columns import (
+    LabelColumn,
+    TaskOptions,
+    check_label_columns,
+    label_columns,
+    read_labels,
+)
+from ensemble.datasets.media import ENDINGS, MediaColumn
 from ensemble.datasets.tables import ENCODING, check_column, image_folder, notes_of, read_frame
-from ensemble.errors import ConfigError, DataError, some, unknown
+from ensemble.errors import ConfigError, DataError, some
 
 Names = str | list[str]
 
 
 @dataclass(frozen=True)
 class Columns:
-    """What of a table is what: names of columns, of labels also their classes, and the values that stand for these."""
+    """What of a table is what: names of columns, of labels also what they are, and the values that stand for these."""
 
-    tasks: Mapping[str, Sequence[str]]
+    tasks: Mapping[str, LabelColumn]
     id: str | None
     text: str | None
     group: str | None
@@ -30,6 +36,9 @@ class Columns:
     labels: Mapping[str, Mapping[str, str]]
     label_lists: Lists
     test_column: str | None
+
+    def labelled(self) -> list[str]:
+        return [column for name, task in self.tasks.items() for column in task.columns(name)]
 
 
 @dataclass(frozen=True)
@@ -45,7 +54,7 @@ class Posts:
 def read(
     root: Path,
     train: Names,
-    tasks: Mapping[str, Sequence[str]],
+    tasks: TaskOptions,
     test: Names | None = None,
     id: str | None = None,
     text: str | None = None,
@@ -56,6 +65,8 @@ def read(
     group: str | None = None,
     test_column: str | None = None,
     test_values: Sequence[str] = ("test",),
+    dev: Names | None = None,
+    dev_values: Sequence[str] = (),
     ordinal: Sequence[str] = (),
     labels: Mapping[str, Mapping[str, str]] | None = None,
     label_lists: Lists = "single",
@@ -67,35 +78,46 @@ def read(
 ) -> Dataset:
     """One or several tables (and perhaps some of test rows) below ``root``.
 
-    ``tasks`` maps each label column to its classes in order; ``ordinal`` names tasks where it is one of degree,
-    ``labels`` maps values of a label column to classes ("" to none), ``label_lists`` says what a list of several is.
+    ``tasks`` maps each label column to its classes in order, or to ``{kind = "regression", bounds = [1, 5]}``;
+    ``ordinal`` names tasks where that order is one of degree, ``labels`` maps values of a label column to classes or
+    numbers ("" to none), ``label_lists`` says what a list of several is.
     ``id``, ``text``, ``image`` and ``group`` name columns; rows of one group stay together in every split. Without
     ``id`` the column "id" counts where there is one, else the rows are numbered. Image paths are relative to
     ``images``, and so are those of ``audio`` and ``video``; each may also be one or several patterns such as
     ``{id}.jpg``. Where there is no ``audio``, the sound of ``video`` counts. Rows of ``test``, and those whose
-    ``test_column`` is one of ``test_values``, enter no fold. ``join`` adds columns of another table. ``delimiter``,
-    ``quotes`` and ``encoding`` say what a file does not tell. Embedded images are written to ``extracted``.
+    ``test_column`` is one of ``test_values``, enter no fold; nor do those of ``dev``, and those where it is one of
+    ``dev_values``: they may tell learners which epoch or parameter is best. ``join`` adds columns of another table.
+    ``delimiter``, ``quotes`` and ``encoding`` say what a file does not tell. Embedded files go to ``extracted``.
     """
-    files = {"image": image, "audio": audio, "video": video}
-    _check_columns(train, tasks, {"id": id, "text": text, **files, "group": group, "test_column": test_column})
-    _check_tasks(tasks, ordinal, labels or {})
+    named = {"image": image, "audio": audio, "video": video}
+    _check_columns(train, tasks, {"id": id, "text": text, **named, "group": group, "test_column": test_column})
+    made = label_columns(tasks)
+    check_label_columns(made, ordinal, labels or {})
     folder = image_folder(root, images)
-    media = {kind: MediaColumn.of(kind, named, folder, extracted) for kind, named in files.items() if named is not None}
-    columns = Columns(tasks, id, text, group, media, labels or {}, label_lists, test_column)
+    media = {kind: MediaColumn.of(kind, one, folder, extracted) for kind, one in named.items() if one is not None}
+    columns = Columns(made, id, text, group, media, labels or {}, label_lists, test_column)
     dialect = Dialect(delimiter, quotes, encoding)
-    parts = [(path, TRAIN) for path in _files(root, train)] + [(path, TEST) for path in _files(root, test or [])]
-    posts = [_read(path, part, columns, dialect, join, root) for path, part in parts]
-    for post, (_, part) in zip(posts, parts, strict=True):
-        post.frame["part"] = np.where(post.frame["split"].isin([canonical(value) for value in test_values]), TEST, part)
-    _check_held([post.frame for post in posts], test_column, test_values)
-    frames, apart = keep_ids_apart([post.frame for post in posts], [path.name for path, _ in parts])
-    frame = pd.concat(frames, ignore_index=True).drop(columns=["split"] if group is not None else ["split", "group"])
+    files = [(path, TRAIN) for path in _files(root, train)] + [(path, TEST) for path in _files(root, test or [])]
+    files += [(path, DEV) for path in _files(root, dev or [])]
+    posts = [_read(path, part, columns, dialect, join, root) for path, part in files]
+    _put_apart([post.frame for post in posts], [part for _, part in files], test_column, test_values, dev_values)
+    frames, apart = keep_ids_apart([post.frame for post in posts], [path.name for path, _ in files])
+    frame = pd.concat(frames, ignore_index=True).drop(columns="split")
     notes = dict.fromkeys(note for post in posts for note in post.notes)
-    if group is not None:
-        frame["group"] = frame["group"].where(frame["group"].notna(), "id:" + frame["id"])
-        apart += (f"{group}: the rows are in {frame['group'].nunique():,} groups, none of which a split divides",)
-    made = tuple(Task(name, tuple(classes), ordinal=name in ordinal) for name, classes in tasks.items())
-    return Dataset(frame, _media_root(posts, folder, extracted), made, (*notes, *apart), id_column=id or "id")
+    frame, groups = _grouped(frame, group)
+    asked = tuple(column.task(name, name in ordinal) for name, column in made.items())
+    root = _media_root(posts, folder, extracted)
+    return Dataset(frame, root, asked, (*notes, *apart, *groups), id_column=id or "id")
+
+
+def _grouped(frame: pd.DataFrame, group: str | None) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Rows without a group stand alone; raises DataError where all of them do."""
+    if group is None:
+        return frame.drop(columns="group"), ()
+    if len(frame) and frame["group"].isna().all():
+        raise DataError(f"data.group: the column {group!r} is empty in each of the {len(frame):,} rows; leave it out.")
+    made = frame.assign(group=frame["group"].where(frame["group"].notna(), "id:" + frame["id"]))
+    return made, (f"{group}: the rows are in {made['group'].nunique():,} groups, none of which a split divides",)
 
 
 def _media_root(posts: "Sequence[Posts]", folder: Path, extracted: Path) -> Path:
@@ -106,39 +128,38 @@ def _media_root(posts: "Sequence[Posts]", folder: Path, extracted: Path) -> Path
     return extracted if True in ways else folder
 
 
-def _check_columns(train: Names, tasks: Mapping[str, Sequence[str]], named: Mapping[str, Names | None]) -> None:
+def _check_columns(train: Names, tasks: TaskOptions, named: Mapping[str, Names | None]) -> None:
     """Raises ConfigError without a training table, texts and images, and where labels are to be something else, too."""
     if not train:
         raise ConfigError("data.train is empty; it must name a table of training posts.")
-    if all(named[kind] is None for kind in ("text", "image", "audio", "video")):
+    if all(named[kind] is None for kind in ("text", *ENDINGS)):
         raise ConfigError("data.text, data.image, data.audio or data.video must name a column; none is set.")
+    if named["text"] is not None and named["text"] in [named[kind] for kind in ("id", *ENDINGS)]:
+        raise ConfigError(f"data.text names {named['text']!r}, the column of files or ids; it must be another column.")
     for kind, name in named.items():
         if isinstance(name, str) and name in tasks:
             raise ConfigError(f"data.{kind} names {name!r}, a column of labels; it must be another column.")
 
 
-def _check_tasks(
-    tasks: Mapping[str, Sequence[str]], ordinal: Sequence[str], labels: Mapping[str, Mapping[str, str]]
+def _put_apart(
+    frames: Sequence[pd.DataFrame],
+    parts: Sequence[str],
+    column: str | None,
+    test_values: Sequence[str],
+    dev_values: Sequence[str],
 ) -> None:
-    if not tasks:
-        raise ConfigError("data.tasks is empty; it must name a label column and its classes.")
-    for option, names in (("ordinal", ordinal), ("labels", labels)):
-        for name in names:
-            if name not in tasks:
-                raise ConfigError(unknown(f"data.{option} task", name, tasks))
-    for name, mapping in labels.items():
-        for value, label in mapping.items():
-            if label not in ("", *tasks[name]):
-                raise ConfigError(
-                    f"data.labels.{name}: {value!r} stands for {label!r}, not one of {list(tasks[name])}."
-                )
-
-
-def _check_held(frames: Sequence[pd.DataFrame], column: str | None, values: Sequence[str]) -> None:
-    """Raises DataError where a test column holds none of the values that stand for test rows."""
-    if column and not any((frame["part"] == TEST).any() for frame in frames):
-        found = sorted({value for frame in frames for value in frame["split"].dropna()})
-        raise DataError(f"No row has {column} {some(values)}; the column holds {some(found, 8)}.")
+    """Give each row its part: that of its file, unless ``column`` holds one of these values. Raises DataError where it
+    holds none of the values that stand for test rows, or for development rows."""
+    held = {TEST: test_values, DEV: dev_values}
+    for frame, part in zip(frames, parts, strict=True):
+        frame["part"] = part
+        for name, values in held.items():
+            frame.loc[frame["split"].isin([canonical(value) for value in values]), "part"] = name
+    needed = {} if column is None else {DEV: dev_values} if dev_values else {TEST: test_values}
+    for name, values in needed.items():
+        if not any((frame["part"] == name).any() for frame in frames):
+            found = sorted({value for frame in frames for value in frame["split"].dropna()})
+            raise DataError(f"No row has {column} {some(values)}; the column holds {some(found, 8)}.")
 
 
 def _files(root: Path, names: Names) -> list[Path]:
@@ -158,7 +179,7 @@ def _read(path: Path, part: str, columns: Columns, dialect: Dialect, join: Join 
     """The posts of one file; one of test rows needs no labels and no groups."""
     wanted = [columns.id, columns.text, columns.test_column]
     wanted += [name for media in columns.media.values() for name in media.columns()]
-    wanted += [columns.group, *columns.tasks] if part == TRAIN else []
+    wanted += [columns.group, *columns.labelled()] if part != TEST else []
     needed = [name for name in dict.fromkeys(wanted) if name is not None]
     table = read_frame(path, needed if join is None else [join.key], dialect)
     encoding, notes = table.attrs[ENCODING], notes_of(table)
@@ -192,24 +213,9 @@ def _columns(
     for kind, media in columns.media.items():
         frame[kind], embedded[kind], found = media.find(table, rows, path)
         notes += tuple(found)
-    for task, classes in columns.tasks.items():
-        label = _label(table[task], rows, classes, columns, path) if task in table else None
-        frame[task] = label
-        notes += () if label is None else notes_of(label)
+    for task, made in columns.tasks.items():
+        mapping = columns.labels.get(task, {})
+        labels, said = read_labels(table, rows, task, made, mapping, columns.label_lists, path)
+        frame = frame.assign(**labels)
+        notes += said
     return frame, embedded, notes
-
-
-def _label(
-    column: "pd.Series[str]", rows: "pd.Series[str]", classes: Sequence[str], columns: Columns, path: Path
-) -> "pd.Series[str]":
-    task = str(column.name)
-    known = {label: label for label in classes} | dict(columns.labels.get(task, {}))
-    chosen = [one_of(value, columns.label_lists) for value in column]
-    table = pd.DataFrame({"id": rows, task: pd.Series(chosen, index=column.index, dtype=object)})
-    try:
-        return translate(table, task, known, path)
-    except DataError as error:
-        if "holds a list" not in str(error):
-            raise
-        reason = str(error).removesuffix(".")
-        raise DataError(f'{reason}; data.label_lists = "majority" or "first" chooses one.') from error

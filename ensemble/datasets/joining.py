@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
-from ensemble.data import TRAIN
+from ensemble.data import TEST
 from ensemble.datasets.cells import canonical, row_of, some_places, strings
 from ensemble.datasets.tables import notes_of, read_frame
 from ensemble.errors import DataError, some
@@ -68,10 +68,11 @@ def keep_ids_apart(frames: Sequence[pd.DataFrame], names: Sequence[str]) -> tupl
     files = [name for name, frame in zip(names, frames, strict=True) if frame["id"].isin(list(shared)).any()]
     if same:
         raise DataError(
-            f"{len(shared)} ids appear more than once: {some(shared)}, in {' and '.join(files)}; of {len(same)} the "
-            "posts are equal, too. A post must stand in one file: remove it from the other, or give them own ids."
+            f"{len(shared)} ids appear more than once: {some(shared)}, in {' and '.join(files)}; of {len(same)} "
+            "the posts are equal, too. A post must stand in one file: remove it from the other, or give them own ids "
+            "(data.id names their column)."
         )
-    train = [n for n, frame in enumerate(frames) if (frame["part"] == TRAIN).any()]
+    train = [n for n, frame in enumerate(frames) if (frame["part"] != TEST).any()]
     renamed = [n for n in train if len(train) < len(frames) or n]
     made = [frame.assign(id=f"{names[n]}:" + frame["id"]) if n in renamed else frame for n, frame in enumerate(frames)]
     again = _shared(made)

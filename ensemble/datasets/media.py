@@ -11,10 +11,12 @@ from typing import Any
 
 import pandas as pd
 
+from ensemble.content.images import resolve_inside
 from ensemble.datasets.cells import is_missing, row_of, strings
 from ensemble.errors import ConfigError, DataError
 from ensemble.modalities import get_modality
 from ensemble.system.files import write_atomic
+from ensemble.system.folders import as_on_disk
 
 FIELD = re.compile(r"\{([^{}]+)\}")
 ANY = ".*"  # the ending of a pattern under which any file of that name is meant
@@ -65,20 +67,35 @@ class MediaColumn:
         """``(paths, embedded, notes)``: (rows,) paths relative to ``root``, or to ``extracted`` where they are embedded
         in the table."""
         plural = get_modality(self.kind).plural
-        if not self.is_pattern and any(is_embedded(cell) for cell in table[self.sources[0]]):
+        if self._is_embedded(table):
             found = self._extract(table[self.sources[0]], path, plural)
             count = f"{found.notna().sum():,} {plural}"
             return found, True, [f"{path.name}: {count} in its cells, kept in {self.extracted}"]
-        if self.is_pattern:
-            names = pd.Series(self._filled(table, ids, path), index=table.index, dtype=object)
-        else:
-            names = strings(table[self.sources[0]], path)
+        names = self._named(table, ids, path)
         spelt = [None if name is None else self._spelt(name) for name in names]
         respelt = sum(a != b for a, b in zip(names, spelt, strict=True) if a is not None)
         notes = [f"{path.name}: {respelt:,} {self.kind} names are spelt otherwise on the disk (Unicode form, slashes)"]
         notes = notes if respelt and not self.is_pattern else []
         self._check_some(spelt, path, plural)
         return pd.Series(spelt, index=table.index, dtype=object), False, notes
+
+    def any_there(self, table: pd.DataFrame, ids: "pd.Series[str]", path: Path) -> bool:
+        """Whether a file of these rows is in the folder, or in the table itself."""
+        return self._is_embedded(table) or any(
+            name is not None and self._is_inside(self._spelt(name)) for name in self._named(table, ids, path)
+        )
+
+    def _is_embedded(self, table: pd.DataFrame) -> bool:
+        return not self.is_pattern and any(is_embedded(cell) for cell in table[self.sources[0]])
+
+    def _is_inside(self, name: str) -> bool:
+        try:
+            return _exists(resolve_inside(self.root, name, ""))
+        except DataError:
+            return False
+
+    def _named(self, table: pd.DataFrame, ids: "pd.Series[str]", path: Path) -> Sequence[str | None]:
+        return self._filled(table, ids, path) if self.is_pattern else strings(table[self.sources[0]], path).tolist()
 
     def _filled(self, table: pd.DataFrame, ids: "pd.Series[str]", path: Path) -> list[str | None]:
         """Of each row the first pattern whose file exists, filled; None where a value for it is missing."""
@@ -89,7 +106,7 @@ class MediaColumn:
             where = f"{path}: {row_of(ids, position)}"
             made = [_fill(source, row, where, self.kind) for source in self.sources]
             usable = [self._ending(name) for name in made if name is not None]
-            there = (name for name in usable if _exists(self.root / name))
+            there = (name for name in map(self._spelt, usable) if _exists(self.root / name))
             filled.append(next(there, usable[0] if usable else None))
         return filled
 
@@ -98,18 +115,19 @@ class MediaColumn:
         if not name.endswith(ANY):
             return name
         pure = PurePosixPath(name.removesuffix(ANY))
-        folder = self.root / pure.parent
+        parent = as_on_disk(self.root, str(pure.parent))
+        folder = self.root / parent
         if folder not in self.listings:
             names = [entry for entry in sorted(os.listdir(folder)) if self._is_named(entry)] if folder.is_dir() else []
             self.listings[folder] = {_composed(entry.rpartition(".")[0]): entry for entry in reversed(names)}
-        return str(pure.parent / self.listings[folder].get(_composed(pure.name), pure.name))
+        return str(PurePosixPath(parent) / self.listings[folder].get(_composed(pure.name), pure.name))
 
     def _spelt(self, name: str) -> str:
         """The name as the disk has it: composed or decomposed letters, slashes of either kind."""
         if _exists(self.root / name):
             return name
-        forms = [unicodedata.normalize(form, name) for form in ("NFC", "NFD")] + [name.replace("\\", "/")]
-        return next((form for form in forms if form != name and _exists(self.root / form)), name)
+        found = as_on_disk(self.root, name.replace("\\", "/"))
+        return found if _exists(self.root / found) else name
 
     def _check_some(self, names: Sequence[str | None], path: Path, plural: str) -> None:
         """Raises DataError where no file is there, and one of nearly the first one's name is."""

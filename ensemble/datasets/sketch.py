@@ -9,26 +9,26 @@ from typing import Any
 import pandas as pd
 
 from ensemble.datasets import csv
-from ensemble.datasets.cells import canonical, strings
+from ensemble.datasets.cells import strings
+from ensemble.datasets.label_columns import LabelColumn, guess_task, is_numeric
 from ensemble.datasets.media import MOVING, SOUNDS, are_there, is_embedded, is_image
+from ensemble.datasets.media_search import find_images, first_names
 from ensemble.datasets.tables import SUFFIXES, notes_of, read_frame
 from ensemble.errors import ConfigError, DataError, some
 
 TEXTS = ("text", "tweet_text", "tweet", "caption", "content", "sentence", "message", "post", "body", "title")
 IDS = ("id", "guid", "uid", "index", "key")
 GROUPS = ("user", "author", "event", "thread", "speaker", "conversation", "account", "group")
-SPLITS = ("split", "part", "partition", "subset", "set")
-MANY = 50  # classes above which a column is no label
-LOOKED_AT = 50  # images looked for in a folder
-FOLDERS = 200
+SPLITS = ("split", "part", "partition", "subset", "set", "mode")
+DEVS = ("dev", "val", "valid", "validation", "development")
 
 
 @dataclass
 class Sketch:
-    """The keys of a [data] table but for its root, the classes of each task, and what was assumed, a line each."""
+    """The keys of a [data] table but for its root, what each task is, and what was assumed, a line each."""
 
     options: dict[str, Any]
-    tasks: dict[str, list[str]] = field(default_factory=dict)
+    tasks: dict[str, list[str] | dict[str, Any]] = field(default_factory=dict)
     assumed: list[str] = field(default_factory=list)
 
 
@@ -41,12 +41,13 @@ def sketch(root: Path, train: str, labels: Sequence[str], given: Mapping[str, st
     table = read_frame(root / train, [*labels, *(given[kind] for kind in ("text", "id", "group") if kind in given)])
     made = Sketch({"train": train})
     if not labels:
-        likely = [str(name) for name in table if 1 < table[name].map(str).nunique() <= 10]
+        likely = [str(name) for name in table if _may_be_labels(table[name])]
         hint = f"; {some(likely, 5)} may be" if likely else ""
-        raise ConfigError(f"--label must name a column of classes{hint}, of {some(map(str, table.columns), 8)}.")
+        columns = some(map(str, table.columns), 8)
+        raise ConfigError(f"--label must name a column of classes or of numbers{hint}, of {columns}.")
     for label in labels:
-        made.tasks[label] = _classes(table[label], root / train)
-        made.assumed.append(f"{label}: classes {', '.join(made.tasks[label])}")
+        made.tasks[label], said = guess_task(table[label], root / train)
+        made.assumed.append(f"{label}: {said}")
     rest = table.drop(columns=[*labels, *([given["group"]] if "group" in given else [])])
     _find_test(made, root, train, given.get("test"), rest)
     _find_id(made, rest, given.get("id"))
@@ -59,33 +60,28 @@ def sketch(root: Path, train: str, labels: Sequence[str], given: Mapping[str, st
     else:
         _suggest_groups(made, rest)
     _say_how(made, root, [train, *([made.options["test"]] if "test" in made.options else [])])
-    data = csv.read(root, tasks=made.tasks, extracted=extracted, **made.options)
+    tasks = {name: LabelColumn(**found) if isinstance(found, dict) else found for name, found in made.tasks.items()}
+    data = csv.read(root, tasks=tasks, extracted=extracted, **made.options)
     made.assumed = list(dict.fromkeys([*made.assumed, *data.notes]))
     return made
 
 
-def _classes(column: "pd.Series[Any]", path: Path) -> list[str]:
-    """The values of a label column, numbers in their order; raises DataError where they can hardly be classes."""
-    values = strings(column, path).dropna()
-    found = sorted({canonical(value) for value in values}, key=_as_number)
-    if not 2 <= len(found) <= MANY or len(found) > max(2, len(values) // 2):
-        number = all(_as_number(value)[0] < float("inf") for value in found) and len(found) > 2
-        why = "numbers of a scale are no classes: cut them into a few first" if number else "classes are few"
-        raise DataError(f"{path}: {column.name} has {len(found):,} values, such as {some(found)}; {why}.")
-    return found
-
-
-def _as_number(value: str) -> tuple[float, str]:
-    try:
-        return (float(value), value)
-    except ValueError:
-        return (float("inf"), value)
+def _may_be_labels(column: "pd.Series[Any]") -> bool:
+    """Few values, or numbers some of which are there twice, as ids are not."""
+    values = column.map(str)
+    few = 1 < values.nunique() <= 10
+    plain = not column.map(lambda cell: isinstance(cell, list | dict | bytes)).any()
+    return str(column.name).lower() not in SPLITS and (few or (plain and not values.is_unique and is_numeric(column)))
 
 
 def _find_test(made: Sketch, root: Path, train: str, given: str | None, table: pd.DataFrame) -> None:
     """A test file: the one given, or one beside the training file that is called so; or a column that tells."""
     column = next((str(name) for name in table if str(name).lower() in SPLITS), None)
-    if given is None and column is not None and "test" in set(strings(table[column])):
+    parts = set(strings(table[column])) if given is None and column is not None else set()
+    if dev := sorted(part for part in parts if part in DEVS):
+        made.options |= {"test_column": column, "dev_values": dev}
+        made.assumed.append(f"development part: rows whose {column} is {' or '.join(dev)}; in no fold, scored apart")
+    if "test" in parts:
         made.options |= {"test_column": column}
         made.assumed.append(f"test rows: those whose {column} is test")
         return
@@ -154,80 +150,34 @@ def _find_images(made: Sketch, table: pd.DataFrame, root: Path, given: str | Non
         made.options["image"] = given
         return
     names = [given] if given is not None else [str(name) for name in table]
-    found = _embedded(table, names) or _paths(table, names, root, given is not None)
-    found = found or _patterns(table, names, root, made.options.get("id"))
+    found = find_images(table, names, root, given is not None, made.options.get("id"))
     if found is not None:
         options, said = found
         made.options |= options
         made.assumed.append(f"image: {said}")
     elif given is not None:
         made.options["image"] = given
+    else:
+        _say_where_no_images_are(made, table)
+
+
+def _say_where_no_images_are(made: Sketch, table: pd.DataFrame) -> None:
+    for name in table:
+        values = first_names(table[name])
+        if sum(is_image(value.partition("?")[0]) for value in values) * 2 > len(values) > 0:
+            link = "://" in values[0]
+            right = "nothing is downloaded: save them and name their files" if link else "--root names their folder"
+            said = f"{'links to' if link else 'paths of'} images, such as {values[0][:80]}, and no such files"
+            made.assumed.append(f"{name}: {said}, so posts are without images; {right}")
 
 
 def _find_clips(made: Sketch, table: pd.DataFrame, root: Path, given: Mapping[str, str]) -> None:
     """Columns of paths below the root: of videos, and of files that hold sound alone."""
     for kind, endings in (("video", MOVING), ("audio", SOUNDS)):
-        found = [name for name in map(str, table) if are_there(_names(table[name]), endings, root)]
+        found = [name for name in map(str, table) if are_there(first_names(table[name]), endings, root)]
         if kind in given or found:
             made.options[kind] = given.get(kind) or found[0]
             made.assumed += [] if kind in given else [f"{kind}: column {found[0]}"]
-
-
-Found = tuple[dict[str, str], str]
-
-
-def _embedded(table: pd.DataFrame, names: Sequence[str]) -> Found | None:
-    name = next((name for name in names if table[name].map(is_embedded).any()), None)
-    return ({"image": name}, f"column {name}, whose cells hold the images themselves") if name else None
-
-
-def _paths(table: pd.DataFrame, names: Sequence[str], root: Path, sure: bool) -> Found | None:
-    for name in names:
-        values = _names(table[name])
-        if sure or sum(is_image(value) for value in values) * 2 > len(values) > 0:
-            folder = _with_most(_folders(root), root, values)
-            if folder is not None:
-                options = {"image": name} | ({"images": folder} if folder != "." else {})
-                return options, f"column {name}, paths in {'the folder of the table' if folder == '.' else folder}"
-    return None
-
-
-def _patterns(table: pd.DataFrame, names: Sequence[str], root: Path, id: str | None) -> Found | None:
-    for name in dict.fromkeys([*([id] if id in names else []), *names]):
-        pattern = _pattern(str(name), _names(table[name]), _folders(root), root, name == id)
-        if pattern is not None:
-            return {"image": pattern}, f"files {pattern}, named by the column {name}"
-    return None
-
-
-def _names(column: "pd.Series[Any]") -> list[str]:
-    return [str(cell).strip() for cell in column if isinstance(cell, str | int) and str(cell).strip()][:LOOKED_AT]
-
-
-def _folders(root: Path) -> list[str]:
-    """The root and the folders down to two below it."""
-    inner = [path for path in sorted(root.glob("*/")) + sorted(root.glob("*/*/")) if not path.name.startswith(".")]
-    return [".", *(path.relative_to(root).as_posix() for path in inner[:FOLDERS])]
-
-
-def _with_most(folders: Sequence[str], root: Path, names: Sequence[str]) -> str | None:
-    counts = {folder: sum(os.path.exists(root / folder / name) for name in names) for folder in folders}
-    best = max(folders, key=lambda folder: counts[folder])
-    return best if counts[best] else None
-
-
-def _pattern(name: str, values: Sequence[str], folders: Sequence[str], root: Path, is_id: bool) -> str | None:
-    """``images/{id}.jpg`` where files of these names are in a folder, ``.*`` where their endings differ."""
-    for folder in folders:
-        stems: dict[str, str] = {}
-        for entry in os.listdir(root / folder):
-            if is_image(entry):
-                stems[entry.rpartition(".")[0]] = entry.rpartition(".")[2]
-        endings = {stems[value] for value in values if value in stems}
-        if endings:
-            place = "" if folder == "." else f"{folder}/"
-            return f"{place}{{{'id' if is_id else name}}}.{endings.pop() if len(endings) == 1 else '*'}"
-    return None
 
 
 def _suggest_groups(made: Sketch, table: pd.DataFrame) -> None:

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from ensemble.data import TEST, Codes, Dataset, Floats, Task
+from ensemble.data import TEST, Codes, Dataset, Floats, Labels, Task
 from ensemble.errors import DataError, SubmissionError, some
 from ensemble.predictions import Predictions
 
@@ -18,7 +18,7 @@ class SubmissionRows:
     """What is handed in: ``ids`` (rows,) of the test file in its order, and per task labels and probabilities."""
 
     data: Dataset
-    labels: Mapping[str, Codes]
+    labels: Mapping[str, Labels]
     probabilities: Mapping[str, Predictions]
 
     @property
@@ -28,17 +28,20 @@ class SubmissionRows:
 
 @dataclass(frozen=True)
 class Column:
-    """The ids (no ``task``); the labels of a task, spelled by ``words`` (classes,); or the probability of its class at
-    ``position``."""
+    """The ids (no ``task``); the labels of a task, spelled by ``words`` (classes,), or numbers; or the probability of
+    its class at ``position``."""
 
     name: str
     task: str = ""
     words: tuple[str, ...] = ()
     position: int | None = None
+    number: bool = False
 
     def cells(self, rows: SubmissionRows) -> Sequence[str]:
         if not self.task:
             return rows.ids
+        if self.number:
+            return [f"{value:.9g}" for value in rows.labels[self.task]]
         if self.position is None:
             return [self.words[code] for code in rows.labels[self.task]]
         # Nine digits: fewer would make ranks of small probabilities equal.
@@ -48,14 +51,16 @@ class Column:
         """What is wrong with a cell, in words."""
         if self.words and cell not in self.words:
             return f"{cell!r}, not one of {list(self.words)}"
-        if self.position is not None and not _is_share(cell):
+        if self.position is not None and not 0 <= _number(cell) <= 1:
             return f"probability {cell!r}, not a number between 0 and 1"
+        if self.number and not np.isfinite(_number(cell)):
+            return f"{cell!r}, not a number"
         return None
 
 
 def labels_of(task: Task) -> Column:
-    """Labels as the strings of their classes."""
-    return Column(task.name, task.name, task.classes)
+    """Labels as the strings of their classes, or as numbers."""
+    return Column(task.name, task.name, task.classes, number=not task.classes)
 
 
 def zero_one(task: Task) -> Column:
@@ -74,11 +79,12 @@ def positive_of(task: Task) -> int:
     return task.positive_class
 
 
-def _is_share(text: str) -> bool:
+def _number(text: str) -> float:
+    """NaN where it is none."""
     try:
-        return 0 <= float(text) <= 1
+        return float(text)
     except ValueError:
-        return False
+        return float("nan")
 
 
 class Layout(Protocol):
@@ -121,7 +127,7 @@ class Table:
 class ReadBack:
     """A text as a competition reads it: per task labels (rows,), and probabilities (rows, classes)."""
 
-    labels: Mapping[str, Codes]
+    labels: Mapping[str, Labels]
     probabilities: Mapping[str, Floats]
 
 
@@ -170,11 +176,13 @@ class Format:
         """A linted text, as the competition reads it."""
         columns = self.columns(data)
         rows, _ = self.layout.parse(text, columns)
-        labels: dict[str, Codes] = {}
+        labels: dict[str, Labels] = {}
         shares: dict[str, dict[int, Floats]] = {}
         for column, cells in zip(columns, zip(*rows, strict=True), strict=True):
             if column.position is not None:
                 shares.setdefault(column.task, {})[column.position] = np.array(cells, dtype=np.float64)
+            elif column.number:
+                labels[column.task] = np.array(cells, dtype=np.float64)
             elif column.task:
                 labels[column.task] = np.array([column.words.index(cell) for cell in cells], dtype=np.int64)
         whole = {name: _by_class(data.task(name), found) for name, found in shares.items()}

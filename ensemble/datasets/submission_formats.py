@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ensemble.data import Codes, Dataset, Floats, Task
+from ensemble.data import Dataset, Floats, Labels, Task
 from ensemble.datasets.submission import (
     Column,
     Format,
@@ -40,13 +40,14 @@ def _task_score(data: Dataset, task: Task, read: ReadBack) -> tuple[str, float]:
     metric, probabilities = metric_of(task), read.probabilities.get(task.name)
     if metric.of_counts is None and probabilities is not None:
         return metric.name, score(metric, data.labels(task), probabilities)
-    metric = metric if metric.of_counts else METRICS["macro_f1"]
+    metric = metric if metric.of_counts or not task.classes else METRICS["macro_f1"]
     labels = read.labels[task.name] if probabilities is None else probabilities.argmax(axis=1)
     return metric.name, _label_score(metric, data, task, read.labels.get(task.name, labels))
 
 
-def _label_score(metric: Metric, data: Dataset, task: Task, labels: Codes) -> float:
-    return score(metric, data.labels(task), np.eye(len(task.classes))[labels])
+def _label_score(metric: Metric, data: Dataset, task: Task, labels: Labels) -> float:
+    values = np.eye(len(task.classes))[labels] if task.classes else np.asarray(labels, dtype=np.float64)[:, None]
+    return score(metric, data.labels(task), values)
 
 
 def hateful_memes_scores(data: Dataset, read: ReadBack) -> dict[str, float]:
@@ -72,13 +73,13 @@ def mami_b_scores(data: Dataset, read: ReadBack) -> dict[str, float]:
 
 
 def csv_columns(data: Dataset) -> list[Column]:
-    """The id and a label column per task; probabilities where the metric is of ranks or probabilities: of the positive
-    class under the task's name, of each of several classes under ``TASK:CLASS``."""
+    """The id and a column of labels or numbers per task; probabilities where the metric is of ranks or probabilities:
+    of the positive class under the task's name, of each of several classes under ``TASK:CLASS``."""
     return [Column(data.id_column), *(column for task in data.tasks for column in _csv_columns(task))]
 
 
 def _csv_columns(task: Task) -> list[Column]:
-    if metric_of(task).of_counts:
+    if not task.classes or metric_of(task).of_counts:
         return [labels_of(task)]
     if task.positive_class is not None:
         return [probability_of_positive(task, task.name)]

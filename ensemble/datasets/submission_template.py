@@ -14,7 +14,7 @@ DELIMITERS = ",;\t|"
 
 @dataclass(frozen=True)
 class Template:
-    """``text`` has {id}, {TASK} for a label and {TASK:CLASS} for a probability; {{ and }} are braces themselves."""
+    """``text`` has {id}, {TASK} for a label or number, {TASK:CLASS} for a probability; {{ and }} are braces."""
 
     text: str
     header: str = ""
@@ -96,4 +96,4 @@ class Template:
 def _pattern(column: Column) -> str:
     if column.words:
         return "|".join(re.escape(word) for word in sorted(column.words, key=len, reverse=True))
-    return ".*?" if column.position is None else "[-+.e0-9]+"
+    return "[-+.e0-9]+" if column.number or column.position is not None else ".*?"

@@ -14,6 +14,7 @@ from ensemble.data import TEST, TRAIN
 from ensemble.datasets.delimited import Dialect, read_delimited
 from ensemble.datasets.json_tables import read_json_table
 from ensemble.errors import DataError, first_line, some, unknown
+from ensemble.system.folders import as_on_disk
 
 ENCODING, NOTES = "encoding", "notes"  # in a frame's attrs: what its file was in, and what was assumed to read it
 SUFFIXES = (".csv", ".tsv", ".txt", ".jsonl", ".json", ".parquet", ".xlsx")
@@ -38,12 +39,13 @@ def read_frame(path: Path, columns: Sequence[str] = (), dialect: Dialect | None 
     The index, named ``line`` or ``row``, says where each row stands in the file. Raises DataError naming the file, the
     line, the column.
     """
+    path = path.parent / as_on_disk(path.parent, path.name)
     if path.is_dir():
         raise DataError(f"{path} is a folder; a table must be a file: {', '.join(SUFFIXES)}.")
     if not path.is_file():
         near = sorted(p.name for p in path.parent.glob("*") if p.suffix in SUFFIXES) if path.parent.is_dir() else []
         raise DataError(f"No such file: {path}." + (f" That folder has {some(near, 8)}." if near else ""))
-    if path.suffix not in SUFFIXES:
+    if path.suffix.lower() not in SUFFIXES:
         raise DataError(f"{path}: a table must be one of {', '.join(SUFFIXES)}.")
     frame, encoding, notes = _parse(path, columns, dialect or Dialect())
     frame.attrs |= {ENCODING: encoding, NOTES: tuple(f"{path.name}: {note}" for note in notes)}
@@ -67,7 +69,7 @@ def notes_of(*tables: "pd.DataFrame | pd.Series[Any]") -> tuple[str, ...]:
 
 
 def _parse(path: Path, columns: Sequence[str], dialect: Dialect) -> tuple[pd.DataFrame, str, Sequence[str]]:
-    kind = path.suffix
+    kind = path.suffix.lower()
     try:
         if kind == ".parquet":
             return *_parquet(path), ()
@@ -156,7 +158,7 @@ def test_files(root: Path, names: Sequence[str], usual: str) -> tuple[list[Path]
 
 def image_folder(root: Path, folder: str) -> Path:
     """``root/folder``; raises DataError where there is no such folder."""
-    path = root / folder
+    path = root / as_on_disk(root, folder)
     if not path.is_dir():
         raise DataError(f"The image folder {path} does not exist.")
     return path

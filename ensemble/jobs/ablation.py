@@ -6,7 +6,7 @@ from typing import NotRequired, TypedDict
 
 from ensemble.bound_learners import LearnerSpec
 from ensemble.data import Dataset, Task
-from ensemble.errors import ConfigError, StoreError, unknown
+from ensemble.errors import ConfigError, StoreError, command, unknown
 from ensemble.jobs.finished import predict_with_model
 from ensemble.jobs.job import Failure, JobSpec, list_work
 from ensemble.jobs.train import Engine, sequential, train, with_transform
@@ -14,7 +14,7 @@ from ensemble.metrics import metric_of
 from ensemble.modalities import describe, hash_column
 from ensemble.predictions import Predictions, concatenate, mean
 from ensemble.run import Run
-from ensemble.scoring import Score, ScoreCard, difference, score_card
+from ensemble.scoring import BaselineCard, Score, ScoreCard, baseline_card, difference, score_card
 from ensemble.system.progress import Track, silent
 
 MASKED, TRAINED = "masked at prediction", "trained masked"
@@ -31,13 +31,14 @@ class AblationRow(TypedDict):
 
 
 class Ablation(TypedDict):
-    """Of a learner on a task, as plain JSON; ``modality_weights``: the mean weights inside the network, where it has
-    some."""
+    """Of a learner on a task, as plain JSON; ``baseline``: what knows the labels alone; ``modality_weights``:
+    the mean weights inside the network, where it has some."""
 
     learner: str
     task: str
     modalities: list[str]
     rows: list[AblationRow]
+    baseline: BaselineCard
     modality_weights: dict[str, float]
     failures: list[Failure]
 
@@ -90,6 +91,7 @@ def ablate(
         task=task.name,
         modalities=list(modalities),
         rows=rows,
+        baseline=baseline_card(task, cv_data, fold),
         modality_weights=weights,
         failures=failures,
     )
@@ -139,7 +141,7 @@ def masked(run: Run, hidden: Run, spec: LearnerSpec, task: Task, modality: str, 
 
 def _ask(run: Run, hidden: Run, item: JobSpec, track: Track) -> Predictions:
     folder = run.store.job(item.job)
-    again = f"run `ensemble train-base --learner {item.spec.name} --task {item.task.name}`"
+    again = f"run {command('train-base', '--learner', item.spec.name, '--task', item.task.name)}"
     folder.verify(item.provenance, again)
     if not folder.model.is_dir():
         raise StoreError(

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from ensemble.bound_learners import LearnerSpec
 from ensemble.data import Dataset, Task
-from ensemble.errors import LearnerError, StoreError
+from ensemble.errors import LearnerError, StoreError, command
 from ensemble.jobs.job import JobSpec, predict
 from ensemble.learner import BaseLearner, Prepares, TrainingContext, TrainsLong
 from ensemble.predictions import Predictions, mean
@@ -23,7 +23,12 @@ def find_models(run: Run, learner: str, task: Task, others: Sequence[str]) -> tu
     Raises StoreError saying why there are none, and how to stack the ``others`` without it.
     """
     folder = run.store.base(learner, task.name)
-    again = f"run `ensemble train-base --learner {learner} --task {task.name}`, then `ensemble stack`"
+    if learner not in run.learners.names() and not folder.record.is_file():
+        raise StoreError(
+            f"The stack of {task.name} was made with {learner!r}, which is not there any more; run "
+            f"{command('stack', '--task', task.name)}."
+        )
+    again = f"run {command('train-base', '--learner', learner, '--task', task.name)}, then `ensemble stack`"
     record = folder.verify(None, again)
     made_of = Provenance.of_record(record)
     if made_of.is_imported:

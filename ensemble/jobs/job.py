@@ -12,7 +12,7 @@ from typing import TypedDict
 import numpy as np
 import pandas as pd
 
-from ensemble.bound_learners import LearnerSpec
+from ensemble.bound_learners import LearnerSpec, check_kind
 from ensemble.data import Dataset, Task
 from ensemble.errors import EnsembleError, FoldError, LearnerError, StoreError
 from ensemble.jobs.modality_weights import predict_weights, write_modality_weights
@@ -23,6 +23,7 @@ from ensemble.learner import (
     PredictsSpread,
     Prepares,
     ReportsTraining,
+    TakesDevelopment,
     TrainingContext,
     TrainsLong,
 )
@@ -57,6 +58,11 @@ class Failure(TypedDict):
     bug: bool
 
 
+def cause_of(reason: str) -> str:
+    """What failures by one cause share: their tracebacks lie in different places."""
+    return reason.partition(f" {BUG}")[0]
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What became of a job: done; failed, for a ``reason``, by a ``bug`` in the learner; or
@@ -72,20 +78,29 @@ class Outcome:
         """Of a failure."""
         return {"job": str(self.job), "reason": self.reason, "bug": self.bug}
 
-    def describe(self) -> str:
-        """``fusion / sentiment / seed 0 / fold 2: done in 34 s``"""
+    def describe(self, known: set[str]) -> str:
+        """``fusion / sentiment / seed 0 / fold 2: done in 34 s``; a cause of failure is said once, then ``known``."""
         if self.claimed_elsewhere:
             return f"{self.job}: another process is at it"
-        return f"{self.job}: {f'failed: {self.reason}' if self.reason else f'done in {self.seconds:.0f} s'}"
+        if self.reason is None:
+            return f"{self.job}: done in {self.seconds:.0f} s"
+        cause = cause_of(self.reason)
+        said = ", as before" if cause in known else f": {self.reason}"
+        known.add(cause)
+        return f"{self.job}: failed{said}"
 
 
 def list_work(run: Run, specs: Sequence[LearnerSpec], tasks: Sequence[Task], folds: Sequence[int]) -> list[JobSpec]:
     """Every job of these learners, tasks and folds (none named: all); learners outermost, so that what they share stays
-    in memory. Raises FoldError for a fold the plan does not have."""
+    in memory. Raises FoldError for a fold the plan does not have, ConfigError for a learner that does not take a task's
+    kind."""
     planned = range(run.plan.settings.k)
     for fold in folds:
         if fold not in planned:
             raise FoldError(f"There is no fold {fold}: the plan has folds 0 to {len(planned) - 1}.")
+    for learner in specs:
+        for task in tasks:
+            check_kind(run.learners.bind(learner).example, task, f"base.{learner.name}")
     return [
         JobSpec(Job(spec.name, task.name, seed, fold), spec, task, provenance.of_job(seed, fold))
         for learner in specs
@@ -148,7 +163,7 @@ def fit_and_predict(run: Run, job_spec: JobSpec, claim: Claim, track: Track = si
     meter.ready()
     fit_rows = run.plan.fit_rows(job.fold)
     learner.fit(run.data.take(fit_rows), job_spec.task, job.seed)
-    rows = {"held_out": run.plan.held_out_rows(job.fold), "test": run.plan.test_rows}
+    rows = {"held_out": run.plan.held_out_rows(job.fold), "test": run.plan.outside_rows}
     parts = {name: predict(learner, job_spec, unlabelled.take(positions)) for name, positions in rows.items()}
     if not claim.held():
         return False
@@ -175,6 +190,9 @@ def prepare_learner(run: Run, job_spec: JobSpec, track: Track) -> BaseLearner:
     learner = run.learners.make(job_spec.spec, job_spec.task)
     if isinstance(learner, Prepares):
         learner.prepare(run.data.without_labels(), run.cache)
+    if isinstance(learner, TakesDevelopment) and len(run.plan.dev_rows):
+        dev = run.data.take(run.plan.dev_rows)
+        learner.set_development(dev.take(job_spec.task.target.known(dev.labels(job_spec.task))))
     if isinstance(learner, TrainsLong):
         job, folder = job_spec.job, run.store.job(job_spec.job)
         if not run.distributed.is_worker:
@@ -185,15 +203,17 @@ def prepare_learner(run: Run, job_spec: JobSpec, track: Track) -> BaseLearner:
 
 
 def predict(learner: BaseLearner, job_spec: JobSpec, data: Dataset) -> Predictions:
-    """What a fitted learner says of these rows; raises LearnerError where its probabilities have the wrong shape."""
-    shape = (len(data), len(job_spec.task.classes))
-    spread = None
+    """What a fitted learner says of these rows; raises LearnerError where its predictions have the wrong shape."""
+    task = job_spec.task
+    shape, method, spread = (len(data), len(task.columns)), task.target.method, None
     if not len(data):
         values = np.zeros(shape)
     elif isinstance(learner, PredictsSpread):
+        method = "predict_with_spread"
         values, spread = learner.predict_with_spread(data)
     else:
-        values = learner.predict_proba(data)
+        values = getattr(learner, method)(data)
+        values = values[:, None] if values.ndim == 1 and len(task.columns) == 1 else values
     if values.shape != shape:
-        raise LearnerError(f"{job_spec.job}: predict_proba gave shape {values.shape}, expected {shape}.")
-    return Predictions(job_spec.task, data.ids, values, spread)
+        raise LearnerError(f"{job_spec.job}: {method} gave shape {values.shape}, expected {shape}.")
+    return Predictions(task, data.ids, values, spread)

@@ -10,18 +10,19 @@ from pathlib import Path
 import pandas as pd
 
 from ensemble.bound_learners import LearnerSpec
-from ensemble.config import Config
+from ensemble.config import Config, Submit
 from ensemble.data import Dataset, Task
 from ensemble.errors import ConfigError, StoreError
 from ensemble.features import FeatureCache
 from ensemble.folds import FoldPlan
-from ensemble.modalities import MODALITIES
+from ensemble.modalities import BOTH, MODALITIES
 from ensemble.registry import validate
 from ensemble.run import Run
 from ensemble.store import Store
 from ensemble.system.files import read_json, write_json
 from ensemble.system.progress import Track, silent
 
+RESTORED = "`ensemble train-base` with the configuration of this run writes it again (what is done is not done again)"
 MEMORY_BYTES = 1_000_000_000  # of decoded images, where no cache on disk holds them
 PACKAGES = (
     "modality-ensemble",
@@ -50,6 +51,7 @@ def write_record(run: Run, config: Mapping[str, object]) -> None:
         "home": Path(os.path.relpath(run.home, run.store.root.resolve())).as_posix(),
         "tasks": [asdict(task) for task in run.data.tasks],
         "linked_tasks": run.data.linked_tasks,
+        "modalities": run.data.modalities,
         "versions": versions(),
     }
     with run.store.lock():
@@ -77,14 +79,21 @@ class RunRecord:
     home: Path
     tasks: tuple[Task, ...]
     linked_tasks: tuple[tuple[str, str], ...]
+    modalities: tuple[str, ...]
 
     @classmethod
     def read(cls, folder: Path) -> "RunRecord":
         """Raises StoreError for what is not a run folder, or of a version that did not write down its tasks."""
         store = Store(folder.resolve())
         if not store.record.is_file():
-            raise StoreError(f"{folder} is not a run folder: it has no {store.record.name}; --run names one.")
-        record = read_json(store.record)
+            if store.has_begun():
+                raise StoreError(f"{store.record} is gone; {RESTORED}.")
+            there = "is not a run folder" if folder.exists() else "does not exist"
+            raise StoreError(f"{folder} {there}: it has no {store.record.name}; --run names one.")
+        try:
+            record = read_json(store.record)
+        except StoreError as error:
+            raise StoreError(f"{store.record} is damaged; {RESTORED}.") from error
         if "tasks" not in record or "home" not in record:
             raise StoreError(
                 f"{store.record} is of an older version and names no tasks; run `ensemble train-base` again, with the "
@@ -93,27 +102,37 @@ class RunRecord:
         try:
             config = dict(record["config"])
             threads = int(config.pop("threads"))
-            tasks = tuple(Task(**{**task, "classes": tuple(task["classes"])}) for task in record["tasks"])
+            usual = Submit().model_dump()  # written down with the rest; as if configured, it would contradict itself
+            config["submit"] = {key: value for key, value in config["submit"].items() if value != usual.get(key)}
+            tasks = tuple(map(Task.of_json, record["tasks"]))
             home = (store.root / record["home"]).resolve()
             home = home if home.is_dir() else Path.cwd()
             pairs = (
                 record["linked_tasks"] if "linked_tasks" in record else record["presence"]
             )  # as it was called before
             linked_tasks = tuple((binary, degree) for binary, degree in pairs)
-            return cls(store, validate(Config, config, ""), threads, home, tasks, linked_tasks)
+            modalities = tuple(map(str, record.get("modalities", BOTH)))  # older versions knew no others
+            return cls(store, validate(Config, config, ""), threads, home, tasks, linked_tasks, modalities)
         except (ConfigError, KeyError, TypeError, ValueError) as error:
-            raise StoreError(f"{store.record} is damaged ({error}); run `ensemble train-base` again.") from error
+            raise StoreError(f"{store.record} is damaged ({error}); {RESTORED}.") from error
 
     @property
     def columns(self) -> Mapping[str, str | list[str]]:
-        """What id, text and image columns were called in the run's own table, where its configuration says."""
+        """What the columns of ids and of each modality were called in the run's own table, where that is said."""
         data = self.config.data.model_extra or {}
         return {name: data[name] for name in ("id", *MODALITIES) if isinstance(data.get(name), str | list)}
+
+    @property
+    def images(self) -> Path:
+        """Where paths of the run's own table begin, of images and of clips."""
+        data = self.config.data
+        inner = str((data.model_extra or {}).get("images", ".")) if data.preset == "csv" else "."
+        return self.home / data.root / inner
 
     def open(self, registry: Mapping[str, str], track: Track = silent) -> Run:
         """The run without its posts. Features go to the run's cache where that is still there, else they stay in
         memory."""
-        columns = ["id", *MODALITIES, "part", *(task.name for task in self.tasks)]
+        columns = ["id", *self.modalities, "part", *(task.name for task in self.tasks)]
         no_posts = Dataset(
             pd.DataFrame(columns=columns, dtype=object), self.home, self.tasks, linked_tasks=self.linked_tasks
         )
@@ -121,12 +140,17 @@ class RunRecord:
         cache = FeatureCache(self.home / section.cache, track, section.image_bytes)
         if cache.root is None or not cache.root.is_dir():
             cache = FeatureCache(None, track, min(section.image_bytes, MEMORY_BYTES))
-        if not self.store.plan_settings.is_file():
-            raise StoreError(f"{self.store.plan_settings} is gone; restore it, the run's results rest on it.")
+        try:
+            plan = FoldPlan.read(self.store.plan)
+        except (OSError, StoreError) as error:
+            raise StoreError(
+                f"{self.store.plan} or its .json is gone or damaged; `ensemble status` with the configuration and the "
+                "posts of this run restores it."
+            ) from error
         return Run(
             self.store,
             no_posts,
-            FoldPlan.read(self.store.plan),
+            plan,
             registry,
             learner_specs(self.config),
             tuple(section.seeds),

@@ -6,11 +6,11 @@ from typing import NotRequired, TypedDict
 
 from ensemble.bound_learners import LearnerSpec
 from ensemble.data import Task
-from ensemble.errors import StoreError
+from ensemble.errors import StoreError, command
 from ensemble.jobs.job import JobSpec, list_work
 from ensemble.records import TuningNote
 from ensemble.run import Run
-from ensemble.scoring import ScoreCard
+from ensemble.scoring import BaselineCard, ScoreCard, baseline_card
 from ensemble.system.files import read_json
 
 
@@ -32,7 +32,14 @@ class FinishedLearner(TypedDict):
     parameters: int | None
     trainable_parameters: int | None
     oof: ScoreCard
+    dev: NotRequired[ScoreCard]
     tuned: NotRequired[TuningNote]
+
+
+def baseline_cards(run: Run, tasks: Sequence[Task]) -> dict[str, BaselineCard]:
+    """By task what knows the labels alone scores on the rows in folds."""
+    inside, fold = run.data.take(run.plan.cv_rows), run.plan.fold[run.plan.cv_rows]
+    return {task.name: baseline_card(task, inside, fold) for task in tasks}
 
 
 def status(run: Run) -> RunStatus:
@@ -48,8 +55,22 @@ def status(run: Run) -> RunStatus:
     for tasks in learners.values():
         for counts in tasks.values():
             totals.update(counts)
+    done = [(name, task) for name, tasks in learners.items() for task in tasks if set(tasks[task]) == {"done"}]
+    reasons |= _lost_joins(run, done)
     imported = {task.name: names for task in run.data.tasks if (names := run.results.imported(task))}
     return {"jobs": dict(totals), "learners": learners, "imported": imported, "reasons": reasons}
+
+
+def _lost_joins(run: Run, done: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Of learners and tasks whose jobs are all done: why what the stack reads of them cannot be read."""
+    reasons = {}
+    for name, task in done:
+        provenance = run.results.provenance(run.learners.spec(name), run.data.task(task))
+        found, reason = run.store.base(name, task).status(provenance)
+        if found != "done":
+            again = command("train-base", "--learner", name, "--task", task)
+            reasons[f"{name} / {task}"] = reason or f"its folds are not joined; run {again}"
+    return reasons
 
 
 def listed(
@@ -97,6 +118,8 @@ def finished(run: Run, specs: Sequence[LearnerSpec], tasks: Sequence[Task]) -> l
                 "trainable_parameters": size["trainable_parameters"],
                 "oof": record["oof"],
             }
+            if "dev" in record:
+                card["dev"] = record["dev"]
             if "tuned" in record:
                 card["tuned"] = record["tuned"]
             cards.append(card)

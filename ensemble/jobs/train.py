@@ -11,7 +11,7 @@ from ensemble.errors import LearnerError
 from ensemble.jobs.job import JobSpec, Outcome, list_work, prepare_learner, run_job
 from ensemble.jobs.modality_weights import join_weights, mean_weights, write_modality_weights
 from ensemble.jobs.worker import Transform
-from ensemble.learner import TrainsLong
+from ensemble.learner import ChecksModels, TrainsLong
 from ensemble.predictions import concatenate, mean
 from ensemble.result_folder import TABLES
 from ensemble.run import Run
@@ -75,6 +75,19 @@ def train(run: Run, work: Sequence[JobSpec], track: Track = silent, engine: Engi
     return failures
 
 
+def check_models(run: Run, work: Sequence[JobSpec]) -> None:
+    """Raises LearnerError where a published model that open jobs need cannot be had: once, before the first of them."""
+    undone = [job_spec for job_spec in work if not run.store.job(job_spec.job).is_done(job_spec.provenance)]
+    for spec, task in _pairs(undone):
+        learner = run.learners.bind(spec, task).example
+        try:
+            with relative_to(run.home):
+                if isinstance(learner, ChecksModels):
+                    learner.check_models(run.data.without_labels(), run.cache)
+        except LearnerError as error:
+            raise LearnerError(f"base.{spec.name}: {error}") from error
+
+
 def _remove_stale_files(run: Run) -> None:
     """What killed processes left goes: those of earlier, and those that the engine has replaced."""
     remove_stale_files(run.store.root)
@@ -112,7 +125,7 @@ def _pairs(work: Iterable[JobSpec]) -> list[tuple[LearnerSpec, Task]]:
 
 
 def join_folds(run: Run, spec: LearnerSpec, task: Task) -> bool:
-    """Join the folds of a learner into its OOF and test probabilities; False where some fold is not done yet."""
+    """Join the folds of a learner into its OOF and test predictions; False where some fold is not done yet."""
     folder = run.store.base(spec.name, task.name)
     work = list_work(run, [spec], [task], ())
     if not all(run.store.job(job_spec.job).is_done(job_spec.provenance) for job_spec in work):
@@ -146,6 +159,7 @@ def _join(run: Run, folder: LearnerFolder, spec: LearnerSpec, work: Sequence[Job
     write_modality_weights(folder.path, weights)
     seconds = round(sum(record["seconds"] for record in records), 3)
     card = score_card(task, oof, inside, run.plan.fold[run.plan.cv_rows], by_seed)
-    facts = {"seconds": seconds, "folds": "run", "oof": card, **run.results.size(spec.name, task)}
+    dev = {"dev": score_card(task, test, run.data.take(run.plan.dev_rows))} if len(run.plan.dev_rows) else {}
+    facts = {"seconds": seconds, "folds": "run", "oof": card, **dev, **run.results.size(spec.name, task)}
     tuned = {"tuned": tuning_note(run.learners.best(spec, task))} if spec.tuned else {}
     folder.commit(provenance, **facts, **mean_weights(weights), **tuned)

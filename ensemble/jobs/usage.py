@@ -16,7 +16,7 @@ class Meter:
 
     def __init__(self, cache: FeatureCache, clock: Callable[[], float] = time.monotonic) -> None:
         self.cache = cache
-        cache.asked = {}
+        cache.asked, cache.spent = {}, {}
         self._clock = clock
         self._began = clock()
         self._shared = 0.0
@@ -36,11 +36,20 @@ class Meter:
             model_bytes=size_of(model) if model.is_dir() else None,
             checkpoint_bytes=size_of(unfinished),
             cache={
-                encoder: CacheUse(contents=contents, bytes=self.cache.used(encoder))
+                encoder: CacheUse(
+                    contents=contents,
+                    bytes=self.cache.used(encoder),
+                    seconds=_rounded(self.cache.seconds(encoder)),
+                    own_seconds=round(self.cache.spent.get(encoder, 0.0), 3),
+                )
                 for encoder, contents in sorted(self.cache.asked.items())
                 if self.cache.root is not None
             },
         )
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 3)
 
 
 def forget_peak() -> None:

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import tempfile
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import lru_cache
@@ -21,6 +22,7 @@ from ensemble.system.interruption import deferred
 from ensemble.system.processes import MARK, mark
 
 Json = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
+TICK = 10_000_000_000  # nanoseconds: longer than that of any file system's clock
 TEMPORARY = re.compile(rf"\..+\.({MARK})\.tmp", re.DOTALL)
 
 
@@ -77,6 +79,8 @@ def unwritable(path: Path, error: OSError, size: int | None = None) -> StoreErro
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         needed = f" ({size:,} bytes)" if size is not None else ""
         return StoreError(f"The disk is full: {path}{needed} was not written. Make space and run the command again.")
+    if error.errno in (errno.EEXIST, errno.ENOTDIR):
+        return StoreError(f"Cannot write {path}: a file stands where a folder is needed.")
     return StoreError(f"Cannot write {path}: {error.strerror}.")
 
 
@@ -90,7 +94,7 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(path.read_bytes())
     except ValueError as error:
-        raise StoreError(f"{path} is damaged: {error}. Delete it and run the command again.") from error
+        raise StoreError(f"{path} is damaged: it is not complete JSON. Delete it and run the command again.") from error
     if not isinstance(value, dict):
         raise StoreError(f"{path} is damaged: it must hold a JSON object. Delete it and run the command again.")
     return value
@@ -126,8 +130,11 @@ def file_hash(path: Path) -> str:
 
 
 def known_hash(path: Path) -> str:
-    """The same for a large file that is asked for often: remembered while its size and time of change stay."""
+    """The same for a large file that is asked for often: remembered while its size and time of change stay, but of a
+    file that was changed just now these tell nothing."""
     status = path.stat()
+    if abs(time.time_ns() - status.st_mtime_ns) < TICK:
+        return file_hash(path)
     return _hash_of(path.resolve(), status.st_size, status.st_mtime_ns)
 
 

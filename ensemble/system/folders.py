@@ -5,7 +5,9 @@ import shutil
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from fnmatch import fnmatch
+from functools import lru_cache
 from pathlib import Path
+from unicodedata import normalize
 
 
 def entries(folder: Path) -> list[Path]:
@@ -14,6 +16,46 @@ def entries(folder: Path) -> list[Path]:
         return sorted(folder / name for name in os.listdir(folder))
     except (FileNotFoundError, NotADirectoryError, PermissionError):
         return []
+
+
+def as_on_disk(root: Path, name: str) -> str:
+    """A path below ``root`` as the disk spells it. Systems differ in how they write "é", as one character or as two; a
+    part that is not there as written is the entry that reads the same. Without such a one the name stays."""
+    if name.isascii() or _exists(root / name):
+        return name
+    spelt = Path()
+    for part in Path(name).parts:
+        if not _exists(root / spelt / part):
+            part = _readings(root / spelt, _changed(root / spelt)).get(normalize("NFC", part), part)
+        spelt /= part
+    return spelt.as_posix() if _exists(root / spelt) else name
+
+
+@lru_cache(maxsize=64)
+def _readings(folder: Path, changed: int) -> dict[str, str]:
+    return {normalize("NFC", entry.name): entry.name for entry in entries(folder)}
+
+
+def _changed(folder: Path) -> int:
+    """When something was added to a folder or taken from it, in nanoseconds."""
+    try:
+        return folder.stat().st_mtime_ns
+    except (OSError, ValueError):
+        return 0
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # a name too long, or with a zero in it
+        return False
+
+
+def can_write(folder: Path) -> bool:
+    """Whether this process may write into a folder, or make it where it is not there yet."""
+    while not _exists(folder) and folder != folder.parent:
+        folder = folder.parent
+    return os.access(folder, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
 
 
 def is_folder(path: Path) -> bool:

@@ -15,10 +15,12 @@ from ensemble.errors import ConfigError
 from ensemble.jobs.importing import bring_in
 from ensemble.jobs.job import BUG, Failure
 from ensemble.jobs.train import Engine
+from ensemble.metrics import metric_of, score
 from ensemble.modalities import describe
 from ensemble.provenance import Provenance
 from ensemble.records import BestTrial
 from ensemble.run import Run
+from ensemble.scoring import baseline, metric_input
 from ensemble.system.files import write_json
 from ensemble.system.folders import delete_path
 from ensemble.system.locks import hold
@@ -26,7 +28,7 @@ from ensemble.system.progress import Track
 from ensemble.tuned import tuning_note
 from ensemble.tuning.search import Search
 from ensemble.tuning.study import PARAMS, REASON, SECONDS, TRAINED, Params, attributes
-from ensemble.tuning.trial import train_folds
+from ensemble.tuning.trial import KEPT_OUT, train_folds
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -61,7 +63,7 @@ class StudySummary:
 
     The scores are of ``rows`` rows, in so many ``folds`` of a trial, from the folds ``judged`` of the run; nothing of
     the ``unseen`` ones was looked at. ``best`` is where the best trial is written down; ``kept`` are the base learners
-    made of the best few.
+    made of the best few. ``baseline`` is what knows the labels alone scores in the same way.
     """
 
     learner: str
@@ -73,6 +75,8 @@ class StudySummary:
     judged: list[int]
     unseen: list[int]
     rows: int
+    baseline: FoldScores
+    baseline_name: str
     trials: list[TrialRow]
     pruned: int
     saved: float
@@ -122,7 +126,10 @@ def _record(search: Search, trial: "FrozenTrial") -> BestTrial:
 
 
 def _scores(trial: "FrozenTrial") -> FoldScores:
-    values = [value for _, value in sorted(trial.intermediate_values.items())]
+    return _fold_scores([value for _, value in sorted(trial.intermediate_values.items())])
+
+
+def _fold_scores(values: list[float]) -> FoldScores:
     deviation = float(np.std(values, ddof=1)) if len(values) > 1 else None
     return {"score": float(np.mean(values)) if values else None, "std": deviation, "values": values}
 
@@ -143,12 +150,25 @@ def study_summary(search: Search, kept: Sequence[str] = ()) -> StudySummary:
         judged=judged,
         unseen=[fold for fold in range(run.plan.settings.k) if fold not in judged],
         rows=int(np.isin(run.plan.fold, judged).sum()),
+        baseline=_baseline(search),
+        baseline_name=search.task.target.baseline,
         trials=rows,
         pruned=len(pruned),
         saved=round(sum(row.seconds / row.folds * (folds - row.folds) for row in pruned if row.folds), 3),
         best=str(_best_trial(search)) if search.study.best() else None,
         kept=list(kept),
     )
+
+
+def _baseline(search: Search) -> FoldScores:
+    """The scores of what knows the labels of the judged rows alone, fold by fold of a trial."""
+    run, task = search.run, search.task
+    tried = run.plan.nested(run.data, KEPT_OUT, search.split.seed) if search.split.folds == "nested" else run.plan
+    rows = [tried.held_out_rows(fold) for fold in search.split.trained(run)]
+    labels = run.data.labels(task)
+    constant, metric = baseline(task, run.data, labels[np.concatenate(rows)]), metric_of(task)
+    values = metric_input(constant, metric)
+    return _fold_scores([found for held in rows if np.isfinite(found := score(metric, labels[held], values[held]))])
 
 
 def _row(search: Search, trial: "FrozenTrial") -> TrialRow:
@@ -196,6 +216,7 @@ def keep(search: Search, count: int, track: Track, engine: Engine) -> list[str]:
             folds="run",
             modality=describe(alone.learners.bind(alone.specs[0]).modalities),
             oof=record["oof"],
+            **({"dev": record["dev"]} if "dev" in record else {}),
             tuned=tuning_note(_record(search, trial)),
         )
     return list(names)

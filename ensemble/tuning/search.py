@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from ensemble.bound_learners import LearnerSpec
 from ensemble.data import Task
 from ensemble.errors import ConfigError
-from ensemble.learner import make_learner
+from ensemble.learner_factory import make_learner
 from ensemble.metrics import metric_of, spelled
 from ensemble.run import Run
 from ensemble.search_space import Space, as_set, grid, outline, space_of
@@ -51,7 +51,7 @@ def open_search(run: Run, name: str, task: Task, settings: TuneSettings) -> Sear
         raise ConfigError("`ensemble tune` is not for torchrun; start it once per GPU, they share the trials.")
     spec = replace(run.learners.spec(name), tuned=False)
     split = Split(settings.folds, settings.seed)
-    space = space_of(run.registry, spec.learner, name, settings.space)
+    space = space_of(run.registry, spec.learner, name, settings.space, task)
     seen, example = outline(space)
     make_learner(run.registry, spec.learner, overlay(spec.params, example), f"tune.{name}.space")
     params = run.learners.bind(spec).params

@@ -62,7 +62,7 @@ class FinishedTrial:
     search: Search
     number: int
 
-    def describe(self) -> str:
+    def describe(self, known: set[str]) -> str:
         """``trial 3: 0.496 over 5 folds (best 0.501)``"""
         trials = {trial.number: trial for trial in self.search.study.trials()}
         best, mine = self.search.study.best(), trials[self.number]

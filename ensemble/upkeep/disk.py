@@ -9,7 +9,6 @@ from pathlib import Path
 from ensemble.errors import StoreError
 from ensemble.features import BULKY
 from ensemble.jobs.job import JobSpec
-from ensemble.modalities import MODALITIES
 from ensemble.records import CacheUse
 from ensemble.run import Run
 from ensemble.system.folders import size_of
@@ -113,7 +112,7 @@ def cached_features(run: Run, work: Sequence[JobSpec], history: History) -> list
         for encoder, use in history.shared(item)[1].items():
             users.setdefault(encoder, []).append(item.job.learner)
             uses[encoder] = use
-    contents = {key for name in MODALITIES for key in run.data.keys(name) if key} if uses else set()
+    contents = {key for name in run.data.modalities for key in run.data.keys(name) if key} if uses else set()
     entries, bulky_bytes = [], max(0, run.cache.room())
     for encoder, use in uses.items():
         there, wanted = run.cache.count(encoder, contents), use["contents"]
@@ -160,9 +159,9 @@ def _checkpoints(run: Run, item: JobSpec, estimate: Estimate) -> int:
 
 def _predictions(run: Run, item: JobSpec) -> int:
     """Of held-out and test rows, and of both again where the folds are joined."""
-    held_out, outside = len(run.plan.held_out_rows(item.job.fold)), len(run.plan.test_rows)
+    held_out, outside = len(run.plan.held_out_rows(item.job.fold)), len(run.plan.outside_rows)
     joined = held_out + outside / run.plan.settings.k
-    return int((held_out + outside + joined) * (PER_ROW + PER_CLASS * len(item.task.classes)))
+    return int((held_out + outside + joined) * (PER_ROW + PER_CLASS * len(item.task.columns)))
 
 
 def _replaced(run: Run, item: JobSpec) -> int:

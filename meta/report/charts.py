@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -14,12 +15,13 @@ from meta.report.facts import Reliability
 from meta.report.svg import COLOURS, as_svg, make_axes
 from meta.wording import format_number, truncate
 
-WIDTH, ROW_HEIGHT, LETTER_WIDTH, MAX_NAME = 360.0, 20.0, 6.2, 22
+WIDTH, ROW_HEIGHT, LETTER_WIDTH, MAX_NAME = 360.0, 20.0, 6.2, 24
 SERIES = ("stack", "one", "two", "three")
 DASHES = ("-", (0, (5, 2)), (0, (1, 1.5)), "-.")
 POSITIVE, NEGATIVE = (64, 120, 200), (205, 92, 60)  # laid over the page with an opacity, so both schemes can read them
 ANNOTATED = 10
 MINUS = "\N{MINUS SIGN}"
+Box = tuple[float, float, float, float]  # left, bottom, right, top
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class IntervalRow:
 @as_svg
 def interval_plot(rows: Sequence[IntervalRow], label: str, origin: float | None = None, sign: str = "") -> Figure:
     """A dot and its 95 % interval per row; ``origin`` is drawn through all of them."""
-    figure, axes = _rows([row.name for row in rows], label, sign)
+    figure, axes = row_axes([row.name for row in rows], label, sign)
     for y, row in enumerate(rows):
         value, low, high = _ends(row.score)
         colour = COLOURS[row.colour]
@@ -50,7 +52,7 @@ def interval_plot(rows: Sequence[IntervalRow], label: str, origin: float | None 
 @as_svg
 def fold_plot(names: Sequence[str], folds: Sequence[Sequence[float | None]], label: str) -> Figure:
     """A dot per fold and a bar at their mean, one row per model."""
-    figure, axes = _rows(names, label)
+    figure, axes = row_axes(names, label)
     for y, values in enumerate(folds):
         known = [value for value in values if value is not None]
         axes.plot(known, [y] * len(known), "o", markersize=6, color=COLOURS["stack"], alpha=0.55, markeredgewidth=0)
@@ -74,15 +76,15 @@ def reliability_plot(curves: Mapping[str, Reliability], label: str) -> Figure:
         axes.scatter(curve.confidence, curve.accuracy, s=sizes, color=colour, linewidth=0, clip_on=False)
     axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="confidence", ylabel="share that is right")
     axes.yaxis.set_tick_params(labelcolor=COLOURS["muted"])
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.1f}".removeprefix("0")))
+    for axis, origin in ((axes.xaxis, ".0"), (axes.yaxis, "")):  # one zero for both, or they touch
+        axis.set_major_formatter(FuncFormatter(partial(_tenths, origin)))
     return figure
 
 
 @as_svg
 def curve_plot(folds: Mapping[object, Sequence[tuple[float, float]]], measure: str, label: str) -> Figure:
     """A measure against the epoch, one line per fold, a dot at its end."""
-    figure, axes = make_axes(260, 170, label, (44, 12, 14, 38))
+    figure, axes = make_axes(260, 170, label, (54, 12, 14, 38))
     for points in folds.values():
         epochs, values = zip(*points, strict=True)
         axes.plot(epochs, values, color=COLOURS["stack"], linewidth=1.4, alpha=0.7)
@@ -134,6 +136,10 @@ def cost_plot(costs: Mapping[str, tuple[float, Score]], measure: str, label: str
     return figure
 
 
+def _tenths(origin: str, value: float, _: object) -> str:
+    return f"{value:.1f}".removeprefix("0") if value else origin
+
+
 def _name_dots(axes: Axes, costs: Mapping[str, tuple[float, Score]]) -> None:
     """Each dot's name at the first of four corners where it covers no other name, dot or interval; none where there is
     none."""
@@ -149,13 +155,17 @@ def _name_dots(axes: Axes, costs: Mapping[str, tuple[float, Score]]) -> None:
         wide = LETTER_WIDTH * len(name)
         for dx, dy in ((7, 4), (7, -13), (-7 - wide, 4), (-7 - wide, -13)):
             box = (x + dx, y + dy, x + dx + wide, y + dy + 10)
-            if not any(box[0] < b[2] and b[0] < box[2] and box[1] < b[3] and b[1] < box[3] for b in taken):
+            if box[0] >= 0 and box[2] <= axes.figure.bbox.width and not any(_overlap(box, other) for other in taken):
                 taken.append(box)
                 axes.annotate(name, (at, value), xytext=(dx, dy + 1), textcoords="offset points", fontsize=9.5)
                 break
 
 
-def _rows(names: Sequence[str], label: str, sign: str = "") -> tuple[Figure, Axes]:
+def _overlap(box: Box, other: Box) -> bool:
+    return bool(box[0] < other[2] and other[0] < box[2] and box[1] < other[3] and other[1] < box[3])
+
+
+def row_axes(names: Sequence[str], label: str, sign: str = "") -> tuple[Figure, Axes]:
     """Axes with a name per row on the left and scores along the bottom."""
     figure, axes = make_axes(WIDTH, ROW_HEIGHT * len(names) + 34, label, (_name_width(names), 4, 16, 30))
     axes.set_ylim(len(names) - 0.5, -0.5)

@@ -4,17 +4,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, TypedDict
 
-from ensemble.scoring import Score, Spread
+from ensemble.scoring import BaselineCard, Score, Spread
 from meta.records import Contributions, Diversity, LabelConflict, LabelIssue, LeakSign, StackReport, Summary
+from meta.report.number_facts import NumberFacts
 
 CurveRow = Mapping[str, float | None]  # fold and epoch, then what the learner measures
 
 
 @dataclass(frozen=True)
 class LearnerCost:
-    """Seconds that all folds took; parameters, and those that are trained, None where not known."""
+    """Seconds that all folds took, with those of ``features`` that other jobs computed and this learner found in the
+    cache; parameters, and those that are trained; None where not known."""
 
     seconds: float
+    features: float | None = None
     parameters: int | None = None
     trainable_parameters: int | None = None
 
@@ -32,9 +35,12 @@ class Reliability:
 @dataclass(frozen=True)
 class TaskFacts:
     """One task: its stack's report, and per learner ``cost``, ``seeds``, ``leaks`` and learning ``curves``; per model
-    its reliability. Learners of which nothing is known are left out of ``seeds``, ``leaks`` and ``curves``."""
+    its reliability, or of a task of numbers what ``numbers`` says. Learners of which nothing is known are left out of
+    ``seeds``, ``leaks`` and ``curves``. ``baselines`` are the cards of what knows the labels alone: ``oof``, and of the
+    labelled ``test`` part and the ``dev`` part where there is one."""
 
     report: StackReport
+    baselines: Mapping[str, BaselineCard]
     contributions: Contributions
     cost: Mapping[str, LearnerCost]
     seeds: Mapping[str, Spread]
@@ -45,6 +51,7 @@ class TaskFacts:
     hardest: Sequence[LabelIssue]
     reliability: Mapping[str, Reliability]
     curves: Mapping[str, Sequence[CurveRow]]
+    numbers: NumberFacts | None = None
 
     @property
     def name(self) -> str:
@@ -99,7 +106,8 @@ class ReportFacts:
     def as_json(self) -> dict[str, Any]:
         """The shape of report.json, where each kind of fact is listed by task."""
         facts = {task.name: asdict(task) for task in self.tasks}
-        kinds = ("seeds", "diversity", "leaks", "hardest", "reliability")
+        numbers = {name: of["numbers"] for name, of in facts.items() if of["numbers"]}
+        kinds = ("baselines", "seeds", "diversity", "leaks", "hardest", "reliability")
         return {
             "title": self.title,
             **self.summary,
@@ -110,6 +118,7 @@ class ReportFacts:
             "table8": [asdict(row) for row in self.table8],
             "contributions": {name: {**of["contributions"], "cost": of["cost"]} for name, of in facts.items()},
             **{kind: {name: of[kind] for name, of in facts.items()} for kind in kinds},
+            **({"numbers": numbers} if numbers else {}),
             "label_issues": {
                 name: {"labels": of["label_issues"], "conflicts": of["conflicts"]} for name, of in facts.items()
             },
@@ -123,11 +132,13 @@ class ReportFacts:
 
 
 class SubtaskScore(TypedDict):
-    """The stack's score on the labelled rows of a subtask, and its paired differences from its rivals."""
+    """The stack's score on the labelled rows of a subtask, its paired differences from its rivals, and what choosing
+    costs, None where that is not known."""
 
     score: Score | None
     rows: int
     against: dict[str, Score | None]
+    cost: Score | None
 
 
 class WrittenReport(TypedDict):

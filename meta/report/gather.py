@@ -8,10 +8,10 @@ import pandas as pd
 
 from ensemble.data import Dataset, Task
 from ensemble.metrics import metric_named, score
+from ensemble.metrics.probabilities import BINS
 from ensemble.predictions import Predictions
-from ensemble.probability_metrics import BINS
 from ensemble.run import Run
-from ensemble.scoring import finite
+from ensemble.scoring import BaselineCard, baseline_card, finite
 from ensemble.store import Job
 from ensemble.system.files import read_json
 from ensemble.system.progress import Track, silent
@@ -22,10 +22,12 @@ from meta.leaks import leak_signs
 from meta.records import StackReport
 from meta.report.facts import CandidateScores, CurveRow, LearnerCost, Reliability, ReportFacts, TaskFacts
 from meta.report.modality_table import modality_table
+from meta.report.number_facts import number_facts
 from meta.stack import FinishedStack, read_stack
-from meta.stack_report import PLAIN, best_single
+from meta.stack_report import PLAIN, best_alone, best_single
 from meta.summary import subtasks, summarise
 from meta.table import MetaTable, StackSettings, assemble
+from meta.targets import target_of
 
 MAX_POSTS = 12  # of a kind, per task
 
@@ -48,7 +50,9 @@ def gather_facts(run: Run, settings: StackSettings, audit: Mapping[str, Any], tr
         test_rows=len(run.plan.test_rows),
         tasks=facts,
         modality=modality,
-        table7=modality_table(run.data, tables, {name: stack.oof for name, stack in stacks.items()}, modality, cv_rows),
+        table7=modality_table(
+            run.data, tables, {name: stack.shipped for name, stack in stacks.items()}, modality, cv_rows
+        ),
         table8=[_candidate_scores(task.report, _subtasks_of(run.data, task.name)) for task in facts],
         audit=audit,
         provenance=read_json(run.store.record) if run.store.record.is_file() else run.identity,
@@ -61,30 +65,43 @@ def _task_facts(
     task, learners = table.task, table.learners
     single = best_single(table)
     models = {
-        "stack": stack.oof.take(table.ids),
+        "stack": stack.shipped.take(table.ids),
         PLAIN: table.plain_mean,
-        f"best single ({single})": table.learner_oof(single),
+        best_alone(single): table.learner_oof(single),
     }
+    of_numbers = target_of(task).section == "numbers"
     seeds = {name: run.results.base_record(name, task)["oof"].get("seeds") for name in learners}
     curves = {name: _curve_rows(run, name, task) for name in modality}
     return TaskFacts(
         report=stack.report,
+        baselines=_baselines(run, task, cv_rows),
         contributions=contributions(table, {name: modality[name] for name in learners}),
         cost={name: LearnerCost(**run.results.cost(name, task)) for name in learners},
         seeds={name: scores for name, scores in seeds.items() if scores},
         diversity=diversity(table),
         leaks=leak_signs(table),
-        label_issues=label_issues(cv_rows, stack.oof, MAX_POSTS),
+        label_issues=label_issues(cv_rows, stack.shipped, MAX_POSTS),
         conflicts=conflicts(cv_rows, task)[:MAX_POSTS],
-        hardest=hardest(cv_rows, stack.oof, MAX_POSTS),
-        reliability={name: reliability(table, predictions) for name, predictions in models.items()},
+        hardest=hardest(cv_rows, stack.shipped, MAX_POSTS),
+        reliability={} if of_numbers else {name: reliability(table, each) for name, each in models.items()},
         curves={name: rows for name, rows in curves.items() if rows},
+        numbers=number_facts(table, models) if of_numbers else None,
     )
+
+
+def _baselines(run: Run, task: Task, inside: Dataset) -> dict[str, BaselineCard]:
+    """Score cards of what knows the labels inside the folds alone: of these rows, and of labelled ones outside."""
+    parts = {"test": run.data.take(run.plan.test_rows), "dev": run.data.take(run.plan.dev_rows)}
+    outside = {part: baseline_card(task, rows, known=inside.labels(task)) for part, rows in parts.items()}
+    return {
+        "oof": baseline_card(task, inside, run.plan.fold[run.plan.cv_rows]),
+        **{part: card for part, card in outside.items() if card["rows"]},
+    }
 
 
 def reliability(table: MetaTable, predictions: Predictions) -> Reliability:
     """Mean probability of the most probable class and how often it is right, in bins of equal width."""
-    known = table.labels >= 0
+    known = table.known
     values = predictions.values[known]
     confidence, right = values.max(axis=1, initial=0), values.argmax(axis=1) == table.labels[known]
     bins = np.minimum((confidence * BINS).astype(np.int64), BINS - 1)

@@ -1,4 +1,5 @@
-"""The leaderboard of one task: the stack, its candidates, its base learners, each group from best to worst."""
+"""The leaderboard of one task: the stack, its candidates, its base learners, each group from best to worst, and the
+baseline, which all have to beat."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,16 +8,20 @@ from ensemble.metrics import metric_named
 from ensemble.scoring import Mean, Score, ScoreCard, Spread
 from meta.records import StackReport
 from meta.report.facts import TaskFacts
-from meta.wording import display_name, format_size
+from meta.stack_report import CHOOSING
+from meta.wording import candidate_name, format_size
 
-PLAIN_MEAN = "soft_vote"
+PLAIN_MEANS = ("soft_vote", "mean")
+SHOWN = ("accuracy", "weighted_f1", "roc_auc", "log_loss", "brier", "ece")
+SHOWN_OF_NUMBERS = ("mae", "pearson", "r2", "concordance", "acc_2", "f1_2", "acc_7", "acc_5", "acc_3")
 PAPER_METRICS = ("accuracy", "macro_f1", "weighted_f1", "roc_auc")
+PAPER_METRICS_OF_NUMBERS = ("mae", "pearson", "acc_2", "f1_2", "acc_2_nonzero", "f1_2_nonzero", "acc_7", "acc_5")
 
 
 @dataclass(frozen=True)
 class Model:
-    """One row: ``kind`` is stack, candidate or learner; ``card`` its score card; ``mark`` an asterisk for unknown
-    folds, a dagger for parameters tuned on rows of the score."""
+    """One row: ``kind`` is stack, choosing, candidate, learner or baseline; ``card`` its score card; ``mark`` an
+    asterisk for unknown folds, a dagger for parameters tuned on rows of the score."""
 
     name: str
     kind: str
@@ -32,16 +37,20 @@ class Model:
 
     @property
     def title(self) -> str:
-        name = display_name(self.name) if self.kind == "candidate" else self.name
+        name = candidate_name(self.name, self.card["metric"]) if self.kind == "candidate" else self.name
         return f"{name} {self.mark}".rstrip()
 
 
-def make_leaderboard(report: StackReport) -> list[Model]:
-    """Every model of a task's stack report that has a score."""
+def make_leaderboard(facts: TaskFacts) -> list[Model]:
+    """Every model of a task that has a score."""
+    report = facts.report
     marks = dict.fromkeys(report["unknown_folds"], "*") | dict.fromkeys(report["tuned"], "†")
     candidates = [Model(n, "candidate", card, chosen=n == report["chosen"]) for n, card in report["candidates"].items()]
     learners = [Model(n, "learner", card, mark=marks.get(n, "")) for n, card in report["learners"].items()]
-    models = [Model("stack", "stack", report["stack"]), *_ranked(candidates, report), *_ranked(learners, report)]
+    stack = [Model("stack", "stack", report["stack"])]
+    stack += [Model(CHOOSING, "choosing", report["choosing"])] if "choosing" in report else []
+    beaten = [Model(card["baseline"], "baseline", card) for part, card in facts.baselines.items() if part == "oof"]
+    models = [*stack, *_ranked(candidates, report), *_ranked(learners, report), *beaten]
     return [model for model in models if model.card.get("rows")]
 
 
@@ -52,9 +61,12 @@ def _ranked(models: Sequence[Model], report: StackReport) -> list[Model]:
 
 
 def most_telling(leaderboard: Sequence[Model], limit: int) -> list[Model]:
-    """What a figure of ``limit`` rows has room for: the stack, the chosen, the plain mean, then the best learners and
-    the best other candidates by turns."""
-    first = [m for m in leaderboard if m.kind == "stack" or m.chosen or (m.kind, m.name) == ("candidate", PLAIN_MEAN)]
+    """What a figure of ``limit`` rows has room for: the stack, the chosen, the plain mean, the baseline, then the
+    best learners and the best other candidates by turns."""
+    always = ("stack", "choosing", "baseline")
+    first = [
+        m for m in leaderboard if m.kind in always or m.chosen or (m.kind == "candidate" and m.name in PLAIN_MEANS)
+    ]
     rest = [m for m in leaderboard if m not in first]
     ranks = [sum(other.kind == m.kind for other in rest[:position]) for position, m in enumerate(rest)]
     order = sorted(range(len(rest)), key=lambda position: (ranks[position], rest[position].kind == "candidate"))
@@ -64,8 +76,8 @@ def most_telling(leaderboard: Sequence[Model], limit: int) -> list[Model]:
 
 @dataclass(frozen=True)
 class PaperRow:
-    """A model in PAPER_METRICS: mean and deviation ``over_folds``, scores on the labelled ``test`` part (None where
-    there is none), what each seed alone scores, the ``size`` of the network in words."""
+    """A model in the ``paper_metrics``: mean and deviation ``over_folds``, scores on the labelled ``test`` part (None
+    where there is none), what each seed alone scores, the ``size`` of the network in words."""
 
     model: Model
     over_folds: Sequence[Mean]
@@ -75,19 +87,34 @@ class PaperRow:
 
 
 def paper_table(leaderboard: Sequence[Model], facts: TaskFacts) -> list[PaperRow]:
-    """Each learner and the stack as papers report them."""
-    cards = facts.report["test"]["cards"] if "test" in facts.report else {}
-    learners = [model for model in leaderboard if model.kind == "learner"]
+    """Each learner, the stack and the baseline as papers report them."""
+    cards = dict(facts.report["test"]["cards"]) if "test" in facts.report else {}
+    if "test" in facts.baselines:
+        cards[facts.baselines["test"]["baseline"]] = facts.baselines["test"]
+    learners, metrics = [model for model in leaderboard if model.kind == "learner"], paper_metrics(facts)
     return [
         PaperRow(
             model,
-            [_over_folds(model.card, name) for name in PAPER_METRICS],
-            [cards[model.name]["metrics"][name] for name in PAPER_METRICS] if _is_scored(cards, model.name) else None,
+            [_over_folds(model.card, name) for name in metrics],
+            [cards[model.name]["metrics"][name] for name in metrics] if _is_scored(cards, model.name) else None,
             facts.seeds.get(model.name),
             _size(facts, model.name),
         )
-        for model in [*learners, *(model for model in leaderboard if model.kind == "stack")]
+        for model in [*learners, *(model for model in leaderboard if model.kind in ("stack", "baseline"))]
     ]
+
+
+def paper_metrics(facts: TaskFacts) -> Sequence[str]:
+    """Those in which papers report such a task."""
+    there = facts.report["stack"].get("metrics", {})
+    return PAPER_METRICS if facts.numbers is None else [name for name in PAPER_METRICS_OF_NUMBERS if name in there]
+
+
+def shown_metrics(facts: TaskFacts) -> Sequence[str]:
+    """Those beside the one that counts."""
+    there = facts.report["stack"].get("metrics", {})
+    others = [name for name in SHOWN_OF_NUMBERS if name in there and name != facts.report["metric"]]
+    return SHOWN if facts.numbers is None else others[: len(SHOWN)]
 
 
 def _over_folds(card: ScoreCard, name: str) -> Mean:

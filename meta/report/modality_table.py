@@ -1,4 +1,4 @@
-"""The Modality Ensemble's Table 7 for any run: the best single learner, the ensemble of each modality, all."""
+"""The Modality Ensemble's Table 7 for any run: the baseline, best single learner, ensemble of each modality, all."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,7 +6,7 @@ from ensemble.data import Dataset, Floats
 from ensemble.metrics import metric_of
 from ensemble.modalities import NOTHING, UNKNOWN
 from ensemble.predictions import Predictions
-from ensemble.scoring import Score, metric_input
+from ensemble.scoring import Score, baseline, baseline_name, metric_input
 from meta.nested_cv import mean_under_rule
 from meta.report.facts import ModalityRow, ModalityTable
 from meta.summary import best_of, headline, subtasks
@@ -43,7 +43,9 @@ def modality_table(
         for kind in named
         if kind not in (UNKNOWN, NOTHING)
     }
-    rows = [_best_row(data, tables, columns, cv_rows)]
+    constant = {name: baseline(table.task, cv_rows).values for name, table in tables.items()}
+    to_beat = baseline_name([table.task for table in tables.values()])
+    rows = [ModalityRow(to_beat, _scores(cv_rows, columns, constant)), _best_row(data, tables, columns, cv_rows)]
     for title, learners in {**ensembles, "all learners": list(modality)}.items():
         values = {task: _mean_of(table, learners) for task, table in tables.items()}
         rows.append(ModalityRow(title, _scores(cv_rows, columns, values)))

@@ -13,13 +13,15 @@ from ensemble.content.audit import audit_lines
 from ensemble.metrics import metric_named
 from ensemble.scoring import Score
 from meta.records import RuleRecord
-from meta.report.facts import CandidateScores, ModalityTable, ReportFacts
+from meta.report.facts import CandidateScores, ModalityTable, ReportFacts, TaskFacts
 from meta.report.gallery import posts_per_gallery
-from meta.report.leaderboard import PAPER_METRICS
 from meta.report.task_section import task_section
-from meta.stack_report import PLAIN, RULED
+from meta.stack_report import CHOOSING, PLAIN, RULED
 from meta.wording import (
     GLOSSARY,
+    LEAK_POWER,
+    candidate_name,
+    choosing_note,
     display_name,
     format_bounds,
     format_interval,
@@ -32,7 +34,7 @@ from meta.wording import (
     warning_notes,
 )
 
-RIVALS = (PLAIN, PLAIN + RULED, f"best single{RULED}")
+RIVALS = (PLAIN, "best single", PLAIN + RULED, f"best single{RULED}")
 Key = TypeVar("Key")
 MINUS, DASH = "\N{MINUS SIGN}", "\N{EN DASH}"
 
@@ -48,11 +50,19 @@ def draw_page(facts: ReportFacts, root: Path) -> str:
         tasks=tasks,
         best_cells=best_cells(facts.table7),
         best_candidates=best_candidates(facts.table8),
-        paper_metrics=PAPER_METRICS,
-        rivals=RIVALS,
+        rivals=[name for name in RIVALS if any(difference_from(task.report["against"], name) for task in facts.tasks)],
+        baselines={task.name: _baseline_score(task) for task in facts.tasks},
+        of_baseline=facts.summary["baseline"],
+        leak_power=LEAK_POWER,
+        of_choosing=CHOOSING,
         glossary=GLOSSARY,
         style=Markup(resources.files("meta.report").joinpath("page.css").read_text(encoding="utf-8")),
     )
+
+
+def _baseline_score(task: TaskFacts) -> Score | None:
+    card = task.baselines.get("oof")
+    return card["metrics"][card["metric"]] if card and card["rows"] else None
 
 
 def _environment() -> Environment:
@@ -70,10 +80,14 @@ def _environment() -> Environment:
         "number": lambda value, sign="": _typeset(format_number(value, sign)),
         "mean_std": lambda scores: format_mean_std(scores["mean"], scores["std"]) or DASH,
         "display_name": display_name,
+        "minus": lambda name: name.replace("-", MINUS),
+        "candidate_name": candidate_name,
+        "choosing_note": choosing_note,
         "tuning_note": tuning_note,
         "selection_note": selection_note,
         "warning_notes": warning_notes,
         "leak_note": leak_note,
+        "breakable": lambda name: Markup("_<wbr>").join(printable(name).split("_")),
         "upper_first": lambda text: text[:1].upper() + text[1:],
         "verdict": verdict,
         "against": difference_from,

@@ -65,7 +65,7 @@ def make_axes(
 ) -> tuple[Figure, Axes]:
     """A figure of this many pixels with one pair of axes inside the margins (left, top, right, bottom)."""
     left, top, right, bottom = margins
-    figure = Figure(figsize=(width / 72, height / 72))
+    figure = Figure(figsize=(width / 72, height / 72), dpi=72)  # a pixel is a point, as in the SVG
     figure.set_label(label)
     inner = (left / width, bottom / height, (width - left - right) / width, (height - top - bottom) / height)
     return figure, figure.add_axes(inner)

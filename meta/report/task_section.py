@@ -20,11 +20,21 @@ from meta.report.charts import (
 from meta.report.contribution_section import ContributionSection, contribution_section
 from meta.report.facts import CurveRow, Reliability, TaskFacts
 from meta.report.gallery import Gallery, make_gallery
-from meta.report.leaderboard import Model, PaperRow, make_leaderboard, most_telling, paper_table
+from meta.report.leaderboard import (
+    Model,
+    PaperRow,
+    make_leaderboard,
+    most_telling,
+    paper_metrics,
+    paper_table,
+    shown_metrics,
+)
+from meta.report.number_section import NumberSection, number_section
 from meta.wording import display_name
 
 MAX_ROWS, MAX_LEARNERS, MAX_CURVES, MAX_PAIRS, MAX_CONFLICTS = 32, 24, 6, 5, 12
 SAME = 0.0005  # of a share: no eye can tell it
+DRAWN_AS = {"choosing": "stack", "baseline": "muted"}
 NOT_MEASURES = {"fold", "seed", "epoch", "lr", "seconds"}
 
 
@@ -54,14 +64,17 @@ class DiversitySection(Plot):
 @dataclass(frozen=True)
 class TaskSection:
     """Everything the template needs for one task; ``curves`` are figures by learner, ``conflicts`` the first of
-    ``conflicts_total``."""
+    ``conflicts_total``; ``metrics`` stand in the leaderboard, ``paper_metrics`` in the table of papers."""
 
     facts: TaskFacts
     leaderboard: Sequence[Model]
+    metrics: Sequence[str]
+    paper_metrics: Sequence[str]
     paper_table: Sequence[PaperRow]
     scores: Plot
     folds: str
     reliability: ReliabilitySection
+    numbers: NumberSection | None
     curves: Sequence[tuple[str, str]]
     curves_left_out: int
     diversity: DiversitySection | None
@@ -78,7 +91,7 @@ class TaskSection:
 
 def task_section(facts: TaskFacts, conflicts_total: int, root: Path, limit: int) -> TaskSection:
     """The section of a task; each gallery shows at most ``limit`` posts, with images from below ``root``."""
-    leaderboard = make_leaderboard(facts.report)
+    leaderboard = make_leaderboard(facts)
     best = [model.name for model in leaderboard if model.kind == "learner"]
     label_issues = make_gallery(facts.label_issues, root, limit)
     among_issues = {card.post["id"] for card in label_issues.posts}
@@ -86,10 +99,13 @@ def task_section(facts: TaskFacts, conflicts_total: int, root: Path, limit: int)
     return TaskSection(
         facts=facts,
         leaderboard=leaderboard,
+        metrics=shown_metrics(facts),
+        paper_metrics=paper_metrics(facts),
         paper_table=paper_table(leaderboard, facts),
         scores=_scores(leaderboard, facts.report),
         folds=_folds(leaderboard, facts.report),
         reliability=_reliability(facts.reliability, facts.name),
+        numbers=number_section(facts.numbers, facts.name),
         curves=curves,
         curves_left_out=curves_left_out,
         diversity=_diversity(facts, best),
@@ -103,7 +119,7 @@ def task_section(facts: TaskFacts, conflicts_total: int, root: Path, limit: int)
 
 def _scores(leaderboard: Sequence[Model], report: StackReport) -> Plot:
     models = most_telling(leaderboard, MAX_ROWS)
-    rows = [IntervalRow(model.title, model.score, model.kind, strong=model.kind == "stack") for model in models]
+    rows = [IntervalRow(m.title, m.score, DRAWN_AS.get(m.kind, m.kind), strong=m.kind == "stack") for m in models]
     metric = report["metric"]
     label = f"{display_name(metric)} of every model for {report['task']}, with 95 % intervals, as in the table"
     origin = report["stack"]["metrics"][metric]["value"] if report["stack"].get("rows") else None

@@ -24,7 +24,9 @@ def write_report(
         raise ConfigError(f"--out {page}: the page is HTML and its JSON twin lies beside it; name it .html.")
     check_writable(page)
     twin = page.with_suffix(".json")
-    facts = gather_facts(run, settings, audit(run.data, scanned, run.plan.settings), track)
+    readers = {spec.name: run.learners.bind(spec).modalities for spec in run.specs}
+    audited = audit(run.data, scanned, run.plan.settings, plan=run.plan, readers=readers)
+    facts = gather_facts(run, settings, audited, track)
     drawn = draw_page(facts, run.data.root)
     write_atomic(page, drawn.encode())
     written = json.dumps(facts.as_json(), indent=1, ensure_ascii=False, allow_nan=False)
@@ -35,6 +37,7 @@ def write_report(
             "score": models.get("stack"),
             "rows": summary["rows_of"][name],
             "against": summary["against"][name],
+            "cost": summary["cost"][name],
         }
         for name, models in summary["subtasks"].items()
     }

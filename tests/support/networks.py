@@ -15,6 +15,8 @@ from base_models.neural.hyperparameters import Training
 from base_models.neural.sampling import Batch, Drawn, seed_of
 from base_models.neural.train_val_split import TrainValSplit
 from base_models.neural.training import Trained, train
+from base_models.objectives.objective import objective_of
+from ensemble.data import Dataset
 from ensemble.learner import TrainingContext
 from ensemble.system.progress import Label, Track, silent
 from support.world import SENTIMENT, toy_table
@@ -104,7 +106,12 @@ def killed_after(steps: int) -> Track:
 def toy_problem(rows: int = 28, share: float = 0.0, noise: float = 0.3) -> TrainValSplit:
     """Three unbalanced classes."""
     data = toy_table(rows)
-    return TrainValSplit.of(SENTIMENT, Vectors(data.labels(SENTIMENT), noise), data, share, seed=0)
+    return split_of(data, Vectors(data.codes(SENTIMENT), noise), share, 0)
+
+
+def split_of(data: Dataset, examples: Vectors, share: float, seed: int) -> TrainValSplit:
+    objective = objective_of(SENTIMENT, data.labels(SENTIMENT))
+    return TrainValSplit.of(SENTIMENT, objective, examples, data, share, seed)
 
 
 def quick(**changed: object) -> Training:

@@ -1,5 +1,6 @@
 """What tests build their toy data from."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +37,18 @@ def toy_table(rows: int, seed: int = 0, test_rows: int = 0, tasks: tuple[Task, .
         texts = [f"{text} {task.name}{word}" for text, word in zip(texts, said, strict=True)]
         frame[task.name] = [str(label) if row < rows else None for row, label in enumerate(labels)]
     return Dataset(frame.assign(text=texts), Path("."), tasks)
+
+
+NUMBER = Task("mood", kind="regression", bounds=(-1, 1))
+
+
+def number_table(values: Sequence[float], dev_rows: int = 0, test_rows: int = 0, noise: float = 0.1) -> Dataset:
+    """Posts whose texts end with nearly their number; the last rows are of the test part, those before of the
+    development part."""
+    said = np.asarray(values) + noise * np.random.default_rng(0).normal(size=len(values))
+    parts = ["train"] * (len(values) - dev_rows - test_rows) + ["dev"] * dev_rows + ["test"] * test_rows
+    frame = pd.DataFrame({"id": [f"p{row}" for row in range(len(values))], "part": parts, "mood": list(values)})
+    return Dataset(frame.assign(text=[f"it is {value:.6f}" for value in said]).astype(object), Path(), (NUMBER,))
 
 
 def meta_table(rows: int = 240, seed: int = 0, signal: float = 2.0) -> MetaTable:

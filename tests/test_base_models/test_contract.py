@@ -1,4 +1,4 @@
-"""The contract of base learners, over every registered one. Adding a learner adds one line to TINY.
+"""The contract of base learners, over every registered one and every kind of task. A learner more is a line in TINY.
 
 Values that name an encoder of the ``encoders`` fixture stand for its folder.
 """
@@ -12,10 +12,12 @@ from support.world import SARCASM, SENTIMENT
 
 from base_models import LEARNERS
 from base_models.class_weights import smoothed_frequencies
-from ensemble.data import Dataset
+from ensemble.data import Dataset, Task
+from ensemble.errors import LearnerError
 from ensemble.features import FeatureCache
 from ensemble.jobs.ablation import hide
-from ensemble.learner import BaseLearner, make_learner
+from ensemble.learner import BaseLearner
+from ensemble.learner_factory import make_learner
 from ensemble.modalities import MODALITIES, modalities_of
 
 TINY = {
@@ -64,14 +66,59 @@ MORE = {
 }
 
 
-@pytest.fixture(params=[*sorted(LEARNERS), *MORE])
-def make(request: pytest.FixtureRequest, encoders: dict[str, str]):  # type: ignore[no-untyped-def]
-    learner, others = MORE.get(request.param, (request.param, {}))
+DEGREE = Task("degree", kind="regression")
+ASKED = {"classification": (SENTIMENT, SARCASM), "regression": (DEGREE, DEGREE)}
+NUMBERS = ("clip, adapters", "clip, whole", "textual, linear head", "flava, trained whole")  # learned by these, too
+PLAIN = [(name, kind) for kind in ASKED for name in sorted(LEARNERS)]
+CASES = [*PLAIN, *((name, kind) for kind in ASKED for name in MORE if kind == "classification" or name in NUMBERS)]
+
+OF_CLASSES = [case for case in CASES if case[1] == "classification"]
+PLAINLY = pytest.mark.parametrize("case", PLAIN, ids=" of ".join, indirect=True)
+PLAINLY_NUMBERS = pytest.mark.parametrize("case", PLAIN[len(LEARNERS) :], ids=" of ".join, indirect=True)
+
+
+@pytest.fixture(params=CASES, ids=" of ".join)
+def case(request: pytest.FixtureRequest) -> tuple[str, str]:
+    """The name of a learner and a kind of task."""
+    return request.param  # type: ignore[no-any-return]
+
+
+@pytest.fixture
+def task(case: tuple[str, str]) -> Task:
+    return ASKED[case[1]][0]
+
+
+@pytest.fixture
+def make(case: tuple[str, str], encoders: dict[str, str]):  # type: ignore[no-untyped-def]
+    learner, others = MORE.get(case[0], (case[0], {}))
     params = {**TINY[learner], **others}
     params = {name: encoders.get(value, value) if isinstance(value, str) else value for name, value in params.items()}
     freeze_imports()
     with one_core():
         yield lambda: make_learner(LEARNERS, learner, params, "tests")
+
+
+@pytest.fixture(scope="module")
+def posts(posts: Dataset) -> Dataset:
+    """With a number beside the classes: high where the sentiment is positive."""
+    codes, noise = posts.labels(SENTIMENT), np.random.default_rng(0).normal(size=len(posts))
+    degree = np.where(codes < 0, None, np.round(codes + noise, 2))
+    return Dataset(posts.frame.assign(degree=degree), posts.root, (*posts.tasks, DEGREE))
+
+
+def predict(learner: BaseLearner, task: Task, data: Dataset) -> np.ndarray:
+    """(rows, columns) predictions, of which nothing is wrong."""
+    values = getattr(learner, task.target.method)(data).reshape(len(data), -1)
+    assert values.shape == (len(data), len(task.columns))
+    for problem, rows in task.target.problems(values):
+        assert not rows.any(), problem
+    return values
+
+
+def usual(task: Task, data: Dataset) -> np.ndarray:
+    """What is said of a post of which nothing is known."""
+    labels = data.labels(task)
+    return smoothed_frequencies(labels, 3) if task.classes else np.median(labels[~np.isnan(labels)])
 
 
 def train_and_held(posts: Dataset) -> tuple[Dataset, Dataset]:
@@ -83,36 +130,40 @@ def test_every_learner_has_tiny_parameters_here() -> None:
     assert set(TINY) == set(LEARNERS)
 
 
-def test_probabilities_have_a_column_per_class_and_sum_to_one(make, posts: Dataset) -> None:  # type: ignore[no-untyped-def]
+def test_predictions_have_a_column_per_class_that_sum_to_one_or_are_numbers(make, task: Task, posts: Dataset) -> None:  # type: ignore[no-untyped-def]
     train, held = train_and_held(posts)
     learner = make()
-    learner.fit(train, SENTIMENT, seed=0)
-    values = learner.predict_proba(held)
-    assert values.shape == (len(held), 3)
-    assert np.isfinite(values).all() and (values >= 0).all()
-    np.testing.assert_allclose(values.sum(axis=1), 1, atol=1e-6)
+    learner.fit(train, task, seed=0)
+    values = predict(learner, task, held)
+    if hasattr(learner, "predict_with_spread"):
+        again, spread = learner.predict_with_spread(held)
+        assert (again == values).all() and spread.shape == values.shape and (spread >= 0).all()
 
 
-def test_the_same_seed_gives_the_same_probabilities(make, posts: Dataset) -> None:  # type: ignore[no-untyped-def]
+def test_the_same_seed_gives_the_same_predictions(make, case: tuple[str, str], posts: Dataset) -> None:  # type: ignore[no-untyped-def]
     train, held = train_and_held(posts)
+    task = ASKED[case[1]][1]
     values = []
     for _ in range(2):
         learner = make()
-        learner.fit(train, SARCASM, seed=3)
-        values.append(learner.predict_proba(held))
+        learner.fit(train, task, seed=3)
+        values.append(predict(learner, task, held))
     assert (values[0] == values[1]).all()
 
 
-def test_a_loaded_learner_predicts_what_the_saved_one_did(make, posts: Dataset, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_loaded_learner_predicts_what_the_saved_one_did(  # type: ignore[no-untyped-def]
+    make, task: Task, posts: Dataset, tmp_path: Path
+) -> None:
     train, held = train_and_held(posts)
     learner: BaseLearner = make()
-    learner.fit(train, SENTIMENT, seed=0)
+    learner.fit(train, task, seed=0)
     learner.save(tmp_path)
     loaded: BaseLearner = make()
     loaded.load(tmp_path)
-    assert (loaded.predict_proba(held) == learner.predict_proba(held)).all()
+    assert (predict(loaded, task, held) == predict(learner, task, held)).all()
 
 
+@pytest.mark.parametrize("case", OF_CLASSES, ids=" of ".join, indirect=True)
 @pytest.mark.parametrize("kept", [("negative", "positive"), ("negative",), ("neutral",)])
 def test_a_class_absent_from_the_fit_rows_still_has_its_column(make, posts: Dataset, kept: tuple[str, ...]) -> None:  # type: ignore[no-untyped-def]
     train, held = train_and_held(posts)
@@ -122,39 +173,35 @@ def test_a_class_absent_from_the_fit_rows_still_has_its_column(make, posts: Data
     assert values.shape == (len(held), 3) and np.isfinite(values).all()
 
 
-def test_rows_without_text_or_image_are_predicted_for(make, posts: Dataset) -> None:  # type: ignore[no-untyped-def]
+def test_rows_without_text_or_image_are_predicted_for(make, task: Task, posts: Dataset) -> None:  # type: ignore[no-untyped-def]
     train, held = train_and_held(posts)
     learner = make()
-    learner.fit(train, SENTIMENT, seed=0)
+    learner.fit(train, task, seed=0)
     for missing in (
         {"text": None},
         {"image": None, "image_hash": None},
         {"text": None, "image": None, "image_hash": None},
     ):
-        blind = Dataset(held.frame.assign(**missing), held.root, held.tasks)
-        values = learner.predict_proba(blind)
-        assert np.isfinite(values).all()
-        np.testing.assert_allclose(values.sum(axis=1), 1, atol=1e-6)
+        predict(learner, task, Dataset(held.frame.assign(**missing), held.root, held.tasks))
 
 
-def test_a_learner_says_what_it_looks_at_and_looks_at_nothing_else(make, posts: Dataset) -> None:  # type: ignore[no-untyped-def]
+def test_a_learner_says_what_it_looks_at_and_looks_at_nothing_else(make, task: Task, posts: Dataset) -> None:  # type: ignore[no-untyped-def]
     train, held = train_and_held(posts)
     learner = make()
     assert modalities_of(learner) is not None and set(learner.modalities()) <= set(MODALITIES)
-    learner.fit(train, SENTIMENT, seed=0)
+    learner.fit(train, task, seed=0)
     hidden = held
     for name in set(MODALITIES) - set(learner.modalities()):
         hidden = hide(hidden, name)
-    values = learner.predict_proba(hidden)
-    assert (values == learner.predict_proba(held)).all()
+    assert (predict(learner, task, hidden) == predict(learner, task, held)).all()
 
 
-def test_a_learner_can_be_fitted_where_a_modality_is_missing_everywhere(make, posts: Dataset) -> None:  # type: ignore[no-untyped-def]
+def test_a_learner_can_be_fitted_where_a_modality_is_missing_everywhere(make, task: Task, posts: Dataset) -> None:  # type: ignore[no-untyped-def]
     train, held = train_and_held(posts)
     blind = Dataset(train.frame.assign(image=None, image_hash=None), train.root, train.tasks)
     learner = make()
-    learner.fit(blind, SENTIMENT, seed=0)
-    assert np.isfinite(learner.predict_proba(held)).all()
+    learner.fit(blind, task, seed=0)
+    predict(learner, task, held)
 
 
 def few_labels(train: Dataset, *counts: int) -> Dataset:
@@ -165,60 +212,89 @@ def few_labels(train: Dataset, *counts: int) -> Dataset:
         for name, count in zip(SENTIMENT.classes, counts, strict=True)
         for row in labels.index[labels == name][:count]
     ]
-    return train.with_columns(sentiment=labels.where(labels.index.isin(keep), None).tolist())
+    some = {name: train.frame[name].where(labels.index.isin(keep), None).tolist() for name in ("sentiment", "degree")}
+    return train.with_columns(**some)
 
 
-@pytest.mark.parametrize("make", sorted(LEARNERS), indirect=True)
+@PLAINLY
 @pytest.mark.parametrize("counts", [(0, 0, 0), (0, 1, 0), (2, 0, 20)])
-def test_every_class_has_a_probability_however_few_labels(make, posts: Dataset, counts: tuple[int, ...]) -> None:  # type: ignore[no-untyped-def]
+def test_every_class_has_a_probability_however_few_labels(  # type: ignore[no-untyped-def]
+    make, task: Task, posts: Dataset, counts: tuple[int, ...]
+) -> None:
     train, held = train_and_held(posts)
     learner = make()
-    learner.fit(few_labels(train, *counts), SENTIMENT, seed=0)
-    values = learner.predict_proba(held)
-    assert np.isfinite(values).all()
-    np.testing.assert_allclose(values.sum(axis=1), 1, atol=1e-6)
+    if not task.classes and not any(counts):
+        with pytest.raises(LearnerError, match="fit rows has a degree"):
+            learner.fit(few_labels(train, *counts), task, seed=0)
+        return
+    learner.fit(few_labels(train, *counts), task, seed=0)
+    predict(learner, task, held)
 
 
-@pytest.mark.parametrize("make", sorted(LEARNERS), indirect=True)
+@PLAINLY
 @pytest.mark.parametrize("text", ["", "\x01\x02\x7f", "same words", "love " * 2_000])
-def test_texts_that_say_nothing_are_fitted_on(make, posts: Dataset, text: str | None) -> None:  # type: ignore[no-untyped-def]
+def test_texts_that_say_nothing_are_fitted_on(make, task: Task, posts: Dataset, text: str | None) -> None:  # type: ignore[no-untyped-def]
     train, held = train_and_held(posts)
     learner = make()
-    learner.fit(train.with_columns(text=[text] * len(train)), SENTIMENT, seed=0)
+    learner.fit(train.with_columns(text=[text] * len(train)), task, seed=0)
     for data in (held, held.with_columns(text=[text] * len(held))):
-        assert np.isfinite(learner.predict_proba(data)).all()
+        predict(learner, task, data)
 
 
-@pytest.mark.parametrize("make", sorted(LEARNERS), indirect=True)
-def test_posts_of_nothing_get_the_class_frequencies(make, posts: Dataset) -> None:  # type: ignore[no-untyped-def]
+@PLAINLY
+def test_posts_of_nothing_get_the_class_frequencies_or_the_median(make, task: Task, posts: Dataset) -> None:  # type: ignore[no-untyped-def]
     train, _ = train_and_held(posts)
     learner = make()
     nothing = Dataset(train.frame.assign(text=None, image=None, image_hash=None), train.root, train.tasks)
-    learner.fit(nothing, SENTIMENT, seed=0)
-    frequencies = smoothed_frequencies(train.labels(SENTIMENT), 3)
-    values = learner.predict_proba(nothing.without_labels())
-    np.testing.assert_allclose(values, np.tile(frequencies, (len(train), 1)), atol=1e-6)
+    learner.fit(nothing, task, seed=0)
+    values = predict(learner, task, nothing.without_labels())
+    np.testing.assert_allclose(values, np.broadcast_to(usual(task, train), values.shape), atol=1e-6)
 
 
-def test_rows_without_a_label_are_not_fitted_on(make, posts: Dataset) -> None:  # type: ignore[no-untyped-def]
+def test_rows_without_a_label_are_not_fitted_on(make, task: Task, posts: Dataset) -> None:  # type: ignore[no-untyped-def]
     train, held = train_and_held(posts)
-    some = Dataset(
-        train.frame.assign(sentiment=train.frame["sentiment"].where(train.frame.index % 2 == 0, None)),
-        train.root,
-        train.tasks,
-    )
+    some = train.with_columns(**{task.name: train.frame[task.name].where(train.frame.index % 2 == 0, None)})
     learner, other = make(), make()
-    learner.fit(some, SENTIMENT, seed=0)
-    other.fit(some.take(np.arange(0, len(some), 2)), SENTIMENT, seed=0)
-    np.testing.assert_allclose(learner.predict_proba(held), other.predict_proba(held), atol=1e-6)
+    learner.fit(some, task, seed=0)
+    other.fit(some.take(np.arange(0, len(some), 2)), task, seed=0)
+    np.testing.assert_allclose(predict(learner, task, held), predict(other, task, held), atol=1e-6)
 
 
-def test_preparing_changes_nothing_but_speed(make, posts: Dataset, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_preparing_changes_nothing_but_speed(make, task: Task, posts: Dataset, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     train, held = train_and_held(posts)
     prepared, plain = make(), make()
     if not hasattr(prepared, "prepare"):
         return
     prepared.prepare(posts.without_labels(), FeatureCache(tmp_path))
     for learner in (prepared, plain):
-        learner.fit(train, SENTIMENT, seed=0)
-    np.testing.assert_allclose(prepared.predict_proba(held), plain.predict_proba(held), atol=1e-4)
+        learner.fit(train, task, seed=0)
+    np.testing.assert_allclose(predict(prepared, task, held), predict(plain, task, held), atol=1e-4)
+
+
+@PLAINLY_NUMBERS
+@pytest.mark.parametrize("value", [-1.0, 1e6])
+def test_constant_numbers_are_predicted_as_they_are(make, posts: Dataset, value: float) -> None:  # type: ignore[no-untyped-def]
+    train, held = train_and_held(posts)
+    learner = make()
+    learner.fit(train.with_columns(degree=value), DEGREE, seed=0)
+    np.testing.assert_allclose(predict(learner, DEGREE, held), value, rtol=1e-9)
+
+
+@PLAINLY_NUMBERS
+def test_a_number_far_from_all_others_is_survived(make, posts: Dataset) -> None:  # type: ignore[no-untyped-def]
+    train, held = train_and_held(posts)
+    learner = make()
+    learner.fit(train.with_columns(degree=[1e6, *train.frame["degree"][1:]]), DEGREE, seed=0)
+    predict(learner, DEGREE, held)
+
+
+@PLAINLY_NUMBERS
+def test_numbers_of_another_scale_are_learned_alike(make, posts: Dataset) -> None:  # type: ignore[no-untyped-def]
+    train, held = train_and_held(posts)
+    stretched = train.with_columns(degree=[1000 * value - 7 for value in train.frame["degree"]])
+    values = []
+    for data in (train, stretched):
+        learner = make()
+        learner.fit(data, DEGREE, seed=0)
+        values.append(predict(learner, DEGREE, held))
+    np.testing.assert_allclose(values[1], 1000 * values[0] - 7, rtol=1e-3, atol=1e-1)

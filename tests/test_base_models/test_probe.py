@@ -56,8 +56,8 @@ def test_a_stronger_penalty_is_chosen_where_there_is_nothing_to_learn() -> None:
     features, labels = problem(400, 30)
     noise = np.random.default_rng(3).permutation(labels)
     groups = np.arange(400)
-    learned = LogisticProbe((0.1, 100.0), 0.0).fit(features, labels, 3, groups, seed=0)
-    unlearnable = LogisticProbe((0.1, 100.0), 0.0).fit(features, noise, 3, groups, seed=0)
+    learned = LogisticProbe((0.1, 100.0), 0.0, 3).fit(features, labels, groups, seed=0)
+    unlearnable = LogisticProbe((0.1, 100.0), 0.0, 3).fit(features, noise, groups, seed=0)
     assert (learned.penalty_, unlearnable.penalty_) == (0.1, 100.0)
 
 
@@ -66,7 +66,7 @@ def test_copies_of_one_row_do_not_vote_for_a_weak_penalty() -> None:
     features, labels = problem(150, 60)
     noise = np.random.default_rng(3).permutation(labels)
     twice, groups = np.repeat(np.arange(150), 4), np.repeat(np.arange(150), 4)
-    fitted = LogisticProbe((0.01, 300.0), 0.0).fit(features[twice], noise[twice], 3, groups, seed=0)
+    fitted = LogisticProbe((0.01, 300.0), 0.0, 3).fit(features[twice], noise[twice], groups, seed=0)
     assert fitted.penalty_ == 300.0
 
 
@@ -75,9 +75,9 @@ def test_balance_one_predicts_a_rare_class_more_often_than_balance_zero() -> Non
     rare = np.flatnonzero(labels == 1)[30:]
     kept = np.setdiff1d(np.arange(500), rare)
     shares = [
-        LogisticProbe((1.0,), balance)
-        .fit(features[kept], labels[kept], 2, kept, seed=0)
-        .predict_proba(features[kept])[:, 1]
+        LogisticProbe((1.0,), balance, 2)
+        .fit(features[kept], labels[kept], kept, seed=0)
+        .predictions(features[kept])[:, 1]
         .mean()
         for balance in (0.0, 1.0)
     ]
@@ -87,15 +87,13 @@ def test_balance_one_predicts_a_rare_class_more_often_than_balance_zero() -> Non
 @pytest.mark.parametrize("labels", [[], [1], [1, 0, 1, 1]])
 def test_features_that_say_nothing_give_the_class_frequencies(labels: list[int]) -> None:
     codes, features = np.array(labels, dtype=np.int64), np.ones((len(labels), 4), dtype=np.float32)
-    fitted = LogisticProbe((0.1, 1.0), 0.5).fit(features, codes, 2, codes, seed=0)
+    fitted = LogisticProbe((0.1, 1.0), 0.5, 2).fit(features, codes, codes, seed=0)
     frequencies = smoothed_frequencies(codes, 2)
-    np.testing.assert_allclose(
-        fitted.predict_proba(np.eye(4, dtype=np.float32)), np.tile(frequencies, (4, 1)), atol=1e-6
-    )
+    np.testing.assert_allclose(fitted.predictions(np.eye(4, dtype=np.float32)), np.tile(frequencies, (4, 1)), atol=1e-6)
 
 
 def test_two_rows_that_stay_together_are_fitted_on() -> None:
     """Inner folds cannot part them: one leaves no row to fit on."""
     features, codes = np.eye(2, 4, dtype=np.float32), np.array([0, 1])
-    values = LogisticProbe((0.1, 1.0), 0.5).fit(features, codes, 2, np.zeros(2, int), seed=0).predict_proba(features)
+    values = LogisticProbe((0.1, 1.0), 0.5, 2).fit(features, codes, np.zeros(2, int), seed=0).predictions(features)
     assert values.argmax(axis=1).tolist() == [0, 1]

@@ -8,7 +8,7 @@ from support import ROOT
 
 from base_models import LEARNERS
 from ensemble.bound_learners import flatten
-from ensemble.learner import make_learner
+from ensemble.learner_factory import make_learner
 
 RECORDED = json.loads((ROOT / "tests/support/reference/recorded_parameters.json").read_text(encoding="utf-8"))
 

@@ -11,7 +11,7 @@ from support.world import SENTIMENT
 from base_models import LEARNERS
 from base_models.neural.state import TrainingState
 from ensemble.data import Dataset
-from ensemble.learner import make_learner
+from ensemble.learner_factory import make_learner
 from ensemble.system.files import read_json, write_json
 
 JOINT = {"frequencies", "whole"}

@@ -8,12 +8,15 @@ import pytest
 
 from base_models import LEARNERS
 from base_models.visual.finetuned import Visual
-from ensemble.learner import make_learner
+from ensemble.bound_learners import flatten
+from ensemble.data import Task
+from ensemble.learner_factory import make_learner
 from ensemble.registry import resolve
 from ensemble.search_space import grid, outline, space_of
 
 NEEDED = {"textual": {"model": "bert"}, "visual": {"model": "resnet"}, "frozen": {"text": "minilm"}}
 NEEDED |= {"fusion": {"image": "resnet", "text": "bert"}, "flava": {"model": "flava"}, "clip": {"model": "clip"}}
+DEGREE = Task("degree", kind="regression")
 HAVE = [name for name in LEARNERS if hasattr(resolve(LEARNERS, "learner", name), "search_space")]
 
 
@@ -32,10 +35,19 @@ class Highest:
 
 @pytest.mark.parametrize("learner", HAVE)
 def test_what_a_space_proposes_is_accepted(learner: str) -> None:
-    space = space_of(LEARNERS, learner, learner, {})
-    for found in (outline(space)[1], space(Highest())):
-        set_before = {key: value for key, value in NEEDED.get(learner, {}).items() if key not in found}
-        assert found and make_learner(LEARNERS, learner, {**set_before, **found}, learner)
+    for task in (None, DEGREE):
+        space = space_of(LEARNERS, learner, learner, {}, task)
+        for found in (outline(space)[1], space(Highest())):
+            set_before = {key: value for key, value in NEEDED.get(learner, {}).items() if key not in found}
+            assert found and make_learner(LEARNERS, learner, {**set_before, **found}, learner)
+
+
+@pytest.mark.parametrize("learner", HAVE)
+def test_nothing_of_classes_is_searched_for_numbers(learner: str) -> None:
+    seen, found = outline(space_of(LEARNERS, learner, learner, {}, DEGREE))
+    assert not {"balance", "resample"} & (seen.asked.keys() | flatten(found).keys() | set(found.get("training", {})))
+    whole, _ = outline(space_of(LEARNERS, learner, learner, {}))
+    assert seen.asked.items() <= whole.asked.items() and len(whole.asked) - len(seen.asked) <= 1
 
 
 def test_every_learner_with_parameters_has_a_space() -> None:

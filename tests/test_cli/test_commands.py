@@ -9,7 +9,7 @@ import pytest
 from support.shell import Ensemble
 
 from base_models import LEARNERS
-from ensemble.learner import make_learner
+from ensemble.learner_factory import make_learner
 
 FAST = ("--set", "base.both.params.views=1", "--set", "base.image.params.views=1")
 
@@ -50,9 +50,10 @@ def test_the_whole_way_from_posts_to_a_submission(ensemble: Ensemble, config: Pa
     assert json.loads(ensemble("status", "--json", *FAST).out)["jobs"] == {"done": 40}
     stacked = ensemble("stack", *FAST)
     assert stacked.code == 0 and "plain mean" in stacked.out
+    assert stacked.out.count("majority class") >= 3  # of each task, and of the subtasks
     assert max(map(len, stacked.out.splitlines())) <= 100
     handed = ensemble("submit", "-o", "mine.csv", *FAST)
-    assert handed.code == 0 and "out of fold" in handed.out
+    assert handed.code == 0 and "out of fold" in handed.out and "majority class" in handed.out
     lines = (tmp_path / "mine.csv").read_text().splitlines()
     assert lines[0] == "name,sentiment,sarcasm" and len(lines) == 16
 

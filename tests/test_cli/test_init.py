@@ -82,6 +82,28 @@ def test_without_ids_the_names_of_the_images_are_the_ids(ensemble: Ensemble, tmp
     assert (found["id"], found["image"], found["test"]) == ("file_name", "file_name", "Test.csv")
 
 
+def test_images_that_are_elsewhere_and_classes_that_look_alike_are_told(ensemble: Ensemble, tmp_path: Path) -> None:
+    moods = ["Yes", "yes", "n/a"] * 20
+    links = [f"https://example.org/{n}.jpg?size=1" for n in range(60)]
+    posts = table().assign(mood=moods, photo=[f"pics/{n}.jpg" for n in range(60)], link=links)
+    posts.to_csv(tmp_path / "posts.csv", index=False)
+    said = ensemble("init", "csv", "--train", "posts.csv", "--label", "mood")
+    assert said.code == 0, said.err
+    assert "photo: paths of images, such as pics/0.jpg, and no such files" in said.out
+    assert "link: links to images, such as https://example.org/0.jpg?size=1" in said.out
+    assert "'n/a' is one of them" in said.out and "'Yes' and 'yes' are two" in said.out
+
+
+def test_a_column_of_numbers_may_be_labels_and_one_of_parts_not(ensemble: Ensemble, tmp_path: Path) -> None:
+    table().assign(stars=[n % 30 / 7 for n in range(60)], split="train").to_csv(tmp_path / "posts.csv", index=False)
+    said = ensemble("init", "csv", "--train", "posts.csv")
+    assert said.code == 2 and "'mood' and 'stars' may be" in said.err.replace("', '", "' and '")
+
+
+def test_a_preset_is_known_before_its_options_are(ensemble: Ensemble) -> None:
+    assert "Unknown preset 'cvs'. Did you mean 'csv'?" in ensemble("init", "cvs", "--train", "posts.csv").err
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -90,13 +112,18 @@ def test_without_ids_the_names_of_the_images_are_the_ids(ensemble: Ensemble, tmp
         (("--train", "posts.csv", "--label", "words"), ("words has 60 values", "classes are few")),
         (("--train", "post.csv", "--label", "mood"), ("No such file", "posts.csv")),
         (("--label", "mood"), ("go with `init csv --train FILE`",)),
+        (("--train", "posts.csv", "--label", "price"), ("price holds numbers", "'1,5'", "decimal point", "59 more")),
+        (("--train", "posts.csv", "--label", "length"), ("length holds numbers", "'long'", "line 2")),
+        (("--train", "posts.csv", "--label", "same"), ("only the value '1'",)),
+        (("--train", "posts.csv", "--label", "none"), ("none has no values",)),
         ((), ("--root must name",)),
     ],
 )
 def test_what_cannot_be_made_out_is_refused(
     ensemble: Ensemble, tmp_path: Path, arguments: tuple[str, ...], words: tuple[str, ...]
 ) -> None:
-    table().to_csv(tmp_path / "posts.csv", index=False)
+    numbers = {"price": [f"{n},5" for n in range(1, 61)], "length": ["long", *(f"{n // 2}.5" for n in range(59))]}
+    table().assign(**numbers, same=1, none=None).to_csv(tmp_path / "posts.csv", index=False)
     outcome = ensemble("init", "csv", *arguments)
     assert outcome.code == 2 and len(outcome.err.splitlines()) == 1
     assert all(word in outcome.err for word in words), outcome.err

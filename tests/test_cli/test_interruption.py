@@ -94,3 +94,11 @@ def test_a_full_disk_is_one_line_and_nothing_is_lost(config: Path) -> None:
     again = subprocess.run(command, capture_output=True, text=True, check=False)
     assert again.returncode == 0, again.stderr
     assert os.listdir(config.parent / "run")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is always full")
+def test_a_full_disk_ends_in_one_line() -> None:
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run([sys.executable, "-m", "cli.main", "learners"], stdout=full, stderr=subprocess.PIPE)
+    assert ended.returncode == 2 and ended.stderr.decode().startswith("ensemble: Cannot write: No space left")
+    assert len(ended.stderr.splitlines()) == 1

@@ -60,10 +60,16 @@ def test_ray_ends_with_the_bytes_of_one(ensemble: Ensemble, config: Path, tmp_pa
     assert results(tmp_path / "two") == results(tmp_path / "one") != {}
 
 
-def test_failed_jobs_are_listed_with_the_command_that_tries_them_again(ensemble: Ensemble, config: Path) -> None:
+def test_failed_jobs_are_listed_by_cause_with_the_command_that_tries_them_again(
+    ensemble: Ensemble, config: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "nowhere").mkdir()
+    (tmp_path / "nowhere" / "config.json").write_text("{}")
     broken = ("--set", "base.text.params.text=nowhere", "-l", "tfidf", "-l", "text", "-f", "1")
     outcome = ensemble("train-base", *broken)
-    assert outcome.code == 2 and "failed: text / sentiment / seed 0 / fold 1: " in outcome.out
+    both = "failed: 2 times, text / sentiment / seed 0 / fold 1; text / sarcasm / seed 0 / fold 1: Cannot load model"
+    assert outcome.code == 2 and outcome.out.count(both) == outcome.out.count("Cannot load model") == 1
+    assert outcome.err.count("Cannot load model") == 1 and "sarcasm / seed 0 / fold 1: failed, as before" in outcome.err
     tasks = "--task sentiment --task sarcasm"
     again = f"ensemble train-base --set base.text.params.text=nowhere --learner text {tasks} --fold 1"
     assert again in outcome.out.splitlines()

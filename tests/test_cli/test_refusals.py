@@ -103,10 +103,10 @@ def test_an_image_path_that_leaves_the_root(ensemble: Ensemble, tmp_path: Path) 
         ("run.threads=-1", ("run.threads",)),
         ("run.seeds=[0, 0]", ("run.seeds", "differ")),
         ("base.stack.learner=prior", ("'stack'", "not 'stack'")),
-        ("base.tfidf.params.words=0", ("base.tfidf.params.words = 0", "greater than or equal to 1")),
-        ("base.tfidf.params.strengths=[]", ("base.tfidf.params.strengths", "at least 1 item")),
-        ("base.image.params.penalties=[-1.0]", ("base.image.params.penalties.0 = -1.0", "greater than 0")),
-        ("base.tfidf.params.balance=7", ("base.tfidf.params.balance = 7", "less than or equal to 1")),
+        ("base.tfidf.params.words=0", ("base.tfidf.params.words = 0", "must be at least 1")),
+        ("base.tfidf.params.strengths=[]", ("base.tfidf.params.strengths", "must have 1 or more entries")),
+        ("base.image.params.penalties=[-1.0]", ("base.image.params.penalties.0 = -1.0", "must be above 0")),
+        ("base.tfidf.params.balance=7", ("base.tfidf.params.balance = 7", "must be at most 1")),
         ("submit.format=cvs", ("'cvs'", "Did you mean 'csv'")),
         ("submit.positive.sarcasm=sarcastic", ("'sarcasm'", "positive class 'sarcastic'", "['0', '1']")),
         ("submit.positive.sentiment=positive", ("'sentiment'", "must be one of two")),
@@ -180,10 +180,15 @@ def test_a_truncated_parquet_in_the_store(ensemble: Ensemble, config: Path, tmp_
     assert ensemble("stack", *only).code == 0
 
 
-def test_a_fold_plan_that_is_gone_is_not_drawn_again(ensemble: Ensemble, config: Path, tmp_path: Path) -> None:
+def test_a_fold_plan_that_is_gone_is_drawn_again_only_as_it_was(
+    ensemble: Ensemble, config: Path, tmp_path: Path
+) -> None:
     assert ensemble("train-base", "--learner", "prior").code == 0
     (tmp_path / "run" / "folds.json").unlink()
-    refused(ensemble("train-base", "--learner", "prior"), "folds.json is gone", "restore it")
+    words = ("folds.json is gone", "another plan", "Restore it")
+    refused(ensemble("status", "--set", "folds.seed=7"), *words)
+    restored = ensemble("status")
+    assert restored.code == 0 and "folds.json is gone: drawn again, the same plan" in restored.err
 
 
 def test_a_configuration_without_base_learners(ensemble: Ensemble, config: Path) -> None:
@@ -196,7 +201,8 @@ def test_a_damaged_fold_plan(ensemble: Ensemble, config: Path, tmp_path: Path) -
     assert ensemble("train-base", "--learner", "prior").code == 0
     plan = tmp_path / "run" / "folds.parquet"
     plan.write_bytes(plan.read_bytes()[:100])
-    refused(ensemble("stack"), "folds.parquet", "damaged")
+    restored = ensemble("status")
+    assert restored.code == 0 and "folds.parquet is damaged" in restored.err and "drawn again" in restored.err
 
 
 def test_nothing_to_submit(ensemble: Ensemble, config: Path) -> None:

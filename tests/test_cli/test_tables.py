@@ -21,7 +21,14 @@ def test_learners_are_shown_with_their_size_and_each_seed(capsys: pytest.Capture
     seeds = {"values": [0.598, None, 0.61], "mean": 0.604, "std": 0.0085}
     large = {"parameters": 151_500_000, "trainable_parameters": 221_187}
     entries = [entry("clip_lora", **large), entry("tfidf", parameters=None, trainable_parameters=None, seeds=seeds)]
-    print_trained({"learners": entries, "failures": [], "again": None})
+    print_trained(
+        {
+            "learners": entries,
+            "baselines": {"sentiment": {"rows": 0, "baseline": "majority class"}},
+            "failures": [],
+            "again": None,
+        }
+    )
     printed = capsys.readouterr().out
     assert "0.2 / 151.5 M" in printed and ".600 ±.012" in printed
     assert "tfidf: .604 ±.009 over seeds alone (.598, -, .610)" in printed
@@ -40,6 +47,7 @@ def test_a_submission_of_tuned_learners_says_what_its_scores_are_worth(
     tuned: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     scored = {"value": 0.5, "low": 0.4, "high": 0.6, "metric": "macro_f1"}
+    scored |= {"baseline": {"value": 0.3}, "baseline_name": "majority class"}
     print_submission(
         {
             "file": "answer.csv",

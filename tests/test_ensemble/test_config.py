@@ -107,8 +107,8 @@ def test_an_override_below_a_value_is_refused(file: Path) -> None:
         ("fold.k=3", r"ensemble\.toml: Unknown key 'fold'.* Did you mean 'folds'"),
         ("folds.kk=3", r"Unknown folds key 'kk'"),
         ("base.tfidf.parms.x=3", r"Unknown base\.tfidf key 'parms'\. Did you mean 'params'"),
-        ("folds.k=many", r"folds\.k = 'many': input should be a valid integer"),
-        ("run.seeds=[]", r"run\.seeds = \[\]: list should have at least 1 item"),
+        ("folds.k=many", r"folds\.k = 'many': must be a whole number"),
+        ("run.seeds=[]", r"run\.seeds = \[\]: must have 1 or more entries"),
         ("run.threads=-1", r"run\.threads = -1"),
         ("base.x.params={}", r"base\.x\.learner is missing; it must be set"),
     ],
@@ -131,7 +131,7 @@ def test_a_missing_file_says_how_to_make_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize("raw", [b"[data\n", b"[data]\npreset = 'caf\xe9'\n"])
 def test_a_file_that_is_not_toml_is_refused(file: Path, raw: bytes) -> None:
     file.write_bytes(raw)
-    with pytest.raises(ConfigError, match=r"ensemble\.toml: not valid TOML"):
+    with pytest.raises(ConfigError, match=r"ensemble\.toml: not (valid TOML|in UTF-8)"):
         load_config(file)
 
 

@@ -143,7 +143,7 @@ def test_a_pickled_array_is_never_loaded(tmp_path: Path, whole: Features) -> Non
 
 def test_no_temporary_file_is_left(tmp_path: Path, whole: Features) -> None:
     names = {path.suffix for path in (tmp_path / "whole" / "e").iterdir() if path.name != ".lock"}
-    assert names == {".npy"}
+    assert names == {".npy", ".seconds"}
 
 
 def fill(root: Path, calls: Path) -> None:

@@ -1,6 +1,9 @@
 """The fold plan: fair, whole, written once and never redrawn."""
 
+import os
+from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
@@ -8,14 +11,15 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.world import SARCASM, SENTIMENT, toy_table
+from support.world import NUMBER, SARCASM, SENTIMENT, number_table, toy_table
 
 from ensemble.content.duplicates import find_duplicates
 from ensemble.content.grouped_folds import bind_folds
 from ensemble.content.scan import scan
 from ensemble.data import Codes, Dataset
-from ensemble.errors import FoldError, StoreError
+from ensemble.errors import DataError, FoldError, StoreError
 from ensemble.folds import TEST_FOLD, FoldPlan, FoldSettings, make_plan, stratified_group_split
+from ensemble.run import OpenedData
 from ensemble.store import Store
 from ensemble.system.files import read_json, write_json
 
@@ -183,15 +187,55 @@ def test_an_edited_record_of_the_plan_is_refused(tmp_path: Path) -> None:
         bound(tmp_path, toy_table(30))
 
 
-def test_a_truncated_or_lost_plan_is_refused(tmp_path: Path) -> None:
-    bound(tmp_path, toy_table(30))
-    path = tmp_path / "run" / "folds.parquet"
+def cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:100])
-    with pytest.raises(StoreError, match=r"folds\.parquet is damaged"):
-        bound(tmp_path, toy_table(30))
-    path.unlink()
-    with pytest.raises(StoreError, match=r"folds\.parquet does not exist"):
-        bound(tmp_path, toy_table(30))
+
+
+def with_a_result(tmp_path: Path, data: Dataset) -> FoldPlan:
+    """A plan, and a finished job that was made on it."""
+    plan = bound(tmp_path, data)
+    identity = OpenedData(Store(tmp_path / "run"), scan(data)[0], plan).identity
+    write_json(tmp_path / "run" / "base" / "a" / "sentiment" / "seed-0" / "fold-0" / "done.json", {"made_of": identity})
+    return plan
+
+
+@pytest.mark.parametrize("file", ["folds.json", "folds.parquet"])
+@pytest.mark.parametrize("damage", [Path.unlink, cut])
+def test_a_lost_plan_is_drawn_again_where_it_is_that_of_the_results(
+    tmp_path: Path, file: str, damage: Callable[[Path], None]
+) -> None:
+    plan = with_a_result(tmp_path, toy_table(30))
+    damage(tmp_path / "run" / file)
+    again = bound(tmp_path, toy_table(30))
+    assert file in again.lost and again.fingerprint() == plan.fingerprint()
+    assert bound(tmp_path, toy_table(30)).lost == ""
+    damage(tmp_path / "run" / file)
+    for data, now in ((toy_table(30), FoldSettings(k=4)), (toy_table(33), K3)):
+        with pytest.raises(StoreError, match=rf"{file}.* give another plan than the one .*fold-0 was made on"):
+            bound(tmp_path, data, now)
+
+
+def test_a_lost_plan_on_which_nothing_was_made_is_drawn_anew(tmp_path: Path) -> None:
+    bound(tmp_path, toy_table(30))
+    (tmp_path / "run" / "folds.parquet").unlink()
+    assert bound(tmp_path, toy_table(33)).lost == ""
+
+
+def test_a_plan_is_read_from_a_folder_that_may_only_be_read() -> None:
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        plan = with_a_result(folder, toy_table(30))
+        for path in (folder, folder / "run"):
+            path.chmod(0o555)
+        user = os.geteuid()
+        try:
+            if user == 0:
+                os.seteuid(65534)  # whom permissions bind
+            assert bound(folder, toy_table(30)).fingerprint() == plan.fingerprint()
+        finally:
+            os.seteuid(user)
+            for path in (folder, folder / "run"):
+                path.chmod(0o755)
 
 
 def test_a_changed_number_of_folds_is_refused_once_something_was_made_on_them(tmp_path: Path) -> None:
@@ -247,3 +291,29 @@ def test_equal_plans_are_equal_bytes(tmp_path: Path) -> None:
         plan_of(toy_table(30), k=3).write(tmp_path / f"{name}.parquet")
     assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
     assert pq.read_schema(tmp_path / "a.parquet").names == ["id", "fold", "group", "digest"]
+
+
+def test_folds_get_their_share_of_low_and_high_numbers(random: np.random.Generator) -> None:
+    data = number_table(random.uniform(-1, 1, 400))
+    plan = make_plan(data, np.arange(400) // 2, FoldSettings())
+    labels = data.labels(NUMBER)
+    for fold in range(5):
+        assert np.quantile(labels[plan.fold == fold], [0.1, 0.5, 0.9]) == pytest.approx([-0.8, 0, 0.8], abs=0.15)
+
+
+def test_minus_one_alone_is_a_number_that_teaches_nothing() -> None:
+    with pytest.raises(DataError, match="one and the same value, -1, in all of the 30 training rows"):
+        make_plan(number_table([-1.0] * 30), np.arange(30), FoldSettings())
+    with pytest.raises(DataError, match="has no value among the 30 training rows"):
+        make_plan(number_table([float("nan")] * 30), np.arange(30), FoldSettings())
+    plan = make_plan(number_table([-1.0] * 29 + [1.0]), np.arange(30), FoldSettings())
+    assert len(plan.cv_rows) == 30
+
+
+def test_the_development_part_is_in_no_fold_and_stays_so_in_nested_ones() -> None:
+    data = number_table(np.linspace(-1, 1, 75), dev_rows=10, test_rows=5)
+    plan = make_plan(data, np.arange(75), FoldSettings())
+    assert plan.dev_rows.tolist() == list(range(60, 70)) and plan.test_rows.tolist() == list(range(70, 75))
+    assert plan.outside_rows.tolist() == [*range(70, 75), *range(60, 70)]
+    nested = plan.nested(data, 0, seed=1)
+    assert nested.dev_rows.tolist() == plan.dev_rows.tolist() and len(nested.test_rows) == 0

@@ -17,8 +17,8 @@ from ensemble.learner import (
     TrainsLong,
     Trial,
     WeighsModalities,
-    make_learner,
 )
+from ensemble.learner_factory import make_learner
 from ensemble.registry import resolve
 
 

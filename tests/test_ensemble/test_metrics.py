@@ -9,13 +9,11 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from ensemble.data import Task
+from ensemble.data import Codes, Task
 from ensemble.errors import ConfigError
 from ensemble.metrics import (
     DRAWS,
     METRICS,
-    Codes,
-    Probabilities,
     bootstrap,
     confusion_matrices,
     interval,
@@ -25,6 +23,7 @@ from ensemble.metrics import (
     score,
     spelled,
 )
+from ensemble.predictions import Probabilities
 
 FAST = settings(max_examples=60, deadline=None)
 

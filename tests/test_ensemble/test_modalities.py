@@ -147,8 +147,8 @@ def test_new_posts_may_be_of_a_modality_more_alone(tmp_path: Path) -> None:
     posts = scan_posts(read_posts(tmp_path / "new.csv", [SENTIMENT]))
     assert posts.cells("colour") == ["0f", None, None]
     pd.DataFrame({"tone": ["0f"]}).to_csv(tmp_path / "none.csv", index=False)
-    with pytest.raises(DataError, match=r"neither a column 'text' nor .* nor 'colour'; .* and --colour-column"):
-        read_posts(tmp_path / "none.csv", [SENTIMENT])
+    with pytest.raises(DataError, match=r"texts or images or colours \(looked for .*'colour'\); it has 'tone'"):
+        read_posts(tmp_path / "none.csv", [SENTIMENT], needed=["text", "image", "colour"])
 
 
 def test_a_preview_is_text_or_bytes_of_a_media_type(colour: Modality, posts: Dataset) -> None:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from support.toys import TOYS, Hash
 
 from ensemble.errors import ConfigError, some, unknown
-from ensemble.learner import make_learner, source_files
+from ensemble.learner_factory import make_learner, source_files
 from ensemble.registry import bind, resolve, validate
 
 
@@ -60,8 +60,8 @@ class Brush:
 
 def test_declared_bounds_are_checked_and_a_default_stays_as_it_is() -> None:
     assert bind(Brush, {"width": 1}, "b")().width == 1.0 and bind(Brush, {}, "b")().width == 0.5
-    for wrong, reason in ((0, "greater than 0"), (2, "less than or equal to 1"), (float("nan"), "finite number")):
-        with pytest.raises(ConfigError, match=rf"^b\.width = .*: input should be (a )?{reason}\.$"):
+    for wrong, reason in ((0, "above 0"), (2, "at most 1"), (float("nan"), "finite number")):
+        with pytest.raises(ConfigError, match=rf"^b\.width = .*: must be (a )?{reason}\.$"):
             bind(Brush, {"width": wrong}, "b")
 
 
@@ -74,8 +74,8 @@ def test_root_is_the_callers_to_add() -> None:
     ("arguments", "message"),
     [
         ({}, r"base\.wall\.params\.colour is missing; it must be set"),
-        ({"colour": "green"}, r"base\.wall\.params\.colour = 'green': input should be 'red' or 'blue'"),
-        ({"colour": "red", "coats": "many"}, r"base\.wall\.params\.coats = 'many': input should be a valid integer"),
+        ({"colour": "green"}, r"base\.wall\.params\.colour = 'green': must be 'red' or 'blue'"),
+        ({"colour": "red", "coats": "many"}, r"base\.wall\.params\.coats = 'many': must be a whole number"),
         ({"colour": "red", "coat": 2}, r"Unknown base\.wall\.params key 'coat'\. Did you mean 'coats'\?"),
     ],
 )
@@ -99,7 +99,7 @@ class Outer(BaseModel, extra="forbid"):
         ({"inner": {"widht": 2}}, r"Unknown inner key 'widht'\. Did you mean 'width'"),
         ({"many": {"a": {"widht": 2}}}, r"Unknown many\.a key 'widht'\. Did you mean 'width'"),
         ({"iner": {}}, r"Unknown key 'iner'\. Did you mean 'inner'"),
-        ({"inner": 3}, r"inner = 3: input should be"),
+        ({"inner": 3}, r"inner = 3: must be a table"),
     ],
 )
 def test_nested_keys_are_named_with_their_place(value: object, message: str) -> None:
@@ -125,3 +125,31 @@ class Weighted(Hash):
 
 def test_sources_are_sorted() -> None:
     assert source_files(Weighted()) == [Path("a"), Path("b")]
+
+
+class Shade(BaseModel, extra="forbid"):
+    kind: Literal["light", "dark"] = "light"
+    range: tuple[float, float] | None = None
+
+
+class Palette(BaseModel):
+    shades: dict[str, list[str] | Shade]
+
+
+@pytest.mark.parametrize(
+    ("shade", "message"),
+    [
+        ({"range": 5}, "wall.shades.sea.range = 5: must be a list"),
+        ({"kind": "drak"}, "wall.shades.sea.kind = 'drak': must be 'light' or 'dark' .did you mean 'dark'"),
+        ({"rang": [1, 5]}, "Unknown wall.shades.sea key 'rang'. Did you mean 'range'. Available: kind, range"),
+        (["a", 2], "wall.shades.sea.1 = 2: must be a text in quotes"),
+        (5, "wall.shades.sea = 5: must be a list in . . or a table"),
+    ],
+)
+def test_of_alternatives_the_one_that_was_meant_says_what_is_wrong(shade: object, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        validate(Palette, {"shades": {"sea": shade}}, "wall")
+
+
+def test_where_nothing_is_known_nothing_is_listed() -> None:
+    assert unknown("key", "zzz", []) == "Unknown key 'zzz'; there is none."

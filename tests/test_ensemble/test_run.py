@@ -164,7 +164,7 @@ def test_a_learner_costs_the_seconds_of_its_folds_and_the_parameters_it_recorded
     other = replace(run, specs=(LearnerSpec("a", "hash"), LearnerSpec("s", "seeing", {"parameters": 70})))
     train(other, list_work(other, other.specs, [SENTIMENT], ()))
     seconds = {name: other.results.base_record(name, SENTIMENT)["seconds"] for name in ("a", "s")}
-    none = {"parameters": None, "trainable_parameters": None}
+    none = {"features": 0, "parameters": None, "trainable_parameters": None}
     assert other.results.cost("s", SENTIMENT) == {"seconds": seconds["s"], **none, "parameters": 70}
     assert other.results.cost("a", SENTIMENT) == {"seconds": seconds["a"], **none}
     assert other.results.base_record("s", SENTIMENT)["parameters"] == 70, "it stays with the results"

@@ -1,11 +1,14 @@
 """Tasks, and what the kinds of target own."""
 
+import json
 from dataclasses import asdict
 
 import numpy as np
 import pandas as pd
 import pytest
-from support.world import SENTIMENT
+from hypothesis import given
+from hypothesis import strategies as st
+from support.world import NUMBER, SENTIMENT
 
 from ensemble.errors import DataError
 from ensemble.metrics import METRICS, metrics_of
@@ -51,7 +54,7 @@ def test_labels_are_positions_and_what_is_missing_is_not_known() -> None:
 
 
 def test_labels_of_one_class_teach_nothing() -> None:
-    with pytest.raises(DataError, match="fewer than two classes among the 3 training rows"):
+    with pytest.raises(DataError, match="only the class 'neutral' in its 3 training rows"):
         SENTIMENT.target.check_training(SENTIMENT, np.array([1, 1, -1]))
 
 
@@ -101,3 +104,35 @@ def test_a_named_positive_class_counts_and_must_be_one_of_two() -> None:
     for classes, name in ((("0", "1"), "2"), (("a", "b", "c"), "a")):
         with pytest.raises(DataError, match=f"cannot have the positive class '{name}'"):
             Task("t", classes, positive=name)
+
+
+def test_numbers_are_counted_in_ranges_that_can_be_told_apart() -> None:
+    counted = NUMBER.target.count_labels(NUMBER, pd.Series([*np.linspace(0, 1, 71), None], dtype=object))
+    assert (sum(counted.values()), len(counted), counted["missing"]) == (72, 8, 1)
+    near = NUMBER.target.count_labels(NUMBER, pd.Series(1e6 + np.linspace(0, 1, 71)))
+    assert sum(near.values()) == 71 and len(near) == 8
+    few = NUMBER.target.count_labels(NUMBER, pd.Series([-1.0, 0.5, -1]))
+    assert few == {"-1": 2, "0.5": 1, "missing": 0}
+
+
+@pytest.mark.parametrize("value", ["0.5", True, np.inf, 1.5, "good"])
+def test_a_label_that_is_no_number_within_bounds_is_told(value: object) -> None:
+    labels = pd.Series([-1, None, value, np.float64(0.5), float("nan")], dtype=object)
+    bad, valid = NUMBER.target.invalid(NUMBER, labels)
+    assert bad.tolist() == [False, False, True, False, False] and valid == "a number from -1 to 1"
+
+
+def test_a_task_of_numbers_that_was_written_down_is_read() -> None:
+    task = Task("t", kind="regression", bounds=(-1, 1), cuts=((0.0,), (-0.1, 0.1)))
+    assert task.metric == "mae" and task.columns == ("value",)
+    assert Task.of_json(json.loads(json.dumps(asdict(task)))) == task
+    assert Task.of_json(json.loads(json.dumps(asdict(SENTIMENT)))) == SENTIMENT
+
+
+@given(st.lists(st.sampled_from([-1.0, 0.0, 0.25, 1e6, np.nan]) | st.floats(-5, 5), max_size=60))
+def test_strata_of_numbers_are_few_and_equal_numbers_share_one(values: list[float]) -> None:
+    labels = np.array(values, dtype=np.float64)
+    strata, count = NUMBER.target.strata(NUMBER, labels)
+    assert ((strata >= 0) == ~np.isnan(labels)).all() and strata.max(initial=-1) < count <= 10
+    for value in set(values):
+        assert len(set(strata[labels == value])) <= 1

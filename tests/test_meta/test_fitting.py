@@ -8,7 +8,7 @@ from support.world import meta_table
 
 from ensemble.data import Codes
 from ensemble.errors import ConfigError, StoreError
-from meta import META_ESTIMATORS
+from meta import META_ESTIMATORS, NUMBER_ESTIMATORS
 from meta.candidates import VARIANTS, StackSpec
 from meta.fitting import Fitted, Option, fit
 from meta.nested_cv import options_of
@@ -27,7 +27,7 @@ def test_a_saved_estimator_loads_back_to_equal_predictions(name: str, calibrate:
     data = meta_table()
     fitted = fitted_on(name, data.oof, data.labels, calibrate)
     fitted.save(tmp_path)
-    assert (Fitted.load(tmp_path).predict_proba(data.oof) == fitted.predict_proba(data.oof)).all()
+    assert (Fitted.load(tmp_path).predict(data.oof) == fitted.predict(data.oof)).all()
 
 
 @pytest.mark.parametrize("name", META_ESTIMATORS)
@@ -35,7 +35,7 @@ def test_a_saved_estimator_loads_back_to_equal_predictions(name: str, calibrate:
 def test_a_class_absent_from_the_rows_still_has_its_column(name: str, gone: int) -> None:
     data = meta_table()
     kept = data.labels != gone
-    values = fitted_on(name, data.oof[kept], data.labels[kept]).predict_proba(data.oof)
+    values = fitted_on(name, data.oof[kept], data.labels[kept]).predict(data.oof)
     assert values.shape == (len(data.oof), 3)
     np.testing.assert_allclose(values.sum(axis=1), 1)
     if name in TRAINED:
@@ -48,7 +48,7 @@ def test_one_class_only_is_predicted_surely_by_trained_estimators(name: str, tmp
     kept = data.labels == 2
     fitted = fitted_on(name, data.oof[kept], data.labels[kept])
     fitted.save(tmp_path)
-    values = Fitted.load(tmp_path).predict_proba(data.oof)
+    values = Fitted.load(tmp_path).predict(data.oof)
     assert values.shape == (len(data.oof), 3)
     if name in TRAINED:
         assert (values[:, 2] == 1).all()
@@ -59,8 +59,8 @@ def test_rows_without_a_label_are_predicted_but_not_fitted_on(name: str) -> None
     data = meta_table()
     labels = np.where(np.arange(240) % 5 == 0, -1, data.labels)
     known = labels >= 0
-    ours = fitted_on(name, data.oof, labels).predict_proba(data.oof)
-    theirs = fitted_on(name, data.oof[known], labels[known]).predict_proba(data.oof)
+    ours = fitted_on(name, data.oof, labels).predict(data.oof)
+    theirs = fitted_on(name, data.oof[known], labels[known]).predict(data.oof)
     assert (ours == theirs).all()
 
 
@@ -96,14 +96,15 @@ class Stranger:
 
 
 def test_every_variant_of_a_candidate_is_an_option_with_a_name_of_its_own() -> None:
-    options = options_of(tuple(META_ESTIMATORS))
+    everything = META_ESTIMATORS | NUMBER_ESTIMATORS
+    options = options_of(tuple(everything))
     names = [str(option) for variants in options.values() for option in variants]
-    assert len(set(names)) == len(names) == len(META_ESTIMATORS) + sum(len(each) - 1 for each in VARIANTS.values())
+    assert len(set(names)) == len(names) == len(everything) + sum(len(each) - 1 for each in VARIANTS.values())
 
 
 @pytest.mark.parametrize("name", ["soft_vote", "greedy", "rank_mean", "best_single"])
 def test_means_and_votes_do_not_look_at_columns_after_the_learners(name: str) -> None:
     data = meta_table()
     wider = np.hstack([data.oof, np.random.default_rng(1).random((len(data.ids), 4))])
-    ours = fitted_on(name, wider, data.labels).predict_proba(wider)
-    assert (ours == fitted_on(name, data.oof, data.labels).predict_proba(data.oof)).all()
+    ours = fitted_on(name, wider, data.labels).predict(wider)
+    assert (ours == fitted_on(name, data.oof, data.labels).predict(data.oof)).all()

@@ -100,6 +100,35 @@ def test_a_learner_alone_is_accused_of_a_great_shift_only() -> None:
     assert leak_signs(table_of(labels, {"a": knows})) == {}
 
 
+@pytest.mark.parametrize("rare", [0.05, 0.1, 0.2, 0.3])
+@pytest.mark.parametrize("seed", range(5))
+def test_who_always_says_the_most_frequent_class_has_not_seen_the_labels(seed: int, rare: float) -> None:
+    random = np.random.default_rng(seed)
+    labels = (random.random(ROWS) < rare).astype(np.int64)
+    frequencies = np.log([1 - rare, rare])
+    honest = {f"honest{n}": skilled(random, labels, 2, 1.0, np.zeros((ROWS, 2))) for n in range(3)}
+    honest["skewed"] = skilled(random, labels, 2, 1.0, np.tile(frequencies, (ROWS, 1)))
+    prior = np.tile([1 - rare, rare], (ROWS, 1))
+    assert leak_signs(table_of(labels, {**honest, "prior": prior})) == {}
+
+
+def test_who_knows_the_labels_is_named_also_where_one_class_is_rare() -> None:
+    random = np.random.default_rng(0)
+    labels = (np.arange(ROWS) < 25).astype(np.int64)
+    honest = {f"honest{n}": skilled(random, labels, 2, 1.0, np.zeros((ROWS, 2))) for n in range(3)}
+    prior = np.tile([0.95, 0.05], (ROWS, 1))
+    assert list(leak_signs(table_of(labels, {**honest, "prior": prior, "knowing": knowing(labels, 2)}))) == ["knowing"]
+
+
+def test_half_of_the_labels_known_are_seen_by_the_rows_outside_the_folds() -> None:
+    random, labels, honest = noise(6)
+    half = np.where((np.arange(ROWS) % 2 == 0)[:, None], knowing(labels, 3), outside(random, ROWS))
+    test = {name: values[:200] for name, values in honest.items()} | {"half": outside(random, 200)}
+    assert [sign["sign"] for sign in leak_signs(table_of(labels, {**honest, "half": half}, test))["half"]] == [
+        "surer_in_folds"
+    ]
+
+
 def test_few_rows_of_a_class_say_nothing() -> None:
     labels = np.arange(40) % 2
     even = np.full((40, 2), 0.5)

@@ -19,7 +19,7 @@ from ensemble.features import FeatureCache
 from ensemble.jobs.run_record import RunRecord
 from ensemble.run import Run
 from ensemble.system.files import read_json, write_json
-from meta.loaded_stack import Floats, load_stacks, predict_posts, shares
+from meta.loaded_stack import Floats, load_stacks, modalities_needed, predict_posts, shares, without_models
 from meta.post_predictions import PostPredictions
 from meta.table import StackSettings
 
@@ -58,7 +58,7 @@ def networks(posts: Dataset, encoders: dict[str, str], tmp_path_factory: pytest.
 
 def test_the_runs_own_test_rows_as_new_posts_get_what_the_stack_gave_them(networks: Run, memes: Path) -> None:
     record = RunRecord.read(networks.store.root)
-    new = scan_posts(read_posts(memes / "test.csv", record.tasks, memes / "images", usual=record.columns))
+    new = scan_posts(read_posts(memes / "test.csv", record.tasks, [memes / "images"], usual=record.columns))
     assert list(new.ids) == list(networks.data.take(networks.plan.test_rows).ids)
     with one_core():
         predicted = ask(networks.store.root, new)[0]
@@ -77,7 +77,7 @@ def test_posts_without_text_or_image_and_without_the_runs_cache_are_predicted(
     shutil.rmtree(facts["config"]["base"]["textual"]["params"]["model"])  # its fold models have tokenizers of their own
     write_json(moved / "run.json", facts)
     new = scan_posts(
-        read_posts(memes / "test.csv", (SENTIMENT,), memes / "images", usual=RunRecord.read(moved).columns)
+        read_posts(memes / "test.csv", (SENTIMENT,), [memes / "images"], usual=RunRecord.read(moved).columns)
     )
     blind = new.with_columns(text=new.frame["text"].where(new.frame.index % 2 == 0, None))
     blind = blind.with_columns(
@@ -213,3 +213,14 @@ def test_a_learner_the_stack_ignores_has_no_share(random: np.random.Generator) -
 def test_where_nothing_moves_every_share_is_zero(random: np.random.Generator) -> None:
     usual = simplex(random, 1, 2)[0]
     assert (shares_of((0.5, 0.5), np.tile(usual, (4, 1)), usual) == 0).all()
+
+
+def test_what_a_stack_needs_of_a_post_is_what_its_learners_look_at(run: Run, networks: Run) -> None:
+    assert modalities_needed(RunRecord.read(networks.store.root).open(REGISTRY), [SENTIMENT]) == ["text", "image"]
+    assert modalities_needed(run, run.data.tasks) == ["text", "image"]  # these do not say
+
+
+def test_learners_whose_models_were_not_kept_are_named_before_they_are_asked(tmp_path: Path, data: Dataset) -> None:
+    run = finish(tmp_path / "run", data, HASHES, k=3, keep_models="none")
+    assert without_models(run, SENTIMENT, ["a", "b"]) == ["a", "b"]
+    assert without_models(finish(tmp_path / "kept", data, HASHES, k=3), SENTIMENT, ["a", "b"]) == []

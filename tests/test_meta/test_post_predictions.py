@@ -46,6 +46,18 @@ def test_json_lines_hold_the_same() -> None:
     assert first["shares"] == dict(zip(("a", "b"), made[0].shares[0].tolist(), strict=True))
 
 
+def test_numbers_have_a_value_and_shares_and_no_probabilities() -> None:
+    values = np.array([[-1.0], [0.25], [2.5], [1e6]])
+    shares = np.array([[0.5, -0.5]] * 4)
+    made = [PostPredictions(Predictions(Task("mood", kind="regression"), IDS, values), ("a", "b"), shares)]
+    header, *rows = csv.reader(io.StringIO(render_csv(made)))
+    assert header == ["id", "mood", "mood|a", "mood|b"]
+    assert [float(row[1]) for row in rows] == values[:, 0].tolist()
+    first = json.loads(render_json_lines(made).split("\n")[0])["tasks"]["mood"]
+    assert first == {"value": -1.0, "shares": {"a": 0.5, "b": -0.5}}
+    assert sum(made[0].counts.values()) == 4 and "missing" not in made[0].counts
+
+
 names = st.text("a:|%3A7C", min_size=1, max_size=4)
 
 
@@ -68,3 +80,12 @@ def test_labels_are_counted_also_where_there_are_none() -> None:
 def test_an_unknown_format_is_refused_with_a_suggestion() -> None:
     with pytest.raises(ConfigError, match=r"Unknown format of predictions 'json'\. Did you mean 'jsonl'"):
         format_named("json")
+
+
+def test_a_number_is_a_value_without_probabilities() -> None:
+    task = Task("stars", kind="regression")
+    values = np.linspace(-1, 2, len(IDS))[:, None]
+    one = PostPredictions(Predictions(task, IDS, values), ("a",), np.ones((len(IDS), 1)))
+    rows = [json.loads(line)["tasks"]["stars"] for line in render_json_lines([one]).splitlines()]
+    assert rows == [{"value": value, "shares": {"a": 1.0}} for value in values[:, 0].tolist()]
+    assert render_csv([one]).splitlines()[0] == "id,stars,stars|a"

@@ -68,8 +68,9 @@ def canary(make_run: Make, learners: dict[str, tuple[str, dict[str, object]]]) -
 def test_shuffled_labels_leave_the_stack_at_chance_and_make_it_fall_back(make_run: Make) -> None:
     """The leak canary: whatever sees a held-out label, in folds, learners, choice or rule, lifts this above chance."""
     report, limit = canary(make_run, LEARNERS)
-    scored = report["stack"]["metrics"]["macro_f1"]
-    assert scored["value"] <= limit and scored["low"] <= 1 / 3
+    for card in (report["stack"], report["choosing"]):
+        scored = card["metrics"]["macro_f1"]
+        assert scored["value"] <= limit and scored["low"] <= 1 / 3
     assert report["chosen"] in SIMPLE and report["fallback"]
     assert selection_note(report).startswith("No candidate")
 
@@ -77,6 +78,7 @@ def test_shuffled_labels_leave_the_stack_at_chance_and_make_it_fall_back(make_ru
 def test_the_canary_notices_a_learner_that_knows_a_fifth_of_the_held_out_labels(make_run: Make) -> None:
     report, limit = canary(make_run, {**LEARNERS, "leaking": ("leaking", {"share": 0.2})})
     assert report["stack"]["metrics"]["macro_f1"]["value"] > limit
+    assert report["choosing"]["metrics"]["macro_f1"]["value"] > limit
 
 
 def test_labels_that_can_be_read_off_the_text_are_found(make_run: Make) -> None:

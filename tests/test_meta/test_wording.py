@@ -3,7 +3,7 @@
 from typing import cast
 
 from meta.records import StackReport
-from meta.wording import leak_note, selection_note, warning_notes
+from meta.wording import candidate_name, choosing_note, leak_note, selection_note, warning_notes
 
 QUIET = {"log_loss": None, "rare_classes": {}, "unknown_folds": []}
 
@@ -13,18 +13,38 @@ def report(**facts: object) -> StackReport:
     reason = {"rival": "soft_vote", "best": "random_forest", "gain": 0.0123, "p_value": 0.004, "tried": 9}
     candidates = {"soft_vote": {}, "random_forest": {}}
     usual = {"metric": "macro_f1", "candidates": candidates, "fallback": False, "reason": reason, "warnings": QUIET}
-    return cast(StackReport, {**usual, "tuned": {}, "stack": {"rows": 3}, **facts})
+    return cast(StackReport, {**usual, "classes": ["a", "b"], "tuned": {}, "stack": {"rows": 3}, **facts})
 
 
 def test_the_reason_says_what_was_chosen_and_what_it_had_to_beat() -> None:
     assert selection_note(report()) == (
-        "The random forest beats the plain mean by 0.012 macro_f1 where it was chosen, beyond noise (p = 0.004, "
-        "reality check over 9 candidates)."
+        "The random forest beats the plain mean under a rule by 0.012 macro_f1 where it was chosen, beyond noise "
+        "(p = 0.004, reality check over 9 candidates)."
     )
-    assert selection_note(report(fallback=True)).startswith("No candidate beats the plain mean beyond noise")
+    fallen = selection_note(report(fallback=True))
+    assert fallen.startswith("No candidate beats the plain mean under a rule beyond noise (the best, random forest, by")
     even = {"rival": "soft_vote", "best": "soft_vote", "gain": 0.0, "p_value": 1.0, "tried": 9}
-    assert selection_note(report(reason=even)).startswith("No candidate scores better than the plain mean")
+    assert selection_note(report(reason=even)).startswith(
+        "No candidate scores better than the plain mean under a rule, so"
+    )
     assert selection_note(report(candidates={"greedy": {}})) == "The random forest was the only candidate."
+
+
+def test_what_choosing_costs_is_a_sentence_also_of_an_older_stack() -> None:
+    card = {"metrics": {"macro_f1": {"value": 0.5}}, "cost": {"value": 0.1, "low": 0.0, "high": 0.2}}
+    differing = report(chosen="greedy", chosen_by_fold={"0": "greedy", "1": "simplex"}, choosing=card)
+    assert choosing_note(differing).startswith("Choosing costs +.100 [+.000, +.200]: ")
+    assert choosing_note(differing).endswith("score .500.")
+    alike = report(chosen="greedy", chosen_by_fold={"0": "greedy"}, choosing=card)
+    assert choosing_note(alike).endswith("choosing costs nothing.")
+    assert choosing_note(report()).startswith("The score is that of choosing")
+    assert "rule" in choosing_note(differing) and "rule" not in choosing_note({**differing, "classes": []})
+
+
+def test_a_candidate_that_is_a_rival_by_arg_max_too_says_that_it_has_a_rule() -> None:
+    assert candidate_name("soft_vote", "macro_f1") == "plain mean under a rule"
+    assert candidate_name("greedy", "macro_f1") == "greedy"
+    assert candidate_name("soft_vote", "roc_auc") == "plain mean", "ranks know no rule"
 
 
 def test_a_reason_without_any_score_is_a_sentence_too() -> None:

@@ -23,7 +23,8 @@ from base_models.visual.pixels import PixelSource
 from ensemble.data import Dataset, Task
 from ensemble.errors import ConfigError, LearnerError
 from ensemble.features import FeatureCache
-from ensemble.learner import TrainingContext, make_learner
+from ensemble.learner import TrainingContext
+from ensemble.learner_factory import make_learner
 from ensemble.modalities import describe, modalities_of
 
 MODES = ("none", "head", "lora", "full")
@@ -87,7 +88,7 @@ def test_zero_shot_looks_at_what_is_scored(model: str, posts: Dataset, scored: s
     data = whole_posts(posts)
     learner = fitted(quick(model, "none", scored=scored), data)
     assert describe(modalities_of(learner)) == scored
-    frequencies = np.tile(learner.frequencies_, (len(data), 1))
+    frequencies = np.tile(learner.objective_.usual, (len(data), 1))
     for hidden, left in (("text", "image"), ("image", "text")):
         values = learner.predict_proba(without(data, hidden))
         expected = {hidden: frequencies}.get(scored)
@@ -105,7 +106,7 @@ def test_zero_shot_learns_of_the_labels_nothing_but_how_frequent_they_are(model:
     assert (values[0] == values[1]).all()
     other = fitted(quick(model, "none"), unlike)
     assert (other.predict_proba(data) == values[0]).all()
-    assert other.frequencies_.argmax() == 1 and other.curve() == []
+    assert other.objective_.usual.argmax() == 1 and other.curve() == []
 
 
 def test_words_for_a_class_stand_in_its_sentence(model: str, posts: Dataset) -> None:
@@ -313,11 +314,11 @@ def test_each_mode_has_its_own_defaults_and_keeps_what_is_set(model: str) -> Non
     [
         (r"c\.template: must have one \{\} for the class, got 'a post'", {"template": "a post"}),
         ("clip: train = 'none' asks published weights", {"train": "none", "pretrained": False}),
-        (r"c\.rank = 0: input should be greater than or equal to 1", {"rank": 0}),
-        (r"c\.alpha = 0: input should be greater than or equal to 1", {"alpha": 0}),
-        (r"c\.lora_dropout = 1: input should be less than 1", {"lora_dropout": 1}),
-        (r"c\.head_rate = -1: input should be greater than 0", {"head_rate": -1}),
-        (r"c\.views = 3: input should be 1, 2, 5 or 10", {"views": 3}),
+        (r"c\.rank = 0: must be at least 1", {"rank": 0}),
+        (r"c\.alpha = 0: must be at least 1", {"alpha": 0}),
+        (r"c\.lora_dropout = 1: must be below 1", {"lora_dropout": 1}),
+        (r"c\.head_rate = -1: must be above 0", {"head_rate": -1}),
+        (r"c\.views = 3: must be 1, 2, 5 or 10", {"views": 3}),
         (r"c\.scale: must be two shares of the area, the smaller first, got \(1.0, 0.5\)", {"scale": (1, 0.5)}),
     ],
 )

@@ -27,7 +27,8 @@ from base_models.textual.reading import read_texts
 from ensemble.data import Dataset
 from ensemble.errors import ConfigError, LearnerError
 from ensemble.features import FeatureCache
-from ensemble.learner import TrainingContext, make_learner
+from ensemble.learner import TrainingContext
+from ensemble.learner_factory import make_learner
 
 WORDS = [
     "great monday",
@@ -342,9 +343,9 @@ def refused(message: str, data: Dataset, model: str, **params: Any) -> None:
 def test_what_cannot_be_is_refused_in_one_line(encoders: dict[str, str], shots: Dataset, tmp_path: Path) -> None:
     flava = encoders["flava"]
     for params, message in (
-        ({"dropout": 1.0}, r"flava\.dropout = 1\.0: input should be less than 1"),
-        ({"max_length": 3}, r"flava\.max_length = 3: input should be greater than or equal to 4"),
-        ({"views": 3}, r"flava\.views = 3: input should be 1, 2, 5 or 10"),
+        ({"dropout": 1.0}, r"flava\.dropout = 1\.0: must be below 1"),
+        ({"max_length": 3}, r"flava\.max_length = 3: must be at least 4"),
+        ({"views": 3}, r"flava\.views = 3: must be 1, 2, 5 or 10"),
     ):
         with pytest.raises(ConfigError, match=message):
             make_learner(LEARNERS, "flava", {"model": flava, **params}, "flava")

@@ -20,7 +20,8 @@ from base_models.visual.network import make_classifier
 from base_models.visual.views import Preprocessing
 from ensemble.data import Dataset
 from ensemble.errors import ConfigError, EnsembleError, LearnerError, StoreError
-from ensemble.learner import TrainingContext, make_learner
+from ensemble.learner import TrainingContext
+from ensemble.learner_factory import make_learner
 
 HOW = Preprocessing((64, 64), (0.5,) * 3, (0.5,) * 3, "bilinear", 0.875)
 NORM = torch.nn.modules.batchnorm._BatchNorm
@@ -304,17 +305,17 @@ def test_a_training_that_was_killed_ends_with_the_bits_of_one_that_was_not(
     ("params", "message"),
     [
         ({"width": 10, "heads": 4}, r"width must be a multiple of heads = 4, got 10"),
-        ({"heads": 0}, r"params\.heads = 0: input should be greater than or equal to 1"),
-        ({"views": 3}, r"params\.views = 3: input should be 1, 2, 5 or 10"),
-        ({"dropout": 1.0}, r"params\.dropout = 1\.0: input should be less than 1"),
-        ({"modality_dropout": 1.5}, r"params\.modality_dropout = 1\.5: input should be less than or equal to 1"),
-        ({"max_length": 3}, r"params\.max_length = 3: input should be greater than or equal to 4"),
-        ({"size": 16}, r"params\.size = 16: input should be greater than or equal to 32"),
+        ({"heads": 0}, r"params\.heads = 0: must be at least 1"),
+        ({"views": 3}, r"params\.views = 3: must be 1, 2, 5 or 10"),
+        ({"dropout": 1.0}, r"params\.dropout = 1\.0: must be below 1"),
+        ({"modality_dropout": 1.5}, r"params\.modality_dropout = 1\.5: must be at most 1"),
+        ({"max_length": 3}, r"params\.max_length = 3: must be at least 4"),
+        ({"size": 16}, r"params\.size = 16: must be at least 32"),
         ({"scale": (0.9, 0.5)}, r"params\.scale: must be two shares of the area, the smaller first"),
         ({"ratio": (0.0, 1.0)}, r"params\.ratio: must be two positive numbers"),
-        ({"degrees": 181.0}, r"params\.degrees = 181\.0: input should be less than or equal to 180"),
-        ({"image_rate": 0.0}, r"params\.image_rate = 0\.0: input should be greater than 0"),
-        ({"head_rate": float("nan")}, r"params\.head_rate = nan: input should be a finite number"),
+        ({"degrees": 181.0}, r"params\.degrees = 181\.0: must be at most 180"),
+        ({"image_rate": 0.0}, r"params\.image_rate = 0\.0: must be above 0"),
+        ({"head_rate": float("nan")}, r"params\.head_rate = nan: must be a finite number"),
         ({"combine": "sum"}, r"combine = 'sum'"),
         ({"missing": "nothing"}, r"missing = 'nothing'"),
     ],

@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -87,7 +88,7 @@ def test_a_training_killed_while_an_epoch_is_judged_ends_with_the_same_bits(tmp_
     with pytest.raises(Killed):
         fit(
             Net(dropout=0.3),
-            TrainValSplit(whole.task, examples, whole.labels, whole.training, whole.validation),
+            replace(whole, examples=examples),
             training,
             tmp_path,
         )

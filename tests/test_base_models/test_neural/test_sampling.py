@@ -5,11 +5,10 @@ import pytest
 import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from support.networks import Vectors
+from support.networks import Vectors, split_of
 from support.world import SENTIMENT, toy_table
 
 from base_models.neural.sampling import Drawn, EpochSampler, Labelled, first_of, seed_of
-from base_models.neural.train_val_split import TrainValSplit
 from ensemble.errors import LearnerError
 
 seeds = st.integers(0, 2**32)
@@ -203,26 +202,26 @@ def test_rows_put_aside_share_no_copies_with_those_that_are_trained_on(
 ) -> None:
     assume(len(set(groups)) > 8)
     data = toy_table(40).with_columns(group=groups)
-    problem = TrainValSplit.of(SENTIMENT, Vectors(data.labels(SENTIMENT)), data, share, seed)
+    problem = split_of(data, Vectors(data.codes(SENTIMENT)), share, seed)
     assert sorted([*problem.training, *problem.validation]) == list(range(40))
     assert not {groups[row] for row in problem.training} & {groups[row] for row in problem.validation}
 
 
 def test_rows_put_aside_hold_their_share_of_every_class() -> None:
     data = toy_table(600)
-    labels = data.labels(SENTIMENT)
-    problem = TrainValSplit.of(SENTIMENT, Vectors(labels), data, 0.2, seed=1)
+    labels = data.codes(SENTIMENT)
+    problem = split_of(data, Vectors(labels), 0.2, 1)
     shares = np.bincount(labels[problem.validation]) / np.bincount(labels)
     np.testing.assert_allclose(shares, 0.2, atol=0.01)
 
 
 def test_no_row_is_put_aside_where_none_is_asked_for() -> None:
     data = toy_table(20)
-    problem = TrainValSplit.of(SENTIMENT, Vectors(data.labels(SENTIMENT)), data, 0.0, seed=1)
+    problem = split_of(data, Vectors(data.codes(SENTIMENT)), 0.0, 1)
     assert problem.training.tolist() == list(range(20)) and len(problem.validation) == 0
 
 
 def test_a_share_that_puts_no_row_aside_is_refused() -> None:
     data = toy_table(40).with_columns(group=0)
     with pytest.raises(LearnerError, match="leaves none aside"):
-        TrainValSplit.of(SENTIMENT, Vectors(data.labels(SENTIMENT)), data, 0.1, seed=0)
+        split_of(data, Vectors(data.codes(SENTIMENT)), 0.1, 0)

@@ -28,6 +28,7 @@ from torch.nn import functional as F
 from base_models.neural.hyperparameters import Training
 from base_models.neural.sampling import EpochSampler
 from base_models.neural.train_val_split import TrainValSplit
+from base_models.objectives.objective import objective_of
 from ensemble.errors import LearnerError
 
 STEPS = 4  # of an epoch: 28 rows, 8 at a time
@@ -155,9 +156,8 @@ def test_labels_of_rows_put_aside_teach_nothing() -> None:
 def test_a_class_that_is_rare_or_absent_is_learned_with(counts: tuple[int, ...], changed: dict[str, object]) -> None:
     labels = np.repeat(np.arange(CLASSES), counts)
     everything, nothing = np.arange(100), np.arange(0)
-    trained = fit(
-        Net(), TrainValSplit(SENTIMENT, Vectors(labels), labels, everything, nothing), quick(epochs=5, **changed)
-    )
+    problem = TrainValSplit(SENTIMENT, objective_of(SENTIMENT, labels), Vectors(labels), labels, everything, nothing)
+    trained = fit(Net(), problem, quick(epochs=5, **changed))
     losses = column(trained, "loss")
     assert np.isfinite(losses).all() and losses[-1] < losses[0]
 
@@ -192,8 +192,9 @@ def test_workers_and_the_batch_of_judging_change_no_result() -> None:
 
 @FORKS
 def test_a_training_that_is_over_leaves_no_workers_behind() -> None:
+    before = set(multiprocessing.active_children())
     fit(Net(), toy_problem(), quick(workers=1))
-    assert multiprocessing.active_children() == []
+    assert set(multiprocessing.active_children()) <= before
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from base_models import LEARNERS
 from base_models.textual.finetuned import Textual, TextualTraining
 from ensemble.errors import EnsembleError
-from ensemble.learner import make_learner
+from ensemble.learner_factory import make_learner
 
 
 class Extreme:
@@ -54,22 +54,22 @@ def test_the_search_space_is_the_papers_and_what_it_gives_is_accepted(highest: b
 
 
 REFUSED = {
-    "short": ({"max_length": 3}, r"^base\.text\.params\.max_length = 3: input should be greater than or equal to 4\.$"),
-    "layers": ({"lstm_layers": 3}, r"params\.lstm_layers = 3: input should be less than or equal to 2\.$"),
-    "fewer": ({"lstm_layers": -1}, r"params\.lstm_layers = -1: input should be greater than or equal to 0\.$"),
+    "short": ({"max_length": 3}, r"^base\.text\.params\.max_length = 3: must be at least 4\.$"),
+    "layers": ({"lstm_layers": 3}, r"params\.lstm_layers = 3: must be at most 2\.$"),
+    "fewer": ({"lstm_layers": -1}, r"params\.lstm_layers = -1: must be at least 0\.$"),
     "no width": ({"lstm_width": 0}, r"^textual: lstm_width must be at least 1 where there is an LSTM, got 0\.$"),
-    "attention": ({"attention_width": -1}, r"params\.attention_width = -1: input should be greater than or equal to 0"),
-    "hidden": ({"hidden_width": -2}, r"params\.hidden_width = -2: input should be greater than or equal to 0"),
-    "dropout": ({"dropout": 1.0}, r"params\.dropout = 1\.0: input should be less than 1\.$"),
-    "less": ({"dropout": -0.1}, r"params\.dropout = -0\.1: input should be greater than or equal to 0"),
-    "frozen": ({"frozen_layers": -1}, r"params\.frozen_layers = -1: input should be greater than or equal to 0"),
-    "no rate": ({"layer_decay": 0}, r"params\.layer_decay = 0: input should be greater than 0"),
-    "growth": ({"layer_decay": 1.1}, r"params\.layer_decay = 1\.1: input should be less than or equal to 1"),
+    "attention": ({"attention_width": -1}, r"params\.attention_width = -1: must be at least 0"),
+    "hidden": ({"hidden_width": -2}, r"params\.hidden_width = -2: must be at least 0"),
+    "dropout": ({"dropout": 1.0}, r"params\.dropout = 1\.0: must be below 1\.$"),
+    "less": ({"dropout": -0.1}, r"params\.dropout = -0\.1: must be at least 0"),
+    "frozen": ({"frozen_layers": -1}, r"params\.frozen_layers = -1: must be at least 0"),
+    "no rate": ({"layer_decay": 0}, r"params\.layer_decay = 0: must be above 0"),
+    "growth": ({"layer_decay": 1.1}, r"params\.layer_decay = 1\.1: must be at most 1"),
     "pooling": ({"pooling": "middle"}, r"params\.pooling = 'middle': .*'mean', 'first', 'last' or 'max'"),
     "no model": ({"model": None}, r"params\.model = None: "),
     "key": ({"layers": 2}, r"Unknown base\.text\.params key 'layers'"),
     "training key": ({"training": {"epoch": 3}}, r"params\.training key 'epoch'\. Did you mean 'epochs'\?"),
-    "value": ({"training": {"lr": 0}}, r"params\.training\.lr = 0: .*greater than 0"),
+    "value": ({"training": {"lr": 0}}, r"params\.training\.lr = 0: .*above 0"),
     "patience": ({"training": {"validation": 0}}, "training: patience needs rows to look at: set validation, or "),
     "warm-up": ({"training": {"epochs": 1, "warmup": 1}}, r"warmup \(1\.0 epochs\) must end before training does"),
 }

@@ -20,7 +20,7 @@ from base_models.tiny import make_translator
 from ensemble.data import Dataset
 from ensemble.errors import LearnerError
 from ensemble.features import FeatureCache
-from ensemble.learner import source_files
+from ensemble.learner_factory import source_files
 
 SPANISH = ["hoy estoy muy contento de veros a todos", "me gusta mucho la playa en verano con mis amigos"]
 FRENCH = "je suis tellement heureux de vous revoir ce soir"

@@ -17,7 +17,7 @@ from base_models.visual.network import ImageClassifier, make_classifier, preproc
 from base_models.visual.views import Preprocessing
 from ensemble.data import Dataset
 from ensemble.errors import ConfigError, EnsembleError, LearnerError
-from ensemble.learner import make_learner, source_files
+from ensemble.learner_factory import make_learner, source_files
 
 HOW = Preprocessing((64, 64), (0.5,) * 3, (0.5,) * 3, "bilinear", 0.875)
 PLAIN = {"model": "test_resnet", "pretrained": False, "size": 64, "views": 2}
@@ -80,19 +80,19 @@ def test_results_depend_on_the_local_files(tmp_path: Path) -> None:
 REFUSED = {
     "unknown model": ({"model": "resnett18"}, "Unknown timm model 'resnett18'. Did you mean 'resnet18'?"),
     "no folder": ({"model": "/no/such/folder"}, r"No such model folder: /no/such/folder\. Give a folder with"),
-    "three views": ({"views": 3}, r"params\.views = 3: input should be 1, 2, 5 or 10"),
-    "small size": ({"size": 8}, r"params\.size = 8: input should be greater than or equal to 32"),
+    "three views": ({"views": 3}, r"params\.views = 3: must be 1, 2, 5 or 10"),
+    "small size": ({"size": 8}, r"params\.size = 8: must be at least 32"),
     "no area": ({"scale": [0, 1]}, r"params\.scale: must be two shares of the area, the smaller first"),
     "more than all": ({"scale": [0.5, 1.5]}, r"params\.scale: must be two shares"),
     "upside down": ({"scale": [0.9, 0.1]}, r"params\.scale: must be two shares"),
     "no width": ({"ratio": [0, 1]}, r"params\.ratio: must be two positive numbers, the smaller first"),
     "wide first": ({"ratio": [2, 1]}, r"params\.ratio: must be two positive"),
-    "degrees": ({"degrees": 181}, r"params\.degrees = 181: input should be less than or equal to 180"),
-    "left": ({"degrees": -1}, r"params\.degrees = -1: input should be greater than or equal to 0"),
-    "no crop": ({"crop_share": 0}, r"params\.crop_share = 0: input should be greater than 0"),
+    "degrees": ({"degrees": 181}, r"params\.degrees = 181: must be at most 180"),
+    "left": ({"degrees": -1}, r"params\.degrees = -1: must be at least 0"),
+    "no crop": ({"crop_share": 0}, r"params\.crop_share = 0: must be above 0"),
     "average": ({"average": "median"}, r"params\.average = 'median': .*'log_probabilities', 'probabilities' or 'logit"),
     "key": ({"training": {"epoch": 3}}, r"Unknown base\.image\.params\.training key 'epoch'\. Did you mean 'epochs'\?"),
-    "value": ({"training": {"lr": 0}}, r"base\.image\.params\.training\.lr = 0: .*greater than 0"),
+    "value": ({"training": {"lr": 0}}, r"base\.image\.params\.training\.lr = 0: .*above 0"),
 }
 
 

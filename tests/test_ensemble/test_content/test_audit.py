@@ -72,7 +72,7 @@ def test_missing_unreadable_and_unusual_images_are_counted_and_named(found: dict
     assert (images["missing"], len(images["missing_first"])) == (2, 1)
     assert images["missing_first"][0].endswith("gone.jpg")
     assert images["unreadable"] == 1
-    assert images["unreadable_first"][0].endswith("broken.jpg: not an image that can be read")
+    assert images["unreadable_first"][0].endswith("broken.jpg: a text, not an image")
     assert images["animated"] == 1
     assert images["modes"]["RGB"] == 3
 

@@ -128,7 +128,7 @@ HOSTILE: dict[str, tuple[Callable[[Path], Path], str, Expected, Expected]] = {
     "a cut WAV": (lambda p: cut(write_sound(p, tone(2)), 0.5), "a.wav", (1, "cut off, 32,0"), None),
     "scratched": (lambda p: scratch(write_sound(p, tone(2))), "a.mp3", (1.95, "damaged in places"), None),
     "zero bytes": (junk(b""), "a.mp4", "empty", "empty"),
-    "zeros": (junk(bytes(9_999)), "a.mp4", "zeros, no clip", "zeros, no clip"),
+    "zeros": (junk(bytes(9_999)), "a.mp4", "zeros only, no clip", "zeros only, no clip"),
     "noise": (junk(np.random.default_rng(0).bytes(50_000)), "a.mp4", "not a clip", "not a clip"),
     "a web page": (junk(b"<!DOCTYPE html><html>"), "a.mp4", "a web page, no clip", "a web page, no clip"),
     "a playlist": (junk(b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n"), "a.mp4", "a playlist", "a playlist"),

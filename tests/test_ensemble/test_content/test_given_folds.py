@@ -1,20 +1,24 @@
 """A plan that was handed out is taken as it is, or refused by name."""
 
+import unicodedata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from support.world import toy_table
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from support.world import number_table, toy_table
 
 from ensemble.content.copy_notes import copy_notes, large_group_notes
+from ensemble.content.given_folds import given_plan
 from ensemble.content.grouped_folds import bind_folds
 from ensemble.content.scan import scan
 from ensemble.data import Dataset
-from ensemble.datasets.fold_tables import read_given_folds
-from ensemble.errors import DataError, FoldError
-from ensemble.folds import TEST_FOLD, FoldPlan, FoldSettings
+from ensemble.datasets.fold_tables import read_given_folds, write_folds
+from ensemble.errors import ConfigError, DataError, FoldError
+from ensemble.folds import DEV_FOLD, TEST_FOLD, FoldPlan, FoldSettings, make_plan
 from ensemble.store import Store
 
 
@@ -168,3 +172,49 @@ def test_a_large_group_of_the_table_is_not_called_copies() -> None:
     (line,) = large_group_notes(data, np.array([0] * 9 + list(range(9, 100))), 5)
     assert "are one group (group 'ann' of the table" in line
     assert "folds.copies" not in line
+
+
+IDS = st.text(st.characters(exclude_categories=("Cs", "Cc", "Zl", "Zp")), min_size=1).map(str.strip).filter(bool)
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(rows=st.lists(IDS, min_size=9, max_size=12, unique=True), suffix=st.sampled_from([".csv", ".parquet"]))
+def test_a_plan_that_was_written_is_read_as_it_was(tmp_path: Path, rows: list[str], suffix: str) -> None:
+    data = toy_table(9, test_rows=len(rows) - 9).with_columns(id=rows)
+    plan = make_plan(data, np.arange(len(rows)), FoldSettings(k=3))
+    path = tmp_path / f"plan{suffix}"
+    written = write_folds(plan, path)
+    assert (sum(written["rows"]), written["test_rows"]) == (9, len(rows) - 9)
+    again = given_plan(data, read_given_folds(path), np.arange(len(rows)), FoldSettings(file=str(path)))
+    assert again.fingerprint() == plan.fingerprint() and again.settings.k == 3
+
+
+@pytest.mark.parametrize("names", [(), ("dev", "")])
+def test_a_development_part_is_written_and_read_as_it_was(tmp_path: Path, names: tuple[str, ...]) -> None:
+    data = number_table(np.linspace(-1, 1, 20), dev_rows=2, test_rows=2)
+    plan, path = make_plan(data, np.arange(20), FoldSettings(k=3)), tmp_path / "plan.csv"
+    assert write_folds(plan, path)["dev_rows"] == 2
+    frame = pd.read_csv(path, dtype=str)
+    frame.loc[np.flatnonzero(frame["fold"] == "-3")[: len(names)], "fold"] = list(names)
+    frame.to_csv(path, index=False)
+    assert read_given_folds(path).of(data).tolist() == plan.fold.tolist()
+
+
+def test_training_rows_may_be_made_a_development_part(tmp_path: Path) -> None:
+    data = toy_table(40)
+    file = plan_file(tmp_path / "plan.csv", data, fold=[str(row % 4) for row in range(38)] + ["dev", "-1"])
+    assert bound(tmp_path, data, file).fold[38:].tolist() == [DEV_FOLD, TEST_FOLD]
+
+
+def test_a_plan_whose_ids_are_in_another_unicode_form_is_of_the_same_rows(tmp_path: Path) -> None:
+    data = toy_table(12).with_columns(id=[f"caf\u00e9 {n}" for n in range(12)])
+    plan = make_plan(data, np.arange(12), FoldSettings(k=3))
+    frame = plan.frame.assign(id=[unicodedata.normalize("NFD", row) for row in plan.frame["id"]])
+    frame.to_csv(tmp_path / "plan.csv", index=False)
+    assert read_given_folds(tmp_path / "plan.csv").of(data).tolist() == plan.fold.tolist()
+
+
+def test_a_plan_is_written_as_csv_or_parquet(tmp_path: Path) -> None:
+    plan = make_plan(toy_table(9), np.arange(9), FoldSettings(k=3))
+    with pytest.raises(ConfigError, match=r"written as \.csv or \.parquet, not as 'plan.xlsx'"):
+        write_folds(plan, tmp_path / "plan.xlsx")

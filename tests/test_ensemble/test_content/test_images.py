@@ -1,5 +1,6 @@
 """Images that strangers posted: upright RGB, or a reason."""
 
+import re
 import struct
 import zlib
 from io import BytesIO
@@ -9,9 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
+from ensemble.content.image_scan import IMAGE_FILES
 from ensemble.content.images import MAX_PIXELS, Unreadable, inspect_image, open_image, resolve_inside
 from ensemble.content.thumbnails import SIDE
 from ensemble.errors import DataError
+from ensemble.system.progress import silent
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 Colour = tuple[int, ...]
@@ -46,7 +49,7 @@ def test_every_usual_format_opens_as_rgb(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["EPS", "PDF", "PPM", "ICO"])
 def test_other_formats_are_refused(kind: str) -> None:
-    with pytest.raises(Unreadable, match=r"not an image( that can be read)?$"):
+    with pytest.raises(Unreadable, match=r"not an image( that can be read)?$|not read here$"):
         open_image(encoded(Image.new("RGB", (20, 10), RED), kind))
 
 
@@ -117,7 +120,7 @@ def test_a_decompression_bomb_is_refused_before_it_is_decoded(side: int) -> None
 
 def test_a_text_file_named_jpg_is_no_image(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_text("this is not a picture")
-    with pytest.raises(Unreadable, match="not an image that can be read"):
+    with pytest.raises(Unreadable, match="a text, not an image"):
         open_image(tmp_path / "a.jpg")
 
 
@@ -132,7 +135,9 @@ def test_a_file_cut_off_anywhere_is_a_picture_or_unreadable(kind: str, random: n
     for length in [0, 1, 4, *np.linspace(8, len(raw) - 1, 12).astype(int)]:
         seen = inspect_image(raw[:length])
         assert (seen.thumbnail is None) == (seen.problem is not None)
-    assert str(inspect_image(raw[: len(raw) // 3]).problem).startswith("not an image that can be read")
+    assert re.fullmatch(
+        rf"an? {kind} image that is .*cut off.*", str(inspect_image(raw[: len(raw) // 3]).problem), re.I
+    )
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "WEBP", "TIFF"])
@@ -180,7 +185,19 @@ def test_a_link_that_lies_in_the_folder_is_its_owners_and_followed(tmp_path: Pat
         (b"<!DOCTYPE html><html>404</html>", "a web page, not an image"),
         (b"version https://git-lfs.github.com/spec/v1", "a pointer of Git LFS, not an image"),
         (b"\0\0\0\x18ftypheic" + bytes(40), "in the format HEIC, which is not read here"),
-        (b"words", "not an image that can be read"),
+        (b"\xef\xbb\xbf\n<html>", "a web page, not an image"),
+        ("<html>".encode("utf-16"), "a web page, not an image"),
+        (b'{"error": 404}', "a JSON document, not an image"),
+        (b"404 Not Found", "a text, not an image"),
+        ("caf\u00e9".encode(), "a text, not an image"),
+        (b"data:image/png;base64,iVBORw0KGgo=", "base64 text of an image, not an image"),
+        (b"\0\0\0\x18ftypisom" + bytes(40), "a video (isom), not an image"),
+        (b"\0\0\0\x18ftypavif" + bytes(40), "an AVIF image that is damaged or cut off"),
+        (b"RIFF\0\0\0\0AVI LIST", "a video, not an image"),
+        (b"\xff\x0a123", "a JPEG XL image, which is not read here"),
+        (b"8BPS\0\1", "a Photoshop image, which is not read here"),
+        (bytes(200), "a file that begins with zeros only, not an image"),
+        (b"\x01\x02\x03words", "not an image that can be read"),
     ],
 )
 def test_the_reason_says_what_a_file_is_instead(raw: bytes, reason: str) -> None:
@@ -203,3 +220,26 @@ def test_an_image_with_a_long_comment_is_read() -> None:
 def test_a_path_below_the_folder_is_kept_as_it_is(tmp_path: Path) -> None:
     assert resolve_inside(tmp_path, str(tmp_path / "a.jpg"), "p1") == tmp_path / "a.jpg"
     assert resolve_inside(tmp_path, "sub/../a.jpg", "p1") == tmp_path / "sub/../a.jpg"
+
+
+def test_what_stands_in_the_place_of_a_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "folder.jpg").mkdir()
+    (tmp_path / "broken.jpg").symlink_to("nowhere.jpg")
+    (tmp_path / "one.jpg").symlink_to("other.jpg")
+    (tmp_path / "other.jpg").symlink_to("one.jpg")
+    names = ["folder.jpg", "broken.jpg", "one.jpg", "gone.jpg", "a" * 300, "whole.png"]
+    Image.new("RGB", (8, 8)).save(tmp_path / "whole.png")
+    rows = [str(number) for number in range(len(names))]
+    found = IMAGE_FILES.scan(rows, names, tmp_path, None, silent).frame["problem"]
+    assert found.tolist() == [
+        "a folder, not an image",
+        "a symbolic link to nowhere.jpg, which is not there",
+        "a symbolic link that leads back to itself",
+        "no such file",
+        "no such file: the name is too long for one",
+        None,
+    ]
+
+
+def test_avif_is_read_like_any_other_format() -> None:
+    assert inspect_image(encoded(Image.effect_noise((64, 64), 60), "AVIF")).problem is None

@@ -39,7 +39,7 @@ def test_usable_images_get_their_hash_and_the_others_are_made_missing(root: Path
     data, scans = scan(posts(root, ["a.png", None, "broken.jpg", "gone.jpg", "b.jpg"]))
     assert data.images == ["a.png", None, None, None, "b.jpg"]
     assert data.image_hashes() == [file_hash(root / "a.png"), None, None, None, file_hash(root / "b.jpg")]
-    assert scans["image"].problems["problem"].tolist() == ["not an image that can be read", "no such file"]
+    assert scans["image"].problems["problem"].tolist() == ["a text, not an image", "no such file"]
     assert scans["image"].problems.index.tolist() == [2, 3]
 
 
@@ -123,4 +123,4 @@ def test_an_image_outside_the_root_stops_the_scan(root: Path, tmp_path: Path, pa
 
 def test_a_folder_in_place_of_an_image_is_no_file(root: Path) -> None:
     (root / "folder.png").mkdir()
-    assert scan(posts(root, ["folder.png"]))[1]["image"].problems["problem"].tolist() == ["no such file"]
+    assert scan(posts(root, ["folder.png"]))[1]["image"].problems["problem"].tolist() == ["a folder, not an image"]

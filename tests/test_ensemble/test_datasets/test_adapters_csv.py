@@ -213,11 +213,13 @@ def test_a_folder_is_no_table(tmp_path: Path) -> None:
         read(tmp_path)
 
 
-def test_numbers_of_a_scale_are_called_so(tmp_path: Path) -> None:
-    rows = [{"id": str(n), "text": "so it is", "mood": str(n / 4 - 9)} for n in range(80)]
+def test_many_numbers_are_a_regression_and_that_is_said(tmp_path: Path) -> None:
+    rows = [{"id": str(n), "text": "so it is", "mood": str(n / 4 - 9), "stars": n % 5} for n in range(80)]
     write(tmp_path / "posts.csv", rows)
-    with pytest.raises(DataError, match=r"80 values.*numbers of a scale are no classes"):
-        sketch(tmp_path, "posts.csv", ["mood"], {}, tmp_path / "embedded")
+    made = sketch(tmp_path, "posts.csv", ["mood", "stars"], {}, tmp_path / "embedded")
+    assert made.tasks == {"mood": {"kind": "regression"}, "stars": ["0", "1", "2", "3", "4"]}
+    assert "mood: 80 different numbers from -9 to 10.75, so a regression" in made.assumed[0]
+    assert "would predict a number" in made.assumed[1]
 
 
 @pytest.mark.parametrize("kind", ["id", "text", "image", "group", "test_column"])

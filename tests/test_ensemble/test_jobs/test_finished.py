@@ -71,8 +71,14 @@ def test_models_are_those_of_every_seed_and_fold(run: Run, data: Dataset) -> Non
 
 
 def test_what_is_no_run_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match=r"nowhere is not a run folder: it has no run\.json; --run names one"):
+    with pytest.raises(StoreError, match=r"nowhere does not exist: it has no run\.json; --run names one"):
         RunRecord.read(tmp_path / "nowhere")
+
+
+def test_a_record_that_is_gone_is_refused_with_what_writes_it_again(run: Run) -> None:
+    run.store.record.unlink()
+    with pytest.raises(StoreError, match=r"run\.json is gone; `ensemble train-base` .* writes it again"):
+        RunRecord.read(run.store.root)
 
 
 def test_a_run_of_an_older_version_is_refused_with_what_helps(run: Run) -> None:
@@ -92,7 +98,9 @@ def test_a_damaged_record_is_refused(run: Run, damage: dict[str, object]) -> Non
 
 def test_a_run_folder_without_its_fold_plan_is_refused(run: Run) -> None:
     run.store.plan.with_suffix(".json").unlink()
-    with pytest.raises(StoreError, match=r"folds\.json is gone; restore it"):
+    with pytest.raises(
+        StoreError, match=r"folds\.parquet or its \.json is gone or damaged; `ensemble status` .* restores it"
+    ):
         opened(run)
 
 

@@ -1,5 +1,6 @@
 """Probabilities made elsewhere come in after the checks ours pass."""
 
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,11 +12,14 @@ from support.world import SENTIMENT, toy_table
 
 from ensemble.errors import ConfigError, DataError, PredictionsError, StoreError
 from ensemble.folds import FoldSettings, make_plan
-from ensemble.jobs.importing import import_predictions
+from ensemble.jobs.importing import import_predictions, undo_import
 from ensemble.jobs.job import list_work
 from ensemble.jobs.status import status
 from ensemble.jobs.train import train
 from ensemble.run import Run
+from meta.loaded_stack import load_stacks
+from meta.stack import stack_task
+from meta.table import StackSettings
 
 
 @pytest.fixture
@@ -109,7 +113,12 @@ def test_what_a_learner_looked_at_is_kept_where_it_is_said(run: Run, tmp_path: P
 
 def test_nobody_knows_what_an_imported_learner_cost(run: Run, tmp_path: Path) -> None:
     bring_in(run, tmp_path, foreign(run, run.plan.cv_rows))
-    assert run.results.cost("theirs", SENTIMENT) == {"seconds": 0.0, "parameters": None, "trainable_parameters": None}
+    assert run.results.cost("theirs", SENTIMENT) == {
+        "seconds": 0.0,
+        "features": 0,
+        "parameters": None,
+        "trainable_parameters": None,
+    }
 
 
 def test_our_own_files_come_back_by_their_metadata(run: Run) -> None:
@@ -177,6 +186,53 @@ def test_a_missing_class_is_named(run: Run, tmp_path: Path) -> None:
 def test_the_name_of_a_learner_of_ours_is_taken(run: Run, tmp_path: Path) -> None:
     with pytest.raises(PredictionsError, match="'a' is a base learner of the configuration"):
         bring_in(run, tmp_path, foreign(run, run.plan.cv_rows), name="a")
+
+
+def test_a_cell_that_is_no_number_is_named_with_its_line(run: Run, tmp_path: Path) -> None:
+    frame = foreign(run, run.plan.cv_rows).astype({"neutral": object})
+    for cell, words in (("high", "holds 'high'"), ("", "holds nothing"), ("0,5", "with a point instead of the comma")):
+        frame.iloc[2, frame.columns.get_loc("neutral")] = cell
+        with pytest.raises(PredictionsError, match=rf"line 4: 'neutral' .*{words}.* \(1 rows have none\)"):
+            bring_in(run, tmp_path, frame)
+
+
+def test_files_the_wrong_way_round_and_strange_ids_are_named(run: Run, tmp_path: Path) -> None:
+    oof_file = write(tmp_path / "o.csv", foreign(run, run.plan.cv_rows))
+    test_file = write(tmp_path / "t.csv", foreign(run, run.plan.test_rows))
+    with pytest.raises(PredictionsError, match=r"lack 30 rows: .* --oof and --test the wrong way round"):
+        import_predictions(run, "theirs", SENTIMENT, test_file, oof_file, False)
+    frame = foreign(run, run.plan.cv_rows)
+    with pytest.raises(PredictionsError, match=r"lack 30 rows: .* Its own ids are 'post\d+x'"):
+        bring_in(run, tmp_path, frame.assign(id=frame["id"] + "x"))
+
+
+def test_ids_in_another_unicode_form_are_the_same_ids_and_said(
+    make_run: Callable[..., Run], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    data = toy_table(30, test_rows=6)
+    run = make_run(data.with_columns(id=[f"caf\u00e9 {n}" for n in range(36)]), {"a": ("hash", {})}, registry=TOYS)
+    frame = foreign(run, run.plan.cv_rows)
+    bring_in(run, tmp_path, frame.assign(id=[unicodedata.normalize("NFD", row) for row in frame["id"]]))
+    assert run.store.base("theirs", "sentiment").read("oof", SENTIMENT).ids.tolist() == run.data.ids[:30].tolist()
+    assert "30 ids are spelt otherwise here" in caplog.text
+
+
+def test_an_import_can_be_undone_and_the_stacks_made_with_it_are_named(run: Run, tmp_path: Path) -> None:
+    train(run, list_work(run, run.specs, [SENTIMENT], ()))
+    bring_in(run, tmp_path, foreign(run, run.plan.cv_rows))
+    bring_in(run, tmp_path, foreign(run, run.plan.cv_rows), name="other")
+    stack_task(run, SENTIMENT, StackSettings(("soft_vote",), ("a", "theirs")))
+    with pytest.raises(PredictionsError, match="'a' is a base learner of the configuration"):
+        undo_import(run, "a", run.data.tasks)
+    with pytest.raises(PredictionsError, match=r"Unknown imported learner 'thiers'\. Did you mean 'theirs'"):
+        undo_import(run, "thiers", run.data.tasks)
+    assert undo_import(run, "other", run.data.tasks)["stacks"] == []
+    assert undo_import(run, "theirs", run.data.tasks)["stacks"] == ["sentiment"]
+    assert run.results.imported(SENTIMENT) == [] and not (run.store.root / "base" / "theirs").exists()
+    with pytest.raises(PredictionsError, match="'theirs' was not imported for sentiment"):
+        undo_import(run, "theirs", run.data.tasks)
+    with pytest.raises(StoreError, match=r"made with 'theirs', which is not there any more; run `ensemble stack"):
+        load_stacks(run, [SENTIMENT])
 
 
 @pytest.mark.parametrize("name", ["", "..", "my model", "a/b"])

@@ -14,7 +14,7 @@ from ensemble.folds import FoldSettings, make_plan
 from ensemble.jobs.job import Outcome, list_work
 from ensemble.jobs.status import status
 from ensemble.jobs.train import join_folds, train
-from ensemble.learner import make_learner
+from ensemble.learner_factory import make_learner
 from ensemble.predictions import Predictions
 from ensemble.run import Run
 from ensemble.scoring import score_card

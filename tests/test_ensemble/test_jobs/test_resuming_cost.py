@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -80,6 +81,17 @@ def test_a_file_that_has_changed_is_found_at_once(run: Run, same_size: bool) -> 
     weights.write_bytes(b"?" + raw[1:] if same_size else raw[:-1])
     found, reason = run.store.job(JOB).status(provenance(run))
     assert found == "stale" and "weights.bin is damaged" in reason
+
+
+def test_a_change_in_the_very_tick_of_the_commit_is_found(run: Run) -> None:
+    folder = run.store.job(JOB)
+    weights = folder.model / "weights.bin"
+    written = time.time_ns()
+    os.utime(weights, ns=(written, written))
+    folder.commit(provenance(run))
+    weights.write_bytes(b"?" * 100_000)
+    os.utime(weights, ns=(written, written))
+    assert folder.status(provenance(run))[0] == "stale"
 
 
 def rot(path: Path) -> None:

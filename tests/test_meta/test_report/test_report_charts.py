@@ -60,11 +60,10 @@ def test_curves_of_one_epoch_and_reliability_of_no_rows_can_be_drawn() -> None:
 
 
 def test_the_leaderboard_ranks_within_stack_candidates_and_learners() -> None:
-    report = report_facts(1).tasks[0].report
-    leaderboard = make_leaderboard(report)
-    assert [model.kind for model in leaderboard] == ["stack"] + ["candidate"] * len(CANDIDATES) + ["learner"] * len(
-        LEARNERS
-    )
+    facts = report_facts(1).tasks[0]
+    report, leaderboard = facts.report, make_leaderboard(facts)
+    ranked = ["candidate"] * len(CANDIDATES) + ["learner"] * len(LEARNERS)
+    assert [model.kind for model in leaderboard] == ["stack", "choosing", *ranked, "baseline"]
     for kind in ("candidate", "learner"):
         values = [model.score["value"] for model in leaderboard if model.kind == kind]
         assert values == sorted(values, reverse=True)
@@ -73,10 +72,10 @@ def test_the_leaderboard_ranks_within_stack_candidates_and_learners() -> None:
 
 
 def test_a_short_figure_keeps_the_stack_the_chosen_and_the_plain_mean() -> None:
-    report = report_facts(1).tasks[0].report
-    leaderboard = make_leaderboard(report)
+    facts = report_facts(1).tasks[0]
+    report, leaderboard = facts.report, make_leaderboard(facts)
     few = most_telling(leaderboard, 5)
     assert len(few) == 5
-    assert {"stack", report["chosen"], "soft_vote"} <= {model.name for model in few}
+    assert {"stack", report["chosen"], "soft_vote", "majority class"} <= {model.name for model in few}
     assert few == [model for model in leaderboard if model in few]
     assert most_telling(leaderboard, 100) == leaderboard

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ensemble.metrics.metric import ratio
 from ensemble.targets import Codes, Floats, Mask
 
 BINS = 15
@@ -86,10 +87,3 @@ def _thresholds(score: Floats, positive: Mask, weights: Floats) -> tuple[Floats,
     weight = np.cumsum(np.add.reduceat(ordered, starts, axis=1), axis=1)
     precision = np.divide(np.cumsum(gained, axis=1), weight, out=np.zeros(weight.shape), where=weight > 0)
     return precision, gained
-
-
-def ratio(total: Floats, weight: Floats) -> Floats:
-    """NaN where nothing weighs: a bootstrap draw may hold no row whose label is known."""
-    return np.asarray(
-        np.divide(total, weight, out=np.full(np.shape(weight), np.nan), where=weight > 0), dtype=np.float64
-    )

@@ -1,9 +1,9 @@
-"""What is asked of a post: tasks, and what sets the kinds of target apart. Knows what a label is; reads no file."""
+"""What is asked of a post: tasks, and what every kind of target owns. Knows what a label is; reads no file."""
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -15,28 +15,35 @@ from ensemble.modalities import MODALITIES, hash_column
 Codes = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
+Labels = Codes | Floats
 
 RESERVED = ("id", *MODALITIES, "part", "group", *map(hash_column, MODALITIES), "text_encoding")
-TOLERANCE = 1e-4
 
 
 @dataclass(frozen=True)
 class Task:
-    """One label column: its name, its classes in column order, the metric it is judged by, whether the order of its
-    classes means something, and the kind of its target. ``positive`` names the positive one of two classes; empty: by
-    their names."""
+    """One label column: its name, the kind of its target and the metric it is judged by (empty: the kind's usual one).
+
+    Of classification: ``classes`` in column order, ``ordinal`` where their order means something, ``positive`` the
+    positive one of two (empty: by their names). Of regression: ``bounds`` are the least and the greatest label there
+    can be; ``cuts`` are ways to divide numbers into classes for the metrics of classes, each an ascending tuple of the
+    greatest numbers of all classes but the last (``(0.0,)``: up to 0, and above).
+    """
 
     name: str
-    classes: tuple[str, ...]
-    metric: str = "macro_f1"
+    classes: tuple[str, ...] = ()
+    metric: str = ""
     ordinal: bool = False
-    kind: Literal["classification"] = "classification"
+    kind: Literal["classification", "regression"] = "classification"
     positive: str = ""
+    bounds: tuple[float, float] | None = None
+    cuts: tuple[tuple[float, ...], ...] = ()
 
     def __post_init__(self) -> None:
         if self.kind not in TARGETS:
             raise DataError(f"Task {self.name!r}: {unknown('kind', self.kind, TARGETS)}")
         self.target.check(self)
+        object.__setattr__(self, "metric", self.metric or self.target.metric)
         if self.name in ("", ".", ".."):
             raise DataError(f"A task cannot be named {self.name!r}; name it after what it asks.")
         if self.name in RESERVED:
@@ -46,6 +53,13 @@ class Task:
                 f"Task {self.name!r} cannot have the positive class {self.positive!r}: it must be one of two, and the "
                 f"classes are {list(self.classes)}."
             )
+
+    @classmethod
+    def of_json(cls, record: Mapping[str, Any]) -> "Task":
+        """From what ``asdict`` wrote as JSON; what a version before did not write has its default."""
+        task = cls(**{**record, "classes": tuple(record["classes"])})
+        bounds = None if task.bounds is None else (task.bounds[0], task.bounds[1])
+        return replace(task, bounds=bounds, cuts=tuple(map(tuple, task.cuts)))
 
     @property
     def target(self) -> "Target":
@@ -83,7 +97,17 @@ def _negates(name: str, other: str) -> bool:
 
 
 class Target(Protocol):
-    """What the data of one kind of task needs; without state. Labels are (rows,), predictions (rows, columns)."""
+    """What the data of one kind of task needs; without state. Labels are (rows,), predictions (rows, columns).
+
+    ``metric`` is the usual one, ``baseline`` the name of what knows the labels alone, ``predictions`` what predictions
+    are called, ``method`` the learner's method that gives them. ``values`` of predictions and ``labels`` are told apart
+    by what ``known`` says of the latter.
+    """
+
+    metric: str
+    baseline: str
+    predictions: str
+    method: str
 
     def check(self, task: Task) -> None:
         """Raises DataError for a task that cannot be asked."""
@@ -93,25 +117,41 @@ class Target(Protocol):
         """The names of the columns of predictions."""
         ...
 
-    def invalid(self, task: Task, column: "pd.Series[str]") -> tuple[Mask, str]:
+    def invalid(self, task: Task, column: "pd.Series[Any]") -> tuple[Mask, str]:
         """(rows,) labels that are neither missing nor valid, and in words what a valid one is."""
         ...
 
-    def encode(self, task: Task, column: "pd.Series[str]") -> Codes:
+    def encode(self, task: Task, column: "pd.Series[Any]") -> Labels:
         """(rows,) labels as numbers, of which ``known`` tells those that are there."""
         ...
 
-    def known(self, labels: Codes) -> Mask: ...
+    def decode(self, task: Task, labels: Labels) -> npt.NDArray[np.object_]:
+        """(rows,) known labels as a table has them."""
+        ...
 
-    def check_training(self, task: Task, labels: Codes) -> None:
+    def known(self, labels: Labels) -> Mask: ...
+
+    def decide(self, values: Floats) -> Labels:
+        """(rows,) the label that predictions amount to where no rule decides."""
+        ...
+
+    def judged(self, values: Floats, labels: Labels) -> Floats:
+        """(rows, columns) what metrics of predictions judge where ``labels`` (rows,) were decided."""
+        ...
+
+    def constant(self, task: Task, labels: Labels) -> Floats:
+        """(columns,) the baseline's prediction for every row, from known labels."""
+        ...
+
+    def check_training(self, task: Task, labels: Labels) -> None:
         """Raises DataError where the labels of the training rows leave nothing to learn."""
         ...
 
-    def strata(self, task: Task, labels: Codes) -> tuple[Codes, int]:
+    def strata(self, task: Task, labels: Labels) -> tuple[Codes, int]:
         """(rows,) the stratum of each row, -1 for none, and how many there are: every fold gets its share of each."""
         ...
 
-    def count_labels(self, task: Task, column: "pd.Series[str]") -> dict[str, int]:
+    def count_labels(self, task: Task, column: "pd.Series[Any]") -> dict[str, int]:
         """For the audit: rows by label, and those without."""
         ...
 
@@ -120,44 +160,4 @@ class Target(Protocol):
         ...
 
 
-class Classification:
-    """One of several classes: labels are positions in ``task.classes``, -1 where unknown; predictions are probabilities
-    of each class."""
-
-    def check(self, task: Task) -> None:
-        if len(task.classes) < 2 or len(set(task.classes)) < len(task.classes):
-            raise DataError(f"Task {task.name!r} needs at least two distinct classes, got {list(task.classes)}.")
-        if {"id", "fold", "decided label"} & set(task.classes):
-            raise DataError(
-                f"Task {task.name!r} has a class named 'id', 'fold' or 'decided label', columns of probability files."
-            )
-
-    def columns(self, task: Task) -> tuple[str, ...]:
-        return task.classes
-
-    def invalid(self, task: Task, column: "pd.Series[str]") -> tuple[Mask, str]:
-        return (column.notna() & ~column.isin(task.classes)).to_numpy(), f"one of {list(task.classes)}"
-
-    def encode(self, task: Task, column: "pd.Series[str]") -> Codes:
-        return np.asarray(pd.Categorical(column, categories=list(task.classes)).codes, dtype=np.int64)
-
-    def known(self, labels: Codes) -> Mask:
-        return labels >= 0
-
-    def check_training(self, task: Task, labels: Codes) -> None:
-        if len(np.unique(labels[self.known(labels)])) < 2:
-            raise DataError(f"Task {task.name!r} has fewer than two classes among the {len(labels)} training rows.")
-
-    def strata(self, task: Task, labels: Codes) -> tuple[Codes, int]:
-        return labels, len(task.classes)
-
-    def count_labels(self, task: Task, column: "pd.Series[str]") -> dict[str, int]:
-        return {name: int((column == name).sum()) for name in task.classes} | {"missing": int(column.isna().sum())}
-
-    def problems(self, values: Floats) -> Iterator[tuple[str, Mask]]:
-        yield "are not finite", np.asarray(~np.isfinite(values).all(axis=1))
-        yield "are negative", np.asarray((values < 0).any(axis=1))
-        yield "do not sum to one", np.abs(values.sum(axis=1) - 1) > TOLERANCE
-
-
-TARGETS: Mapping[str, Target] = {"classification": Classification()}
+TARGETS: dict[str, Target] = {}  # by kind; filled where the kinds are known, in the room's __init__

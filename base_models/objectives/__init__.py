@@ -1,0 +1,1 @@
+"""What is learned of each kind of task."""
