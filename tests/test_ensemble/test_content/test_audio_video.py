@@ -16,6 +16,7 @@ from support.world import SENTIMENT
 
 from ensemble.content.audit import audit, audit_lines
 from ensemble.content.clip_scan import inspect_sound, inspect_video
+from ensemble.content.doubts import content_doubts
 from ensemble.content.duplicates import find_duplicates
 from ensemble.content.frames import read_frames
 from ensemble.content.scan import scan
@@ -255,6 +256,65 @@ def test_new_posts_may_have_sounds_and_videos(tmp_path: Path) -> None:
     pd.DataFrame({"speech": ["a.wav", ""], "video": ["", "b.mp4"]}).to_csv(tmp_path / "new.csv", index=False)
     posts = scan_posts(read_posts(tmp_path / "new.csv", [SENTIMENT], usual={"audio": "speech"}))
     assert posts.cells("audio") == ["a.wav", None] and posts.cells("video") == [None, "b.mp4"]
+
+
+@pytest.mark.parametrize(
+    ("needed", "named", "audio", "video"),
+    [
+        (["audio", "video"], {}, "b.mp4", "b.mp4"),
+        (["audio"], {}, "b.mp4", None),
+        (["video"], {}, None, "b.mp4"),
+        (["audio", "video"], {"audio": ""}, None, "b.mp4"),
+        (["text"], {}, None, None),
+    ],
+)
+def test_of_new_posts_only_what_is_looked_at_is_read(
+    tmp_path: Path, needed: list[str], named: dict[str, str], audio: str | None, video: str | None
+) -> None:
+    write_video(tmp_path / "b.mp4", 1, sound=tone(1))
+    pd.DataFrame({"text": ["a"], "video": ["b.mp4"]}).to_csv(tmp_path / "new.csv", index=False)
+    read = read_posts(tmp_path / "new.csv", [SENTIMENT], named=named, needed=needed)
+    posts = scan_posts(read, needed=needed)
+    assert posts.cells("audio") == [audio] and posts.cells("video") == [video]
+
+
+def test_sounds_of_videos_that_serve_for_a_column_of_sounds_are_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_video(tmp_path / "b.mp4", 1, sound=tone(1))
+    pd.DataFrame({"video": ["b.mp4"]}).to_csv(tmp_path / "new.csv", index=False)
+    read_posts(tmp_path / "new.csv", [SENTIMENT], usual={"audio": "speech"}, needed=["audio"])
+    assert [line.partition(" has ")[2] for line in caplog.messages] == [
+        "no column of sounds, so the sounds in its videos serve."
+    ]
+
+
+def test_sounds_of_new_posts_are_paths_that_begin_where_images_do(tmp_path: Path) -> None:
+    (tmp_path / "new").mkdir()
+    write_sound(tmp_path / "a.wav", tone(1))
+    path = tmp_path / "new" / "new.csv"
+    pd.DataFrame({"audio": ["a.wav", "https://a.b/c.wav"]}).to_csv(path, index=False)
+    posts = read_posts(path, [SENTIMENT], [path.parent, tmp_path], needed=["audio"])
+    assert posts.root == tmp_path and posts.cells("audio") == ["a.wav", None]
+    pd.DataFrame({"audio": ["gone.wav", "no.wav"]}).to_csv(path, index=False)
+    with pytest.raises(DataError, match=r"None of the 2 sounds is there; .*--column audio= judges .* without sounds"):
+        scan_posts(read_posts(path, [SENTIMENT], needed=["audio"]))
+
+
+def test_cells_that_name_no_file_are_told_apart(tmp_path: Path) -> None:
+    write_sound(tmp_path / "a.wav", tone(1))
+    (tmp_path / "folder.wav").mkdir()
+    cells = ["a.wav", "folder.wav", "https://a.b/c.wav", "data:audio/wav;base64,UklG"]
+    found = scan(clips(tmp_path, list(cells)))[1]["audio"].frame["problem"]
+    written = "a sound as text, not a path"
+    assert found.tolist() == [None, "a folder, not a sound", "a web address, not a path", written]
+
+
+def test_a_sound_that_a_learner_reads_and_no_post_has_is_doubted(tmp_path: Path) -> None:
+    data, scans = scan(Dataset(clips(tmp_path, [None]).frame.drop(columns="audio"), tmp_path, (SENTIMENT,)))
+    lines = content_doubts(data, scans, {"hears": ("audio",)})
+    assert any(line.startswith("sounds are missing in 1 of 1 training posts") for line in lines)
+    assert not any("sounds" in line or "videos" in line for line in content_doubts(data, scans, {}))
 
 
 def test_a_media_file_is_its_own_address() -> None:
