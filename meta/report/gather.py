@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from ensemble.data import Dataset, Task
-from ensemble.metrics import metric_named, score
+from ensemble.metrics import metric_named, score, sign_named
 from ensemble.metrics.probabilities import BINS
 from ensemble.predictions import Predictions
 from ensemble.run import Run
@@ -124,7 +124,7 @@ def _candidate_scores(report: StackReport, subtask: str) -> CandidateScores:
     """The nested scores of a task's candidates (the paper's Table 8): the best, beside the one that was chosen."""
     metric = report["metric"]
     scores = {name: card["metrics"][metric] for name, card in report["candidates"].items()}
-    sign = metric_named(metric).sign
+    sign = sign_named(metric)
     known = {name: sign * score["value"] for name, score in scores.items() if score["value"] is not None}
     best = max(scores, key=lambda name: known.get(name, -np.inf))
     return CandidateScores(report["task"], subtask, metric, best, report["chosen"], scores)
