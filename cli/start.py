@@ -15,7 +15,7 @@ def demo(
     ),
     posts: Annotated[int, typer.Option(min=60, help="How many memes to draw.")] = 400,
 ) -> None:
-    """Draw a few hundred small memes and run every command on them, offline, in about two minutes.
+    """Draw a few hundred small memes and run every command on them, offline, in about three minutes.
 
     \b
     ensemble demo

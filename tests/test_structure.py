@@ -2,6 +2,7 @@
 
 import ast
 import re
+from configparser import ConfigParser
 from functools import cache
 from pathlib import Path
 
@@ -149,3 +150,10 @@ def test_the_readme_shows_the_commands_that_are_tested() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert "pip install . && ensemble demo" in readme
     assert 'pip install ".[test]" && pytest' in readme
+
+
+def test_every_package_is_installed() -> None:
+    settings = ConfigParser()
+    settings.read(ROOT / "setup.cfg", encoding="utf-8")
+    listed = set(settings["options"]["packages"].split())
+    assert {".".join(path.parent.relative_to(ROOT).parts) for path in SOURCES if path.name == "__init__.py"} <= listed

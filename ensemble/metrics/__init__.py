@@ -17,5 +17,6 @@ from ensemble.metrics.numbers import NUMBER_METRICS as NUMBER_METRICS
 from ensemble.metrics.selection import metric_named as metric_named
 from ensemble.metrics.selection import metric_of as metric_of
 from ensemble.metrics.selection import metrics_of as metrics_of
+from ensemble.metrics.selection import sign_named as sign_named
 from ensemble.metrics.selection import spelled as spelled
 from ensemble.metrics.selection import with_interval as with_interval

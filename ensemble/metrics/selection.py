@@ -66,3 +66,9 @@ def metric_named(name: str) -> Metric:
         if metric := family.named(name):
             return metric
     raise ConfigError(unknown("metric", name, [name for family in FAMILIES.values() for name in family.names]))
+
+
+def sign_named(name: str) -> int:
+    """1 where greater is better, -1 where smaller: of any metric a task is judged by, also one that asks for the cuts
+    of its numbers (``acc_4``), which the name does not tell."""
+    return 1 if name.partition("_")[0] in ("acc", "f1") else metric_named(name).sign

@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 
 from ensemble.data import Dataset, Task
-from ensemble.metrics import metric_named, score
+from ensemble.metrics import metric_named, score, sign_named
 from ensemble.metrics.probabilities import BINS
 from ensemble.predictions import Predictions
 from ensemble.run import Run
-from ensemble.scoring import BaselineCard, baseline_card, finite
+from ensemble.scoring import BaselineCard, finite
 from ensemble.store import Job
 from ensemble.system.files import read_json
 from ensemble.system.progress import Track, silent
@@ -25,7 +25,7 @@ from meta.report.modality_table import modality_table
 from meta.report.number_facts import number_facts
 from meta.stack import FinishedStack, read_stack
 from meta.stack_report import PLAIN, best_alone, best_single
-from meta.summary import subtasks, summarise
+from meta.summary import baselines, subtasks, summarise
 from meta.table import MetaTable, StackSettings, assemble
 from meta.targets import target_of
 
@@ -74,7 +74,7 @@ def _task_facts(
     curves = {name: _curve_rows(run, name, task) for name in modality}
     return TaskFacts(
         report=stack.report,
-        baselines=_baselines(run, task, cv_rows),
+        baselines=_baselines(run, task),
         contributions=contributions(table, {name: modality[name] for name in learners}),
         cost={name: LearnerCost(**run.results.cost(name, task)) for name in learners},
         seeds={name: scores for name, scores in seeds.items() if scores},
@@ -89,14 +89,11 @@ def _task_facts(
     )
 
 
-def _baselines(run: Run, task: Task, inside: Dataset) -> dict[str, BaselineCard]:
+def _baselines(run: Run, task: Task) -> dict[str, BaselineCard]:
     """Score cards of what knows the labels inside the folds alone: of these rows, and of labelled ones outside."""
-    parts = {"test": run.data.take(run.plan.test_rows), "dev": run.data.take(run.plan.dev_rows)}
-    outside = {part: baseline_card(task, rows, known=inside.labels(task)) for part, rows in parts.items()}
-    return {
-        "oof": baseline_card(task, inside, run.plan.fold[run.plan.cv_rows]),
-        **{part: card for part, card in outside.items() if card["rows"]},
-    }
+    found = baselines(run, (task,))
+    parts = {"oof": found["oof"], "test": found["test"], "dev": found["dev"]}
+    return {part: cards[task.name] for part, cards in parts.items() if task.name in cards}
 
 
 def reliability(table: MetaTable, predictions: Predictions) -> Reliability:
@@ -124,7 +121,7 @@ def _candidate_scores(report: StackReport, subtask: str) -> CandidateScores:
     """The nested scores of a task's candidates (the paper's Table 8): the best, beside the one that was chosen."""
     metric = report["metric"]
     scores = {name: card["metrics"][metric] for name, card in report["candidates"].items()}
-    sign = metric_named(metric).sign
+    sign = sign_named(metric)
     known = {name: sign * score["value"] for name, score in scores.items() if score["value"] is not None}
     best = max(scores, key=lambda name: known.get(name, -np.inf))
     return CandidateScores(report["task"], subtask, metric, best, report["chosen"], scores)

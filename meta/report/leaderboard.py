@@ -4,7 +4,7 @@ baseline, which all have to beat."""
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ensemble.metrics import metric_named
+from ensemble.metrics import sign_named
 from ensemble.scoring import Mean, Score, ScoreCard, Spread
 from meta.records import StackReport
 from meta.report.facts import TaskFacts
@@ -55,7 +55,7 @@ def make_leaderboard(facts: TaskFacts) -> list[Model]:
 
 
 def _ranked(models: Sequence[Model], report: StackReport) -> list[Model]:
-    sign = metric_named(report["metric"]).sign
+    sign = sign_named(report["metric"])
     scored = [model for model in models if model.card.get("rows")]
     return sorted(scored, key=lambda m: (m.score["value"] is None, -sign * (m.score["value"] or 0.0)))
 

@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from ensemble.content.audit import audit_lines
-from ensemble.metrics import metric_named
+from ensemble.metrics import sign_named
 from ensemble.scoring import Score
 from meta.records import RuleRecord
 from meta.report.facts import CandidateScores, ModalityTable, ReportFacts, TaskFacts
@@ -140,7 +140,7 @@ def best_candidates(table: Sequence[CandidateScores]) -> set[tuple[str, str]]:
 def _best(scores: Mapping[Key, Score | None], metrics: Sequence[str]) -> set[Key]:
     """Whose score is best as it is shown, with three decimals; nobody's where some of the metrics are better great and
     some small."""
-    signs = {metric_named(metric).sign for metric in metrics}
+    signs = {sign_named(metric) for metric in metrics}
     if len(signs) > 1:
         return set()
     sign = signs.pop()

@@ -54,7 +54,7 @@ def run(folder: Path, name: str, *launcher: str) -> pd.DataFrame:
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("base learner") == 1, "one process prints, the others only add their gradients"
+    assert done.stdout.count("out-of-fold") == 1, "one process prints, the others only add their gradients"
     return pd.read_csv(folder / name / "base" / "vit" / "sarcasm" / "seed-0" / "fold-1" / "curve.csv")
 
 

@@ -9,7 +9,17 @@ from sklearn import metrics as sk
 
 from ensemble.data import Floats, Task
 from ensemble.errors import ConfigError
-from ensemble.metrics import NUMBER_METRICS, bootstrap, interval, metric_named, metric_of, metrics_of, score, spelled
+from ensemble.metrics import (
+    NUMBER_METRICS,
+    bootstrap,
+    interval,
+    metric_named,
+    metric_of,
+    metrics_of,
+    score,
+    sign_named,
+    spelled,
+)
 
 FAST = settings(max_examples=60, deadline=None)
 MOSI = Task("sentiment", kind="regression", bounds=(-3, 3))
@@ -147,3 +157,10 @@ def test_a_metric_of_numbers_does_not_fit_classes() -> None:
     with pytest.raises(ConfigError, match="Unknown metric 'mae'"):
         metric_of(Task("t", ("0", "1"), "mae"))
     assert metric_named("mae").greater_is_better is False
+
+
+def test_whether_greater_is_better_shows_in_the_name_of_every_metric_a_task_can_have() -> None:
+    four = Task("mood", (), "acc_4", kind="regression", cuts=((-1.0, 0.0, 1.0),))
+    assert sign_named(four.metric) == metric_of(four).sign == 1
+    assert sign_named("f1_2_nonzero") == sign_named("pearson") == sign_named("macro_f1") == 1
+    assert sign_named("mae") == sign_named("log_loss") == -1

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.ensemble import VotingRegressor
 from sklearn.linear_model import LinearRegression
-from support.numbers import knowing, truth
+from support.regressions import knowing, truth
 from support.world import Floats
 
 from ensemble.metrics import metric_named, score

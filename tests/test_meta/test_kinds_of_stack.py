@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from support.numbers import imported, knowing, regression_data
+from support.regressions import imported, knowing, regression_data
 
 from ensemble.content.audit import audit
 from ensemble.content.scan import scan

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.finished import finish
-from support.numbers import ANY, MOOD, imported, knowing, numbers_of, regression_data, truth
+from support.regressions import ANY, MOOD, imported, knowing, numbers_of, regression_data, truth
 from support.world import Floats
 
 from ensemble.datasets.submission_formats import FORMATS

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.ensemble import StackingRegressor
-from support.numbers import knowing, truth
+from support.regressions import knowing, truth
 from support.world import Floats
 from test_meta.test_averages import Column
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, confusion_matrix
-from support.numbers import MOOD, imported, knowing, regression_data, truth
+from support.regressions import MOOD, imported, knowing, regression_data, truth
 
 from ensemble.content.audit import audit
 from ensemble.content.scan import scan
