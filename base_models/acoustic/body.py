@@ -4,11 +4,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
-from base_models.acoustic.families import FAMILIES, Family
+from base_models.acoustic.families import FAMILIES, Family, fitted
 from base_models.textual.loading import attempt, load_config
 from base_models.textual.loading import load_body as load_network
 from base_models.weights import identity, seeded_init
@@ -28,19 +27,18 @@ class SpeechBody(nn.Module):
     of one of more than ``longest`` (None: of any number) only these are read: Whisper has positions for 30 seconds.
     """
 
-    def __init__(self, network: Any, extractor: Any) -> None:
+    def __init__(self, network: Any, family: Family) -> None:
         super().__init__()
         self.network = network
-        self.family: Family = FAMILIES[network.config.model_type](network, extractor)
-        self.layers = len(self.family.blocks)
-        self.width = self.family.width
-        self.rate = int(extractor.sampling_rate)
-        self.shortest, self.longest = self.family.shortest, self.family.longest
+        self.family = family
+        self.layers = len(family.blocks(network))
+        self.width = family.width
+        self.rate = int(family.extractor.sampling_rate)
+        self.shortest, self.longest = family.shortest, family.longest
 
     def inputs(self, samples: Features) -> Features:
         """(steps,) or (steps, mels) of one sound, (samples,) at ``rate``."""
-        cut = samples[: self.longest]
-        return self.family.inputs(np.pad(cut, (0, max(0, self.shortest - len(cut)))))
+        return self.family.inputs(fitted(self.family, samples))
 
     def frames(self, samples: int) -> int:
         """How many states a sound of so many samples has."""
@@ -55,11 +53,11 @@ class SpeechBody(nn.Module):
         hidden states are 0 to ``layers`` - 1 and [-1]. Frames beyond a row's own mean nothing.
         """
         found: list[torch.Tensor] = []
-        blocks = self.family.blocks
+        blocks = self.family.blocks(self.network)
         hooks = [blocks[0].register_forward_pre_hook(lambda _, entering: found.append(entering[0]))]
         hooks += [block.register_forward_hook(lambda *call: found.append(_states(call[-1]))) for block in blocks]
         try:
-            last = self.family.run(inputs, lengths)
+            last = self.family.run(self.network, inputs, lengths)
         finally:
             for hook in hooks:
                 hook.remove()
@@ -78,18 +76,10 @@ def make_body(model: str, pretrained: bool, seed: int) -> SpeechBody:
     A folder of Whisper may hold all of it or the encoder alone. Raises LearnerError where there is no such model, where
     it is none of speech, and where weights do not fill it.
     """
-    config = load_config(model)
-    check_speech(model, config)
-    for name, value in UNDRAWN.items():
-        if hasattr(config, name):
-            setattr(config, name, value)
+    family = load_family(model)
     with seeded_init(seed):
-        network = _published(model, config) if pretrained else _random(config)
-    extractor = load_extractor(model)
-    try:
-        return SpeechBody(network, extractor)
-    except ValueError as error:
-        raise LearnerError(f"Cannot load model {model!r}: {error}.") from error
+        network = _published(model, family.config) if pretrained else _random(family.config)
+    return SpeechBody(network, family)
 
 
 @lru_cache(maxsize=2)
@@ -111,18 +101,23 @@ def states(body: SpeechBody, samples: Features) -> list[Array]:
     return [layer[0].to(torch.float16).cpu().numpy() for layer in found]
 
 
-def check_speech(model: str, config: Any) -> None:
-    """Raises LearnerError for a network that hears nothing."""
+def load_family(model: str) -> Family:
+    """How a network reads sounds, without its weights. Raises LearnerError where there is no such model, and for one
+    that hears nothing."""
+    config = load_config(model)
     if config.model_type not in FAMILIES:
         raise LearnerError(
             f"{model} is a {config.model_type} network, no speech encoder that is known here; give one of wav2vec 2, "
             "HuBERT, WavLM, UniSpeech or Whisper."
         )
-
-
-def load_extractor(model: str) -> Any:
-    """What makes a network's inputs of samples, once per process and content; raises LearnerError where none does."""
-    return _extractor(model, fingerprint(identity(model)))
+    for name, value in UNDRAWN.items():
+        if hasattr(config, name):
+            setattr(config, name, value)
+    extractor = _extractor(model, fingerprint(identity(model)))
+    try:
+        return FAMILIES[config.model_type](config, extractor)
+    except ValueError as error:
+        raise LearnerError(f"Cannot load model {model!r}: {error}.") from error
 
 
 @lru_cache(maxsize=8)
