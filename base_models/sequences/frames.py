@@ -1,15 +1,15 @@
 """Videos as sequences: a state per frame, so many frames a second, under any image encoder."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from base_models.sequences.decoding import ahead
 from base_models.sequences.layers import Layer, of_layers, watched
 from base_models.visual.views import Preprocessing, Views, covered, make_views
 from base_models.weights import identity, local, local_files
@@ -80,14 +80,13 @@ class FrameEncoder:
         """(frames, width) of each video."""
         network, cells = self._loaded(), data.cells("video")
         nothing = [np.zeros((0, network.width), np.float16) for _ in layers]
-        with ThreadPoolExecutor(1) as pool:  # decode the next video while this one is encoded
-            decoded = _one_ahead(pool, self._decoded, [data.root / (cells[row] or "") for row in rows])
-            states = [nothing if views is None else _states(network, views, layers, self.model) for views in decoded]
+        paths = [data.root / (cells[row] or "") for row in rows]
+        decoded = ahead(partial(self._decode, network.preprocessing), paths)
+        states = [nothing if views is None else _states(network, views, layers, self.model) for views in decoded]
         return [Ragged.of(list(of_layer)) for of_layer in zip(*states, strict=True)]
 
-    def _decoded(self, path: Path) -> Views | None:
+    def _decode(self, preprocessing: Preprocessing, path: Path) -> Views | None:
         """(frames, 3, height, width); None where the file cannot be read."""
-        preprocessing = self._loaded().preprocessing
         side = SHRUNK * round(max(covered(preprocessing, 1)))
         try:
             frames = read_frames(path, self.fps, side, self.max_seconds + 1 / self.fps)
@@ -191,15 +190,3 @@ def _states(network: ImageNetwork, views: Views, layers: Sequence[Layer], model:
             chosen = of_layers(*network.run(pixels), layers, model)
             parts.append([states.half().cpu().numpy() for states in chosen])
     return [np.concatenate(of_layer) for of_layer in zip(*parts, strict=True)]
-
-
-def _one_ahead(
-    pool: ThreadPoolExecutor, decode: Callable[[Path], Views | None], paths: Sequence[Path]
-) -> Iterator[Views | None]:
-    """Decoded videos in order, the next one decoding while this one is used."""
-    waiting = [pool.submit(decode, path) for path in paths[:1]]
-    for following in [*paths[1:], None]:
-        ready = waiting.pop()
-        if following is not None:
-            waiting.append(pool.submit(decode, following))
-        yield ready.result()
