@@ -58,7 +58,7 @@ class Frozen:
         pooling: Annotated[Pooling, meaning("token vectors to one vector of a text")] = "mean",
         max_length: MaxLength = 128,
         penalties: Annotated[
-            Grid, meaning("of the logistic probe, or of ridge regression; the best is taken")
+            Grid, meaning("of the logistic probe, or ridge regression; the best is taken")
         ] = ALPHAS,
         balance: ClassBalance = 0.5,
         probe: Annotated[Literal["logistic", "svm", "ridge"], meaning("what stands on the features")] = "logistic",
