@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 ENCODED = 1  # of our own handling; raise it when the same video gives other states
 SHRUNK = 2  # times the side that the network sees: to it frames are shrunk while they are decoded
 FRAMES_AT_ONCE = 16
+MANY = "bytes of frames"  # in what is said of a video whose frames were too many to be read
 
 
 class ImageNetwork(NamedTuple):
@@ -46,7 +47,8 @@ class FrameEncoder:
     than ``max_seconds`` its begin.
 
     Of a network with a class token a frame's state is that token's, of others the mean over all places. Nothing is
-    loaded before the first video is encoded. ``cut`` says of each file that was read whether it was longer.
+    loaded before the first video is encoded. ``cut`` says of each file that was read why its end is not seen, "" where
+    it is.
     """
 
     modality = "video"
@@ -57,7 +59,7 @@ class FrameEncoder:
         self.model = model
         self.fps = fps
         self.max_seconds = max_seconds
-        self.cut: dict[Path, bool] = {}
+        self.cut: dict[Path, str] = {}
 
     @property
     def key(self) -> str:
@@ -70,11 +72,6 @@ class FrameEncoder:
     @property
     def width(self) -> int:
         return self._loaded().width
-
-    @property
-    def seconds(self) -> float:
-        """How much of a video is seen."""
-        return self.max_seconds
 
     def encode(self, data: Dataset, rows: Sequence[int], layers: Sequence[Layer]) -> list[Ragged]:
         """(frames, width) of each video."""
@@ -93,7 +90,8 @@ class FrameEncoder:
         except Unreadable:
             return None
         kept = int((frames.times < self.max_seconds).sum())
-        self.cut[path] = kept < len(frames.times)
+        too_many = "so many frames that memory would not hold them" if MANY in frames.trouble else ""
+        self.cut[path] = f"longer than max_seconds = {self.max_seconds:g}" if kept < len(frames.times) else too_many
         return np.concatenate([make_views(picture, preprocessing, 1) for picture in frames.pictures[:kept]])
 
     def _loaded(self) -> ImageNetwork:
