@@ -217,8 +217,8 @@ def test_more_frames_than_memory_should_hold_are_cut_and_counted(
     networks: dict[str, str], videos: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     encoder = FrameEncoder(networks["timm"], 2.0)
-    monkeypatch.setattr("ensemble.content.frames.MAX_PICTURES", 60_000)
-    assert [len(each) for each in states(encoder, videos, "last")[0] if each is not None] == [2, 4, 4]
+    monkeypatch.setattr("ensemble.content.frames.MAX_PICTURES", 80_000)
+    assert [len(each) for each in states(encoder, videos, "last")[0] if each is not None] == [2, 4, 5]
     assert reasons(encoder) == ["", "", "so many frames that memory would not hold them"]
 
 
