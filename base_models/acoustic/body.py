@@ -131,7 +131,8 @@ def _preprocessing(name: str, **options: Any) -> Any:
     folder = Path(name)
     if folder.is_dir() and not any((folder / f"{each}_config.json").exists() for each in ("preprocessor", "processor")):
         raise ValueError("there is no preprocessor_config.json in that folder, which says what it makes of a sound")
-    extractor = AutoFeatureExtractor.from_pretrained(name, **options)
+    published: Any = AutoFeatureExtractor
+    extractor = published.from_pretrained(name, **options)
     if not hasattr(extractor, "sampling_rate"):
         raise ValueError("its preprocessor_config.json is of images")
     if getattr(extractor, "dither", 0.0):

@@ -80,7 +80,7 @@ class SoundSource:
         return SoundExamples(Sounds(self, read), self.masks)
 
     def kept(self, path: Path) -> Array:
-        """What was noted of a sound, then its inputs, flat; raises LearnerError where it has gone since it was scanned."""
+        """What was noted of a sound, then its inputs, flat; raises LearnerError where it has gone since the scan."""
         kept = self._read(path)
         if not kept.size:
             raise LearnerError(f"{path} could be read when scanned and cannot be now; run the command again.")
