@@ -25,8 +25,9 @@ import torch
 from turns import Steps, in_turns, print_speeds, taken
 
 from base_models.frozen import Frozen
-from base_models.sequences.frames import FrameEncoder
-from base_models.sequences.layers import Layer, of_layers
+from base_models.neural.inference import device
+from base_models.sequences.frames import FRAMES_AT_ONCE, FrameEncoder
+from base_models.sequences.layers import Layer
 from base_models.sequences.pooling import ClipEncoder, PooledStates
 from base_models.sequences.speech import SpeechEncoder
 from base_models.sequences.states import SequenceStates
@@ -96,7 +97,9 @@ def sound_ways(encoder: SpeechEncoder, data: Dataset) -> dict[str, Callable[[], 
     @torch.inference_mode()
     def run(samples: Features) -> Array:
         inputs = torch.from_numpy(body.inputs(samples))[None].to(body.network.device)
-        return np.asarray(body(inputs, torch.tensor([inputs.shape[1]]))[-1][0].half().cpu().numpy())
+        return np.asarray(
+            body(inputs, torch.tensor([inputs.shape[1]], device=inputs.device))[-1][0].half().cpu().numpy()
+        )
 
     return {
         "bare loop": lambda: [run(read_sound(path, body.rate).samples) for path in paths],
@@ -112,9 +115,10 @@ def video_ways(encoder: FrameEncoder, data: Dataset) -> dict[str, Callable[[], o
     decoded = [decode(path) for path in paths]
 
     @torch.inference_mode()
-    def run(views: Views | None) -> Array:
-        states, last = network.run(torch.from_numpy(np.ascontiguousarray(views)))
-        return np.asarray(of_layers(states, last, ["last"], "")[0].half().cpu().numpy())
+    def run(views: Views | None) -> list[Array]:
+        assert views is not None
+        parts = [views[start : start + FRAMES_AT_ONCE] for start in range(0, len(views), FRAMES_AT_ONCE)]
+        return [network.run(torch.from_numpy(part).to(device()))[1].half().cpu().numpy() for part in parts]
 
     return {
         "bare loop": lambda: [run(decode(path)) for path in paths],
