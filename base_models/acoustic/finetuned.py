@@ -139,6 +139,9 @@ class Acoustic(NeuralLearner):
         )
 
     def _warm_up(self, network: Any, examples: "Examples") -> TrainingInfo:
+        from base_models.acoustic.network import standardise
+
+        standardise(network, examples, self.training)
         longest = network.body.longest
         if longest is None:
             return {}
