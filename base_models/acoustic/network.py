@@ -49,7 +49,7 @@ class SpeechHead(nn.Module):
         if shape.layers == "weighted":
             self.shares = nn.Parameter(torch.zeros(layers + 1))
         if shape.pooling == "attention":
-            self.attention = nn.Linear(width, 1)
+            self.attention = nn.Linear(width, 1, bias=False)
             nn.init.zeros_(self.attention.weight)
         self.register_buffer("center", torch.zeros(width))
         self.register_buffer("scale", torch.ones(width))
@@ -65,6 +65,15 @@ class SpeechHead(nn.Module):
         logits: torch.Tensor = self.classes(pooled)
         return logits
 
+    def pool(self, layers: list[torch.Tensor], mask: torch.Tensor) -> torch.Tensor:
+        """(rows, width) as they come."""
+        states = self._heard(layers)
+        if self.shape.pooling == "mean":
+            return (states * mask[..., None]).sum(dim=1) / mask.sum(dim=1, keepdim=True)
+        scores = self.attention(states).masked_fill(~mask[..., None], -torch.inf)
+        found: torch.Tensor = (states * scores.softmax(dim=1)).sum(dim=1)
+        return found
+
     def _heard(self, layers: list[torch.Tensor]) -> torch.Tensor:
         """(rows, frames, width)."""
         if self.shape.layers == "last":
@@ -72,14 +81,6 @@ class SpeechHead(nn.Module):
         listed = [*layers[:-2], layers[-1]]  # the top one after the final norm
         shares = self.shares.softmax(dim=0)
         return torch.stack([share * layer for share, layer in zip(shares, listed, strict=True)]).sum(dim=0)
-
-    def pool(self, layers: list[torch.Tensor], mask: torch.Tensor) -> torch.Tensor:
-        """(rows, width) as they come."""
-        states = self._heard(layers)
-        if self.shape.pooling == "mean":
-            return (states * mask[..., None]).sum(dim=1) / mask.sum(dim=1, keepdim=True)
-        scores = self.attention(states).masked_fill(~mask[..., None], -torch.inf)
-        return (states * scores.softmax(dim=1)).sum(dim=1)
 
 
 class SpeechClassifier(nn.Module):
