@@ -16,7 +16,7 @@ from ensemble.learner_factory import make_learner
 from ensemble.system.files import read_json, write_json
 
 JOINT = {"frequencies", "whole"}
-ONE_EPOCH = {"epochs": 1, "validation": 0, "patience": 0, "min_epochs": 0}
+ONE_EPOCH = {"epochs": 1, "warmup": 0, "validation": 0, "patience": 0, "min_epochs": 0}
 TEXTUAL = {"max_length": 16, "lstm_width": 4, "attention_width": 4, "hidden_width": 4}
 CASES: dict[str, tuple[str, dict[str, Any], str, set[str], str]] = {
     "visual": ("visual", {"model": "image", "views": 1}, "visual", {"frequencies"}, "body.bn1.weight"),
