@@ -49,7 +49,7 @@ class TrainingInfo(TypedDict, total=False):
     prompts: list[str]  # the sentence of each class that CLIP was asked about
     fit_texts: dict[str, int]  # counts of rows, missing, blank, cut and translated texts
     predicted_texts: dict[str, int]
-    fit_posts: dict[str, int]  # counts of rows, and of rows without a text or an image
+    fit_posts: dict[str, int]  # counts of rows, of rows without a text or an image, of frames without a face
     predicted_posts: dict[str, int]
 
 

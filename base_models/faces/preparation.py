@@ -13,7 +13,7 @@ from PIL import Image
 from base_models.parameters import FaceChoice
 from base_models.weights import checkpoint_file
 from ensemble.blocks import Features, Ragged
-from ensemble.content.clips import Frames
+from ensemble.content.clips import MAX_SECONDS, Frames
 from ensemble.content.frames import read_frames
 from ensemble.content.images import Unreadable, open_image
 from ensemble.data import Dataset
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from base_models.faces.networks import MTCNN
 
 SIZE = 256  # pixels of a face's sides
-SIDE = 360  # of the shorter side of the frames in which faces are looked for: a fourth of the time that 720 take
+READ = 720  # of the shorter side of the frames that are cut, as published
+SIDE = 360  # of those in which faces are looked for: a fourth of the time
 LONGEST = 4 * SIDE
 BLOCK = 16  # clips
 FRAMES_AT_ONCE = 16
@@ -48,7 +49,7 @@ def check_faces(faces: FaceChoice, detector: str | None) -> None:
 
 
 class Faces:
-    """The pictures of a frame encoder: of videos at ``fps`` frames a second, or of images.
+    """The pictures of a frame encoder: of videos, of their first ``seconds``, at ``fps`` frames a second, or of images.
 
     ``faces`` "mtcnn": the largest face of each frame, found by the networks of the file ``detector``, with ``margin``
     of its 256 pixels around it. "given": the frame, which is a face. Both are squeezed to 256 x 256 pixels, as
@@ -63,6 +64,7 @@ class Faces:
         cache: FeatureCache,
         margin: int = 0,
         modality: Literal["video", "image"] = "video",
+        seconds: float = MAX_SECONDS,
     ) -> None:
         check_faces(faces, detector)
         self.faces = faces
@@ -71,6 +73,7 @@ class Faces:
         self.cache = cache
         self.margin = margin
         self.modality = modality
+        self.seconds = seconds
 
     @property
     def identity(self) -> list[object]:
@@ -97,25 +100,31 @@ class Faces:
         label = f"blocks of {BLOCK} {plural} searched for faces"
         self.cache.fill(self._key, data.keys(self.modality), partial(self._search_all, paths), BLOCK, label)
         found = self.count(data)
-        if found["without_face"]:
-            shares = "{without_face:,} of {frames:,} frames show no face and count as nothing".format(**found)
-            _say_once(f"{shares}; in {found['faceless']:,} of {found['contents']:,} {plural} none does.")
+        if found["frames_without_face"]:
+            _say_once(
+                "{frames_without_face:,} of {frames:,} frames show no face and count as nothing; in "
+                "{clips_without_face:,} of {clips:,} ".format(**found)
+                + f"{plural} none does."
+            )
 
     def count(self, data: Dataset) -> dict[str, int]:
-        """For a job's record, each content once: ``contents``, their ``frames``, the frames ``without_face``, and the
-        contents all of whose frames are (``faceless``). Nothing where faces are not looked for."""
+        """For a job's record, each content once: ``clips`` (images are clips of one frame), their ``frames``,
+        ``frames_without_face``, and ``clips_without_face`` in any frame. Nothing where faces are not looked for."""
         if not self.detector:
             return {}
         keys = sorted({key for key in data.keys(self.modality) if key is not None})
-        boxes = [found for found in self.cache.find(self._key, keys) if found is not None]
-        without = [int((found[:, 4] == 0).sum()) for found in boxes]
-        faceless = sum(lost == len(found) for lost, found in zip(without, boxes, strict=True))
-        frames = sum(map(len, boxes))
-        return {"contents": len(boxes), "frames": frames, "without_face": sum(without), "faceless": faceless}
+        shown = [found[:, 4] > 0 for found in self.cache.find(self._key, keys) if found is not None]
+        return {
+            "clips": len(shown),
+            "frames": sum(map(len, shown)),
+            "frames_without_face": sum(int((~each).sum()) for each in shown),
+            "clips_without_face": sum(not each.any() for each in shown),
+        }
 
     def __call__(self, key: str | None, frames: Frames) -> list[Image.Image | None]:
         """What is shown of each frame of the content of that key, None where no face is: RGB, 256 x 256 pixels unless
-        whole frames are. ``frames`` are read at ``fps``, of any size; ``fill`` has seen the content."""
+        whole frames are. ``frames`` are read at ``fps`` and are those before ``seconds``, of any size (``side`` READ is
+        as published); ``fill`` has seen the content."""
         if self.faces == "none":
             return list(frames.pictures)
         if self.faces == "given":
@@ -133,8 +142,8 @@ class Faces:
     def _key(self) -> str:
         """The cache's name of what decides the boxes."""
         networks = [known_hash(path) for path in self.sources()]
-        rate = self.fps if self.modality == "video" else None
-        return "faces-" + fingerprint([SOUGHT, SIDE, networks, rate])
+        frames = [float(self.fps), float(self.seconds)] if self.modality == "video" else []
+        return "faces-" + fingerprint([SOUGHT, SIDE, networks, *frames])
 
     def _networks(self) -> "MTCNN":
         from base_models.faces.networks import load_networks
@@ -152,7 +161,7 @@ class Faces:
         from base_models.faces.detection import find_faces
 
         try:
-            pictures = read_frames(path, self.fps, SIDE).pictures if self.modality == "video" else [_open(path)]
+            pictures = self._pictures(path)
         except Unreadable:
             return NOTHING
         networks, boxes = self._networks(), []
@@ -163,9 +172,11 @@ class Faces:
                     boxes.append(found[0] / (*size, *size, 1) if len(found) else np.zeros(5))
         return np.array(boxes, dtype=np.float32)
 
-
-def _open(path: Path) -> Image.Image:
-    return open_image(path, draft=SIDE)
+    def _pictures(self, path: Path) -> Sequence[Image.Image]:
+        if self.modality == "image":
+            return [open_image(path, draft=SIDE)]
+        frames = read_frames(path, self.fps, SIDE, self.seconds + 1 / self.fps)
+        return frames.pictures[: int((frames.times < self.seconds).sum())]
 
 
 def _shrunk(picture: Image.Image) -> Image.Image:

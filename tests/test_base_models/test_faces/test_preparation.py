@@ -53,6 +53,15 @@ def faces_of(root: Path, cache: FeatureCache, **settings: Any) -> Faces:
     )
 
 
+def counts(clips: int, frames: int, without_face: int, without_any: int) -> dict[str, int]:
+    return {
+        "clips": clips,
+        "frames": frames,
+        "frames_without_face": without_face,
+        "clips_without_face": without_any,
+    }
+
+
 CLIPS = ["0.mp4", "late.mp4", None, "dark.mp4", "0.mp4"]
 
 
@@ -74,9 +83,15 @@ def test_frames_and_faces_are_counted_each_clip_once(
     data, faces = table(root, CLIPS), faces_of(root, FeatureCache(tmp_path))
     for _ in range(2):
         faces.fill(data)
-    assert faces.count(data) == {"contents": 3, "frames": 18, "without_face": 8, "faceless": 1}
-    assert faces.count(data.take([0])) == {"contents": 1, "frames": 5, "without_face": 0, "faceless": 0}
+    assert faces.count(data) == counts(3, 18, 8, 1)
+    assert faces.count(data.take([0])) == counts(1, 5, 0, 0)
     assert caplog.messages == ["8 of 18 frames show no face and count as nothing; in 1 of 3 videos none does."]
+
+
+def test_of_a_long_clip_only_the_begin_is_searched(root: Path, tmp_path: Path) -> None:
+    data, faces = table(root, ["late.mp4"]), faces_of(root, FeatureCache(tmp_path), seconds=0.8)
+    faces.fill(data)
+    assert faces.count(data) == counts(1, 4, 4, 1)
 
 
 def test_larger_frames_are_cut_at_the_same_place(root: Path, tmp_path: Path) -> None:
@@ -102,7 +117,12 @@ def test_faces_are_looked_for_once_whoever_asks(root: Path, tmp_path: Path) -> N
     names = [path.name for path in tmp_path.iterdir() if path.is_dir()]
     assert len(names) == 1 and names[0].startswith("faces-")
     assert sum(path.stat().st_size for path in (tmp_path / names[0]).glob("*.npy")) < 2000
-    for other in ({"fps": 4}, {"detector": str(write_random_detector(tmp_path / "other.safetensors"))}):
+    for other in (
+        {"fps": 4},
+        {"seconds": 9},
+        {"margin": 9},
+        {"detector": str(write_random_detector(tmp_path / "other.safetensors"))},
+    ):
         assert faces_of(root, kept, **other).identity != faces_of(root, kept).identity
 
 
@@ -135,7 +155,7 @@ def test_an_image_is_one_frame(root: Path, tmp_path: Path) -> None:
     with Image.open(root / "picture.png") as picture:
         (face,) = faces(data.keys("image")[0], Frames(np.zeros(1), [picture], ""))
     assert face is not None and face.size == (SIZE, SIZE)
-    assert faces.count(data) == {"contents": 1, "frames": 1, "without_face": 0, "faceless": 0}
+    assert faces.count(data) == counts(1, 1, 0, 0)
 
 
 def test_given_faces_are_resized_and_whole_frames_left_alone(root: Path) -> None:
@@ -206,7 +226,7 @@ def test_a_real_clip_shows_one_speaker_in_every_frame(tmp_path: Path) -> None:
     data = table(SHARED / "data/mosi/clips", ["Oz06ZWiO20M_6.mp4"])
     faces = Faces("mtcnn", str(weights), 3, FeatureCache(tmp_path))
     faces.fill(data)
-    assert faces.count(data) == {"contents": 1, "frames": 23, "without_face": 0, "faceless": 0}
+    assert faces.count(data) == counts(1, 23, 0, 0)
     frames = read_frames(data.root / "Oz06ZWiO20M_6.mp4", 3)
     shown = faces(data.keys("video")[0], frames)
     assert [face.size for face in shown if face] == [(SIZE, SIZE)] * 23
