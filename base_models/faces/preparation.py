@@ -13,7 +13,7 @@ from PIL import Image
 from base_models.parameters import FaceChoice
 from base_models.weights import checkpoint_file
 from ensemble.blocks import Features, Ragged
-from ensemble.content.clips import MAX_SECONDS, Frames
+from ensemble.content.clips import MAX_SECONDS
 from ensemble.content.frames import read_frames
 from ensemble.content.images import Unreadable, open_image
 from ensemble.data import Dataset
@@ -92,20 +92,22 @@ class Faces:
             self._networks()
 
     def fill(self, data: Dataset) -> None:
-        """Look for the faces of every clip that the cache does not know; how many frames have none is said once."""
-        if not self.detector:
-            return
-        paths = [data.root / (cell or "") for cell in data.cells(self.modality)]
-        plural = get_modality(self.modality).plural
-        label = f"blocks of {BLOCK} {plural} searched for faces"
-        self.cache.fill(self._key, data.keys(self.modality), partial(self._search_all, paths), BLOCK, label)
+        """Look for the faces of every clip that the cache does not know, and say once how many frames have none."""
+        self.seek(data)
         found = self.count(data)
-        if found["frames_without_face"]:
+        if found.get("frames_without_face"):
             _say_once(
                 "{frames_without_face:,} of {frames:,} frames show no face and count as nothing; in "
                 "{clips_without_face:,} of {clips:,} ".format(**found)
-                + f"{plural} none does."
+                + f"{self._plural} none does."
             )
+
+    def seek(self, data: Dataset) -> None:
+        """The same without a word."""
+        if self.detector:
+            paths = [data.root / (cell or "") for cell in data.cells(self.modality)]
+            label = f"blocks of {BLOCK} {self._plural} searched for faces"
+            self.cache.fill(self._key, data.keys(self.modality), partial(self._search_all, paths), BLOCK, label)
 
     def count(self, data: Dataset) -> dict[str, int]:
         """For a job's record, each content once: ``clips`` (images are clips of one frame), their ``frames``,
@@ -121,22 +123,26 @@ class Faces:
             "clips_without_face": sum(not each.any() for each in shown),
         }
 
-    def __call__(self, key: str | None, frames: Frames) -> list[Image.Image | None]:
+    def __call__(self, key: str | None, pictures: Sequence[Image.Image]) -> list[Image.Image | None]:
         """What is shown of each frame of the content of that key, None where no face is: RGB, 256 x 256 pixels unless
-        whole frames are. ``frames`` are read at ``fps`` and are those before ``seconds``, of any size (``side`` READ is
-        as published); ``fill`` has seen the content."""
+        whole frames are. ``pictures`` are its frames at ``fps`` before ``seconds``, of any size; READ is as published.
+        """
         if self.faces == "none":
-            return list(frames.pictures)
+            return list(pictures)
         if self.faces == "given":
-            return [_squeezed(picture, (0, 0, *picture.size)) for picture in frames.pictures]
+            return [_squeezed(picture, (0, 0, *picture.size)) for picture in pictures]
         boxes = self.cache.find(self._key, [key])[0]
-        if boxes is None or len(boxes) < len(frames.pictures):
+        if boxes is None or len(boxes) < len(pictures):
             raise LearnerError(
                 f"Faces were looked for in {0 if boxes is None else len(boxes)} frames of a {self.modality} that has "
-                f"{len(frames.pictures)} now; run the command again."
+                f"{len(pictures)} now; run the command again."
             )
-        pairs = zip(frames.pictures, boxes, strict=False)  # larger frames may be read less far
+        pairs = zip(pictures, boxes, strict=False)  # larger frames may be read less far
         return [_cut(picture, box, self.margin) if box[4] else None for picture, box in pairs]
+
+    @property
+    def _plural(self) -> str:
+        return get_modality(self.modality).plural
 
     @property
     def _key(self) -> str:

@@ -17,7 +17,6 @@ from support.faces import write_bright_detector, write_random_detector
 from base_models.faces.detection import find_faces
 from base_models.faces.networks import load_networks
 from base_models.faces.preparation import LONGEST, SIZE, Faces, _cut, _say_once, _shrunk
-from ensemble.content.clips import Frames
 from ensemble.content.frames import read_frames
 from ensemble.data import Dataset
 from ensemble.errors import LearnerError
@@ -53,6 +52,10 @@ def faces_of(root: Path, cache: FeatureCache, **settings: Any) -> Faces:
     )
 
 
+def pictures(path: Path, fps: float = 5) -> list[Image.Image]:
+    return list(read_frames(path, fps).pictures)
+
+
 def counts(clips: int, frames: int, without_face: int, without_any: int) -> dict[str, int]:
     return {
         "clips": clips,
@@ -68,12 +71,12 @@ CLIPS = ["0.mp4", "late.mp4", None, "dark.mp4", "0.mp4"]
 def test_frames_are_cut_to_the_largest_face_and_frames_without_one_are_nothing(root: Path, tmp_path: Path) -> None:
     data, faces = table(root, CLIPS), faces_of(root, FeatureCache(tmp_path))
     faces.fill(data)
-    late = faces(data.keys("video")[1], read_frames(root / "late.mp4", 5))
+    late = faces(data.keys("video")[1], pictures(root / "late.mp4"))
     assert [face is None for face in late] == [True] * 5 + [False] * 5
     for face in late[5:]:
         assert face is not None and face.size == (SIZE, SIZE) and face.mode == "RGB"
         assert np.asarray(face).mean() > 120  # a white square, and little around it
-    assert faces(data.keys("video")[3], read_frames(root / "dark.mp4", 5)) == [None] * 3
+    assert faces(data.keys("video")[3], pictures(root / "dark.mp4")) == [None] * 3
 
 
 def test_frames_and_faces_are_counted_each_clip_once(
@@ -97,8 +100,8 @@ def test_of_a_long_clip_only_the_begin_is_searched(root: Path, tmp_path: Path) -
 def test_larger_frames_are_cut_at_the_same_place(root: Path, tmp_path: Path) -> None:
     data, faces = table(root, CLIPS), faces_of(root, FeatureCache(tmp_path))
     faces.fill(data)
-    frames = read_frames(root / "0.mp4", 5)
-    large = Frames(frames.times, [frame.resize((960, 640)) for frame in frames.pictures], "")
+    frames = pictures(root / "0.mp4")
+    large = [frame.resize((960, 640)) for frame in frames]
     for one, other in zip(faces(data.keys("video")[0], frames), faces(data.keys("video")[0], large), strict=True):
         assert one is not None and other is not None
         assert np.abs(centre(one) - centre(other)).max() < 8
@@ -153,20 +156,20 @@ def test_an_image_is_one_frame(root: Path, tmp_path: Path) -> None:
     faces = faces_of(root, FeatureCache(tmp_path), modality="image")
     faces.fill(data)
     with Image.open(root / "picture.png") as picture:
-        (face,) = faces(data.keys("image")[0], Frames(np.zeros(1), [picture], ""))
+        (face,) = faces(data.keys("image")[0], [picture])
     assert face is not None and face.size == (SIZE, SIZE)
     assert faces.count(data) == counts(1, 1, 0, 0)
 
 
 def test_given_faces_are_resized_and_whole_frames_left_alone(root: Path) -> None:
-    frames = read_frames(root / "0.mp4", 5)
+    frames = pictures(root / "0.mp4")
     given_faces = Faces("given", None, 5, FeatureCache())
     whole = Faces("none", None, 5, FeatureCache())
     for faces in (given_faces, whole):
         faces.fill(table(root, CLIPS))
         assert faces.sources() == [] and faces.count(table(root, CLIPS)) == {}
     assert {face.size for face in given_faces("key", frames) if face} == {(SIZE, SIZE)}
-    assert whole("key", frames) == list(frames.pictures)
+    assert whole("key", frames) == frames
     assert whole.identity == [] and given_faces.identity
 
 
@@ -186,7 +189,7 @@ def test_a_clip_that_has_gone_or_changed_since_is_said(root: Path, tmp_path: Pat
     with pytest.raises(LearnerError, match="1 files could be read when scanned and cannot be now"):
         faces.fill(data)
     with pytest.raises(LearnerError, match="looked for in 0 frames of a video that has 5 now; run the command again"):
-        faces("hash", read_frames(root / "0.mp4", 5))
+        faces("hash", pictures(root / "0.mp4"))
 
 
 SHARES = st.floats(-0.5, 1.4)
@@ -227,10 +230,10 @@ def test_a_real_clip_shows_one_speaker_in_every_frame(tmp_path: Path) -> None:
     faces = Faces("mtcnn", str(weights), 3, FeatureCache(tmp_path))
     faces.fill(data)
     assert faces.count(data) == counts(1, 23, 0, 0)
-    frames = read_frames(data.root / "Oz06ZWiO20M_6.mp4", 3)
+    frames = pictures(data.root / "Oz06ZWiO20M_6.mp4", 3)
     shown = faces(data.keys("video")[0], frames)
     assert [face.size for face in shown if face] == [(SIZE, SIZE)] * 23
-    boxes = np.array([found[0] for found in find_faces(load_networks(str(weights)), frames.pictures)])
+    boxes = np.array([found[0] for found in find_faces(load_networks(str(weights)), frames)])
     width, height = (boxes[:, 2:4] - boxes[:, :2]).T
     assert (boxes[:, 4] > 0.99).all() and (boxes[:, :4] >= 0).all() and (boxes[:, :4] <= (480, 360, 480, 360)).all()
     assert ((width > 100) & (width < 180) & (width < height) & (height < 1.6 * width)).all()
