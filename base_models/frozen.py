@@ -31,7 +31,7 @@ from ensemble.learner import TrainingInfo, Trial
 from ensemble.modalities import MODALITIES
 
 IMAGE_BLOCK, TEXT_BLOCK = 256, 1024
-PENALTIES = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
+ALPHAS = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 ENCODERS = ("image", "text", "audio", "video")  # in the order in which features stand side by side
 
 
@@ -59,7 +59,7 @@ class Frozen:
         text_layer: Annotated[int | None, meaning("of the text encoder, 0 the embeddings; not set: the last")] = None,
         pooling: Annotated[Pooling, meaning("token vectors to one vector of a text")] = "mean",
         max_length: MaxLength = 128,
-        penalties: Annotated[Grid, meaning("of logistic or ridge regression; the best is taken")] = PENALTIES,
+        penalties: Annotated[Grid, meaning("of logistic or ridge regression; the best is taken")] = ALPHAS,
         balance: ClassBalance = 0.5,
         probe: Annotated[Literal["logistic", "svm", "ridge"], meaning("what stands on the features")] = "logistic",
         costs: Annotated[Grid, meaning("of the support vector machine; the best is taken")] = (0.3, 1.0, 3.0, 10.0),
@@ -67,7 +67,7 @@ class Frozen:
         audio_layer: Annotated[Layer, meaning("of the speech encoder; or a number, 0 what enters the first")] = "last",
         audio_pooling: Annotated[SequencePooling, meaning("states of a sound to one vector")] = "mean",
         video: Annotated[str | None, meaning("image encoder of frames: timm or hub name, local folder")] = None,
-        video_layer: Annotated[Layer, meaning("of the frames' encoder; or a number, 0 what enters the first")] = "last",
+        video_layer: Annotated[Layer, meaning("of the image encoder; or a number, 0 what enters the first")] = "last",
         video_pooling: Annotated[SequencePooling, meaning("states of a video to one vector")] = "mean",
         fps: Annotated[float, Field(gt=0, description="frames that are seen of a second of video")] = 3.0,
         max_seconds: Annotated[float, Field(gt=0, le=MAX_SECONDS, description="sounds and videos are cut to")] = 60.0,
@@ -82,7 +82,7 @@ class Frozen:
         self.image, self.image_layer, self.views = image, image_layer, views
         self.text, self.text_layer, self.pooling, self.max_length = text, text_layer, pooling, max_length
         self.probe, self.penalties, self.costs, self.balance = probe, penalties, costs, balance
-        # Set only where they count: so nothing new is in the records of learners without them.
+        # Set only where they count, so that results of learners without them are recorded as ever.
         if audio is not None:
             self.audio, self.audio_layer, self.audio_pooling = audio, audio_layer, audio_pooling
         if video is not None:

@@ -1,10 +1,9 @@
 """Videos as sequences: a state per frame, so many frames a second, under any image encoder."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -13,6 +12,7 @@ import numpy.typing as npt
 from PIL.Image import Image, new
 
 from base_models.faces.preparation import READ, Faces
+from base_models.sequences.decoding import ahead
 from base_models.sequences.layers import Layer, of_layers, watched
 from base_models.visual.views import Preprocessing, Views, covered, make_views
 from base_models.weights import identity, local, local_files
@@ -93,16 +93,14 @@ class FrameEncoder:
         nothing = [np.zeros((0, network.width), np.float16) for _ in layers]
         if self.faces is not None:
             self.faces.seek(data.take(rows))
-        with ThreadPoolExecutor(1) as pool:  # decode the next video while this one is encoded
-            files = [(data.root / (cells[row] or ""), names[row]) for row in rows]
-            decoded = _one_ahead(pool, self._decoded, files)
-            states = [nothing if shown is None else _states(network, shown, layers, self.model) for shown in decoded]
+        files = [(data.root / (cells[row] or ""), names[row]) for row in rows]
+        decoded = ahead(partial(self._decode, network.preprocessing), files)
+        states = [nothing if shown is None else _states(network, shown, layers, self.model) for shown in decoded]
         return [Ragged.of(list(of_layer)) for of_layer in zip(*states, strict=True)]
 
-    def _decoded(self, file: File) -> Shown | None:
+    def _decode(self, preprocessing: Preprocessing, file: File) -> Shown | None:
         """None where the file cannot be read."""
         path, key = file
-        preprocessing = self._loaded().preprocessing
         side = SHRUNK * round(max(covered(preprocessing, 1))) if self.faces is None else READ
         try:
             frames = read_frames(path, self.fps, side, self.max_seconds + 1 / self.fps)
@@ -211,15 +209,3 @@ def _states(network: ImageNetwork, shown: Shown, layers: Sequence[Layer], model:
             parts.append([states.half().cpu().numpy() for states in chosen])
     nothing = np.float16(0)
     return [np.where(there[:, None], np.concatenate(of_layer), nothing) for of_layer in zip(*parts, strict=True)]
-
-
-def _one_ahead(
-    pool: ThreadPoolExecutor, decode: Callable[[File], Shown | None], files: Sequence[File]
-) -> Iterator[Shown | None]:
-    """Decoded videos in order, the next one decoding while this one is used."""
-    waiting = [pool.submit(decode, file) for file in files[:1]]
-    for following in [*files[1:], None]:
-        ready = waiting.pop()
-        if following is not None:
-            waiting.append(pool.submit(decode, following))
-        yield ready.result()
