@@ -56,6 +56,7 @@ MORE = {
     "textual, words": ("textual", {"model": "transformer_xl"}),
     "textual, relative places": ("textual", {"model": "xlnet", "recompute": True}),
     "textual, cleaned": ("textual", {"clean": True}),
+    "frozen, videos that no post has": ("frozen", {"video": "image", "fps": 2.0}),
     "frozen, svm": ("frozen", {"probe": "svm", "costs": [1.0, 10.0]}),
     "textual, linear head": (
         "textual",
