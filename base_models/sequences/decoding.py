@@ -3,20 +3,20 @@
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
 from typing import TypeVar
 
 AHEAD = 2  # files: an undecoded one is small, a minute of frames 100 MB
 
+File = TypeVar("File")
 Decoded = TypeVar("Decoded")
 
 
-def ahead(decode: Callable[[Path], Decoded], paths: Sequence[Path]) -> Iterator[Decoded]:
+def ahead(decode: Callable[[File], Decoded], files: Sequence[File]) -> Iterator[Decoded]:
     """What ``decode`` makes of each file, in order, the next ones decoding while one is used."""
     waiting: deque[Future[Decoded]] = deque()
     with ThreadPoolExecutor(AHEAD) as pool:
-        for path in paths:
-            waiting.append(pool.submit(decode, path))
+        for file in files:
+            waiting.append(pool.submit(decode, file))
             if len(waiting) > AHEAD:
                 yield waiting.popleft().result()
         while waiting:
