@@ -13,8 +13,8 @@ Momentum = Annotated[float, Field(ge=0, lt=1, description="of sgd")]
 Schedule = Annotated[
     Literal["constant", "steps", "linear", "cosine", "cosine_by_epoch"],
     Field(
-        description="how lr falls: steps by decay at the milestones, linear and cosine to zero; cosine_by_epoch: rises and "
-        "falls once an epoch, from and towards a tenth of lr"
+        description="how lr falls: steps by decay at the milestones, linear and cosine to zero; cosine_by_epoch: rises "
+        "and falls once an epoch, from and towards a tenth of lr"
     ),
 ]
 Clip = Annotated[float | None, Field(ge=0, description="largest norm of the gradients; 0: they are not clipped")]

@@ -53,8 +53,8 @@ def learning_rate(training: Training, epoch: float) -> float:
 
 
 def _by_epoch(training: Training, epoch: int) -> float:
-    """From 0 to 1 and back, a value an epoch: the cosine begins where the warm-up ends and is as long as the training, so
-    it does not come to its end (timm's CosineLRScheduler with ``warmup_prefix``, as the authors of UEGD set it)."""
+    """From 0 to 1 and back, a value an epoch: the cosine begins where the warm-up ends and is as long as the training,
+    so it does not come to its end (timm's CosineLRScheduler with ``warmup_prefix``, as the authors of UEGD set it)."""
     if epoch < training.warmup:
         return epoch / training.warmup
     return (1 + math.cos(math.pi * (epoch - training.warmup) / training.epochs)) / 2

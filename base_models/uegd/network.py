@@ -46,7 +46,8 @@ class LayerSum(nn.Module):
         """(rows, layers, frames, width) of any precision to (rows, frames, width)."""
         if len(self.scores) == 1:
             return states[:, 0].float()
-        return torch.tensordot(states.float(), self.weights, ([1], [0]))
+        summed: torch.Tensor = torch.tensordot(states.float(), self.weights, ([1], [0]))
+        return summed
 
 
 class SelfAttentivePooling(nn.Module):
@@ -86,9 +87,9 @@ class ModalityEncoder(nn.Module):
 class UegdNetwork(nn.Module):
     """States of each modality to (rows, outputs), all weights drawn from ``seed``.
 
-    A gate per modality is the sigmoid of one linear function of all vectors side by side; the decoder sees the sum of the
-    vectors, each times its gate, or all of them side by side. A missing modality is a vector of zeros. Where a modality
-    has one layer, the number that weighs layers has no effect; the authors' code holds and counts it, too.
+    A gate per modality is the sigmoid of one linear function of all vectors side by side; the decoder sees the sum of
+    the vectors, each times its gate, or all of them side by side. A missing modality is a vector of zeros. Where a
+    modality has one layer, the number that weighs layers has no effect; the authors' code holds and counts it, too.
     """
 
     def __init__(self, states: Mapping[str, States], outputs: int, shape: UegdShape, seed: int) -> None:
