@@ -46,10 +46,11 @@ class TrainingInfo(TypedDict, total=False):
     batch_norm_restored: str  # where it was folded into published weights
     note: str  # what the fit rows were not enough for, and what was done instead
     pooling: str  # of the token vectors of a text
+    layer_weights: dict[str, list[float]]  # by modality, of the blocks of its encoder, from the first
     prompts: list[str]  # the sentence of each class that CLIP was asked about
     fit_texts: dict[str, int]  # counts of rows, missing, blank, cut and translated texts
     predicted_texts: dict[str, int]
-    fit_posts: dict[str, int]  # counts of rows, and of rows without a text or an image
+    fit_posts: dict[str, int]  # counts of rows, of rows without each modality, and of those left out for it
     predicted_posts: dict[str, int]
 
 
@@ -162,8 +163,9 @@ class PredictsSpread(Protocol):
 @runtime_checkable
 class WeighsModalities(LooksAtModalities, Protocol):
     def modality_weights(self, data: Dataset) -> npt.NDArray[np.float64] | None:
-        """(rows, modalities) how much each decided, for analysis; None where the learner as configured has no such
-        weights, NaN in rows without any."""
+        """(rows, modalities) how much each decided, from 0 to 1, for analysis: shares of what is there, 1 in all, or
+        gates that each stand alone, as the learner says. None where the learner as configured has no such weights, NaN
+        where a row has none."""
         ...
 
 

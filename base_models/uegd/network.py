@@ -136,3 +136,14 @@ class UegdNetwork(nn.Module):
 
 def _hidden_layer(inputs: int, outputs: int, dropout: float) -> nn.Sequential:
     return nn.Sequential(nn.Linear(inputs, outputs), nn.LayerNorm(outputs), nn.ReLU(), nn.Dropout(dropout))
+
+
+class Gates(nn.Module):
+    """Asks a network how far its gates are open instead of what it says."""
+
+    def __init__(self, network: UegdNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, **inputs: torch.Tensor) -> torch.Tensor:
+        return self.network.open_gates(**inputs)
