@@ -163,9 +163,8 @@ class PredictsSpread(Protocol):
 @runtime_checkable
 class WeighsModalities(LooksAtModalities, Protocol):
     def modality_weights(self, data: Dataset) -> npt.NDArray[np.float64] | None:
-        """(rows, modalities) how much each decided, from 0 to 1, for analysis: shares of what is there, 1 in all, or
-        gates that each stand alone, as the learner says. None where the learner as configured has no such weights, NaN
-        where a row has none."""
+        """(rows, modalities) how much each decided, for analysis; None where the learner as configured has no such
+        weights, NaN in rows without any."""
         ...
 
 
