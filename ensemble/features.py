@@ -28,13 +28,14 @@ EncodeTogether = Callable[[Sequence[str], Sequence[int]], Sequence[Block]]
 Request = tuple[str, Sequence[str | None], Encode, int, str]  # what ``fill`` takes, of one encoder
 IMAGE_BYTES = 20_000_000_000
 ENCODER = re.compile(r"[a-z]+(-[a-z]+)*-[0-9a-f]{32}")  # their names: what they give, and a fingerprint
-BULKY = ("pixels-", "states-")  # how the names of those begin whose arrays are
+BULKY = ("pixels-", "states-", "sounds-")  # how the names of those begin whose arrays are
 
 
 class FeatureCache:
     """Features by content, on disk below ``root`` and memory-mapped; without ``root`` nothing is kept on disk.
 
-    ``image_bytes`` bounds what is bulky and can be had again: decoded images, and states of all tokens of a content.
+    ``image_bytes`` bounds what is bulky and can be had again: decoded images and sounds, and states of all tokens of a
+    content.
     ``asked`` says of how many contents each encoder's features were asked for, ``spent`` how many seconds of encoding
     were spent on it here.
     """

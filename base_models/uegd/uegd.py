@@ -20,6 +20,7 @@ from base_models.neural.hyperparameters import (
 from base_models.neural.learner import NeuralLearner
 from base_models.parameters import Dropout, MaxLength, meaning
 from base_models.weights import check_available, local_files
+from ensemble.content.clips import MAX_SECONDS
 from ensemble.data import Dataset, Floats
 from ensemble.errors import LearnerError, unknown
 from ensemble.features import FeatureCache
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 Layer = int | Literal["last", "mean", "weighted"]
 Encoder = str | None
+Fps = Annotated[float, Field(gt=0, description="frames that are seen of a second of video")]
+MaxSeconds = Annotated[float, Field(gt=0, le=MAX_SECONDS, description="sounds and videos are cut to")]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -84,6 +87,9 @@ class Uegd(NeuralLearner):
         feature_masks: Annotated[int, Field(ge=0, description="spans of features that a training step masks")] = 10,
         feature_share: Annotated[Share, meaning("of all features: each span of them is shorter")] = 0.02,
         max_length: MaxLength = 512,
+        audio_stride: Annotated[int, Field(ge=1, description="of the speech encoder's frames every so manieth")] = 10,
+        fps: Fps = 3.0,
+        max_seconds: MaxSeconds = 60.0,
         published_rows: Annotated[bool, meaning("leave out rows that lack a modality, as the authors' code")] = False,
         training: UegdTraining | None = None,
     ) -> None:
@@ -100,6 +106,7 @@ class Uegd(NeuralLearner):
         self.time_masks, self.time_share = time_masks, time_share
         self.feature_masks, self.feature_share = feature_masks, feature_share
         self.max_length = max_length
+        self.audio_stride, self.fps, self.max_seconds = audio_stride, fps, max_seconds
         self.published_rows = published_rows
         self.training = training or UegdTraining()
 
@@ -178,10 +185,16 @@ class Uegd(NeuralLearner):
         return found
 
     def _encoder(self, modality: str) -> "SequenceEncoder":
+        from base_models.sequences.frames import FrameEncoder
+        from base_models.sequences.speech import SpeechEncoder
         from base_models.sequences.tokens import TokenEncoder
 
-        assert self.text is not None
-        return TokenEncoder(self.text, self.max_length)
+        model: str = getattr(self, modality)
+        if modality == "text":
+            return TokenEncoder(model, self.max_length)
+        if modality == "audio":
+            return SpeechEncoder(model, self.max_seconds, self.audio_stride)
+        return FrameEncoder(model, self.fps, self.max_seconds)
 
     def _masks(self) -> "Masks":
         from base_models.uegd.masks import Masks, Spans
