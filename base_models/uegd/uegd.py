@@ -162,9 +162,7 @@ class Uegd(NeuralLearner):
     def _source(self) -> "SequenceSource":
         from base_models.uegd.examples import SequenceSource
 
-        return SequenceSource(
-            {name: self._states(name) for name in self.modalities()}, self._masks(), self.published_rows
-        )
+        return SequenceSource(self._states(), self._masks(), self.published_rows)
 
     def _network(self, outputs: int, pretrained: bool, seed: int) -> "UegdNetwork":
         from base_models.uegd.network import States, UegdNetwork, UegdShape

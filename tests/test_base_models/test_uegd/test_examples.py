@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from support.sequences import LAYERS, NAMES, WIDTH, ToyEncoder, clips
+from support.uegd import LAYERS, NAMES, WIDTH, ToyEncoder, clips
 
 from base_models.sequences.states import SequenceStates
 from base_models.uegd.examples import SequenceExamples, SequenceSource

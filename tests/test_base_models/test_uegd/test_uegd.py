@@ -9,7 +9,7 @@ import pytest
 import torch
 from support.networks import Killed, killed_after
 from support.regressions import MOOD
-from support.sequences import NAMES, TINY, ToyUegd, clips
+from support.uegd import NAMES, TINY, ToyUegd, clips
 
 from base_models import LEARNERS
 from base_models.uegd.uegd import Uegd, UegdTraining
