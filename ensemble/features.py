@@ -162,10 +162,12 @@ class FeatureCache:
             return 0
         self._bytes[encoder] = self._bytes.get(encoder, 0) + taken
         self.spent[encoder] = self.spent.get(encoder, 0.0) + took
-        if self.root is not None:
-            for name, content in files.items():
-                write_atomic(self.root / encoder / name, content)
-        self._open(encoder).add(name_of(keys), keys, block)
+        if self.root is None:
+            self._open(encoder).add(name_of(keys), keys, block)
+            return taken
+        for name, content in files.items():
+            write_atomic(self.root / encoder / name, content)
+        self._open(encoder).map(self.root / encoder, name_of(keys))  # what is bulky does not stay in memory
         return taken
 
     def room(self) -> int:

@@ -1,6 +1,6 @@
 """Layers of an encoder by name: which there are, and what each gives."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -28,7 +28,7 @@ def numbered(layer: Layer, layers: int, where: str) -> Layer:
 
 @contextmanager
 def watched(
-    blocks: Sequence["torch.nn.Module"], keep: Callable[["torch.Tensor"], "torch.Tensor"]
+    blocks: Iterable["torch.nn.Module"], keep: Callable[["torch.Tensor"], "torch.Tensor"]
 ) -> Iterator[list["torch.Tensor"]]:
     """A list that fills, when the network is run, with what enters the first of its blocks and what leaves each; of
     each what ``keep`` makes of it.
@@ -44,8 +44,9 @@ def watched(
     def left(block: Any, arguments: Any, output: Any) -> None:
         states.append(keep(output[0] if isinstance(output, tuple) else output))
 
-    hooks = [block.register_forward_hook(left) for block in blocks]
-    hooks += [block.register_forward_pre_hook(entered, with_kwargs=True) for block in blocks[:1]]
+    run = list(blocks)
+    hooks = [block.register_forward_hook(left) for block in run]
+    hooks += [block.register_forward_pre_hook(entered, with_kwargs=True) for block in run[:1]]
     try:
         yield states
     finally:

@@ -23,11 +23,11 @@ log = logging.getLogger("ensemble")
 
 def pool_steps(states: Array, pooling: SequencePooling) -> Features:
     """(width,) of (steps, width), or (2 width,) of "mean_std": the mean, then the deviation (statistics pooling)."""
-    states = np.asarray(states, dtype=np.float32)
-    if pooling == "max":
-        return states.max(axis=0)
-    mean = states.mean(axis=0)
-    return np.concatenate([mean, states.std(axis=0)]) if pooling == "mean_std" else mean
+    exact: Features = np.asarray(states, dtype=np.float32)
+    mean: Features = exact.mean(axis=0)
+    if pooling == "mean_std":
+        return np.concatenate([mean, exact.std(axis=0)])
+    return np.asarray(exact.max(axis=0)) if pooling == "max" else mean
 
 
 class ClipEncoder(SequenceEncoder, Protocol):
