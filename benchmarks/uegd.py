@@ -29,6 +29,7 @@ import torch
 from torch.nn import functional as F
 from turns import Steps, in_turns, print_speeds, taken
 
+from base_models.faces.preparation import Faces
 from base_models.neural.inference import device, predict_logits
 from base_models.neural.optimization import make_optimizer
 from base_models.neural.sampling import Batch, EpochSampler
@@ -75,7 +76,7 @@ def drawn(rows: int) -> Dataset:
 
 def source_of(encoders: Sequence[Synthetic], cache: FeatureCache) -> SequenceSource:
     states = {one.modality: SequenceStates(one, tuple(range(1, one.layers + 1)), cache) for one in encoders}
-    return SequenceSource(states, Masks(), published_rows=False)
+    return SequenceSource(states, Masks(), Faces("none", None, 3.0, cache), published_rows=False)
 
 
 def problem_of(source: SequenceSource, data: Dataset) -> TrainValSplit:

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from base_models.faces.preparation import Faces
 from base_models.neural.sampling import Batch, Drawn
 from base_models.sequences.states import SequenceStates
 from base_models.uegd.masks import Masks
@@ -82,18 +83,21 @@ class SequenceExamples:
 class SequenceSource:
     """How posts reach the network: as ``states`` of each modality, which the cache must have room for.
 
-    ``published_rows``: those that lack any modality are not known, as if they lacked all.
+    ``faces`` are what the frames of videos are cut to, for counts. ``published_rows``: those that lack any modality are
+    not known, as if they lacked all.
     """
 
     views = 1
 
-    def __init__(self, states: Mapping[str, SequenceStates], masks: Masks, published_rows: bool) -> None:
+    def __init__(self, states: Mapping[str, SequenceStates], masks: Masks, faces: Faces, published_rows: bool) -> None:
         self.states = states
         self.masks = masks
+        self.faces = faces
         self.published_rows = published_rows
 
     def fill(self, data: Dataset) -> None:
         """Raises LearnerError where not all find room, as soon as that is to be seen."""
+        self.faces.fill(data)
         for states in self.states.values():
             names = data.keys(states.encoder.modality)
             rows = sorted({name: row for row, name in reversed(list(enumerate(names))) if name is not None}.values())
@@ -118,7 +122,9 @@ class SequenceSource:
     def count(self, data: Dataset, read: Dataset) -> dict[str, int]:
         without = dict(zip(self.states, (~self.present(data)).sum(axis=0).tolist(), strict=True))
         left_out = {"left_out": len(data) - len(self.known(data))} if self.published_rows else {}
-        return {"rows": len(data), **{f"without_{name}": count for name, count in without.items()}, **left_out}
+        self.faces.seek(data)
+        lacking = {f"without_{name}": count for name, count in without.items()}
+        return {"rows": len(data), **lacking, **left_out, **self.faces.count(data)}
 
     def examples(self, read: Dataset, views: int, training: bool) -> SequenceExamples:
         self.fill(read)

@@ -18,7 +18,7 @@ from base_models.neural.hyperparameters import (
     Validation,
 )
 from base_models.neural.learner import NeuralLearner
-from base_models.parameters import Dropout, MaxLength, meaning
+from base_models.parameters import Detector, Dropout, FaceChoice, FaceMargin, MaxLength, meaning
 from base_models.weights import check_available, local_files
 from ensemble.content.clips import MAX_SECONDS
 from ensemble.data import Dataset, Floats
@@ -28,6 +28,7 @@ from ensemble.learner import TrainingInfo, Trial
 from ensemble.modalities import MODALITIES
 
 if TYPE_CHECKING:
+    from base_models.faces.preparation import Faces
     from base_models.sequences.states import SequenceEncoder, SequenceStates
     from base_models.uegd.examples import SequenceSource
     from base_models.uegd.masks import Masks
@@ -90,25 +91,24 @@ class Uegd(NeuralLearner):
         audio_stride: Annotated[int, Field(ge=1, description="of the speech encoder's frames every so manieth")] = 10,
         fps: Fps = 3.0,
         max_seconds: MaxSeconds = 60.0,
+        faces: FaceChoice = "none",
+        detector: Detector = None,
+        face_margin: FaceMargin = 0,
         published_rows: Annotated[bool, meaning("leave out rows that lack a modality, as the authors' code")] = False,
         training: UegdTraining | None = None,
     ) -> None:
         super().__init__()
         self.text, self.image, self.audio, self.video = text, image, audio, video
-        if not self.modalities():
-            raise LearnerError(f"uegd needs an encoder: set one or more of {', '.join(MODALITIES)}.")
         self.layer = layer if isinstance(layer, int | str) else dict(layer)
-        for name in self.layer if isinstance(self.layer, dict) else ():
-            if name not in self.modalities():
-                raise LearnerError(f"uegd: layer: {unknown('encoder', name, self.modalities())}")
-        self.combine = combine
+        self.combine, self.published_rows = combine, published_rows
         self.hidden_width, self.heads, self.width, self.dropout = hidden_width, heads, width, dropout
         self.time_masks, self.time_share = time_masks, time_share
         self.feature_masks, self.feature_share = feature_masks, feature_share
-        self.max_length = max_length
-        self.audio_stride, self.fps, self.max_seconds = audio_stride, fps, max_seconds
-        self.published_rows = published_rows
+        self.max_length, self.max_seconds = max_length, max_seconds
+        self.audio_stride, self.fps = audio_stride, fps
+        self.faces, self.detector, self.face_margin = faces, detector, face_margin
         self.training = training or UegdTraining()
+        self._check()
 
     @staticmethod
     def search_space(trial: Trial) -> dict[str, object]:
@@ -127,13 +127,18 @@ class Uegd(NeuralLearner):
         return tuple(name for name in MODALITIES if getattr(self, name) is not None)
 
     def sources(self) -> list[Path]:
-        """The local files of the encoders."""
+        """The local files of the encoders, and of the detector of faces."""
         models = dict.fromkeys(getattr(self, name) for name in self.modalities())
-        return [path for model in models for path in local_files(model)]
+        return [path for model in models for path in local_files(model)] + self._faces().sources()
 
     def check_models(self, data: Dataset, cache: FeatureCache) -> None:
+        from base_models.sequences.frames import of_timm
+        from base_models.visual.network import check_network
+
         for name in self.modalities():
-            check_available(getattr(self, name))
+            model: str = getattr(self, name)
+            (check_network if name in ("image", "video") and of_timm(model) else check_available)(model)
+        self._faces().check()
 
     def modality_weights(self, data: Dataset) -> Floats | None:
         """(rows, modalities) how far each gate is open, 0 to 1 and not 1 in all; NaN of what is not there. None with
@@ -159,10 +164,21 @@ class Uegd(NeuralLearner):
             info["layer_weights"] = self.network_.layer_weights()
         return info
 
+    def _check(self) -> None:
+        """Raises LearnerError for parameters that do not go together."""
+        if not self.modalities():
+            raise LearnerError(f"uegd needs an encoder: set one or more of {', '.join(MODALITIES)}.")
+        for name in self.layer if isinstance(self.layer, dict) else ():
+            if name not in self.modalities():
+                raise LearnerError(f"uegd: layer: {unknown('encoder', name, self.modalities())}")
+        if self.video is None and (self.faces != "none" or self.detector is not None):
+            raise LearnerError("uegd: faces and detector are of the frames of videos, and video is not set.")
+        self._faces()  # which says what else does not go together
+
     def _source(self) -> "SequenceSource":
         from base_models.uegd.examples import SequenceSource
 
-        return SequenceSource(self._states(), self._masks(), self.published_rows)
+        return SequenceSource(self._states(), self._masks(), self._faces(), self.published_rows)
 
     def _network(self, outputs: int, pretrained: bool, seed: int) -> "UegdNetwork":
         from base_models.uegd.network import States, UegdNetwork, UegdShape
@@ -184,6 +200,7 @@ class Uegd(NeuralLearner):
 
     def _encoder(self, modality: str) -> "SequenceEncoder":
         from base_models.sequences.frames import FrameEncoder
+        from base_models.sequences.pictures import PictureEncoder
         from base_models.sequences.speech import SpeechEncoder
         from base_models.sequences.tokens import TokenEncoder
 
@@ -192,7 +209,14 @@ class Uegd(NeuralLearner):
             return TokenEncoder(model, self.max_length)
         if modality == "audio":
             return SpeechEncoder(model, self.max_seconds, self.audio_stride)
-        return FrameEncoder(model, self.fps, self.max_seconds)
+        if modality == "image":
+            return PictureEncoder(model)
+        return FrameEncoder(model, self.fps, self.max_seconds, self._faces())
+
+    def _faces(self) -> "Faces":
+        from base_models.faces.preparation import Faces
+
+        return Faces(self.faces, self.detector, self.fps, self._cache, self.face_margin, "video", self.max_seconds)
 
     def _masks(self) -> "Masks":
         from base_models.uegd.masks import Masks, Spans
