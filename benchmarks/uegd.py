@@ -76,7 +76,8 @@ def drawn(rows: int) -> Dataset:
 
 def source_of(encoders: Sequence[Synthetic], cache: FeatureCache) -> SequenceSource:
     states = {one.modality: SequenceStates(one, tuple(range(1, one.layers + 1)), cache) for one in encoders}
-    return SequenceSource(states, Masks(), Faces("none", None, 3.0, cache), published_rows=False)
+    widths = {one.modality: one.width for one in encoders}
+    return SequenceSource(states, widths, Masks(), Faces("none", None, 3.0, cache), published_rows=False)
 
 
 def problem_of(source: SequenceSource, data: Dataset) -> TrainValSplit:

@@ -20,10 +20,11 @@ SPARE = 1.1  # of what is asked for, lengths being unknown before they are encod
 
 
 class Sequences:
-    """The sequences of some rows under one encoder. ``lengths`` (rows,) are their steps, 0 where a row has none."""
+    """The sequences of some rows, of one encoder's states of ``width``. ``lengths`` (rows,) are their steps, 0 where a
+    row has none."""
 
-    def __init__(self, states: SequenceStates, data: Dataset) -> None:
-        self._states = states
+    def __init__(self, states: SequenceStates, width: int, data: Dataset) -> None:
+        self._states, self._width = states, width
         self._names = data.keys(states.encoder.modality)
         first = states.cache.find(states.keys[0], self._names)
         self.lengths: npt.NDArray[np.int64] = np.array([0 if one is None else len(one) for one in first])
@@ -32,7 +33,7 @@ class Sequences:
     def batch(self, rows: Rows) -> tuple[Array, npt.NDArray[np.int64]]:
         """(rows, layers, steps, width) float16, padded with zeros on the right to the longest, and (rows,) lengths."""
         lengths, names = self.lengths[rows], [self._names[row] for row in rows]
-        shape = (len(rows), len(self._states.keys), max(1, int(lengths.max())), self._states.encoder.width)
+        shape = (len(rows), len(self._states.keys), max(1, int(lengths.max())), self._width)
         states = np.zeros(shape, np.float16)
         for layer, key in enumerate(self._states.keys):
             for row, found in enumerate(self._states.cache.find(key, names)):
@@ -81,7 +82,7 @@ class SequenceExamples:
 
 
 class SequenceSource:
-    """How posts reach the network: as ``states`` of each modality, which the cache must have room for.
+    """How posts reach the network: as ``states`` of each modality, of ``widths``, which the cache must have room for.
 
     ``faces`` are what the frames of videos are cut to, for counts. ``published_rows``: those that lack any modality are
     not known, as if they lacked all.
@@ -89,8 +90,16 @@ class SequenceSource:
 
     views = 1
 
-    def __init__(self, states: Mapping[str, SequenceStates], masks: Masks, faces: Faces, published_rows: bool) -> None:
+    def __init__(
+        self,
+        states: Mapping[str, SequenceStates],
+        widths: Mapping[str, int],
+        masks: Masks,
+        faces: Faces,
+        published_rows: bool,
+    ) -> None:
         self.states = states
+        self.widths = widths
         self.masks = masks
         self.faces = faces
         self.published_rows = published_rows
@@ -128,7 +137,7 @@ class SequenceSource:
 
     def examples(self, read: Dataset, views: int, training: bool) -> SequenceExamples:
         self.fill(read)
-        sequences = {name: Sequences(states, read) for name, states in self.states.items()}
+        sequences = {name: Sequences(states, self.widths[name], read) for name, states in self.states.items()}
         return SequenceExamples(sequences, self.masks if training else None)
 
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from base_models.sequences.states import SequenceEncoder, SequenceStates
     from base_models.uegd.examples import SequenceSource
     from base_models.uegd.masks import Masks
-    from base_models.uegd.network import UegdNetwork
+    from base_models.uegd.network import States, UegdNetwork
 
 Layer = int | Literal["last", "mean", "weighted"]
 Encoder = str | None
@@ -178,12 +178,14 @@ class Uegd(NeuralLearner):
     def _source(self) -> "SequenceSource":
         from base_models.uegd.examples import SequenceSource
 
-        return SequenceSource(self._states(), self._masks(), self._faces(), self.published_rows)
+        states = self._states()
+        widths = {name: self._size(one.encoder).width for name, one in states.items()}
+        return SequenceSource(states, widths, self._masks(), self._faces(), self.published_rows)
 
     def _network(self, outputs: int, pretrained: bool, seed: int) -> "UegdNetwork":
         from base_models.uegd.network import States, UegdNetwork, UegdShape
 
-        fed = {name: States(len(one.layers), one.encoder.width) for name, one in self._states().items()}
+        fed = {name: States(len(one.layers), self._size(one.encoder).width) for name, one in self._states().items()}
         shape = UegdShape(self.hidden_width, self.heads, self.width, self.dropout, self.combine)
         return UegdNetwork(fed, outputs, shape, seed)
 
@@ -194,7 +196,7 @@ class Uegd(NeuralLearner):
         for name in self.modalities():
             encoder = self._encoder(name)
             layer = self.layer.get(name, "last") if isinstance(self.layer, dict) else self.layer
-            layers = tuple(range(1, encoder.layers + 1)) if layer == "weighted" else (layer,)
+            layers = tuple(range(1, self._size(encoder).layers + 1)) if layer == "weighted" else (layer,)
             found[name] = SequenceStates(encoder, layers, self._cache)
         return found
 
@@ -212,6 +214,11 @@ class Uegd(NeuralLearner):
         if modality == "image":
             return PictureEncoder(model)
         return FrameEncoder(model, self.fps, self.max_seconds, self._faces())
+
+    def _size(self, encoder: "SequenceEncoder") -> "States":
+        from base_models.uegd.sizes import size_of
+
+        return size_of(encoder)
 
     def _faces(self) -> "Faces":
         from base_models.faces.preparation import Faces

@@ -23,7 +23,8 @@ ALL = tuple(range(1, LAYERS + 1))
 
 def source_of(cache: FeatureCache, published_rows: bool = False, names: tuple[str, ...] = NAMES) -> SequenceSource:
     states = {name: SequenceStates(ToyEncoder(name), ALL, cache) for name in names}
-    return SequenceSource(states, Masks(Spans(2, 0.5), Spans(3, 0.2)), WHOLE, published_rows)
+    widths = dict.fromkeys(names, WIDTH)
+    return SequenceSource(states, widths, Masks(Spans(2, 0.5), Spans(3, 0.2)), WHOLE, published_rows)
 
 
 def examples_of(data: Dataset, cache: FeatureCache, training: bool = False) -> SequenceExamples:
