@@ -17,7 +17,7 @@ import argparse
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from functools import partial
@@ -107,7 +107,7 @@ def measure_training(ask: argparse.Namespace) -> None:
 
     ready = list(making())
 
-    ways = {
+    ways: dict[str, Callable[[Steps], object]] = {
         "learner": partial(train_learner, network, problem, how),
         "bare loop": lambda steps: train_bare(network, iter(ready), how, steps),
         "bare loop, making batches": lambda steps: train_bare(network, making(), how, steps),

@@ -145,7 +145,7 @@ def _lacking(states: SequenceStates, data: Dataset, begin: Dataset) -> int:
     """How many bytes the states of ``data`` take that are not kept yet, judged by some of its posts."""
     cache, known = states.cache, states.find(begin)
     if not all(any(array is not None for array in layer) for layer in known):
-        known = [list(layer) for layer in states.encoder.encode(begin, range(1), states.numbered)]
+        known = [[layer[0]] for layer in states.encoder.encode(begin, range(1), states.numbered)]
     names = {name for name in data.keys(states.encoder.modality) if name is not None}
     absent = [len(names) - cache.count(key, names) for key in states.keys]
     sizes = [np.mean([BESIDE + array.nbytes for array in layer if array is not None]) for layer in known]

@@ -1,7 +1,7 @@
 """UEGD as published, at full size: minutes and gigabytes, so only with -m slow.
 
-Two clips of three seconds take 84 s through the three encoders on one core of a busy machine, a step of the training 1.7
-s, all of it 5.0 GiB, of which the encoders' weights are 3.7.
+On one core of a busy machine two clips of three seconds take 84 s through the three encoders, a step of the training
+1.7 s, and all of it 5.0 GiB, of which the encoders' weights are 3.7.
 """
 
 import json
