@@ -59,7 +59,7 @@ class Frozen:
         text_layer: Annotated[int | None, meaning("of the text encoder, 0 the embeddings; not set: the last")] = None,
         pooling: Annotated[Pooling, meaning("token vectors to one vector of a text")] = "mean",
         max_length: MaxLength = 128,
-        penalties: Annotated[Grid, meaning("of logistic or ridge regression; the best is taken")] = ALPHAS,
+        penalties: Annotated[Grid, meaning("of the logistic probe, or ridge regression; the best is taken")] = ALPHAS,
         balance: ClassBalance = 0.5,
         probe: Annotated[Literal["logistic", "svm", "ridge"], meaning("what stands on the features")] = "logistic",
         costs: Annotated[Grid, meaning("of the support vector machine; the best is taken")] = (0.3, 1.0, 3.0, 10.0),
