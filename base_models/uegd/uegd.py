@@ -156,7 +156,7 @@ class Uegd(NeuralLearner):
             gates[known] = np.where(source.present(shown), opened, np.nan)
         return gates
 
-    def layer_params(self) -> dict[str, dict[int, dict[str, object]]]:
+    def layer_params(self) -> Mapping[str, Mapping[int, Mapping[str, object]]]:
         """By modality and layer, what makes a learner of that modality and layer alone."""
         found = {}
         for name, states in self._states("weighted").items():
