@@ -85,7 +85,7 @@ class FrameEncoder:
 
     def encode(self, data: Dataset, rows: Sequence[int], layers: Sequence[Layer]) -> list[Ragged]:
         """(frames, width) of each video."""
-        network, cells, names = self._loaded(), data.cells("video"), data.keys("video")
+        network, cells, names = self._loaded(), data.cells(self.modality), data.keys(self.modality)
         nothing = [np.zeros((0, network.width), np.float16) for _ in layers]
         if self.faces is not None:
             self.faces.seek(data.take(rows))

@@ -25,7 +25,8 @@ MORE = 0.1  # seconds that are read beyond the last that is heard, to know that 
 
 class SpeechEncoder:
     """``model`` is a hub name or a local folder: wav2vec 2, HuBERT, WavLM, Whisper's encoder. Of a sound longer than
-    ``max_seconds`` its begin is heard, and of one longer than what the network can take (Whisper: 30 s).
+    ``max_seconds`` its begin is heard, and of one longer than what the network can take (Whisper: 30 s). Every
+    ``stride``-th frame is given, from the first.
 
     Nothing is loaded before the first sound is encoded. ``cut`` says of each file that was read why its end is not
     heard, "" where it is.
@@ -35,14 +36,15 @@ class SpeechEncoder:
     contents = "sounds"
     block = 32
 
-    def __init__(self, model: str, max_seconds: float = 60.0) -> None:
+    def __init__(self, model: str, max_seconds: float = 60.0, stride: int = 1) -> None:
         self.model = model
+        self.stride = stride
         self.max_seconds = max_seconds
         self.cut: dict[Path, str] = {}
 
     @property
     def key(self) -> str:
-        return fingerprint([ENCODED, identity(self.model), float(self.max_seconds)])
+        return fingerprint([ENCODED, identity(self.model), float(self.max_seconds), self.stride])
 
     @property
     def layers(self) -> int:
@@ -59,7 +61,7 @@ class SpeechEncoder:
         paths = [data.root / (cells[row] or "") for row in rows]
         decoded = ahead(partial(self._decode, body), paths)
         states = [nothing if heard is None else _states(body, heard, layers, self.model) for heard in decoded]
-        return [Ragged.of(list(of_layer)) for of_layer in zip(*states, strict=True)]
+        return [Ragged.of([one[:: self.stride] for one in of_layer]) for of_layer in zip(*states, strict=True)]
 
     def _decode(self, body: "SpeechBody", path: Path) -> Features | None:
         """(samples,); None where the file cannot be read."""

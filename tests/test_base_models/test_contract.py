@@ -46,6 +46,15 @@ TINY = {
     },
     "flava": {"model": "flava", "max_length": 16, "training": {"epochs": 1, "validation": 0, "patience": 0}},
     "acoustic": {"model": "whisper", "training": {"epochs": 1, "warmup": 0.5}},
+    "uegd": {
+        "text": "bert",
+        "image": "image",
+        "max_length": 16,
+        "hidden_width": 8,
+        "width": 8,
+        "heads": 2,
+        "training": {"epochs": 1, "warmup": 0, "validation": 0},
+    },
     "visual": {"model": "test_resnet", "pretrained": False, "size": 64, "views": 2, "training": {"epochs": 1}},
 }
 # The same learners over other networks; the first of images has a fixed input size and must be told another.

@@ -22,6 +22,13 @@ CASES: dict[str, tuple[str, dict[str, Any], str, set[str], str]] = {
     "visual": ("visual", {"model": "image", "views": 1}, "visual", {"frequencies"}, "body.bn1.weight"),
     "textual": ("textual", {"model": "bert", **TEXTUAL}, "textual", {"frequencies", "pooling"}, "head.classes.weight"),
     "acoustic": ("acoustic", {"model": "whisper"}, "acoustic", {"frequencies"}, "head.classes.weight"),
+    "uegd": (
+        "uegd",
+        {"text": "bert", "image": "image", "max_length": 16, "width": 4, "hidden_width": 4},
+        "uegd",
+        {"frequencies"},
+        "encoders.text.layers.scores",
+    ),
     "fusion": (
         "fusion",
         {"image": "image", "text": "bert", "width": 4, "heads": 2, "max_length": 16, "missing": "learned"},
