@@ -32,7 +32,7 @@ def init(
         str,
         typer.Argument(
             help="A dataset: memotion, mvsa, hateful-memes, mami, cmu, csv. A paper: memotion2020, joint-finetuning, "
-            "flava-mvsa, clip-lora-mvsa, mosi-text."
+            "flava-mvsa, clip-lora-mvsa, mosi-text, uegd-mosi, uegd-mosei, uegd-sims."
         ),
     ],
     root: Annotated[Path | None, typer.Option(help="The dataset's folder (with --train: default its folder).")] = None,
