@@ -53,7 +53,8 @@ def _column(
 ) -> MediaColumn | None:
     """How clips are named; None where no layout has any."""
     if named is None:
-        layouts = (MediaColumn((layout,), root, root, kind) for layout in LAYOUTS[kind])
+        there = [layout for layout in LAYOUTS[kind] if (root / layout.partition("{")[0]).is_dir()]
+        layouts = (MediaColumn((layout,), root, root, kind) for layout in there)
         return next((each for each in layouts if each.any_there(table, ids, path)), None)
     column = MediaColumn.of(kind, named, root, root)
     if not column.is_pattern:
