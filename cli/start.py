@@ -1,4 +1,4 @@
-"""The subcommands before training: demo, init, data, learners. Heavy modules are imported late, inside."""
+"""The subcommands before training: demo, init, data, learners, converting. Heavy modules are imported late, inside."""
 
 from pathlib import Path
 from typing import Annotated
@@ -31,8 +31,8 @@ def init(
     preset: Annotated[
         str,
         typer.Argument(
-            help="A dataset: memotion, mvsa, hateful-memes, mami, csv. A paper: memotion2020, joint-finetuning, "
-            "flava-mvsa, clip-lora-mvsa, mosi-text."
+            help="A dataset: memotion, mvsa, hateful-memes, mami, cmu, csv. A paper: memotion2020, joint-finetuning, "
+            "flava-mvsa, clip-lora-mvsa, mosi-text, uegd-mosi, uegd-mosei, uegd-sims."
         ),
     ],
     root: Annotated[Path | None, typer.Option(help="The dataset's folder (with --train: default its folder).")] = None,
@@ -143,3 +143,22 @@ def learners(
     described = describe_learners(LEARNERS, names or ())
     plain = {name: asdict(learner) for name, learner in described.items()}
     show(plain, lambda _: print_learners(described, bool(names)), as_json)
+
+
+@app.command()
+def convert_features(
+    file: Annotated[Path, typer.Argument(help="A pickle of conventional features, by part: of MMSA, MulT, MISA.")],
+    out: Annotated[Path, typer.Option(help="The folder that gets features.parquet.")],
+    as_json: AsJson = False,
+) -> None:
+    """Make a published pickle of conventional features (Facet, COVAREP, GloVe) into a plain table, once.
+
+    Arrays in plain containers are read, and nothing of the pickle is run; what asks for anything else is refused.
+
+    \b
+    ensemble convert-features mosi/unaligned_50.pkl --out mosi/features
+    """
+    from cli.tables import print_converted
+    from ensemble.datasets.conventional_features import convert_features
+
+    show(convert_features(file, out), print_converted, as_json)

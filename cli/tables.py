@@ -10,6 +10,7 @@ from cli.causes import by_cause
 from cli.layout import WIDTH, blocks, fits, width, wrap
 from cli.pasting import pasteable
 from ensemble.content.audit import audit_lines
+from ensemble.datasets.conventional_features import Converted
 from ensemble.datasets.fold_tables import WrittenFolds
 from ensemble.jobs.ablation import Ablation
 from ensemble.jobs.importing import Imported, Undone
@@ -228,3 +229,12 @@ def print_status(result: RunStatus) -> None:
         line(reason)
     if result["jobs"].get("done", 0) < sum(result["jobs"].values()):
         line("`ensemble train-base` does what is not done.")
+
+
+def print_converted(made: Converted) -> None:
+    for note in made["notes"]:
+        line(note)
+    spread = "{:,} to {:,}, half of the clips up to {:,}"
+    rows = [[name, f"{of['width']:,}", spread.format(*of["frames"])] for name, of in made["features"].items()]
+    table(", ".join(f"{n:,} {part} clips" for part, n in made["rows"].items()), ["features", "width", "frames"], rows)
+    line(f"Wrote {made['file']}.")

@@ -28,7 +28,7 @@ class Dataset:
     labels are None where unknown; a table without a modality's column lacks it in every post. ``part`` is ``train``,
     ``dev`` or ``test``; rows of the latter two enter no fold, whether they have labels or not, and those of ``dev`` may
     tell which epoch or parameter is best. Optional columns: ``group`` (rows that must stay together), ``image_hash``
-    (SHA-256 of the file; so of audio and video), ``text_encoding``.
+    (SHA-256 of the file; so of audio and video), ``text_encoding``, ``seconds`` (how long a clip is by its table).
     ``notes`` are lines about how the table was read, for the audit. ``subtasks`` are named groups of tasks whose
     headline is the mean of their scores; ``linked_tasks`` pairs a binary task with the degree that is above 0 exactly
     where it is 1. ``id_column`` is what the ids are called where they came from.

@@ -6,6 +6,7 @@ from typing import Any, NotRequired, TypedDict, cast
 import numpy as np
 
 from ensemble.content.agreement import Agreement, agreement, agreement_lines
+from ensemble.content.clip_doubts import clip_doubts
 from ensemble.content.copy_notes import copy_notes
 from ensemble.content.doubts import Readers, content_doubts, label_doubts
 from ensemble.content.duplicates import Duplicates, find_duplicates, united_groups
@@ -27,6 +28,7 @@ class Audit(TypedDict):
     conflicting_labels: dict[str, int]
     train_test_overlap: int
     train_dev_overlap: NotRequired[int]
+    contents: NotRequired[dict[str, dict[str, int]]]
     agreement: NotRequired[dict[str, Agreement]]
     notes: list[str]
     doubts: list[str]
@@ -63,9 +65,14 @@ def audit(
         "conflicting_labels": {task.name: _conflicts(data, copies, task.name) for task in data.tasks},
         "train_test_overlap": int(np.isin(copies.group[test], copies.group[train]).sum()),
         **({"train_dev_overlap": int(np.isin(copies.group[dev], copies.group[train]).sum())} if dev.any() else {}),
+        **({"contents": there} if len(there := _contents(data)) > 1 else {}),
         **({"agreement": agreed} if agreed else {}),
         "notes": [*data.notes, *copy_notes(data, group, settings.k if plan is None else plan.settings.k)],
-        "doubts": [*content_doubts(data, scans, readers or {}, named), *(label_doubts(data, plan) if plan else [])],
+        "doubts": [
+            *content_doubts(data, scans, readers or {}, named),
+            *clip_doubts(data, scans, copies),
+            *(label_doubts(data, plan) if plan else []),
+        ],
         "refused": [],
     }
     return cast(Audit, found)
@@ -75,6 +82,17 @@ def _label_counts(data: Dataset, task: Task) -> dict[str, int]:
     """A test row without a label lacks nothing."""
     there = (data.frame["part"] == TRAIN) | data.frame[task.name].notna()
     return task.target.count_labels(task, data.frame.loc[there, task.name])
+
+
+def _contents(data: Dataset) -> dict[str, dict[str, int]]:
+    """Of each modality that any post has, by its plural: how many posts of each part have it."""
+    there = {get_modality(name).plural: [cell is not None for cell in data.cells(name)] for name in data.modalities}
+    parts = [part for part in (TRAIN, DEV, TEST) if (data.frame["part"] == part).any()]
+    return {
+        plural: {part: int((data.frame["part"] == part)[has].sum()) for part in parts}
+        for plural, has in there.items()
+        if any(has)
+    }
 
 
 def _duplicates(copies: Duplicates, modalities: Sequence[str]) -> dict[str, int]:
@@ -101,6 +119,10 @@ def audit_lines(found: Mapping[str, Any]) -> list[tuple[str, str]]:
     copies = found["duplicates"]
     modalities = [modality for modality in map(get_modality, MODALITIES) if modality.plural in found]
     return [
+        *(
+            (f"{plural} by part", ", ".join(f"{part} {n:,} of {found['rows'][part]:,}" for part, n in counts.items()))
+            for plural, counts in found.get("contents", {}).items()
+        ),
         *(line for modality in modalities for line in modality.audit_lines(found[modality.plural])),
         *((words, f"{copies[key]:,}") for each in reversed(modalities) for key, words in each.copies_named.items()),
         ("groups of copies (kept together)", f"{copies['groups']:,} of {copies['rows_in_groups']:,} rows"),

@@ -6,7 +6,7 @@ import numpy as np
 
 from ensemble.content.file_kinds import GONE
 from ensemble.content.file_scan import NO_PATH
-from ensemble.data import TRAIN, Codes, Dataset, Task
+from ensemble.data import DEV, TEST, TRAIN, Codes, Dataset, Task
 from ensemble.errors import shortened, some
 from ensemble.folds import FoldPlan
 from ensemble.modalities import MODALITIES, Scan, Scans, get_modality
@@ -64,9 +64,10 @@ def _reasons(lost: int, scan: Scan) -> str:
 
 
 def label_doubts(data: Dataset, plan: FoldPlan) -> list[str]:
-    """Tasks of which many training rows have no label, and classes that some folds have no row of."""
+    """Tasks of which many training rows, or some rows that are scored apart, have no label, and classes that some folds
+    have no row of."""
     fold = plan.fold[plan.cv_rows]
-    lines = []
+    lines = _unscored(data)
     for task in data.tasks:
         labels = data.labels(task)[plan.cv_rows]
         known = task.target.known(labels)
@@ -78,6 +79,20 @@ def label_doubts(data: Dataset, plan: FoldPlan) -> list[str]:
             lines.append(f"{task.name}: labels are in {held} of {plan.settings.k} folds; a stack needs {STACKED}")
         if task.classes:
             lines += _rare_classes(task, data.codes(task)[plan.cv_rows], fold, plan.settings.k)
+    return lines
+
+
+def _unscored(data: Dataset) -> list[str]:
+    """Rows without a label in a part whose others have one."""
+    lines = []
+    for task in data.tasks:
+        known = task.target.known(data.labels(task))
+        for part, words in ((DEV, "development"), (TEST, "test")):
+            rows = (data.frame["part"] == part).to_numpy()
+            lost = np.flatnonzero(rows & ~known)
+            if 0 < len(lost) < rows.sum():
+                said = f"{task.name}: {len(lost):,} of {rows.sum():,} {words} rows have no label"
+                lines.append(f"{said} ({some(data.ids[lost])}), so they are not scored")
     return lines
 
 

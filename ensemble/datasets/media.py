@@ -4,7 +4,7 @@ import hashlib
 import os
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -71,7 +71,7 @@ class MediaColumn:
             found = self._extract(table[self.sources[0]], path, plural)
             count = f"{found.notna().sum():,} {plural}"
             return found, True, [f"{path.name}: {count} in its cells, kept in {self.extracted}"]
-        names = self._named(table, ids, path)
+        names = list(self._named(table, ids, path))
         spelt = [None if name is None else self._spelt(name) for name in names]
         respelt = sum(a != b for a, b in zip(names, spelt, strict=True) if a is not None)
         notes = [f"{path.name}: {respelt:,} {self.kind} names are spelt otherwise on the disk (Unicode form, slashes)"]
@@ -94,21 +94,19 @@ class MediaColumn:
         except DataError:
             return False
 
-    def _named(self, table: pd.DataFrame, ids: "pd.Series[str]", path: Path) -> Sequence[str | None]:
+    def _named(self, table: pd.DataFrame, ids: "pd.Series[str]", path: Path) -> Iterable[str | None]:
         return self._filled(table, ids, path) if self.is_pattern else strings(table[self.sources[0]], path).tolist()
 
-    def _filled(self, table: pd.DataFrame, ids: "pd.Series[str]", path: Path) -> list[str | None]:
+    def _filled(self, table: pd.DataFrame, ids: "pd.Series[str]", path: Path) -> Iterator[str | None]:
         """Of each row the first pattern whose file exists, filled; None where a value for it is missing."""
-        values = {"id": ids} | {name: strings(table[name], path) for name in self.columns()}
-        filled: list[str | None] = []
+        values = {name: strings(table[name], path).tolist() for name in self.columns()} | {"id": ids.tolist()}
         for position in range(len(table)):
-            row = {name: column.iloc[position] for name, column in values.items()}
+            row = {name: column[position] for name, column in values.items()}
             where = f"{path}: {row_of(ids, position)}"
             made = [_fill(source, row, where, self.kind) for source in self.sources]
             usable = [self._ending(name) for name in made if name is not None]
             there = (name for name in map(self._spelt, usable) if _exists(self.root / name))
-            filled.append(next(there, usable[0] if usable else None))
-        return filled
+            yield next(there, usable[0] if usable else None)
 
     def _ending(self, name: str) -> str:
         """A name that ends in ``.*`` with the ending that the file of that name has."""
