@@ -162,8 +162,9 @@ class PredictsSpread(Protocol):
 @runtime_checkable
 class WeighsModalities(LooksAtModalities, Protocol):
     def modality_weights(self, data: Dataset) -> npt.NDArray[np.float64] | None:
-        """(rows, modalities) how much each decided, for analysis; None where the learner as configured has no such
-        weights, NaN in rows without any."""
+        """(rows, modalities) how much each of ``modalities()`` decided, for analysis, in that order: gates from 0 to 1,
+        each for itself, or shares that sum to one. None where the learner as configured has no such weights, NaN where
+        a row has nothing to weigh."""
         ...
 
 

@@ -23,6 +23,7 @@ from meta.records import StackReport
 from meta.report.facts import CandidateScores, CurveRow, LearnerCost, Reliability, ReportFacts, TaskFacts
 from meta.report.modality_table import modality_table
 from meta.report.number_facts import number_facts
+from meta.report.weight_facts import modality_weights
 from meta.stack import FinishedStack, read_stack
 from meta.stack_report import PLAIN, best_alone, best_single
 from meta.summary import baselines, subtasks, summarise
@@ -72,6 +73,7 @@ def _task_facts(
     of_numbers = target_of(task).section == "numbers"
     seeds = {name: run.results.base_record(name, task)["oof"].get("seeds") for name in learners}
     curves = {name: _curve_rows(run, name, task) for name in modality}
+    weights = {name: modality_weights(run, name, task) for name in learners}
     return TaskFacts(
         report=stack.report,
         baselines=_baselines(run, task),
@@ -86,6 +88,7 @@ def _task_facts(
         reliability={} if of_numbers else {name: reliability(table, each) for name, each in models.items()},
         curves={name: rows for name, rows in curves.items() if rows},
         numbers=number_facts(table, models) if of_numbers else None,
+        modality_weights={name: of for name, of in weights.items() if of},
     )
 
 

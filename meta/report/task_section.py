@@ -20,6 +20,7 @@ from meta.report.charts import (
 from meta.report.contribution_section import ContributionSection, contribution_section
 from meta.report.facts import CurveRow, Reliability, TaskFacts
 from meta.report.gallery import Gallery, make_gallery
+from meta.report.inside_section import InsideSection, inside_section
 from meta.report.leaderboard import (
     Model,
     PaperRow,
@@ -79,6 +80,7 @@ class TaskSection:
     curves_left_out: int
     diversity: DiversitySection | None
     contributions: ContributionSection | None
+    inside: InsideSection | None
     label_issues: Gallery
     hardest: Gallery
     conflicts: Sequence[LabelConflict]
@@ -110,6 +112,7 @@ def task_section(facts: TaskFacts, conflicts_total: int, root: Path, limit: int)
         curves_left_out=curves_left_out,
         diversity=_diversity(facts, best),
         contributions=contribution_section(facts),
+        inside=inside_section(facts),
         label_issues=label_issues,
         hardest=make_gallery([post for post in facts.hardest if post["id"] not in among_issues], root, limit),
         conflicts=facts.conflicts[:MAX_CONFLICTS],

@@ -21,6 +21,7 @@ TOYS = {
     "slow": "support.toys:Slow",
     "leaking": "support.toys:Leaking",
     "pair": "support.toys:Pair",
+    "gated": "support.toys:Gated",
     "mortal": "support.toys:Mortal",
     "full": "support.toys:Full",
     "mistaken": "support.toys:Mistaken",
@@ -135,6 +136,22 @@ class Pair:
     def _cues(data: Dataset) -> tuple[list[str], list[str]]:
         words = [text.split()[-1] if text else "" for text in data.texts]
         return words, [f"image {key}" if key else "" for key in data.image_hashes()]
+
+
+class Gated(Hash):
+    """Looks at each modality as far as ``gates`` say."""
+
+    def __init__(self, looks_at: tuple[str, ...] = ("text", "audio", "video"), gates: tuple[float, ...] = ()) -> None:
+        super().__init__()
+        self.looks_at = looks_at
+        self.gates = gates
+
+    def modalities(self) -> tuple[str, ...]:
+        return self.looks_at
+
+    def modality_weights(self, data: Dataset) -> npt.NDArray[np.float64]:
+        there = np.array([[cell is not None for cell in data.cells(name)] for name in self.looks_at]).T
+        return np.where(there, self.gates, np.nan)
 
 
 class Mortal(Hash):
