@@ -21,8 +21,10 @@ from meta.label_issues import conflicts, hardest, label_issues
 from meta.leaks import leak_signs
 from meta.records import StackReport
 from meta.report.facts import CandidateScores, CurveRow, LearnerCost, Reliability, ReportFacts, TaskFacts
+from meta.report.group_facts import GroupFacts, group_facts
 from meta.report.modality_table import modality_table
 from meta.report.number_facts import number_facts
+from meta.report.trials import trials
 from meta.report.weight_facts import modality_weights
 from meta.stack import FinishedStack, read_stack
 from meta.stack_report import PLAIN, best_alone, best_single
@@ -74,6 +76,7 @@ def _task_facts(
     seeds = {name: run.results.base_record(name, task)["oof"].get("seeds") for name in learners}
     curves = {name: _curve_rows(run, name, task) for name in modality}
     weights = {name: modality_weights(run, name, task) for name in learners}
+    tried = {name: trials(run, name, task) for name in learners}
     return TaskFacts(
         report=stack.report,
         baselines=_baselines(run, task),
@@ -87,9 +90,18 @@ def _task_facts(
         hardest=hardest(cv_rows, stack.shipped, MAX_POSTS),
         reliability={} if of_numbers else {name: reliability(table, each) for name, each in models.items()},
         curves={name: rows for name, rows in curves.items() if rows},
-        numbers=number_facts(table, models) if of_numbers else None,
+        numbers=number_facts(table, models, _groups(run, table, stack)) if of_numbers else None,
         modality_weights={name: of for name, of in weights.items() if of},
+        trials={name: cards for name, cards in tried.items() if cards},
     )
+
+
+def _groups(run: Run, table: MetaTable, stack: FinishedStack) -> GroupFacts | None:
+    """Of all learners and the stack, on the rows of each part."""
+    inside = {name: table.learner_oof(name) for name in table.learners} | {"stack": stack.shipped}
+    outside = {name: table.learner_test(name) for name in table.learners} | {"stack": stack.test}
+    rows = {"oof": run.plan.cv_rows, "dev": run.plan.dev_rows, "test": run.plan.test_rows}
+    return group_facts({part: (run.data.take(at), inside if part == "oof" else outside) for part, at in rows.items()})
 
 
 def _baselines(run: Run, task: Task) -> dict[str, BaselineCard]:

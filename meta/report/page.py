@@ -43,7 +43,10 @@ def draw_page(facts: ReportFacts, root: Path) -> str:
     """The page of a run's facts; ``root`` is the folder its image paths start from."""
     conflicts = facts.audit.get("conflicting_labels", {})
     limit = posts_per_gallery(2 * len(facts.tasks))
-    tasks = [task_section(task, conflicts.get(task.name, len(task.conflicts)), root, limit) for task in facts.tasks]
+    tasks = [
+        task_section(task, conflicts.get(task.name, len(task.conflicts)), root, limit, facts.modality)
+        for task in facts.tasks
+    ]
     page = _environment().get_template("page.html.jinja")
     return page.render(
         facts=facts,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ensemble.modalities import NOTHING
 from meta.records import LabelConflict, StackReport
 from meta.report.charts import (
     SERIES,
@@ -33,7 +34,7 @@ from meta.report.leaderboard import (
 from meta.report.number_section import NumberSection, number_section
 from meta.wording import display_name
 
-MAX_ROWS, MAX_LEARNERS, MAX_CURVES, MAX_PAIRS, MAX_CONFLICTS = 32, 24, 6, 5, 12
+MAX_ROWS, MAX_LEARNERS, MAX_CURVES, MAX_PAIRS, MAX_CONFLICTS, MAX_COURSES = 32, 24, 6, 5, 12, 6
 SAME = 0.0005  # of a share: no eye can tell it
 DRAWN_AS = {"choosing": "stack", "baseline": "muted"}
 NOT_MEASURES = {"fold", "seed", "epoch", "lr", "seconds"}
@@ -91,8 +92,11 @@ class TaskSection:
         return self.facts.report
 
 
-def task_section(facts: TaskFacts, conflicts_total: int, root: Path, limit: int) -> TaskSection:
-    """The section of a task; each gallery shows at most ``limit`` posts, with images from below ``root``."""
+def task_section(
+    facts: TaskFacts, conflicts_total: int, root: Path, limit: int, modality: Mapping[str, str]
+) -> TaskSection:
+    """The section of a task; each gallery shows at most ``limit`` posts, with images from below ``root``; ``modality``
+    is what each learner looks at."""
     leaderboard = make_leaderboard(facts)
     best = [model.name for model in leaderboard if model.kind == "learner"]
     label_issues = make_gallery(facts.label_issues, root, limit)
@@ -107,7 +111,7 @@ def task_section(facts: TaskFacts, conflicts_total: int, root: Path, limit: int)
         scores=_scores(leaderboard, facts.report),
         folds=_folds(leaderboard, facts.report),
         reliability=_reliability(facts.reliability, facts.name),
-        numbers=number_section(facts.numbers, facts.name),
+        numbers=number_section(facts.numbers, facts.name, ["stack", *_best_of_each(best, modality)][:MAX_COURSES]),
         curves=curves,
         curves_left_out=curves_left_out,
         diversity=_diversity(facts, best),
@@ -118,6 +122,12 @@ def task_section(facts: TaskFacts, conflicts_total: int, root: Path, limit: int)
         conflicts=facts.conflicts[:MAX_CONFLICTS],
         conflicts_total=conflicts_total,
     )
+
+
+def _best_of_each(best: Sequence[str], modality: Mapping[str, str]) -> list[str]:
+    """The first learner that looks at just this, for all that learners look at, the best first."""
+    first = {modality[name]: name for name in reversed(best) if modality[name] != NOTHING}
+    return [name for name in best if name in first.values()]
 
 
 def _scores(leaderboard: Sequence[Model], report: StackReport) -> Plot:
