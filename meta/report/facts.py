@@ -8,9 +8,10 @@ from ensemble.scoring import BaselineCard, Score, Spread
 from meta.records import Contributions, Diversity, LabelConflict, LabelIssue, LeakSign, StackReport, Summary
 from meta.report.number_facts import NumberFacts
 from meta.report.trials import Trials
+from meta.report.variants import Variants
 from meta.report.weight_facts import ModalityWeights
 
-ONLY_SOME = ("numbers", "modality_weights", "trials")  # kinds of facts that many runs have not
+ONLY_SOME = ("numbers", "modality_weights", "trials", "variants")  # kinds of facts that many runs have not
 CurveRow = Mapping[str, float | None]  # fold and epoch, then what the learner measures
 
 
@@ -39,9 +40,9 @@ class Reliability:
 class TaskFacts:
     """One task: its stack's report, and per learner ``cost``, ``seeds``, ``leaks``, learning ``curves``, the
     ``modality_weights`` inside it, and of several seeds the ``trials``; per model its reliability, or of a task of
-    numbers what ``numbers`` says. Learners of which nothing is known are left out, but for ``cost``. ``baselines`` are
-    the cards of what knows the labels alone: ``oof``, and of the labelled ``test`` part and the ``dev`` part where
-    there is one.
+    numbers what ``numbers`` says. Learners of which nothing is known are left out, but for ``cost``. ``variants`` are
+    learners of one kind. ``baselines`` are the cards of what knows the labels alone: ``oof``, and of the labelled
+    ``test`` part and the ``dev`` part where there is one.
     """
 
     report: StackReport
@@ -59,6 +60,7 @@ class TaskFacts:
     numbers: NumberFacts | None = None
     modality_weights: Mapping[str, ModalityWeights] = field(default_factory=dict)
     trials: Mapping[str, Trials] = field(default_factory=dict)
+    variants: Sequence[Variants] = ()
 
     @property
     def name(self) -> str:

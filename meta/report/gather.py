@@ -25,6 +25,7 @@ from meta.report.group_facts import GroupFacts, group_facts
 from meta.report.modality_table import modality_table
 from meta.report.number_facts import number_facts
 from meta.report.trials import trials
+from meta.report.variants import variants
 from meta.report.weight_facts import modality_weights
 from meta.stack import FinishedStack, read_stack
 from meta.stack_report import PLAIN, best_alone, best_single
@@ -93,6 +94,7 @@ def _task_facts(
         numbers=number_facts(table, models, _groups(run, table, stack)) if of_numbers else None,
         modality_weights={name: of for name, of in weights.items() if of},
         trials={name: cards for name, cards in tried.items() if cards},
+        variants=variants(run, task, learners),
     )
 
 

@@ -95,6 +95,7 @@ def _environment() -> Environment:
         "verdict": verdict,
         "against": difference_from,
         "rule": rule_numbers,
+        "plain": lambda value: value if isinstance(value, str) else json.dumps(value, default=str),
         "pretty": lambda value: json.dumps(value, indent=2, ensure_ascii=False, default=str),
         "audit_lines": audit_lines,
     }

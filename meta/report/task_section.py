@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ensemble.modalities import NOTHING
+from ensemble.modalities import NOTHING, UNKNOWN
 from meta.records import LabelConflict, StackReport
 from meta.report.charts import (
     SERIES,
@@ -32,6 +32,7 @@ from meta.report.leaderboard import (
     shown_metrics,
 )
 from meta.report.number_section import NumberSection, number_section
+from meta.report.variant_section import VariantTable, variant_tables
 from meta.wording import display_name
 
 MAX_ROWS, MAX_LEARNERS, MAX_CURVES, MAX_PAIRS, MAX_CONFLICTS, MAX_COURSES = 32, 24, 6, 5, 12, 6
@@ -73,6 +74,7 @@ class TaskSection:
     metrics: Sequence[str]
     paper_metrics: Sequence[str]
     paper_table: Sequence[PaperRow]
+    variants: Sequence[VariantTable]
     scores: Plot
     folds: str
     reliability: ReliabilitySection
@@ -108,6 +110,7 @@ def task_section(
         metrics=shown_metrics(facts),
         paper_metrics=paper_metrics(facts),
         paper_table=paper_table(leaderboard, facts),
+        variants=variant_tables(facts, modality),
         scores=_scores(leaderboard, facts.report),
         folds=_folds(leaderboard, facts.report),
         reliability=_reliability(facts.reliability, facts.name),
@@ -125,9 +128,11 @@ def task_section(
 
 
 def _best_of_each(best: Sequence[str], modality: Mapping[str, str]) -> list[str]:
-    """The first learner that looks at just this, for all that learners look at, the best first."""
-    first = {modality[name]: name for name in reversed(best) if modality[name] != NOTHING}
-    return [name for name in best if name in first.values()]
+    """The best learner of each modality, and of each of their combinations that some learner looks at."""
+    first: dict[str, str] = {}
+    for name in best:
+        first.setdefault(modality.get(name, UNKNOWN), name)
+    return [name for looked_at, name in first.items() if looked_at != NOTHING]
 
 
 def _scores(leaderboard: Sequence[Model], report: StackReport) -> Plot:

@@ -18,6 +18,8 @@ from meta.report.facts import ReportFacts
 from meta.report.gather import gather_facts
 from meta.report.group_facts import FEW, SHOWN, group_facts, variance
 from meta.report.page import draw_page
+from meta.report.variant_section import variant_tables
+from meta.report.variants import differing
 from meta.stack import stack_task
 from meta.table import StackSettings
 
@@ -104,8 +106,30 @@ def test_the_mean_of_the_metrics_and_the_averaged_predictions_are_told_apart(run
     assert record["oof"]["seeds"] == trials["oof"]["seeds"] and record["dev"]["seeds"] == trials["dev"]["seeds"]
 
 
+def test_learners_of_one_kind_are_told_apart_by_what_differs(facts: ReportFacts) -> None:
+    (found,) = facts.tasks[0].variants
+    assert found.learner == "layered"
+    assert found.params["words"] == {"layer": 3, "looks_at": ("text",)}, "dial is the same in all"
+    (table,) = variant_tables(facts.tasks[0], facts.modality)
+    assert [row.modality for row in table.rows] == ["text+audio", "audio", "text", "text"]
+    assert [title for title, _ in table.parts] == ["out of fold", "development part", "labelled test part"]
+    assert table.metrics == ["mae", "pearson", "acc_2", "acc_2_nonzero"]
+    best = [row.name for row in table.rows if row.best[0]]
+    assert best == ["words"], "the least error is the best"
+    by_name = {row.name: row.scores for row in table.rows}
+    test = facts.tasks[0].report["test"]["cards"]["sound"]["metrics"]
+    assert by_name["sound"][8:] == [test[name]["value"] for name in table.metrics]
+
+
+def test_a_parameter_that_only_some_have_sets_them_apart() -> None:
+    assert differing({"a": {"x": 1, "y": 2}, "b": {"x": 1}}) == {"a": {"y": 2}, "b": {}}
+
+
 def test_the_page_shows_them_and_strangers_write_no_element(facts: ReportFacts, page: str) -> None:
-    for words in ("Trials", "3 alone", "averaged", "Posts that belong together", "8 posts from", "Variance: of all"):
+    for words in (
+        *("Trials", "3 alone", "averaged", "Variants of <bdi>layered</bdi>", "layer = 3"),
+        *("Posts that belong together", "8 posts from", "Variance: of all"),
+    ):
         assert words in page
     assert SCRIPT not in page and "alert(1)" in page
     assert "sound (audio)" in page and "words (text)" in page and "late_words (text)" not in page, "the best of each"
