@@ -23,7 +23,8 @@ MORE = 0.1  # seconds that are read beyond the last that is heard, to know that 
 
 class SpeechEncoder:
     """``model`` is a hub name or a local folder: wav2vec 2, HuBERT, WavLM, Whisper's encoder. Of a sound longer than
-    ``max_seconds`` its begin is heard, and of one longer than what the network can take (Whisper: 30 s).
+    ``max_seconds`` its begin is heard, and of one longer than what the network can take (Whisper: 30 s). Every
+    ``stride``-th frame is given, from the first.
 
     Nothing is loaded before the first sound is encoded. ``cut`` says of each file that was read whether it was longer.
     """
@@ -32,14 +33,15 @@ class SpeechEncoder:
     contents = "sounds"
     block = 32
 
-    def __init__(self, model: str, max_seconds: float = 60.0) -> None:
+    def __init__(self, model: str, max_seconds: float = 60.0, stride: int = 1) -> None:
         self.model = model
+        self.stride = stride
         self.max_seconds = max_seconds
         self.cut: dict[Path, bool] = {}
 
     @property
     def key(self) -> str:
-        return fingerprint([ENCODED, identity(self.model), float(self.max_seconds)])
+        return fingerprint([ENCODED, identity(self.model), float(self.max_seconds), self.stride])
 
     @property
     def layers(self) -> int:
@@ -76,7 +78,7 @@ class SpeechEncoder:
         with torch.inference_mode():
             *states, last = body(inputs, torch.tensor([inputs.shape[1]], device=inputs.device))
             chosen = of_layers(states, last, layers, self.model)
-            return [np.asarray(state[0].half().cpu().numpy()) for state in chosen]
+            return [np.asarray(state[0][:: self.stride].half().cpu().numpy()) for state in chosen]
 
     def _loaded(self) -> "SpeechBody":
         from base_models.acoustic.body import load_body

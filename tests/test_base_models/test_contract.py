@@ -42,6 +42,14 @@ TINY = {
         "training": {"epochs": 1, "patience": 0, "min_epochs": 0},
     },
     "flava": {"model": "flava", "max_length": 16, "training": {"epochs": 1, "validation": 0, "patience": 0}},
+    "uegd": {
+        "text": "bert",
+        "max_length": 16,
+        "hidden_width": 8,
+        "width": 8,
+        "heads": 2,
+        "training": {"epochs": 1, "warmup": 0, "validation": 0},
+    },
     "visual": {"model": "test_resnet", "pretrained": False, "size": 64, "views": 2, "training": {"epochs": 1}},
 }
 # The same learners over other networks; the first of images has a fixed input size and must be told another.
