@@ -1,6 +1,6 @@
 """Features of frozen encoders, of one modality or several, under a regression or a support vector machine."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -12,6 +12,7 @@ from pydantic import Field
 from base_models.objectives.objective import Objective, Probe, objective_of, restored_objective
 from base_models.parameters import ClassBalance, Grid, MaxLength, Views, meaning
 from base_models.saved_tensors import read_tensors, write_tensors
+from base_models.scaling import mean_of, scale_of, standardise
 from base_models.sequences.frames import FrameEncoder, of_timm
 from base_models.sequences.layers import Layer
 from base_models.sequences.pooling import PooledStates, SequencePooling
@@ -134,14 +135,37 @@ class Frozen:
         for request in self._requests(data):
             cache.fill(*request)
 
+    def layer_params(self) -> Mapping[str, Mapping[int, Mapping[str, object]]]:
+        """Of all but images, whose encoders do not say how many layers they have."""
+        nothing: dict[str, object] = dict.fromkeys(self.modalities())
+        return {
+            name: {layer: {**nothing, name: getattr(self, name), f"{name}_layer": layer} for layer in layers}
+            for name, layers in self._layers().items()
+        }
+
+    def prepare_layers(self, data: Dataset, cache: FeatureCache) -> None:
+        self._cache = cache
+        layers = self._layers()
+        for pooled in self._pooled():
+            pooled.fill_layers(data, layers[pooled.encoder.modality])
+        if self.text is not None:
+            every = {one.key(): one for one in (self._text_encoder(layer) for layer in layers["text"])}
+            texts, encoder = [text or "" for text in data.texts], self._text_encoder(None)
+
+            def encode(lacking: Sequence[str], rows: Sequence[int]) -> Sequence[Features]:
+                return encoder.encode_layers([texts[row] for row in rows], [every[key].layer for key in lacking])
+
+            label = f"blocks of {TEXT_BLOCK} texts encoded"
+            cache.fill_together(list(every), data.text_hashes(), encode, TEXT_BLOCK, label)
+
     def fit(self, data: Dataset, task: Task, seed: int) -> None:
         data = data.take(task.target.known(data.labels(task)))
         labels = data.labels(task)
         self.kind_: str = task.kind
         self.probe_ = self._probe(objective_of(task, labels))
         blocks = self._blocks(data)
-        self.means_ = [_mean(block) for block in blocks]
-        self.scales_ = [_scale(block - mean) for block, mean in zip(blocks, self.means_, strict=True)]
+        self.means_ = [mean_of(block) for block in blocks]
+        self.scales_ = [scale_of(block - mean) for block, mean in zip(blocks, self.means_, strict=True)]
         features = self._standardise(blocks)
         self.probe_.fit(features, labels, data.groups, seed)
 
@@ -185,12 +209,22 @@ class Frozen:
             label = f"blocks of {IMAGE_BLOCK} images encoded"
             requests.append((images.key(), data.image_hashes(), encode, IMAGE_BLOCK, label))
         if self.text is not None:
-            encoder = TextEncoder(self.text, self.pooling, self.text_layer, self.max_length)
+            encoder = self._text_encoder(self.text_layer)
             texts = [text or "" for text in data.texts]
             encode = partial(_encode_rows, encoder.encode, texts)
             label = f"blocks of {TEXT_BLOCK} texts encoded"
             requests.append((encoder.key(), data.text_hashes(), encode, TEXT_BLOCK, label))
         return [*requests, *(pooled.request(data) for pooled in self._pooled())]
+
+    def _text_encoder(self, layer: int | None) -> TextEncoder:
+        assert self.text is not None
+        return TextEncoder(self.text, self.pooling, layer, self.max_length)
+
+    def _layers(self) -> dict[str, range]:
+        """Numbers of the layers of each encoder that has numbered ones."""
+        counts = {pooled.encoder.modality: pooled.encoder.layers for pooled in self._pooled()}
+        counts |= {} if self.text is None else {"text": self._text_encoder(None).layers()}
+        return {name: range(1, counts[name] + 1) for name in MODALITIES if counts.get(name)}
 
     def _pooled(self) -> list[PooledStates]:
         pooled = []
@@ -207,31 +241,9 @@ class Frozen:
         return {name: model for name in ENCODERS if (model := getattr(self, name)) is not None}
 
     def _standardise(self, blocks: Sequence[Features]) -> Features:
-        """Missing rows become zeros: the mean, which moves the probe in no direction."""
-        parts = [
-            np.nan_to_num((_widen(block, mean) - mean) / scale, nan=0.0)
-            for block, mean, scale in zip(blocks, self.means_, self.scales_, strict=True)
-        ]
-        return np.concatenate(parts, axis=1).astype(np.float32)
+        triples = zip(blocks, self.means_, self.scales_, strict=True)
+        return np.concatenate([standardise(*of) for of in triples], axis=1).astype(np.float32)
 
 
 def _encode_rows(encode: Callable[[list[Any]], Features], contents: Sequence[Any], rows: Sequence[int]) -> Features:
     return encode([contents[row] for row in rows])
-
-
-def _mean(block: Features) -> Features:
-    known = block[~np.isnan(block).any(axis=1)]
-    return known.mean(axis=0) if len(known) else np.zeros(block.shape[1], dtype=np.float32)
-
-
-def _scale(centred: Features) -> float:
-    """The root of the mean squared row norm over known rows; 1 where there is nothing to scale."""
-    norms = np.square(centred[~np.isnan(centred).any(axis=1)]).sum(axis=1)
-    return float(np.sqrt(norms.mean())) if len(norms) and norms.mean() > 0 else 1.0
-
-
-def _widen(block: Features, mean: Features) -> Features:
-    """A block without any known row has no width of its own."""
-    if block.shape[1] == len(mean):
-        return block
-    return np.full((len(block), len(mean)), np.nan, dtype=np.float32)

@@ -33,8 +33,18 @@ class TextEncoder:
         """Fingerprint of everything that decides the features but the texts."""
         return "text-" + fingerprint([FEATURES, identity(self.model), self.pooling, self.layer, self.max_length])
 
+    def layers(self) -> int:
+        """How many there are above the embeddings, as the network's configuration says."""
+        return int(getattr(load_config(self.model).get_text_config(), "num_hidden_layers", 0))
+
     def encode(self, texts: Sequence[str]) -> Features:
-        """(texts, width). Batches are of texts of similar length, so that little is spent on padding."""
+        """(texts, width)."""
+        (features,) = self.encode_layers(texts, [self.layer])
+        return features
+
+    def encode_layers(self, texts: Sequence[str], layers: Sequence[int | None]) -> list[Features]:
+        """The same of each of several layers, in one pass. Batches are of texts of similar length, so that little is
+        spent on padding."""
         from base_models.textual.network import check_tokens
 
         tokenizer, network = load(self.model, fingerprint(identity(self.model)))
@@ -42,10 +52,12 @@ class TextEncoder:
         tokens = tokenizer(list(texts), truncation=True, max_length=self.max_length)["input_ids"]
         order = np.argsort([len(ids) for ids in tokens], kind="stable")
         batches = [order[start : start + TEXTS_AT_ONCE] for start in range(0, len(order), TEXTS_AT_ONCE)]
-        encoded = [self._run(network, [tokens[row] for row in batch], tokenizer.pad_token_id) for batch in batches]
-        return np.asarray(np.concatenate(encoded)[np.argsort(order)], dtype=np.float32)
+        padding = tokenizer.pad_token_id
+        encoded = [self._run(network, [tokens[row] for row in batch], padding, layers) for batch in batches]
+        back = np.argsort(order)
+        return [np.asarray(np.concatenate(of)[back], dtype=np.float32) for of in zip(*encoded, strict=True)]
 
-    def _run(self, network: Any, batch: list[list[int]], padding: int) -> Features:
+    def _run(self, network: Any, batch: list[list[int]], padding: int, layers: Sequence[int | None]) -> list[Features]:
         import torch
 
         ids = torch.full((len(batch), max(1, *map(len, batch))), padding)
@@ -56,12 +68,12 @@ class TextEncoder:
         ids, mask = ids.to(network.device), mask.to(network.device)
         with torch.inference_mode():
             states = network(input_ids=ids, attention_mask=mask, output_hidden_states=True).hidden_states
-            features: Features = pool(self._chosen(states), mask, self.pooling).float().cpu().numpy()
-            return features
+            chosen = [self._chosen(states, layer) for layer in layers]
+            return [pool(each, mask, self.pooling).float().cpu().numpy() for each in chosen]
 
-    def _chosen(self, states: Sequence[Any]) -> Any:
+    def _chosen(self, states: Sequence[Any], layer: int | None) -> Any:
         """The layer that is asked for, of embeddings and all layers."""
-        layer, top = -1 if self.layer is None else self.layer, len(states) - 1
+        layer, top = -1 if layer is None else layer, len(states) - 1
         if not -len(states) <= layer <= top:
             raise LearnerError(
                 f"frozen: text_layer = {layer}, and {self.model} has {top} above its embeddings: "

@@ -135,6 +135,20 @@ class Uegd(NeuralLearner):
         for name in self.modalities():
             check_available(getattr(self, name))
 
+    def layer_params(self) -> Mapping[str, Mapping[int, Mapping[str, object]]]:
+        nothing: dict[str, object] = dict.fromkeys(self.modalities())
+        return {
+            name: {
+                layer: {**nothing, name: getattr(self, name), "layer": layer}
+                for layer in range(1, self._encoder(name).layers + 1)
+            }
+            for name in self.modalities()
+        }
+
+    def prepare_layers(self, data: Dataset, cache: FeatureCache) -> None:
+        self._cache = cache
+        self._source("weighted").fill(data)
+
     def modality_weights(self, data: Dataset) -> Floats | None:
         """(rows, modalities) how far each gate is open, 0 to 1 and not 1 in all; NaN of what is not there. None with
         ``combine = "concatenation"``, which has no gates."""
@@ -159,10 +173,11 @@ class Uegd(NeuralLearner):
             info["layer_weights"] = self.network_.layer_weights()
         return info
 
-    def _source(self) -> "SequenceSource":
+    def _source(self, layer: Layer | None = None) -> "SequenceSource":
+        """Of the layers that are set, or of another one."""
         from base_models.uegd.examples import SequenceSource
 
-        return SequenceSource(self._states(), self._masks(), self.published_rows)
+        return SequenceSource(self._states(layer), self._masks(), self.published_rows)
 
     def _network(self, outputs: int, pretrained: bool, seed: int) -> "UegdNetwork":
         from base_models.uegd.network import States, UegdNetwork, UegdShape
@@ -171,13 +186,13 @@ class Uegd(NeuralLearner):
         shape = UegdShape(self.hidden_width, self.heads, self.width, self.dropout, self.combine)
         return UegdNetwork(fed, outputs, shape, seed)
 
-    def _states(self) -> "dict[str, SequenceStates]":
+    def _states(self, other: Layer | None = None) -> "dict[str, SequenceStates]":
         from base_models.sequences.states import SequenceStates
 
         found = {}
         for name in self.modalities():
             encoder = self._encoder(name)
-            layer = self.layer.get(name, "last") if isinstance(self.layer, dict) else self.layer
+            layer = other or (self.layer.get(name, "last") if isinstance(self.layer, dict) else self.layer)
             layers = tuple(range(1, encoder.layers + 1)) if layer == "weighted" else (layer,)
             found[name] = SequenceStates(encoder, layers, self._cache)
         return found

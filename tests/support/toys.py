@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from ensemble.data import Dataset, Task
 from ensemble.errors import LearnerError
+from ensemble.features import FeatureCache
 from ensemble.learner import TrainingContext, Trial
 
 TOYS = {
@@ -245,19 +246,35 @@ class Level:
 
 
 class Layered(Level):
-    """Of numbers: what a text ends with and noise of its own for each seed, least at the third of five layers."""
+    """Of numbers: what a text ends with and noise of its own for each seed, least at the third of five layers. Writes
+    down the layers that were prepared together, those it was fitted on, and the rows it was asked about."""
 
-    def __init__(self, layer: int = 5, looks_at: tuple[str, ...] = ("text",)) -> None:
+    prepared: ClassVar[list[tuple[str, ...]]] = []
+    fits: ClassVar[list[tuple[int, tuple[str, ...]]]] = []
+    seen: ClassVar[set[str]] = set()
+
+    def __init__(self, layer: int = 5, looks_at: tuple[str, ...] = ("text",), broken: int = 0) -> None:
         super().__init__(dial=1.0)
         self.layer = layer
         self.looks_at = looks_at
+        self.broken = broken
 
     def modalities(self) -> tuple[str, ...]:
         return self.looks_at
 
+    def layer_params(self) -> dict[str, dict[int, dict[str, object]]]:
+        return {of: {layer: {"looks_at": [of], "layer": layer} for layer in range(1, 6)} for of in self.looks_at}
+
+    def prepare_layers(self, data: Dataset, cache: FeatureCache) -> None:
+        self.prepared.append(self.looks_at)
+
     def fit(self, data: Dataset, task: Task, seed: int) -> None:
+        if self.layer == self.broken:
+            raise LearnerError(f"layer {self.layer} is broken")
         super().fit(data, task, seed)
         self.seed_ = seed
+        self.seen.update(data.ids)
+        self.fits.append((self.layer, self.looks_at))
 
     def predict(self, data: Dataset) -> npt.NDArray[np.float64]:
         blur = 0.2 + 0.3 * abs(self.layer - 3)
