@@ -5,13 +5,21 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, TypedDict
 
 from ensemble.scoring import BaselineCard, Score, Spread
+from ensemble.tuning.layers import LayerCurves
 from meta.records import Contributions, Diversity, LabelConflict, LabelIssue, LeakSign, StackReport, Summary
 from meta.report.number_facts import NumberFacts
 from meta.report.trials import Trials
 from meta.report.variants import Variants
 from meta.report.weight_facts import ModalityWeights
 
-ONLY_SOME = ("numbers", "modality_weights", "trials", "variants")  # kinds of facts that many runs have not
+ONLY_SOME = (
+    "numbers",
+    "modality_weights",
+    "trials",
+    "variants",
+    "layers",
+    "layer_weights",
+)  # kinds of facts that many runs have not
 CurveRow = Mapping[str, float | None]  # fold and epoch, then what the learner measures
 
 
@@ -40,8 +48,9 @@ class Reliability:
 class TaskFacts:
     """One task: its stack's report, and per learner ``cost``, ``seeds``, ``leaks``, learning ``curves``, the
     ``modality_weights`` inside it, and of several seeds the ``trials``; per model its reliability, or of a task of
-    numbers what ``numbers`` says. Learners of which nothing is known are left out, but for ``cost``. ``variants`` are
-    learners of one kind. ``baselines`` are the cards of what knows the labels alone: ``oof``, and of the labelled
+    numbers what ``numbers`` says. ``variants`` are learners of one kind; ``layers``: what each layer of an encoder
+    scores; ``layer_weights`` by modality: how a network has learned to sum them. Learners of which nothing is known are
+    left out, but for ``cost``. ``baselines`` are the cards of what knows the labels alone: ``oof``, and of the labelled
     ``test`` part and the ``dev`` part where there is one.
     """
 
@@ -61,6 +70,8 @@ class TaskFacts:
     modality_weights: Mapping[str, ModalityWeights] = field(default_factory=dict)
     trials: Mapping[str, Trials] = field(default_factory=dict)
     variants: Sequence[Variants] = ()
+    layers: Mapping[str, LayerCurves] = field(default_factory=dict)
+    layer_weights: Mapping[str, Mapping[str, Sequence[float]]] = field(default_factory=dict)
 
     @property
     def name(self) -> str:

@@ -1,7 +1,7 @@
 """Gathering the facts of a report from finished stacks, none of which is fitted or chosen here."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,7 @@ from ensemble.scoring import BaselineCard, finite
 from ensemble.store import Job
 from ensemble.system.files import read_json
 from ensemble.system.progress import Track, silent
+from ensemble.tuning.layers import read_layers
 from meta.contributions import contributions
 from meta.diversity import diversity
 from meta.label_issues import conflicts, hardest, label_issues
@@ -26,7 +27,7 @@ from meta.report.modality_table import modality_table
 from meta.report.number_facts import number_facts
 from meta.report.trials import trials
 from meta.report.variants import variants
-from meta.report.weight_facts import modality_weights
+from meta.report.weight_facts import layer_weights, modality_weights
 from meta.stack import FinishedStack, read_stack
 from meta.stack_report import PLAIN, best_alone, best_single
 from meta.summary import baselines, subtasks, summarise
@@ -34,6 +35,7 @@ from meta.table import MetaTable, StackSettings, assemble
 from meta.targets import target_of
 
 MAX_POSTS = 12  # of a kind, per task
+Fact = TypeVar("Fact")
 
 
 def gather_facts(run: Run, settings: StackSettings, audit: Mapping[str, Any], track: Track = silent) -> ReportFacts:
@@ -76,8 +78,6 @@ def _task_facts(
     of_numbers = target_of(task).section == "numbers"
     seeds = {name: run.results.base_record(name, task)["oof"].get("seeds") for name in learners}
     curves = {name: _curve_rows(run, name, task) for name in modality}
-    weights = {name: modality_weights(run, name, task) for name in learners}
-    tried = {name: trials(run, name, task) for name in learners}
     return TaskFacts(
         report=stack.report,
         baselines=_baselines(run, task),
@@ -92,10 +92,18 @@ def _task_facts(
         reliability={} if of_numbers else {name: reliability(table, each) for name, each in models.items()},
         curves={name: rows for name, rows in curves.items() if rows},
         numbers=number_facts(table, models, _groups(run, table, stack)) if of_numbers else None,
-        modality_weights={name: of for name, of in weights.items() if of},
-        trials={name: cards for name, cards in tried.items() if cards},
+        modality_weights=_known(learners, lambda name: modality_weights(run, name, task)),
+        trials=_known(learners, lambda name: trials(run, name, task)),
         variants=variants(run, task, learners),
+        layers=_known(learners, lambda name: read_layers(run, name, task)),
+        layer_weights=_known(learners, lambda name: layer_weights(run, name, task)),
     )
+
+
+def _known(learners: Sequence[str], find: Callable[[str], Fact | None]) -> dict[str, Fact]:
+    """What is found of each of the learners of which something is."""
+    found = {name: find(name) for name in learners}
+    return {name: fact for name, fact in found.items() if fact}
 
 
 def _groups(run: Run, table: MetaTable, stack: FinishedStack) -> GroupFacts | None:

@@ -83,7 +83,7 @@ class TaskSection:
     curves_left_out: int
     diversity: DiversitySection | None
     contributions: ContributionSection | None
-    inside: InsideSection | None
+    inside: InsideSection
     label_issues: Gallery
     hardest: Gallery
     conflicts: Sequence[LabelConflict]

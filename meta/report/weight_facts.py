@@ -1,4 +1,4 @@
-"""How much each modality decided inside a learner, over the out-of-fold rows: the distribution of gates or shares."""
+"""Weights inside a learner: of modalities, over the out-of-fold rows, and of an encoder's layers."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ import pandas as pd
 from ensemble.data import Floats, Task
 from ensemble.jobs.modality_weights import FILE, ROUNDING
 from ensemble.run import Run
+from ensemble.store import Job
 from ensemble.system.files import read_table
 
 BINS = 25  # from 0 to 1
@@ -42,6 +43,16 @@ def modality_weights(run: Run, learner: str, task: Task) -> ModalityWeights | No
         return None
     weights = read_table(path).to_pandas().set_index("id").reindex(run.data.ids[run.plan.cv_rows])
     return describe_weights(weights)
+
+
+def layer_weights(run: Run, learner: str, task: Task) -> dict[str, list[float]]:
+    """By modality the weights of its encoder's layers, from the first, that networks have learned: the mean over fold
+    models and seeds; nothing where no network has."""
+    jobs = [run.store.job(Job(learner, task.name, seed, k)) for seed in run.seeds for k in range(run.plan.settings.k)]
+    records = [folder.read_record() for folder in jobs if folder.record.is_file()]
+    learned = [weights for record in records if (weights := record.get("layer_weights"))]
+    names = dict.fromkeys(name for weights in learned for name in weights)
+    return {name: np.mean([of[name] for of in learned if name in of], axis=0).tolist() for name in names}
 
 
 def describe_weights(weights: pd.DataFrame) -> ModalityWeights | None:

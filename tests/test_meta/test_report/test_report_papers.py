@@ -14,6 +14,9 @@ from ensemble.content.audit import audit
 from ensemble.content.scan import scan
 from ensemble.run import Run
 from ensemble.scoring import score_card
+from ensemble.store import Job
+from ensemble.system.files import read_json, write_json
+from ensemble.tuning.layers import score_layers
 from meta.report.facts import ReportFacts
 from meta.report.gather import gather_facts
 from meta.report.group_facts import FEW, SHOWN, group_facts, variance
@@ -37,8 +40,17 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return of_videos(tmp_path_factory.mktemp("videos"), LEARNERS, hostile=SCRIPT)
 
 
+def with_layers(run: Run) -> None:
+    """Scores of layers, and weights of layers in the records of two fold models."""
+    score_layers(run, "all", MOOD)
+    for fold, weights in enumerate(([0.5, 0.3, 0.2], [0.1, 0.3, 0.6])):
+        record = run.store.job(Job("all", "mood", 0, fold)).record
+        write_json(record, {**read_json(record), "layer_weights": {"audio": weights}})
+
+
 @pytest.fixture(scope="module")
 def facts(run: Run) -> ReportFacts:
+    with_layers(run)
     stack_task(run, MOOD, SETTINGS)
     return gather_facts(run, SETTINGS, audit(run.data, scan(run.data)[1]))
 
@@ -123,6 +135,21 @@ def test_learners_of_one_kind_are_told_apart_by_what_differs(facts: ReportFacts)
 
 def test_a_parameter_that_only_some_have_sets_them_apart() -> None:
     assert differing({"a": {"x": 1, "y": 2}, "b": {"x": 1}}) == {"a": {"y": 2}, "b": {}}
+
+
+def test_layers_are_told_with_the_rows_that_judged_them(facts: ReportFacts, page: str) -> None:
+    (task,) = facts.tasks
+    assert [(of["modality"], of["best"]) for of in task.layers["all"]["curves"]] == [("text", 3), ("audio", 3)]
+    assert "text: best at 3 of 5" in page and "audio: best at 3 of 5" in page
+    assert "judged by the development part, 16 rows; no held-out row and no test row had a part in it" in page
+    written = facts.as_json()["layers"]["mood"]["all"]
+    assert written["judged"] == "development part" and len(written["curves"][0]["layers"]) == 5
+
+
+def test_learned_weights_of_layers_are_the_mean_over_fold_models(facts: ReportFacts, page: str) -> None:
+    (task,) = facts.tasks
+    assert task.layer_weights == {"all": {"audio": pytest.approx([0.3, 0.3, 0.4])}}
+    assert "Layers as weighted" in page and "all: audio" in page
 
 
 def test_the_page_shows_them_and_strangers_write_no_element(facts: ReportFacts, page: str) -> None:
