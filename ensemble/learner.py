@@ -53,7 +53,7 @@ class TrainingInfo(TypedDict, total=False):
     sound_window: str  # of a network that was trained on windows of one length: what it reads of a sound
     fit_sounds: dict[str, int]  # counts of rows, and of missing, cut and damaged sounds
     predicted_sounds: dict[str, int]
-    fit_posts: dict[str, int]  # counts of rows, of rows without each modality, and of those left out for it
+    fit_posts: dict[str, int]  # counts of rows, of those without each modality or left out, of frames without a face
     predicted_posts: dict[str, int]
 
 

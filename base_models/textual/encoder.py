@@ -10,10 +10,14 @@ from base_models.textual.loading import check_kind, load_body, load_config, load
 from base_models.textual.pooling import Pooling, pool
 from base_models.weights import identity
 from ensemble.blocks import Features
+from ensemble.data import Dataset
 from ensemble.errors import LearnerError
+from ensemble.features import FeatureCache, Request
 from ensemble.system.files import fingerprint
 
 TEXTS_AT_ONCE = 32
+BLOCK = 1024
+LABEL = f"blocks of {BLOCK} texts encoded"
 FEATURES = 1  # of our own pooling; raise it when the same text gives other features
 
 
@@ -36,6 +40,19 @@ class TextEncoder:
     def layers(self) -> int:
         """How many there are above the embeddings, as the network's configuration says."""
         return int(getattr(load_config(self.model).get_text_config(), "num_hidden_layers", 0))
+
+    def request(self, data: Dataset) -> Request:
+        """What to ask of the cache for these rows."""
+        return self.key(), data.text_hashes(), lambda rows: self.encode(_texts(data, rows)), BLOCK, LABEL
+
+    def fill_layers(self, data: Dataset, layers: Sequence[int], cache: FeatureCache) -> None:
+        """Fill the cache with features of several layers, in one pass."""
+        keys = {TextEncoder(self.model, self.pooling, layer, self.max_length).key(): layer for layer in layers}
+
+        def encode(lacking: Sequence[str], rows: Sequence[int]) -> list[Features]:
+            return self.encode_layers(_texts(data, rows), [keys[key] for key in lacking])
+
+        cache.fill_together(list(keys), data.text_hashes(), encode, BLOCK, LABEL)
 
     def encode(self, texts: Sequence[str]) -> Features:
         """(texts, width)."""
@@ -80,6 +97,11 @@ class TextEncoder:
                 f"set 0 to {top}, or -1 for the last."
             )
         return states[layer]
+
+
+def _texts(data: Dataset, rows: Sequence[int]) -> list[str]:
+    texts = data.texts
+    return [texts[row] or "" for row in rows]
 
 
 @lru_cache(maxsize=2)

@@ -12,7 +12,6 @@ from base_models.uegd.masks import Masks
 from ensemble.blocks import Array
 from ensemble.data import Dataset
 from ensemble.errors import LearnerError
-from ensemble.modalities import MODALITIES
 
 Rows = npt.NDArray[np.intp]
 BESIDE = 200  # bytes that the cache keeps beside the states of a content, at most
@@ -27,6 +26,7 @@ class Sequences:
         self._names = data.keys(states.encoder.modality)
         first = states.cache.find(states.keys[0], self._names)
         self.lengths: npt.NDArray[np.int64] = np.array([0 if one is None else len(one) for one in first])
+        self._means = np.full((len(self.lengths), len(states.keys)), np.nan, dtype=np.float32)  # as far as asked for
 
     def batch(self, rows: Rows) -> tuple[Array, npt.NDArray[np.int64]]:
         """(rows, layers, steps, width) float16, padded with zeros on the right to the longest, and (rows,) lengths."""
@@ -38,6 +38,13 @@ class Sequences:
                 if found is not None:
                     states[row, layer, : len(found)] = found
         return states, lengths
+
+    def means(self, rows: Rows, states: Array) -> Array:
+        """(rows, layers) of all real steps and features, of what ``batch`` gave."""
+        for at in np.flatnonzero(np.isnan(self._means[rows, 0])):
+            real = torch.from_numpy(states[at, :, : max(1, self.lengths[rows[at]])])
+            self._means[rows[at]] = real.float().mean(dim=(1, 2)).numpy()  # numpy takes ten times as long
+        return self._means[rows]
 
 
 class SequenceExamples:
@@ -60,16 +67,14 @@ class SequenceExamples:
 
     def augmented(self, drawn: Sequence[Drawn]) -> Batch:
         """The same under masks."""
-        return self._batch(np.array([row for _, _, row in drawn]), drawn if self.masks else ())
+        return self._batch(np.array([row for _, _, row in drawn]), drawn)
 
     def _batch(self, rows: Rows, drawn: Sequence[Drawn]) -> Batch:
-        batch: Batch = {}
+        random, batch = [np.random.default_rng(seeds) for seeds in drawn], Batch()
         for name, sequences in self.sequences.items():
             states, lengths = sequences.batch(rows)
-            for own, length, seeds in zip(states, lengths, drawn, strict=False):  # without any, none is masked
-                if self.masks and length:
-                    random = np.random.default_rng([*seeds, list(MODALITIES).index(name)])
-                    self.masks.apply(own[:, :length], random)
+            if self.masks and drawn:
+                self.masks.apply(states, lengths, sequences.means(rows, states), random)
             batch |= {f"{name}_states": torch.from_numpy(states), f"{name}_lengths": torch.from_numpy(lengths)}
         return batch
 

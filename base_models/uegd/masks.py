@@ -1,10 +1,12 @@
 """Spans of a sequence of states that a training step does not see (SpecAugment, Park et al. 2019, as in UEGD)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from ensemble.blocks import Array
+from ensemble.data import Codes
 
 
 @dataclass(frozen=True)
@@ -14,15 +16,6 @@ class Spans:
     count: int
     share: float
 
-    def draw(self, size: int, layers: int, random: np.random.Generator) -> list[list[tuple[int, int]]]:
-        """Starts and ends, of each layer its own; none where the longest would be empty."""
-        longest = int(self.share * size)
-        if not (longest and self.count):
-            return [[] for _ in range(layers)]
-        widths = random.integers(longest, size=(layers, self.count))
-        starts = random.integers(size - widths + 1)
-        return [list(zip(*both, strict=True)) for both in zip(starts.tolist(), (starts + widths).tolist(), strict=True)]
-
 
 @dataclass(frozen=True)
 class Masks:
@@ -31,14 +24,25 @@ class Masks:
     frames: Spans = Spans(2, 0.2)
     features: Spans = Spans(10, 0.02)
 
-    def apply(self, states: Array, random: np.random.Generator) -> None:
-        """Fill spans of (layers, frames, width) states with the mean of their layer, in place."""
-        layers, frames, width = states.shape
-        in_time = self.frames.draw(frames, layers, random)
-        across = self.features.draw(width, layers, random)
-        means = states.mean(axis=(1, 2), dtype=np.float32)
-        for layer, mean, times, features in zip(states, means, in_time, across, strict=True):
-            for start, end in features:
-                layer[:, start:end] = mean
-            for start, end in times:
-                layer[start:end] = mean
+    def draw(self, lengths: Codes, layers: int, width: int, random: Sequence[np.random.Generator]) -> Codes:
+        """(rows, layers, spans, 2) starts and ends, those of frames first, for sequences of (rows,) ``lengths``; each
+        layer of a row draws its own, from that row's generator."""
+        in_time = np.arange(self.frames.count + self.features.count) < self.frames.count
+        sizes = np.where(in_time, lengths[:, None, None], width)
+        longest = (np.where(in_time, self.frames.share, self.features.share) * sizes).astype(np.int64)
+        chances = np.stack([generator.random((2, layers, len(in_time))) for generator in random], axis=1)
+        widths = (chances[0] * longest).astype(np.int64)
+        starts = (chances[1] * (sizes - widths + 1)).astype(np.int64)
+        return np.stack((starts, starts + widths), axis=3)
+
+    def apply(self, states: Array, lengths: Codes, means: Array, random: Sequence[np.random.Generator]) -> None:
+        """Fill spans of (rows, layers, frames, width) states, of which ``lengths`` are real, with the (rows, layers)
+        mean of their layer, in place."""
+        _, layers, _, width = states.shape
+        spans = self.draw(lengths, layers, width, random).tolist()
+        for row, length, of_row, drawn in zip(states, lengths.tolist(), means.tolist(), spans, strict=True):
+            for layer, mean, own in zip(row[:, :length], of_row, drawn, strict=True):
+                for start, end in own[: self.frames.count]:
+                    layer[start:end] = mean
+                for start, end in own[self.frames.count :]:
+                    layer[:, start:end] = mean

@@ -122,5 +122,5 @@ def test_a_batch_reads_maps_and_examples_hold_no_copy(tmp_path: Path) -> None:
     held = [
         array for one in examples.sequences.values() for array in vars(one).values() if isinstance(array, np.ndarray)
     ]
-    assert sum(array.nbytes for array in held) == 3 * 20 * 8, "their lengths"
+    assert sum(array.nbytes for array in held) == 3 * 20 * (8 + 4 * LAYERS), "their lengths and means"
     assert isinstance(examples.sequences["text"]._states.find(data)[0][0], np.memmap)

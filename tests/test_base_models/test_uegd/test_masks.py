@@ -14,27 +14,31 @@ def noise(*shape: int) -> np.ndarray:
 
 
 def masked(masks: Masks, states: np.ndarray, seed: int = 0) -> np.ndarray:
-    changed = states.copy()
-    masks.apply(changed, np.random.default_rng(seed))
+    """One row."""
+    changed, means = states.copy(), states.mean(axis=(1, 2), dtype=np.float32)
+    masks.apply(changed[None], np.array([states.shape[1]]), means[None], [np.random.default_rng(seed)])
     return changed
 
 
 @settings(max_examples=100, deadline=None)
 @given(size=st.integers(1, 400), count=st.integers(0, 10), share=st.floats(0, 1), seed=st.integers(0, 99))
 def test_spans_lie_inside_and_are_shorter_than_their_share(size: int, count: int, share: float, seed: int) -> None:
-    spans = Spans(count, share).draw(size, 3, np.random.default_rng(seed))
-    assert len(spans) == 3
-    for layer in spans:
-        assert len(layer) == (count if int(share * size) else 0)
-        assert all(0 <= start <= end <= size and end - start < max(1, int(share * size)) for start, end in layer)
+    masks, lengths = Masks(Spans(count, share), Spans(3, 0.5)), np.array([size, 7])
+    spans = masks.draw(lengths, 4, 8, [np.random.default_rng(seed), np.random.default_rng(seed + 1)])
+    assert spans.shape == (2, 4, count + 3, 2)
+    for starts_and_ends, most, of in [(spans[0, :, :count], size, share), (spans[0, :, count:], 8, 0.5)]:
+        starts, ends = starts_and_ends[..., 0], starts_and_ends[..., 1]
+        assert ((starts >= 0) & (starts <= ends) & (ends <= most)).all()
+        assert (ends - starts < max(1, int(of * most))).all()
 
 
 def test_widths_and_places_are_even_over_all_that_are_possible() -> None:
-    random = np.random.default_rng(0)
-    spans = [span for _ in range(1000) for span in Spans(2, 0.2).draw(20, 1, random)[0]]
-    widths = np.bincount([end - start for start, end in spans])
+    random, masks = np.random.default_rng(0), Masks(features=NONE)
+    spans = np.concatenate([masks.draw(np.array([20]), 1, 100, [random])[0, 0] for _ in range(1000)])
+    lengths = spans[:, 1] - spans[:, 0]
+    widths = np.bincount(lengths)
     assert len(widths) == 4 and (abs(widths / len(spans) - 0.25) < 0.03).all(), "0 to floor(.2 * 20) - 1"
-    single = np.bincount([start for start, end in spans if end - start == 1], minlength=20)
+    single = np.bincount(spans[lengths == 1, 0], minlength=20)
     assert len(single) == 20 and (single > 0).all(), "the last place is among them"
 
 
