@@ -8,10 +8,10 @@ from ensemble.predictions import mean
 from ensemble.run import Run
 from ensemble.scoring import ScoreCard, score_card
 
-Trials = Mapping[str, ScoreCard]  # by part: "oof", "dev", "test"
+SeedScores = Mapping[str, ScoreCard]  # by part: "oof", "dev", "test"
 
 
-def trials(run: Run, learner: str, task: Task) -> Trials:
+def seed_scores(run: Run, learner: str, task: Task) -> SeedScores:
     """Cards of the averaged predictions with those of each seed's, of all rows that have labels; nothing of a learner
     of one seed, or of one that was imported."""
     if len(run.seeds) < 2 or learner not in run.learners.names():
