@@ -7,7 +7,7 @@ them has seen no held-out row and no test row.
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TypedDict
+from typing import TypedDict, cast
 
 from ensemble.bound_learners import LearnerSpec
 from ensemble.data import Task
@@ -111,7 +111,7 @@ def read_layers(run: Run, name: str, task: Task) -> LayerCurves | None:
     path = run.store.layers(name, task.name)
     if not path.is_file() or name not in run.learners.names():
         return None
-    found: LayerCurves = read_json(path)
+    found = cast(LayerCurves, read_json(path))
     spec = run.learners.spec(name)
     fresh = [of for of in found["curves"] if of["made_of"] == _made_of(run, spec, task, of["params"])]
     return {**found, "curves": fresh} if fresh else None
@@ -121,8 +121,7 @@ def _prepared(run: Run, spec: LearnerSpec, task: Task) -> Mapping[str, Mapping[i
     """The parameters of each layer, whose states are in the cache from here on."""
     learner = run.learners.make(spec, task)
     with relative_to(run.home):
-        params = learner.layer_params() if isinstance(learner, HasLayers) else {}
-        if not params:
+        if not isinstance(learner, HasLayers) or not (params := learner.layer_params()):
             raise ConfigError(
                 f"{spec.name!r} has no encoder whose layers could be told apart; `ensemble layers` takes learners such "
                 "as uegd, or frozen with text, audio or video."

@@ -8,14 +8,14 @@ from ensemble.scoring import BaselineCard, Score, Spread
 from ensemble.tuning.layers import LayerCurves
 from meta.records import Contributions, Diversity, LabelConflict, LabelIssue, LeakSign, StackReport, Summary
 from meta.report.number_facts import NumberFacts
-from meta.report.trials import Trials
+from meta.report.seed_scores import SeedScores
 from meta.report.variants import Variants
 from meta.report.weight_facts import ModalityWeights
 
 ONLY_SOME = (
     "numbers",
     "modality_weights",
-    "trials",
+    "seed_scores",
     "variants",
     "layers",
     "layer_weights",
@@ -47,7 +47,7 @@ class Reliability:
 @dataclass(frozen=True)
 class TaskFacts:
     """One task: its stack's report, and per learner ``cost``, ``seeds``, ``leaks``, learning ``curves``, the
-    ``modality_weights`` inside it, and of several seeds the ``trials``; per model its reliability, or of a task of
+    ``modality_weights`` inside it, and of several seeds the ``seed_scores``; per model its reliability, or of a task of
     numbers what ``numbers`` says. ``variants`` are learners of one kind; ``layers``: what each layer of an encoder
     scores; ``layer_weights`` by modality: how a network has learned to sum them. Learners of which nothing is known are
     left out, but for ``cost``. ``baselines`` are the cards of what knows the labels alone: ``oof``, and of the labelled
@@ -68,7 +68,7 @@ class TaskFacts:
     curves: Mapping[str, Sequence[CurveRow]]
     numbers: NumberFacts | None = None
     modality_weights: Mapping[str, ModalityWeights] = field(default_factory=dict)
-    trials: Mapping[str, Trials] = field(default_factory=dict)
+    seed_scores: Mapping[str, SeedScores] = field(default_factory=dict)
     variants: Sequence[Variants] = ()
     layers: Mapping[str, LayerCurves] = field(default_factory=dict)
     layer_weights: Mapping[str, Mapping[str, Sequence[float]]] = field(default_factory=dict)

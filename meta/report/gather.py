@@ -25,7 +25,7 @@ from meta.report.facts import CandidateScores, CurveRow, LearnerCost, Reliabilit
 from meta.report.group_facts import GroupFacts, group_facts
 from meta.report.modality_table import modality_table
 from meta.report.number_facts import number_facts
-from meta.report.trials import trials
+from meta.report.seed_scores import seed_scores
 from meta.report.variants import variants
 from meta.report.weight_facts import layer_weights, modality_weights
 from meta.stack import FinishedStack, read_stack
@@ -93,7 +93,7 @@ def _task_facts(
         curves={name: rows for name, rows in curves.items() if rows},
         numbers=number_facts(table, models, _groups(run, table, stack)) if of_numbers else None,
         modality_weights=_known(learners, lambda name: modality_weights(run, name, task)),
-        trials=_known(learners, lambda name: trials(run, name, task)),
+        seed_scores=_known(learners, lambda name: seed_scores(run, name, task)),
         variants=variants(run, task, learners),
         layers=_known(learners, lambda name: read_layers(run, name, task)),
         layer_weights=_known(learners, lambda name: layer_weights(run, name, task)),

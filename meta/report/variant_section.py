@@ -39,9 +39,10 @@ class VariantTable:
 def variant_tables(facts: TaskFacts, modality: Mapping[str, str]) -> list[VariantTable]:
     """One for each kind of learner of which there are several."""
     cards = _cards(facts)
+    if "oof" not in cards:
+        return []
     shown = OF_CLASSES if facts.numbers is None else OF_NUMBERS
-    there = next(iter(facts.report["learners"].values()), {}).get("metrics", {})
-    metrics = [name for name in shown if name in there]
+    metrics = [name for name in shown if any(name in card.get("metrics", {}) for card in cards["oof"].values())]
     tables = []
     for of in facts.variants:
         names = sorted(of.params, key=lambda name: _order(modality.get(name, UNKNOWN)))

@@ -1,4 +1,4 @@
-"""What papers show of videos and of their learners, from any run: courses, variances, trials."""
+"""What papers show of videos and of their learners, from any run: courses, variances, seeds, variants, layers."""
 
 import json
 from pathlib import Path
@@ -104,18 +104,18 @@ def test_copies_alone_make_no_groups_worth_a_figure(run: Run) -> None:
 
 
 def test_the_mean_of_the_metrics_and_the_averaged_predictions_are_told_apart(run: Run, facts: ReportFacts) -> None:
-    trials = facts.tasks[0].trials["words"]
-    assert list(trials) == ["oof", "dev", "test"]
+    scores = facts.tasks[0].seed_scores["words"]
+    assert list(scores) == ["oof", "dev", "test"]
     outside = run.data.take(run.plan.test_rows)
     averaged = run.store.base("words", "mood").read("test", MOOD)
-    assert trials["test"]["metrics"]["mae"]["value"] == pytest.approx(
+    assert scores["test"]["metrics"]["mae"]["value"] == pytest.approx(
         score_card(MOOD, averaged, outside)["metrics"]["mae"]["value"]
     )
-    seeds = trials["test"]["seeds"]
+    seeds = scores["test"]["seeds"]
     assert len(seeds["values"]) == 3 and seeds["metrics"]["mae"]["mean"] == pytest.approx(np.mean(seeds["values"]))
-    assert seeds["metrics"]["mae"]["mean"] > trials["test"]["metrics"]["mae"]["value"], "noise averages out"
+    assert seeds["metrics"]["mae"]["mean"] > scores["test"]["metrics"]["mae"]["value"], "noise averages out"
     record = run.results.base_record("words", MOOD)
-    assert record["oof"]["seeds"] == trials["oof"]["seeds"] and record["dev"]["seeds"] == trials["dev"]["seeds"]
+    assert record["oof"]["seeds"] == scores["oof"]["seeds"] and record["dev"]["seeds"] == scores["dev"]["seeds"]
 
 
 def test_learners_of_one_kind_are_told_apart_by_what_differs(facts: ReportFacts) -> None:
@@ -154,7 +154,7 @@ def test_learned_weights_of_layers_are_the_mean_over_fold_models(facts: ReportFa
 
 def test_the_page_shows_them_and_strangers_write_no_element(facts: ReportFacts, page: str) -> None:
     for words in (
-        *("Trials", "3 alone", "averaged", "Variants of <bdi>layered</bdi>", "layer = 3"),
+        *("Seeds, each alone", "3 alone", "averaged", "Variants of <bdi>layered</bdi>", "layer = 3"),
         *("Posts that belong together", "8 posts from", "Variance: of all"),
     ):
         assert words in page
