@@ -13,7 +13,7 @@ from base_models.objectives.objective import Objective, Probe, objective_of, res
 from base_models.parameters import ClassBalance, Detector, FaceChoice, FaceMargin, Grid, MaxLength, Views, meaning
 from base_models.saved_tensors import read_tensors, write_tensors
 from base_models.sequences.frames import FrameEncoder, of_timm
-from base_models.sequences.layers import Layer
+from base_models.sequences.layers import Layer, each_layer
 from base_models.sequences.pooling import PooledStates, SequencePooling
 from base_models.sequences.speech import SpeechEncoder
 from base_models.standardisation import mean_of, scale_of, widened
@@ -58,7 +58,7 @@ class Frozen:
         text_layer: Annotated[int | None, meaning("of the text encoder, 0 the embeddings; not set: the last")] = None,
         pooling: Annotated[Pooling, meaning("token vectors to one vector of a text")] = "mean",
         max_length: MaxLength = 128,
-        penalties: Annotated[Grid, meaning("of logistic or ridge regression; the best is taken")] = ALPHAS,
+        penalties: Annotated[Grid, meaning("of the logistic probe, or ridge regression; the best is taken")] = ALPHAS,
         balance: ClassBalance = 0.5,
         probe: Annotated[Literal["logistic", "svm", "ridge"], meaning("what stands on the features")] = "logistic",
         costs: Annotated[Grid, meaning("of the support vector machine; the best is taken")] = (0.3, 1.0, 3.0, 10.0),
@@ -136,13 +136,7 @@ class Frozen:
         """Of all but images, whose encoders do not say how many layers they have."""
         counts = {pooled.encoder.modality: pooled.encoder.layers for pooled in self._pooled()}
         counts |= {} if self.text is None else {"text": self._text_encoder().layers()}
-        nothing: dict[str, object] = dict.fromkeys(self.modalities())
-        found: dict[str, dict[int, dict[str, object]]] = {}
-        for name, count in counts.items():
-            whole = {"faces": "none", "detector": None} if self.video is not None and name != "video" else {}
-            alone = {**nothing, **whole, name: getattr(self, name)}
-            found[name] = {layer: {**alone, f"{name}_layer": layer} for layer in range(1, count + 1)}
-        return {name: found[name] for name in MODALITIES if found.get(name)}
+        return each_layer(self._models(), counts, "{}_layer")
 
     def prepare_layers(self, data: Dataset, cache: FeatureCache) -> None:
         self._cache = cache

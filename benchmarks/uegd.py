@@ -17,7 +17,7 @@ import argparse
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from functools import partial
@@ -29,6 +29,7 @@ import torch
 from torch.nn import functional as F
 from turns import Steps, in_turns, print_speeds, taken
 
+from base_models.faces.preparation import Faces
 from base_models.neural.inference import device, predict_logits
 from base_models.neural.optimization import make_optimizer
 from base_models.neural.sampling import Batch, EpochSampler
@@ -75,7 +76,8 @@ def drawn(rows: int) -> Dataset:
 
 def source_of(encoders: Sequence[Synthetic], cache: FeatureCache) -> SequenceSource:
     states = {one.modality: SequenceStates(one, tuple(range(1, one.layers + 1)), cache) for one in encoders}
-    return SequenceSource(states, Masks(), published_rows=False)
+    widths = {one.modality: one.width for one in encoders}
+    return SequenceSource(states, widths, Masks(), Faces("none", None, 3.0, cache), published_rows=False)
 
 
 def problem_of(source: SequenceSource, data: Dataset) -> TrainValSplit:
@@ -105,7 +107,7 @@ def measure_training(ask: argparse.Namespace) -> None:
 
     ready = list(making())
 
-    ways = {
+    ways: dict[str, Callable[[Steps], object]] = {
         "learner": partial(train_learner, network, problem, how),
         "bare loop": lambda steps: train_bare(network, iter(ready), how, steps),
         "bare loop, making batches": lambda steps: train_bare(network, making(), how, steps),

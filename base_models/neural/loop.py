@@ -110,7 +110,9 @@ class ResumableTrainer(Trainer):
 
     def _get_grad_norm(self, model: torch.nn.Module, grad_norm: Any = None) -> Any:
         """Where gradients are not clipped their norm is for a tracker alone, and takes a tenth of a small step."""
-        return super()._get_grad_norm(model, grad_norm) if self.args.report_to else grad_norm
+        if not self.args.report_to:
+            return grad_norm
+        return super()._get_grad_norm(model, grad_norm)  # type: ignore[no-untyped-call]
 
     def log(self, logs: dict[str, float], *arguments: Any, **options: Any) -> None:
         """To the tracker, with the scores of the epoch that has just ended."""

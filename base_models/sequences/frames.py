@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 ENCODED = 1  # of our own handling; raise it when the same video gives other states
 SHRUNK = 2  # times the side that the network sees: to it frames are shrunk while they are decoded
 FRAMES_AT_ONCE = 16
+MANY = "bytes of frames"  # in what is said of a video whose frames were too many to be read
 
 File = tuple[Path, str | None]  # and its key
 Shown = tuple[Views, npt.NDArray[np.bool_]]  # (frames, 3, height, width), and in which of them something is
@@ -52,9 +53,9 @@ class FrameEncoder:
     than ``max_seconds`` its begin.
 
     Of a network with a class token a frame's state is that token's, of others the mean over all places. Nothing is
-    loaded before the first video is encoded. ``cut`` says of each file that was read whether it was longer. With
-    ``faces`` (made with the same ``fps`` and ``max_seconds``), frames are cut to them, and a frame's state is zeros
-    where no face is.
+    loaded before the first video is encoded. ``cut`` says of each file that was read why its end is not seen, "" where
+    it is. With ``faces`` (made with the same ``fps`` and ``max_seconds``), frames are cut to them, and a frame's state
+    is zeros where no face is.
     """
 
     modality = "video"
@@ -67,7 +68,7 @@ class FrameEncoder:
         self.fps = fps
         self.max_seconds = max_seconds
         self.faces = None if faces is None or faces.faces == "none" else faces
-        self.cut: dict[Path, bool] = {}
+        self.cut: dict[Path, str] = {}
 
     @property
     def key(self) -> str:
@@ -82,14 +83,9 @@ class FrameEncoder:
     def width(self) -> int:
         return self._loaded().width
 
-    @property
-    def seconds(self) -> float:
-        """How much of a video is seen."""
-        return self.max_seconds
-
     def encode(self, data: Dataset, rows: Sequence[int], layers: Sequence[Layer]) -> list[Ragged]:
         """(frames, width) of each video."""
-        network, cells, names = self._loaded(), data.cells("video"), data.keys("video")
+        network, cells, names = self._loaded(), data.cells(self.modality), data.keys(self.modality)
         nothing = [np.zeros((0, network.width), np.float16) for _ in layers]
         if self.faces is not None:
             self.faces.seek(data.take(rows))
@@ -107,7 +103,8 @@ class FrameEncoder:
         except Unreadable:
             return None
         kept = int((frames.times < self.max_seconds).sum())
-        self.cut[path] = kept < len(frames.times)
+        too_many = "so many frames that memory would not hold them" if MANY in frames.trouble else ""
+        self.cut[path] = f"longer than max_seconds = {self.max_seconds:g}" if kept < len(frames.times) else too_many
         pictures: Sequence[Image | None] = frames.pictures[:kept]
         if self.faces is not None:
             pictures = self.faces(key, frames.pictures[:kept])

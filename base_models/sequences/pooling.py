@@ -1,6 +1,7 @@
 """One vector per sound or video, from the vectors of its steps."""
 
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -31,16 +32,9 @@ def pool_steps(states: Array, pooling: SequencePooling) -> Features:
 
 
 class ClipEncoder(SequenceEncoder, Protocol):
-    """Of sounds or videos, which it cuts to ``max_seconds``, or to fewer; ``cut`` says of each file that it has read
-    whether it was longer."""
+    """Of sounds or videos; ``cut`` says of each file that it has read why its end was left out, "" where it was not."""
 
-    max_seconds: float
-    cut: dict[Path, bool]
-
-    @property
-    def seconds(self) -> float:
-        """To which it cuts."""
-        ...
+    cut: dict[Path, str]
 
 
 class PooledStates:
@@ -100,11 +94,6 @@ class PooledStates:
         return np.stack([np.full(width, np.nan, np.float32) if each is None else each for each in pooled])
 
     def _warn_of_cut(self) -> None:
-        encoder, cut = self.encoder, sum(self.encoder.cut.values())
-        if cut:
-            known = f"{encoder.model}: {cut:,} of {len(encoder.cut):,} {encoder.contents} are longer than"
-            if encoder.seconds < encoder.max_seconds:
-                log.warning("%s %g seconds, all that it takes, and are cut.", known, encoder.seconds)
-            else:
-                why = "and are cut; a larger max_seconds keeps them whole"
-                log.warning("%s max_seconds = %g %s.", known, encoder.max_seconds, why)
+        encoder = self.encoder
+        for why, count in Counter(filter(None, encoder.cut.values())).items():
+            log.warning("%s: %d of %d %s are cut: %s.", encoder.model, count, len(encoder.cut), encoder.contents, why)

@@ -28,7 +28,8 @@ class SpeechEncoder:
     ``max_seconds`` its begin is heard, and of one longer than what the network can take (Whisper: 30 s). Every
     ``stride``-th frame is given, from the first.
 
-    Nothing is loaded before the first sound is encoded. ``cut`` says of each file that was read whether it was longer.
+    Nothing is loaded before the first sound is encoded. ``cut`` says of each file that was read why its end is not
+    heard, "" where it is.
     """
 
     modality = "audio"
@@ -39,7 +40,7 @@ class SpeechEncoder:
         self.model = model
         self.stride = stride
         self.max_seconds = max_seconds
-        self.cut: dict[Path, bool] = {}
+        self.cut: dict[Path, str] = {}
 
     @property
     def key(self) -> str:
@@ -53,30 +54,28 @@ class SpeechEncoder:
     def width(self) -> int:
         return self._loaded().width
 
-    @property
-    def seconds(self) -> float:
-        """How much of a sound is heard."""
-        body = self._loaded()
-        return self.max_seconds if body.longest is None else min(self.max_seconds, body.longest / body.rate)
-
     def encode(self, data: Dataset, rows: Sequence[int], layers: Sequence[Layer]) -> list[Ragged]:
         """(frames, width) of each sound."""
         body, cells = self._loaded(), data.cells("audio")
         nothing = [np.zeros((0, body.width), np.float16) for _ in layers]
         paths = [data.root / (cells[row] or "") for row in rows]
-        decoded = ahead(partial(self._decode, body.rate, self.seconds), paths)
+        decoded = ahead(partial(self._decode, body), paths)
         states = [nothing if heard is None else _states(body, heard, layers, self.model) for heard in decoded]
         return [Ragged.of([one[:: self.stride] for one in of_layer]) for of_layer in zip(*states, strict=True)]
 
-    def _decode(self, rate: int, seconds: float, path: Path) -> Features | None:
+    def _decode(self, body: "SpeechBody", path: Path) -> Features | None:
         """(samples,); None where the file cannot be read."""
         try:
-            sound = read_sound(path, rate, seconds + MORE)
+            samples = read_sound(path, body.rate, self.max_seconds + MORE).samples
         except Unreadable:
             return None
-        heard = sound.samples[: round(seconds * rate)]
-        self.cut[path] = len(heard) < len(sound.samples)
-        return heard
+        wanted = round(self.max_seconds * body.rate)
+        taken = wanted if body.longest is None else min(wanted, body.longest)
+        limit = (
+            f"max_seconds = {self.max_seconds:g}" if taken == wanted else f"the {taken / body.rate:g} s that it takes"
+        )
+        self.cut[path] = f"longer than {limit}" if len(samples) > taken else ""
+        return samples[:taken]
 
     def _loaded(self) -> "SpeechBody":
         from base_models.acoustic.body import load_body

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from base_models.faces.preparation import Faces
 from base_models.neural.sampling import Batch, Drawn
 from base_models.sequences.states import SequenceStates
 from base_models.uegd.masks import Masks
@@ -19,10 +20,11 @@ SPARE = 1.1  # of what is asked for, lengths being unknown before they are encod
 
 
 class Sequences:
-    """The sequences of some rows under one encoder. ``lengths`` (rows,) are their steps, 0 where a row has none."""
+    """The sequences of some rows, of one encoder's states of ``width``. ``lengths`` (rows,) are their steps, 0 where a
+    row has none."""
 
-    def __init__(self, states: SequenceStates, data: Dataset) -> None:
-        self._states = states
+    def __init__(self, states: SequenceStates, width: int, data: Dataset) -> None:
+        self._states, self._width = states, width
         self._names = data.keys(states.encoder.modality)
         first = states.cache.find(states.keys[0], self._names)
         self.lengths: npt.NDArray[np.int64] = np.array([0 if one is None else len(one) for one in first])
@@ -31,7 +33,7 @@ class Sequences:
     def batch(self, rows: Rows) -> tuple[Array, npt.NDArray[np.int64]]:
         """(rows, layers, steps, width) float16, padded with zeros on the right to the longest, and (rows,) lengths."""
         lengths, names = self.lengths[rows], [self._names[row] for row in rows]
-        shape = (len(rows), len(self._states.keys), max(1, int(lengths.max())), self._states.encoder.width)
+        shape = (len(rows), len(self._states.keys), max(1, int(lengths.max())), self._width)
         states = np.zeros(shape, np.float16)
         for layer, key in enumerate(self._states.keys):
             for row, found in enumerate(self._states.cache.find(key, names)):
@@ -80,20 +82,31 @@ class SequenceExamples:
 
 
 class SequenceSource:
-    """How posts reach the network: as ``states`` of each modality, which the cache must have room for.
+    """How posts reach the network: as ``states`` of each modality, of ``widths``, which the cache must have room for.
 
-    ``published_rows``: those that lack any modality are not known, as if they lacked all.
+    ``faces`` are what the frames of videos are cut to, for counts. ``published_rows``: those that lack any modality are
+    not known, as if they lacked all.
     """
 
     views = 1
 
-    def __init__(self, states: Mapping[str, SequenceStates], masks: Masks, published_rows: bool) -> None:
+    def __init__(
+        self,
+        states: Mapping[str, SequenceStates],
+        widths: Mapping[str, int],
+        masks: Masks,
+        faces: Faces,
+        published_rows: bool,
+    ) -> None:
         self.states = states
+        self.widths = widths
         self.masks = masks
+        self.faces = faces
         self.published_rows = published_rows
 
     def fill(self, data: Dataset) -> None:
         """Raises LearnerError where not all find room, as soon as that is to be seen."""
+        self.faces.fill(data)
         for states in self.states.values():
             names = data.keys(states.encoder.modality)
             rows = sorted({name: row for row, name in reversed(list(enumerate(names))) if name is not None}.values())
@@ -118,11 +131,13 @@ class SequenceSource:
     def count(self, data: Dataset, read: Dataset) -> dict[str, int]:
         without = dict(zip(self.states, (~self.present(data)).sum(axis=0).tolist(), strict=True))
         left_out = {"left_out": len(data) - len(self.known(data))} if self.published_rows else {}
-        return {"rows": len(data), **{f"without_{name}": count for name, count in without.items()}, **left_out}
+        self.faces.seek(data)
+        lacking = {f"without_{name}": count for name, count in without.items()}
+        return {"rows": len(data), **lacking, **left_out, **self.faces.count(data)}
 
     def examples(self, read: Dataset, views: int, training: bool) -> SequenceExamples:
         self.fill(read)
-        sequences = {name: Sequences(states, read) for name, states in self.states.items()}
+        sequences = {name: Sequences(states, self.widths[name], read) for name, states in self.states.items()}
         return SequenceExamples(sequences, self.masks if training else None)
 
 
@@ -130,7 +145,7 @@ def _lacking(states: SequenceStates, data: Dataset, begin: Dataset) -> int:
     """How many bytes the states of ``data`` take that are not kept yet, judged by some of its posts."""
     cache, known = states.cache, states.find(begin)
     if not all(any(array is not None for array in layer) for layer in known):
-        known = [list(layer) for layer in states.encoder.encode(begin, range(1), states.numbered)]
+        known = [[layer[0]] for layer in states.encoder.encode(begin, range(1), states.numbered)]
     names = {name for name in data.keys(states.encoder.modality) if name is not None}
     absent = [len(names) - cache.count(key, names) for key in states.keys]
     sizes = [np.mean([BESIDE + array.nbytes for array in layer if array is not None]) for layer in known]

@@ -1,6 +1,7 @@
 """The learner UEGD: frozen encoders of text, image, sound and video under a gated decoder."""
 
 from collections.abc import Mapping
+from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -18,7 +19,8 @@ from base_models.neural.hyperparameters import (
     Validation,
 )
 from base_models.neural.learner import NeuralLearner
-from base_models.parameters import Dropout, MaxLength, meaning
+from base_models.parameters import Detector, Dropout, FaceChoice, FaceMargin, MaxLength, meaning
+from base_models.sequences.layers import each_layer
 from base_models.weights import check_available, local_files
 from ensemble.content.clips import MAX_SECONDS
 from ensemble.data import Dataset, Floats
@@ -28,10 +30,11 @@ from ensemble.learner import TrainingInfo, Trial
 from ensemble.modalities import MODALITIES
 
 if TYPE_CHECKING:
+    from base_models.faces.preparation import Faces
     from base_models.sequences.states import SequenceEncoder, SequenceStates
     from base_models.uegd.examples import SequenceSource
     from base_models.uegd.masks import Masks
-    from base_models.uegd.network import UegdNetwork
+    from base_models.uegd.network import States, UegdNetwork
 
 Layer = int | Literal["last", "mean", "weighted"]
 Encoder = str | None
@@ -90,25 +93,24 @@ class Uegd(NeuralLearner):
         audio_stride: Annotated[int, Field(ge=1, description="of the speech encoder's frames every so manieth")] = 10,
         fps: Fps = 3.0,
         max_seconds: MaxSeconds = 60.0,
+        faces: FaceChoice = "none",
+        detector: Detector = None,
+        face_margin: FaceMargin = 0,
         published_rows: Annotated[bool, meaning("leave out rows that lack a modality, as the authors' code")] = False,
         training: UegdTraining | None = None,
     ) -> None:
         super().__init__()
         self.text, self.image, self.audio, self.video = text, image, audio, video
-        if not self.modalities():
-            raise LearnerError(f"uegd needs an encoder: set one or more of {', '.join(MODALITIES)}.")
         self.layer = layer if isinstance(layer, int | str) else dict(layer)
-        for name in self.layer if isinstance(self.layer, dict) else ():
-            if name not in self.modalities():
-                raise LearnerError(f"uegd: layer: {unknown('encoder', name, self.modalities())}")
-        self.combine = combine
+        self.combine, self.published_rows = combine, published_rows
         self.hidden_width, self.heads, self.width, self.dropout = hidden_width, heads, width, dropout
         self.time_masks, self.time_share = time_masks, time_share
         self.feature_masks, self.feature_share = feature_masks, feature_share
-        self.max_length = max_length
-        self.audio_stride, self.fps, self.max_seconds = audio_stride, fps, max_seconds
-        self.published_rows = published_rows
+        self.max_length, self.max_seconds = max_length, max_seconds
+        self.audio_stride, self.fps = audio_stride, fps
+        self.faces, self.detector, self.face_margin = faces, detector, face_margin
         self.training = training or UegdTraining()
+        self._check()
 
     @staticmethod
     def search_space(trial: Trial) -> dict[str, object]:
@@ -127,27 +129,27 @@ class Uegd(NeuralLearner):
         return tuple(name for name in MODALITIES if getattr(self, name) is not None)
 
     def sources(self) -> list[Path]:
-        """The local files of the encoders."""
+        """The local files of the encoders, and of the detector of faces."""
         models = dict.fromkeys(getattr(self, name) for name in self.modalities())
-        return [path for model in models for path in local_files(model)]
+        return [path for model in models for path in local_files(model)] + self._faces().sources()
 
     def check_models(self, data: Dataset, cache: FeatureCache) -> None:
+        from base_models.sequences.frames import of_timm
+        from base_models.visual.network import check_network
+
         for name in self.modalities():
-            check_available(getattr(self, name))
+            model: str = getattr(self, name)
+            (check_network if name in ("image", "video") and of_timm(model) else check_available)(model)
+        self._faces().check()
 
     def layer_params(self) -> Mapping[str, Mapping[int, Mapping[str, object]]]:
-        nothing: dict[str, object] = dict.fromkeys(self.modalities())
-        return {
-            name: {
-                layer: {**nothing, name: getattr(self, name), "layer": layer}
-                for layer in range(1, self._encoder(name).layers + 1)
-            }
-            for name in self.modalities()
-        }
+        encoders = {name: getattr(self, name) for name in self.modalities()}
+        return each_layer(encoders, {name: self._size(self._encoder(name)).layers for name in encoders})
 
     def prepare_layers(self, data: Dataset, cache: FeatureCache) -> None:
-        self._cache = cache
-        self._source("weighted").fill(data)
+        every = copy(self)
+        every.layer = "weighted"
+        every.prepare(data, cache)
 
     def modality_weights(self, data: Dataset) -> Floats | None:
         """(rows, modalities) how far each gate is open, 0 to 1 and not 1 in all; NaN of what is not there. None with
@@ -173,32 +175,45 @@ class Uegd(NeuralLearner):
             info["layer_weights"] = self.network_.layer_weights()
         return info
 
-    def _source(self, layer: Layer | None = None) -> "SequenceSource":
-        """Of the layers that are set, or of another one."""
+    def _check(self) -> None:
+        """Raises LearnerError for parameters that do not go together."""
+        if not self.modalities():
+            raise LearnerError(f"uegd needs an encoder: set one or more of {', '.join(MODALITIES)}.")
+        for name in self.layer if isinstance(self.layer, dict) else ():
+            if name not in self.modalities():
+                raise LearnerError(f"uegd: layer: {unknown('encoder', name, self.modalities())}")
+        if self.video is None and (self.faces != "none" or self.detector is not None):
+            raise LearnerError("uegd: faces and detector are of the frames of videos, and video is not set.")
+        self._faces()  # which says what else does not go together
+
+    def _source(self) -> "SequenceSource":
         from base_models.uegd.examples import SequenceSource
 
-        return SequenceSource(self._states(layer), self._masks(), self.published_rows)
+        states = self._states()
+        widths = {name: self._size(one.encoder).width for name, one in states.items()}
+        return SequenceSource(states, widths, self._masks(), self._faces(), self.published_rows)
 
     def _network(self, outputs: int, pretrained: bool, seed: int) -> "UegdNetwork":
         from base_models.uegd.network import States, UegdNetwork, UegdShape
 
-        fed = {name: States(len(one.layers), one.encoder.width) for name, one in self._states().items()}
+        fed = {name: States(len(one.layers), self._size(one.encoder).width) for name, one in self._states().items()}
         shape = UegdShape(self.hidden_width, self.heads, self.width, self.dropout, self.combine)
         return UegdNetwork(fed, outputs, shape, seed)
 
-    def _states(self, other: Layer | None = None) -> "dict[str, SequenceStates]":
+    def _states(self) -> "dict[str, SequenceStates]":
         from base_models.sequences.states import SequenceStates
 
         found = {}
         for name in self.modalities():
             encoder = self._encoder(name)
-            layer = other or (self.layer.get(name, "last") if isinstance(self.layer, dict) else self.layer)
-            layers = tuple(range(1, encoder.layers + 1)) if layer == "weighted" else (layer,)
+            layer = self.layer.get(name, "last") if isinstance(self.layer, dict) else self.layer
+            layers = tuple(range(1, self._size(encoder).layers + 1)) if layer == "weighted" else (layer,)
             found[name] = SequenceStates(encoder, layers, self._cache)
         return found
 
     def _encoder(self, modality: str) -> "SequenceEncoder":
         from base_models.sequences.frames import FrameEncoder
+        from base_models.sequences.pictures import PictureEncoder
         from base_models.sequences.speech import SpeechEncoder
         from base_models.sequences.tokens import TokenEncoder
 
@@ -207,7 +222,19 @@ class Uegd(NeuralLearner):
             return TokenEncoder(model, self.max_length)
         if modality == "audio":
             return SpeechEncoder(model, self.max_seconds, self.audio_stride)
-        return FrameEncoder(model, self.fps, self.max_seconds)
+        if modality == "image":
+            return PictureEncoder(model)
+        return FrameEncoder(model, self.fps, self.max_seconds, self._faces())
+
+    def _size(self, encoder: "SequenceEncoder") -> "States":
+        from base_models.uegd.sizes import size_of
+
+        return size_of(encoder)
+
+    def _faces(self) -> "Faces":
+        from base_models.faces.preparation import Faces
+
+        return Faces(self.faces, self.detector, self.fps, self._cache, self.face_margin, "video", self.max_seconds)
 
     def _masks(self) -> "Masks":
         from base_models.uegd.masks import Masks, Spans

@@ -20,13 +20,12 @@ class ToySequences:
     block = 4
     layers = 2
     width = 3
-    seconds = max_seconds = 60.0
 
     def __init__(self, model: str = "toy", fail_after: int | None = None, plus: float = 0.0) -> None:
         self.model = model
         self.fail_after = fail_after
         self.plus = plus
-        self.cut: dict[Path, bool] = {}
+        self.cut: dict[Path, str] = {}
         self.passes: list[tuple[list[str], list[Layer]]] = []
 
     @property

@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 
 from base_models.sequences.layers import Layer, numbered
+from base_models.sequences.states import SequenceEncoder
+from base_models.uegd.network import States
 from base_models.uegd.uegd import Uegd
 from ensemble.blocks import Ragged
 from ensemble.data import Dataset
@@ -70,3 +72,6 @@ class ToyUegd(Uegd):
 
     def _encoder(self, modality: str) -> ToyEncoder:
         return ToyEncoder(modality)
+
+    def _size(self, encoder: SequenceEncoder) -> States:
+        return States(encoder.layers, encoder.width)

@@ -71,6 +71,7 @@ MORE = {
     "textual, cleaned": ("textual", {"clean": True}),
     "acoustic, samples": ("acoustic", {"model": "wav2vec2-base", "layers": "weighted", "recompute": True}),
     "acoustic, samples, large": ("acoustic", {"model": "wavlm-large", "pooling": "attention", "frozen_layers": 0}),
+    "frozen, videos that no post has": ("frozen", {"video": "image", "fps": 2.0}),
     "frozen, svm": ("frozen", {"probe": "svm", "costs": [1.0, 10.0]}),
     "textual, linear head": (
         "textual",

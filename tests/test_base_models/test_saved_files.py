@@ -16,12 +16,19 @@ from ensemble.learner_factory import make_learner
 from ensemble.system.files import read_json, write_json
 
 JOINT = {"frequencies", "whole"}
-ONE_EPOCH = {"epochs": 1, "validation": 0, "patience": 0, "min_epochs": 0}
+ONE_EPOCH = {"epochs": 1, "warmup": 0, "validation": 0, "patience": 0, "min_epochs": 0}
 TEXTUAL = {"max_length": 16, "lstm_width": 4, "attention_width": 4, "hidden_width": 4}
 CASES: dict[str, tuple[str, dict[str, Any], str, set[str], str]] = {
     "visual": ("visual", {"model": "image", "views": 1}, "visual", {"frequencies"}, "body.bn1.weight"),
     "textual": ("textual", {"model": "bert", **TEXTUAL}, "textual", {"frequencies", "pooling"}, "head.classes.weight"),
     "acoustic": ("acoustic", {"model": "whisper"}, "acoustic", {"frequencies"}, "head.classes.weight"),
+    "uegd": (
+        "uegd",
+        {"text": "bert", "image": "image", "max_length": 16, "width": 4, "hidden_width": 4},
+        "uegd",
+        {"frequencies"},
+        "encoders.text.layers.scores",
+    ),
     "fusion": (
         "fusion",
         {"image": "image", "text": "bert", "width": 4, "heads": 2, "max_length": 16, "missing": "learned"},

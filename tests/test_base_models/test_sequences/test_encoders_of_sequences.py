@@ -64,6 +64,11 @@ def states(encoder: SequenceEncoder, data: Dataset, *layers: Layer) -> list[list
     return SequenceStates(encoder, layers, FeatureCache()).read(data)
 
 
+def reasons(encoder: FrameEncoder | SpeechEncoder) -> list[str]:
+    """Why files were cut, by their names."""
+    return [why for _, why in sorted(encoder.cut.items())]
+
+
 def alone_as_in_company(encoder: SequenceEncoder, data: Dataset, *layers: Layer) -> None:
     together = states(encoder, data, *layers)
     for row in range(len(data)):
@@ -199,20 +204,29 @@ def test_longer_clips_are_cut_and_counted(networks: dict[str, str], videos: Data
     uncut, cut = states(whole, videos, "last")[0], states(half, videos, "last")[0]
     assert [len(each) for each in cut if each is not None] == [2, 4, 4]
     np.testing.assert_array_equal(cut[3], uncut[3][:4])
-    assert (sum(whole.cut.values()), sum(half.cut.values()), len(half.cut)) == (0, 1, 3)
+    assert reasons(whole) == ["", "", ""]
+    assert reasons(half) == ["", "", "longer than max_seconds = 2"]
     speech = SpeechEncoder(networks["wavlm"], 1.0)
     assert len(states(speech, sounds, "last")[0][3]) < len(
         states(SpeechEncoder(networks["wavlm"]), sounds, "last")[0][3]
     )
-    assert {path.name: is_cut for path, is_cut in speech.cut.items()} == {"0.wav": False, "1.wav": False, "2.wav": True}
+    assert reasons(speech) == ["", "", "longer than max_seconds = 1"]
+
+
+def test_more_frames_than_memory_should_hold_are_cut_and_counted(
+    networks: dict[str, str], videos: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoder = FrameEncoder(networks["timm"], 2.0)
+    monkeypatch.setattr("ensemble.content.frames.MAX_PICTURES", 80_000)
+    assert [len(each) for each in states(encoder, videos, "last")[0] if each is not None] == [2, 4, 5]
+    assert reasons(encoder) == ["", "", "so many frames that memory would not hold them"]
 
 
 def test_whisper_hears_no_more_than_its_positions(networks: dict[str, str], tmp_path: Path) -> None:
     write_sound(tmp_path / "0.wav", tone(5.0))
     encoder = SpeechEncoder(networks["whisper"])
-    assert encoder.seconds == 4.0
     assert len(states(encoder, clips(["0.wav"], tmp_path), 1)[0][0]) == 200
-    assert list(encoder.cut.values()) == [True]
+    assert reasons(encoder) == ["longer than the 4 s that it takes"]
 
 
 def test_what_cannot_be_read_has_no_steps(networks: dict[str, str], tmp_path: Path) -> None:

@@ -11,7 +11,10 @@ from support.networks import Killed
 from support.regressions import MOOD
 from support.speech import make_speech
 
+from base_models.acoustic.body import load_body
+from base_models.sequences.frames import load as load_images
 from base_models.tiny import make_clip, make_text_encoder
+from base_models.uegd.network import States
 from base_models.uegd.uegd import Uegd, UegdTraining
 from ensemble.content.scan import scan
 from ensemble.data import Dataset, Task
@@ -116,3 +119,28 @@ def test_a_run_killed_while_states_are_cached_goes_on_with_the_same_bytes(
 def test_clips_that_find_no_room_are_one_clear_line(models: dict[str, str], data: Dataset, tmp_path: Path) -> None:
     with pytest.raises(LearnerError, match=r"uegd: the states of texts under .* take about .* set it to "):
         make(models).prepare(data, FeatureCache(tmp_path, image_bytes=100))
+
+
+@pytest.mark.parametrize("modality", ["text", "audio", "video", "image"])
+def test_an_encoder_is_as_large_as_its_configuration_says(
+    models: dict[str, str], encoders: dict[str, str], modality: str
+) -> None:
+    learner = Uegd(**{modality: models.get(modality, encoders["image"])})
+    encoder = learner._encoder(modality)
+    assert learner._size(encoder) == States(encoder.layers, encoder.width)
+
+
+def test_a_text_alone_is_predicted_where_the_other_encoders_were_never_loaded(
+    models: dict[str, str], data: Dataset, tmp_path: Path
+) -> None:
+    learner = make(models)
+    learner.fit(data, MOOD, 0)
+    expected = learner.predict(data)[5]
+    learner.save(tmp_path)
+    for load in (load_body, load_images):
+        load.cache_clear()
+    loaded = make(models)
+    loaded.load(tmp_path)
+    alone = data.take([5]).without_labels()
+    assert loaded.predict(alone) == pytest.approx(expected, abs=1e-6)
+    assert load_body.cache_info().currsize == load_images.cache_info().currsize == 0

@@ -8,6 +8,7 @@ import pytest
 import torch
 from support.uegd import LAYERS, NAMES, WIDTH, ToyEncoder, clips
 
+from base_models.faces.preparation import Faces
 from base_models.sequences.states import SequenceStates
 from base_models.uegd.examples import SequenceExamples, SequenceSource
 from base_models.uegd.masks import Masks, Spans
@@ -16,12 +17,14 @@ from ensemble.errors import LearnerError
 from ensemble.features import FeatureCache
 from ensemble.jobs.ablation import hide
 
+WHOLE = Faces("none", None, 3.0, FeatureCache())
 ALL = tuple(range(1, LAYERS + 1))
 
 
 def source_of(cache: FeatureCache, published_rows: bool = False, names: tuple[str, ...] = NAMES) -> SequenceSource:
     states = {name: SequenceStates(ToyEncoder(name), ALL, cache) for name in names}
-    return SequenceSource(states, Masks(Spans(2, 0.5), Spans(3, 0.2)), published_rows)
+    widths = dict.fromkeys(names, WIDTH)
+    return SequenceSource(states, widths, Masks(Spans(2, 0.5), Spans(3, 0.2)), WHOLE, published_rows)
 
 
 def examples_of(data: Dataset, cache: FeatureCache, training: bool = False) -> SequenceExamples:
