@@ -1,7 +1,6 @@
 """Features of frozen encoders, of one modality or several, under a regression or a support vector machine."""
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -14,7 +13,7 @@ from base_models.objectives.objective import Objective, Probe, objective_of, res
 from base_models.parameters import ClassBalance, Detector, FaceChoice, FaceMargin, Grid, MaxLength, Views, meaning
 from base_models.saved_tensors import read_tensors, write_tensors
 from base_models.sequences.frames import FrameEncoder, of_timm
-from base_models.sequences.layers import Layer
+from base_models.sequences.layers import Layer, each_layer
 from base_models.sequences.pooling import PooledStates, SequencePooling
 from base_models.sequences.speech import SpeechEncoder
 from base_models.standardisation import mean_of, scale_of, widened
@@ -30,7 +29,7 @@ from ensemble.features import FeatureCache, Request
 from ensemble.learner import TrainingInfo, Trial
 from ensemble.modalities import MODALITIES
 
-IMAGE_BLOCK, TEXT_BLOCK = 256, 1024
+IMAGE_BLOCK = 256
 ALPHAS = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 ENCODERS = ("image", "text", "audio", "video")  # in the order in which features stand side by side
 
@@ -133,6 +132,22 @@ class Frozen:
         for request in self._requests(data):
             cache.fill(*request)
 
+    def layer_params(self) -> Mapping[str, Mapping[int, Mapping[str, object]]]:
+        """Of all but images, whose encoders do not say how many layers they have."""
+        counts = {pooled.encoder.modality: pooled.encoder.layers for pooled in self._pooled()}
+        counts |= {} if self.text is None else {"text": self._text_encoder().layers()}
+        return each_layer(self._models(), counts, "{}_layer")
+
+    def prepare_layers(self, data: Dataset, cache: FeatureCache) -> None:
+        self._cache = cache
+        for faces in self._faces():
+            faces.fill(data)
+        for pooled in self._pooled():
+            pooled.fill_layers(data, range(1, pooled.encoder.layers + 1))
+        if self.text is not None:
+            encoder = self._text_encoder()
+            encoder.fill_layers(data, range(1, encoder.layers() + 1), cache)
+
     def fit(self, data: Dataset, task: Task, seed: int) -> None:
         data = data.take(task.target.known(data.labels(task)))
         labels = data.labels(task)
@@ -185,16 +200,19 @@ class Frozen:
         if self.image is not None:
             images = ImageEncoder(self.image, self.views, self.image_layer, self._cache.exports)
             paths = [data.root / (path or "") for path in data.images]
-            encode = partial(_encode_rows, images.encode, paths)
             label = f"blocks of {IMAGE_BLOCK} images encoded"
+
+            def encode(rows: Sequence[int]) -> Features:
+                return images.encode([paths[row] for row in rows])
+
             requests.append((images.key(), data.image_hashes(), encode, IMAGE_BLOCK, label))
         if self.text is not None:
-            encoder = TextEncoder(self.text, self.pooling, self.text_layer, self.max_length)
-            texts = [text or "" for text in data.texts]
-            encode = partial(_encode_rows, encoder.encode, texts)
-            label = f"blocks of {TEXT_BLOCK} texts encoded"
-            requests.append((encoder.key(), data.text_hashes(), encode, TEXT_BLOCK, label))
+            requests.append(self._text_encoder().request(data))
         return [*requests, *(pooled.request(data) for pooled in self._pooled())]
+
+    def _text_encoder(self) -> TextEncoder:
+        assert self.text is not None
+        return TextEncoder(self.text, self.pooling, self.text_layer, self.max_length)
 
     def _pooled(self) -> list[PooledStates]:
         pooled = []
@@ -223,7 +241,3 @@ class Frozen:
             for block, mean, scale in zip(blocks, self.means_, self.scales_, strict=True)
         ]
         return np.concatenate(parts, axis=1).astype(np.float32)
-
-
-def _encode_rows(encode: Callable[[list[Any]], Features], contents: Sequence[Any], rows: Sequence[int]) -> Features:
-    return encode([contents[row] for row in rows])

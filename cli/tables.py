@@ -144,11 +144,7 @@ def print_trained(result: TrainedLearners) -> None:
         for entry in entries:
             if "tuned" in entry:
                 line(f"† {tuning_note(entry['learner'], entry['tuned'], entry['oof'])}")
-            if "seeds" in entry["oof"]:
-                seeds = entry["oof"]["seeds"]
-                alone = ", ".join(format_number(value) for value in seeds["values"])
-                over = format_mean_std(seeds["mean"], seeds["std"])
-                line(f"{entry['learner']}: {over} over seeds alone ({alone}); above, the mean of their predictions.")
+        _print_seeds(task, entries)
     print_failures(result["failures"])
     if result["again"] is not None:
         count = len(result["failures"])
@@ -156,6 +152,23 @@ def print_trained(result: TrainedLearners) -> None:
         line(result["again"], whole=True)
     if not result["learners"]:
         line("No learner has all its folds yet; `ensemble status` says what is missing.")
+
+
+def _print_seeds(task: str, entries: Sequence[FinishedLearner]) -> None:
+    """Mean and deviation of what each seed scores alone, beside what their averaged predictions score."""
+    cards = {entry["learner"]: entry["oof"] for entry in entries if "seeds" in entry["oof"]}
+    if not cards:
+        return
+    rows = []
+    for name, card in cards.items():
+        seeds, shown = card["seeds"], [card["metric"], *card_metrics(card)]
+        means = seeds.get("metrics", {card["metric"]: seeds})  # of older records that metric alone
+        of_each = [format_mean_std(means[one]["mean"], means[one]["std"]) if one in means else "" for one in shown]
+        rows.append([name, f"{len(seeds['values'])} alone", *of_each])
+        rows.append(["", "averaged", *(format_number(card["metrics"][one]["value"]) for one in shown)])
+    card = next(iter(cards.values()))
+    title = f"{task}: the seeds out of fold, each alone (mean ± deviation) and their predictions averaged"
+    table(title, ["base learner", "seeds", card["metric"], *card_columns(card)[2:]], rows, names=2)
 
 
 def _print_dev(task: str, entries: Sequence[FinishedLearner]) -> None:

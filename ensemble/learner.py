@@ -1,6 +1,6 @@
 """What a base learner is. No base class: anything with these methods is one."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypedDict, runtime_checkable
@@ -166,8 +166,23 @@ class PredictsSpread(Protocol):
 @runtime_checkable
 class WeighsModalities(LooksAtModalities, Protocol):
     def modality_weights(self, data: Dataset) -> npt.NDArray[np.float64] | None:
-        """(rows, modalities) how much each decided, for analysis; None where the learner as configured has no such
-        weights, NaN in rows without any."""
+        """(rows, modalities) how much each of ``modalities()`` decided, for analysis, in that order: gates from 0 to 1,
+        each for itself, or shares that sum to one. None where the learner as configured has no such weights, NaN where
+        a row has nothing to weigh."""
+        ...
+
+
+@runtime_checkable
+class HasLayers(Protocol):
+    """Of a learner over frozen encoders; `ensemble layers` asks which of their layers serves it best."""
+
+    def layer_params(self) -> Mapping[str, Mapping[int, Mapping[str, object]]]:
+        """By modality and the number of each layer of its encoder: parameters, to be laid over those that are set, of a
+        learner that sees this layer and nothing else."""
+        ...
+
+    def prepare_layers(self, data: Dataset, cache: FeatureCache) -> None:
+        """As ``prepare``, for all of these learners: each content passes its encoder once."""
         ...
 
 

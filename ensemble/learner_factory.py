@@ -13,6 +13,7 @@ from ensemble.learner import (
     ChecksModels,
     DependsOnFiles,
     HasCurve,
+    HasLayers,
     LooksAtModalities,
     PredictsNumbers,
     PredictsSpread,
@@ -38,6 +39,7 @@ OPTIONAL: tuple[type, ...] = (
     HasCurve,
     PredictsSpread,
     WeighsModalities,
+    HasLayers,
     Searchable,
 )
 METHODS: dict[str, Callable[..., Any]] = {

@@ -41,8 +41,8 @@ class Spread(Mean):
     values: list[float | None]
 
 
-class FoldScores(Spread):
-    """Of the task's metric; ``metrics`` has mean and deviation of each."""
+class RepeatedScores(Spread):
+    """Of the task's metric, over folds or seeds; ``metrics`` has mean and deviation of each."""
 
     metrics: dict[str, Mean]
 
@@ -63,8 +63,8 @@ class ScoreCard(TypedDict):
     metrics: NotRequired[dict[str, Score]]
     classes: NotRequired[dict[str, ClassScores]]
     confusion: NotRequired[list[list[int]]]
-    folds: NotRequired[FoldScores]
-    seeds: NotRequired[Spread]
+    folds: NotRequired[RepeatedScores]
+    seeds: NotRequired[RepeatedScores]
 
 
 def score_card(
@@ -73,7 +73,7 @@ def score_card(
     """Scores of ``predictions`` on the rows of ``data`` whose label is known.
 
     ``data`` has the predicted rows in any order; ``fold`` (rows of data,) adds mean and deviation over folds, of every
-    metric; ``seeds``, of predictions that are the mean of several seeds', what each scores alone.
+    metric; ``seeds``, of predictions that are the mean of several seeds', those of what each scores alone.
     Intervals are the central 95 % of a bootstrap over groups of duplicates.
     """
     labels, groups = data.labels(task), data.groups
@@ -92,11 +92,11 @@ def score_card(
             low, high = interval(bootstrap(metric, labels, values, groups))
             card["metrics"][name] |= {"low": _or_none(low), "high": _or_none(high)}
     if fold is not None:
-        card["folds"] = _per_fold(task, aligned, labels, fold)
+        card["folds"] = _repeated(
+            task, [(labels[fold == k], aligned.take(data.ids[fold == k])) for k in np.unique(fold)]
+        )
     if len(seeds) > 1:
-        metric = metric_of(task)
-        alone = [metric_input(each.take(data.ids), metric) for each in seeds]
-        card["seeds"] = spread_of([score(metric, labels, values) for values in alone])
+        card["seeds"] = _repeated(task, [(labels, each.take(data.ids)) for each in seeds])
     return card
 
 
@@ -168,11 +168,12 @@ def score_with_interval(value: float, draws: Floats) -> Score:
     return {"value": _or_none(value), "low": _or_none(low), "high": _or_none(high)}
 
 
-def _per_fold(task: Task, predictions: Predictions, labels: Labels, fold: Codes) -> FoldScores:
-    scores = {}
-    for name, metric in metrics_of(task).items():
-        values = metric_input(predictions, metric)
-        scores[name] = spread_of([score(metric, labels[fold == k], values[fold == k]) for k in np.unique(fold)])
+def _repeated(task: Task, parts: Sequence[tuple[Labels, Predictions]]) -> RepeatedScores:
+    """Of labels and predictions of the same rows, a fold's or a seed's."""
+    scores = {
+        name: spread_of([score(metric, labels, metric_input(each, metric)) for labels, each in parts])
+        for name, metric in metrics_of(task).items()
+    }
     means: dict[str, Mean] = {name: {"mean": each["mean"], "std": each["std"]} for name, each in scores.items()}
     return {**scores[metric_of(task).name], "metrics": means}
 

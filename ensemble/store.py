@@ -182,6 +182,10 @@ class Store:
         """The record of the best trial of a study."""
         return self.tune(learner, task) / BEST
 
+    def layers(self, learner: str, task: str) -> Path:
+        """What each layer of a learner's encoders scores."""
+        return self.tune(learner, task) / "layers.json"
+
     def trial(self, learner: str, task: str, name: str) -> "Store":
         """Results of a trial of a study."""
         return Store(self.tune(learner, task) / TRIALS[-1] / name)

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from ensemble.metrics import metric_named
 from ensemble.records import TuningNote
 from ensemble.scoring import Score, ScoreCard
+from ensemble.tuning.layers import DEVELOPMENT, LayerCurves
 from meta.records import FEW, LeakSign, StackReport
 
 DISPLAY_NAMES = {
@@ -125,6 +126,24 @@ def _tuning_note(name: str, whose: str, judged: Collection[int], card: ScoreCard
     return (
         f"{name}: {whose} were chosen by scores on the rows of other folds than {which}, so its own score may "
         f"be optimistic; on {which} it has {format_number(sum(unseen.values()) / len(unseen))}{there}."
+    )
+
+
+def layers_note(found: LayerCurves) -> str:
+    """On what rows the layers of a learner were judged, which are the best, and how to take one."""
+    best = []
+    for curve in found["curves"]:
+        layer, top = curve["best"], curve["layers"][-1]["layer"]
+        where = "none has a score" if layer is None else f"{layer} of {top}" + ", the last" * (layer == top)
+        best.append(f"{curve['modality']} {where}")
+    judged = (
+        f"fitted on the fit rows of fold 0 with seed {found['seed']}, judged by the development part"
+        if found["judged"] == DEVELOPMENT
+        else f"fitted and judged with seed {found['seed']} in folds inside the fit rows of fold 0"
+    )
+    return (
+        f"Best by {display_name(found['metric'])}: {'; '.join(best)}. Each was {judged}, {found['rows']:,} rows; no "
+        "held-out row and no test row had a part in it."
     )
 
 

@@ -67,9 +67,26 @@ class PooledStates:
         self.states.cache.fill(*request)
         self._warn_of_cut()
 
+    def fill_layers(self, data: Dataset, layers: Sequence[Layer]) -> None:
+        """Fill the cache with features of several layers, in one pass of the encoder; their states are not kept."""
+        every = [PooledStates(self.encoder, layer, self.pooling, self.states.cache) for layer in layers]
+        keys = [one.key for one in every]
+        states = SequenceStates(self.encoder, layers, self.states.cache)
+
+        def encode(lacking: Sequence[str], rows: Sequence[int]) -> list[Features]:
+            found = dict(zip(keys, states.read(data.take(rows)), strict=True))
+            return [self._pooled(found[key]) for key in lacking]
+
+        _, names, _, block, label = self.request(data)
+        self.states.cache.fill_together(keys, names, encode, block, label)
+        self._warn_of_cut()
+
     def _pool(self, data: Dataset, rows: Sequence[int]) -> Features:
         """(rows, features); NaN where a content cannot be read."""
         (sequences,) = self.states.read(data.take(rows))
+        return self._pooled(sequences)
+
+    def _pooled(self, sequences: Sequence[Array | None]) -> Features:
         pooled = [
             None if states is None or not len(states) else pool_steps(states, self.pooling) for states in sequences
         ]

@@ -10,10 +10,14 @@ from base_models.textual.loading import check_kind, load_body, load_config, load
 from base_models.textual.pooling import Pooling, pool
 from base_models.weights import identity
 from ensemble.blocks import Features
+from ensemble.data import Dataset
 from ensemble.errors import LearnerError
+from ensemble.features import FeatureCache, Request
 from ensemble.system.files import fingerprint
 
 TEXTS_AT_ONCE = 32
+BLOCK = 1024
+LABEL = f"blocks of {BLOCK} texts encoded"
 FEATURES = 1  # of our own pooling; raise it when the same text gives other features
 
 
@@ -33,8 +37,31 @@ class TextEncoder:
         """Fingerprint of everything that decides the features but the texts."""
         return "text-" + fingerprint([FEATURES, identity(self.model), self.pooling, self.layer, self.max_length])
 
+    def layers(self) -> int:
+        """How many there are above the embeddings, as the network's configuration says."""
+        return int(getattr(load_config(self.model).get_text_config(), "num_hidden_layers", 0))
+
+    def request(self, data: Dataset) -> Request:
+        """What to ask of the cache for these rows."""
+        return self.key(), data.text_hashes(), lambda rows: self.encode(_texts(data, rows)), BLOCK, LABEL
+
+    def fill_layers(self, data: Dataset, layers: Sequence[int], cache: FeatureCache) -> None:
+        """Fill the cache with features of several layers, in one pass."""
+        keys = {TextEncoder(self.model, self.pooling, layer, self.max_length).key(): layer for layer in layers}
+
+        def encode(lacking: Sequence[str], rows: Sequence[int]) -> list[Features]:
+            return self.encode_layers(_texts(data, rows), [keys[key] for key in lacking])
+
+        cache.fill_together(list(keys), data.text_hashes(), encode, BLOCK, LABEL)
+
     def encode(self, texts: Sequence[str]) -> Features:
-        """(texts, width). Batches are of texts of similar length, so that little is spent on padding."""
+        """(texts, width)."""
+        (features,) = self.encode_layers(texts, [self.layer])
+        return features
+
+    def encode_layers(self, texts: Sequence[str], layers: Sequence[int | None]) -> list[Features]:
+        """The same of each of several layers, in one pass. Batches are of texts of similar length, so that little is
+        spent on padding."""
         from base_models.textual.network import check_tokens
 
         tokenizer, network = load(self.model, fingerprint(identity(self.model)))
@@ -42,10 +69,12 @@ class TextEncoder:
         tokens = tokenizer(list(texts), truncation=True, max_length=self.max_length)["input_ids"]
         order = np.argsort([len(ids) for ids in tokens], kind="stable")
         batches = [order[start : start + TEXTS_AT_ONCE] for start in range(0, len(order), TEXTS_AT_ONCE)]
-        encoded = [self._run(network, [tokens[row] for row in batch], tokenizer.pad_token_id) for batch in batches]
-        return np.asarray(np.concatenate(encoded)[np.argsort(order)], dtype=np.float32)
+        padding = tokenizer.pad_token_id
+        encoded = [self._run(network, [tokens[row] for row in batch], padding, layers) for batch in batches]
+        back = np.argsort(order)
+        return [np.asarray(np.concatenate(of)[back], dtype=np.float32) for of in zip(*encoded, strict=True)]
 
-    def _run(self, network: Any, batch: list[list[int]], padding: int) -> Features:
+    def _run(self, network: Any, batch: list[list[int]], padding: int, layers: Sequence[int | None]) -> list[Features]:
         import torch
 
         ids = torch.full((len(batch), max(1, *map(len, batch))), padding)
@@ -56,18 +85,23 @@ class TextEncoder:
         ids, mask = ids.to(network.device), mask.to(network.device)
         with torch.inference_mode():
             states = network(input_ids=ids, attention_mask=mask, output_hidden_states=True).hidden_states
-            features: Features = pool(self._chosen(states), mask, self.pooling).float().cpu().numpy()
-            return features
+            chosen = [self._chosen(states, layer) for layer in layers]
+            return [pool(each, mask, self.pooling).float().cpu().numpy() for each in chosen]
 
-    def _chosen(self, states: Sequence[Any]) -> Any:
+    def _chosen(self, states: Sequence[Any], layer: int | None) -> Any:
         """The layer that is asked for, of embeddings and all layers."""
-        layer, top = -1 if self.layer is None else self.layer, len(states) - 1
+        layer, top = -1 if layer is None else layer, len(states) - 1
         if not -len(states) <= layer <= top:
             raise LearnerError(
                 f"frozen: text_layer = {layer}, and {self.model} has {top} above its embeddings: "
                 f"set 0 to {top}, or -1 for the last."
             )
         return states[layer]
+
+
+def _texts(data: Dataset, rows: Sequence[int]) -> list[str]:
+    texts = data.texts
+    return [texts[row] or "" for row in rows]
 
 
 @lru_cache(maxsize=2)

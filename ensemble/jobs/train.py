@@ -12,11 +12,11 @@ from ensemble.jobs.job import JobSpec, Outcome, list_work, prepare_learner, run_
 from ensemble.jobs.modality_weights import join_weights, mean_weights, write_modality_weights
 from ensemble.jobs.worker import Transform
 from ensemble.learner import ChecksModels, TrainsLong
-from ensemble.predictions import concatenate, mean
+from ensemble.predictions import Predictions, concatenate, mean
 from ensemble.result_folder import TABLES
 from ensemble.run import Run
 from ensemble.scoring import score_card
-from ensemble.store import LearnerFolder
+from ensemble.store import Job, LearnerFolder
 from ensemble.system.claims import ASK, owner_of
 from ensemble.system.interruption import asked
 from ensemble.system.paths import relative_to
@@ -146,20 +146,25 @@ def _join(run: Run, folder: LearnerFolder, spec: LearnerSpec, work: Sequence[Job
         jobs[job_spec.job].verify(job_spec.provenance, "run the command again", hashed=TABLES) for job_spec in work
     ]
     folder.clear()
-    by_seed = [
-        concatenate([result.read("held_out", task) for job, result in jobs.items() if job.seed == seed])
-        for seed in run.seeds
-    ]
-    inside = run.data.take(run.plan.cv_rows)
-    oof = mean(by_seed).take(inside.ids)
+    oof_by_seed, test_by_seed = predictions_by_seed(run, spec.name, task)
+    inside, dev_rows = run.data.take(run.plan.cv_rows), run.data.take(run.plan.dev_rows)
+    oof = mean(oof_by_seed).take(inside.ids)
     test = mean([result.read("test", task) for result in jobs.values()])
     provenance = work[0].provenance.of_all_folds(run.seeds)
     folder.write({"oof": oof, "test": test}, provenance)
     weights = join_weights([result.path for result in jobs.values()])
     write_modality_weights(folder.path, weights)
     seconds = round(sum(record["seconds"] for record in records), 3)
-    card = score_card(task, oof, inside, run.plan.fold[run.plan.cv_rows], by_seed)
-    dev = {"dev": score_card(task, test, run.data.take(run.plan.dev_rows))} if len(run.plan.dev_rows) else {}
+    card = score_card(task, oof, inside, run.plan.fold[run.plan.cv_rows], oof_by_seed)
+    dev = {"dev": score_card(task, test, dev_rows, seeds=test_by_seed)} if len(dev_rows) else {}
     facts = {"seconds": seconds, "folds": "run", "oof": card, **dev, **run.results.size(spec.name, task)}
     tuned = {"tuned": tuning_note(run.learners.best(spec, task))} if spec.tuned else {}
     folder.commit(provenance, **facts, **mean_weights(weights), **tuned)
+
+
+def predictions_by_seed(run: Run, learner: str, task: Task) -> tuple[list[Predictions], list[Predictions]]:
+    """What the finished jobs of each seed say: of rows inside the folds, each by the model that never saw it; of those
+    outside, the mean over fold models."""
+    jobs = [[run.store.job(Job(learner, task.name, seed, k)) for k in range(run.plan.settings.k)] for seed in run.seeds]
+    inside = [concatenate([folder.read("held_out", task) for folder in folders]) for folders in jobs]
+    return inside, [mean([folder.read("test", task) for folder in folders]) for folders in jobs]

@@ -165,9 +165,9 @@ def _overlap(box: Box, other: Box) -> bool:
     return bool(box[0] < other[2] and other[0] < box[2] and box[1] < other[3] and other[1] < box[3])
 
 
-def row_axes(names: Sequence[str], label: str, sign: str = "") -> tuple[Figure, Axes]:
+def row_axes(names: Sequence[str], label: str, sign: str = "", height: float = ROW_HEIGHT) -> tuple[Figure, Axes]:
     """Axes with a name per row on the left and scores along the bottom."""
-    figure, axes = make_axes(WIDTH, ROW_HEIGHT * len(names) + 34, label, (_name_width(names), 4, 16, 30))
+    figure, axes = make_axes(WIDTH, height * len(names) + 34, label, (_name_width(names), 4, 16, 30))
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.set_yticks(range(len(names)), [truncate(name, MAX_NAME) for name in names])
     axes.grid(False, axis="y")

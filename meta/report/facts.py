@@ -1,13 +1,25 @@
 """What a report shows, as plain facts: report.json is written from them, the page is drawn from them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, TypedDict
 
 from ensemble.scoring import BaselineCard, Score, Spread
+from ensemble.tuning.layers import LayerCurves
 from meta.records import Contributions, Diversity, LabelConflict, LabelIssue, LeakSign, StackReport, Summary
 from meta.report.number_facts import NumberFacts
+from meta.report.seed_scores import SeedScores
+from meta.report.variants import Variants
+from meta.report.weight_facts import ModalityWeights
 
+ONLY_SOME = (
+    "numbers",
+    "modality_weights",
+    "seed_scores",
+    "variants",
+    "layers",
+    "layer_weights",
+)  # kinds of facts that many runs have not
 CurveRow = Mapping[str, float | None]  # fold and epoch, then what the learner measures
 
 
@@ -34,10 +46,13 @@ class Reliability:
 
 @dataclass(frozen=True)
 class TaskFacts:
-    """One task: its stack's report, and per learner ``cost``, ``seeds``, ``leaks`` and learning ``curves``; per model
-    its reliability, or of a task of numbers what ``numbers`` says. Learners of which nothing is known are left out of
-    ``seeds``, ``leaks`` and ``curves``. ``baselines`` are the cards of what knows the labels alone: ``oof``, and of the
-    labelled ``test`` part and the ``dev`` part where there is one."""
+    """One task: its stack's report, and per learner ``cost``, ``seeds``, ``leaks``, learning ``curves``, the
+    ``modality_weights`` inside it, and of several seeds the ``seed_scores``; per model its reliability, or of a task of
+    numbers what ``numbers`` says. ``variants`` are learners of one kind; ``layers``: what each layer of an encoder
+    scores; ``layer_weights`` by modality: how a network has learned to sum them. Learners of which nothing is known are
+    left out, but for ``cost``. ``baselines`` are the cards of what knows the labels alone: ``oof``, and of the labelled
+    ``test`` part and the ``dev`` part where there is one.
+    """
 
     report: StackReport
     baselines: Mapping[str, BaselineCard]
@@ -52,6 +67,11 @@ class TaskFacts:
     reliability: Mapping[str, Reliability]
     curves: Mapping[str, Sequence[CurveRow]]
     numbers: NumberFacts | None = None
+    modality_weights: Mapping[str, ModalityWeights] = field(default_factory=dict)
+    seed_scores: Mapping[str, SeedScores] = field(default_factory=dict)
+    variants: Sequence[Variants] = ()
+    layers: Mapping[str, LayerCurves] = field(default_factory=dict)
+    layer_weights: Mapping[str, Mapping[str, Sequence[float]]] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -106,7 +126,7 @@ class ReportFacts:
     def as_json(self) -> dict[str, Any]:
         """The shape of report.json, where each kind of fact is listed by task."""
         facts = {task.name: asdict(task) for task in self.tasks}
-        numbers = {name: of["numbers"] for name, of in facts.items() if of["numbers"]}
+        some = {kind: {name: of[kind] for name, of in facts.items() if of[kind]} for kind in ONLY_SOME}
         kinds = ("baselines", "seeds", "diversity", "leaks", "hardest", "reliability")
         return {
             "title": self.title,
@@ -118,7 +138,7 @@ class ReportFacts:
             "table8": [asdict(row) for row in self.table8],
             "contributions": {name: {**of["contributions"], "cost": of["cost"]} for name, of in facts.items()},
             **{kind: {name: of[kind] for name, of in facts.items()} for kind in kinds},
-            **({"numbers": numbers} if numbers else {}),
+            **{kind: found for kind, found in some.items() if found},
             "label_issues": {
                 name: {"labels": of["label_issues"], "conflicts": of["conflicts"]} for name, of in facts.items()
             },

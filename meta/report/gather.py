@@ -1,7 +1,7 @@
 """Gathering the facts of a report from finished stacks, none of which is fitted or chosen here."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -15,14 +15,19 @@ from ensemble.scoring import BaselineCard, finite
 from ensemble.store import Job
 from ensemble.system.files import read_json
 from ensemble.system.progress import Track, silent
+from ensemble.tuning.layers import read_layers
 from meta.contributions import contributions
 from meta.diversity import diversity
 from meta.label_issues import conflicts, hardest, label_issues
 from meta.leaks import leak_signs
 from meta.records import StackReport
 from meta.report.facts import CandidateScores, CurveRow, LearnerCost, Reliability, ReportFacts, TaskFacts
+from meta.report.group_facts import GroupFacts, group_facts
 from meta.report.modality_table import modality_table
 from meta.report.number_facts import number_facts
+from meta.report.seed_scores import seed_scores
+from meta.report.variants import variants
+from meta.report.weight_facts import layer_weights, modality_weights
 from meta.stack import FinishedStack, read_stack
 from meta.stack_report import PLAIN, best_alone, best_single
 from meta.summary import baselines, subtasks, summarise
@@ -30,6 +35,7 @@ from meta.table import MetaTable, StackSettings, assemble
 from meta.targets import target_of
 
 MAX_POSTS = 12  # of a kind, per task
+Fact = TypeVar("Fact")
 
 
 def gather_facts(run: Run, settings: StackSettings, audit: Mapping[str, Any], track: Track = silent) -> ReportFacts:
@@ -85,8 +91,27 @@ def _task_facts(
         hardest=hardest(cv_rows, stack.shipped, MAX_POSTS),
         reliability={} if of_numbers else {name: reliability(table, each) for name, each in models.items()},
         curves={name: rows for name, rows in curves.items() if rows},
-        numbers=number_facts(table, models) if of_numbers else None,
+        numbers=number_facts(table, models, _groups(run, table, stack)) if of_numbers else None,
+        modality_weights=_known(learners, lambda name: modality_weights(run, name, task)),
+        seed_scores=_known(learners, lambda name: seed_scores(run, name, task)),
+        variants=variants(run, task, learners),
+        layers=_known(learners, lambda name: read_layers(run, name, task)),
+        layer_weights=_known(learners, lambda name: layer_weights(run, name, task)),
     )
+
+
+def _known(learners: Sequence[str], find: Callable[[str], Fact | None]) -> dict[str, Fact]:
+    """What is found of each of the learners of which something is."""
+    found = {name: find(name) for name in learners}
+    return {name: fact for name, fact in found.items() if fact}
+
+
+def _groups(run: Run, table: MetaTable, stack: FinishedStack) -> GroupFacts | None:
+    """Of all learners and the stack, on the rows of each part."""
+    inside = {name: table.learner_oof(name) for name in table.learners} | {"stack": stack.shipped}
+    outside = {name: table.learner_test(name) for name in table.learners} | {"stack": stack.test}
+    rows = {"oof": run.plan.cv_rows, "dev": run.plan.dev_rows, "test": run.plan.test_rows}
+    return group_facts({part: (run.data.take(at), inside if part == "oof" else outside) for part, at in rows.items()})
 
 
 def _baselines(run: Run, task: Task) -> dict[str, BaselineCard]:

@@ -70,6 +70,20 @@ def calibration_plot(curves: Mapping[str, MeanCalibration], label: str) -> Figur
     return figure
 
 
+@as_svg
+def course_plot(truth: Sequence[float], predicted: Sequence[float], ends: tuple[float, float], label: str) -> Figure:
+    """The posts of a group one after the other: what was predicted, over the truth (grey, with a dot per post)."""
+    figure, axes = make_axes(260, 150, label, (34, 8, 10, 36))
+    places = range(1, len(truth) + 1)
+    axes.plot(places, truth, ".-", color=COLOURS["muted"], linewidth=1.1, markersize=4, alpha=0.8)
+    axes.plot(places, predicted, color=COLOURS["stack"], linewidth=1.7)
+    axes.set(ylim=ends, xlabel="post")
+    axes.margins(x=0.03)
+    _plain_numbers(axes)
+    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    return figure
+
+
 def _plain_numbers(axes: Axes) -> None:
     axes.yaxis.set_tick_params(labelcolor=COLOURS["muted"])
     for axis in (axes.xaxis, axes.yaxis):

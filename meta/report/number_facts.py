@@ -10,6 +10,7 @@ from ensemble.metrics import confusion_matrix
 from ensemble.metrics.divisions import Division, divisions
 from ensemble.predictions import Predictions
 from ensemble.scoring import ClassScores, class_scores
+from meta.report.group_facts import GroupFacts
 from meta.table import MetaTable
 
 CELLS = 32  # on each side of the map of predicted against true numbers
@@ -65,16 +66,20 @@ class DividedClasses:
 
 @dataclass(frozen=True)
 class NumberFacts:
-    """``against_truth``, residuals and classes are of the stack, ``calibration`` of several models by name."""
+    """``against_truth``, residuals and classes are of the stack, ``calibration`` of several models by name; ``groups``
+    are there where posts belong together, such as the clips of a video."""
 
     against_truth: NumberMap
     by_fold: Sequence[Residuals]
     by_range: Sequence[Residuals]
     calibration: Mapping[str, MeanCalibration]
     divided: Sequence[DividedClasses]
+    groups: GroupFacts | None = None
 
 
-def number_facts(table: MetaTable, models: Mapping[str, Predictions]) -> NumberFacts | None:
+def number_facts(
+    table: MetaTable, models: Mapping[str, Predictions], groups: GroupFacts | None = None
+) -> NumberFacts | None:
     """Of the rows with a label; None where there is none. The first of the models is the stack."""
     known = table.known
     if not known.any():
@@ -91,6 +96,7 @@ def number_facts(table: MetaTable, models: Mapping[str, Predictions]) -> NumberF
         by_range=[_residuals(_range(labels[rows]), residuals[rows]) for rows in ranges],
         calibration={name: mean_calibration(labels, each) for name, each in values.items()},
         divided=[divided_classes(name, division, labels, stack) for name, division in divisions(task).items()],
+        groups=groups,
     )
 
 

@@ -27,6 +27,7 @@ from meta.wording import (
     format_interval,
     format_mean_std,
     format_number,
+    layers_note,
     leak_note,
     printable,
     selection_note,
@@ -43,7 +44,10 @@ def draw_page(facts: ReportFacts, root: Path) -> str:
     """The page of a run's facts; ``root`` is the folder its image paths start from."""
     conflicts = facts.audit.get("conflicting_labels", {})
     limit = posts_per_gallery(2 * len(facts.tasks))
-    tasks = [task_section(task, conflicts.get(task.name, len(task.conflicts)), root, limit) for task in facts.tasks]
+    tasks = [
+        task_section(task, conflicts.get(task.name, len(task.conflicts)), root, limit, facts.modality)
+        for task in facts.tasks
+    ]
     page = _environment().get_template("page.html.jinja")
     return page.render(
         facts=facts,
@@ -87,11 +91,13 @@ def _environment() -> Environment:
         "selection_note": selection_note,
         "warning_notes": warning_notes,
         "leak_note": leak_note,
+        "layers_note": layers_note,
         "breakable": lambda name: Markup("_<wbr>").join(printable(name).split("_")),
         "upper_first": lambda text: text[:1].upper() + text[1:],
         "verdict": verdict,
         "against": difference_from,
         "rule": rule_numbers,
+        "plain": lambda value: value if isinstance(value, str) else json.dumps(value, default=str),
         "pretty": lambda value: json.dumps(value, indent=2, ensure_ascii=False, default=str),
         "audit_lines": audit_lines,
     }

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ensemble.modalities import NOTHING, UNKNOWN
 from meta.records import LabelConflict, StackReport
 from meta.report.charts import (
     SERIES,
@@ -20,6 +21,7 @@ from meta.report.charts import (
 from meta.report.contribution_section import ContributionSection, contribution_section
 from meta.report.facts import CurveRow, Reliability, TaskFacts
 from meta.report.gallery import Gallery, make_gallery
+from meta.report.inside_section import InsideSection, inside_section
 from meta.report.leaderboard import (
     Model,
     PaperRow,
@@ -30,9 +32,10 @@ from meta.report.leaderboard import (
     shown_metrics,
 )
 from meta.report.number_section import NumberSection, number_section
+from meta.report.variant_section import VariantTable, variant_tables
 from meta.wording import display_name
 
-MAX_ROWS, MAX_LEARNERS, MAX_CURVES, MAX_PAIRS, MAX_CONFLICTS = 32, 24, 6, 5, 12
+MAX_ROWS, MAX_LEARNERS, MAX_CURVES, MAX_PAIRS, MAX_CONFLICTS, MAX_COURSES = 32, 24, 6, 5, 12, 6
 SAME = 0.0005  # of a share: no eye can tell it
 DRAWN_AS = {"choosing": "stack", "baseline": "muted"}
 NOT_MEASURES = {"fold", "seed", "epoch", "lr", "seconds"}
@@ -71,6 +74,7 @@ class TaskSection:
     metrics: Sequence[str]
     paper_metrics: Sequence[str]
     paper_table: Sequence[PaperRow]
+    variants: Sequence[VariantTable]
     scores: Plot
     folds: str
     reliability: ReliabilitySection
@@ -79,6 +83,7 @@ class TaskSection:
     curves_left_out: int
     diversity: DiversitySection | None
     contributions: ContributionSection | None
+    inside: InsideSection
     label_issues: Gallery
     hardest: Gallery
     conflicts: Sequence[LabelConflict]
@@ -89,8 +94,11 @@ class TaskSection:
         return self.facts.report
 
 
-def task_section(facts: TaskFacts, conflicts_total: int, root: Path, limit: int) -> TaskSection:
-    """The section of a task; each gallery shows at most ``limit`` posts, with images from below ``root``."""
+def task_section(
+    facts: TaskFacts, conflicts_total: int, root: Path, limit: int, modality: Mapping[str, str]
+) -> TaskSection:
+    """The section of a task; each gallery shows at most ``limit`` posts, with images from below ``root``; ``modality``
+    is what each learner looks at."""
     leaderboard = make_leaderboard(facts)
     best = [model.name for model in leaderboard if model.kind == "learner"]
     label_issues = make_gallery(facts.label_issues, root, limit)
@@ -102,19 +110,29 @@ def task_section(facts: TaskFacts, conflicts_total: int, root: Path, limit: int)
         metrics=shown_metrics(facts),
         paper_metrics=paper_metrics(facts),
         paper_table=paper_table(leaderboard, facts),
+        variants=variant_tables(facts, modality),
         scores=_scores(leaderboard, facts.report),
         folds=_folds(leaderboard, facts.report),
         reliability=_reliability(facts.reliability, facts.name),
-        numbers=number_section(facts.numbers, facts.name),
+        numbers=number_section(facts.numbers, facts.name, ["stack", *_best_of_each(best, modality)][:MAX_COURSES]),
         curves=curves,
         curves_left_out=curves_left_out,
         diversity=_diversity(facts, best),
         contributions=contribution_section(facts),
+        inside=inside_section(facts),
         label_issues=label_issues,
         hardest=make_gallery([post for post in facts.hardest if post["id"] not in among_issues], root, limit),
         conflicts=facts.conflicts[:MAX_CONFLICTS],
         conflicts_total=conflicts_total,
     )
+
+
+def _best_of_each(best: Sequence[str], modality: Mapping[str, str]) -> list[str]:
+    """The best learner of each modality, and of each of their combinations that some learner looks at."""
+    first: dict[str, str] = {}
+    for name in best:
+        first.setdefault(modality.get(name, UNKNOWN), name)
+    return [name for looked_at, name in first.items() if looked_at != NOTHING]
 
 
 def _scores(leaderboard: Sequence[Model], report: StackReport) -> Plot:

@@ -4,16 +4,21 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
+from ensemble.bound_learners import LearnerSpec
 from ensemble.data import Dataset, Task
 from ensemble.folds import FoldSettings, make_plan
 from ensemble.jobs.importing import bring_in
+from ensemble.jobs.job import list_work
+from ensemble.jobs.train import train
 from ensemble.predictions import Predictions
 from ensemble.provenance import Provenance
 from ensemble.run import Run
 from ensemble.scoring import score_card
 from ensemble.store import Store
 from meta.table import MetaTable
+from support.toys import TOYS
 from support.world import Floats, toy_table
 
 MOOD = Task("mood", kind="regression", bounds=(-3.0, 3.0))
@@ -68,4 +73,31 @@ def imported(folder: Path, data: Dataset, learners: Mapping[str, Floats], k: int
             modality="text",
             oof=score_card(task, oof, inside, plan.fold[plan.cv_rows]),
         )
+    return run
+
+
+def videos(videos: int = 12, clips: int = 8, hostile: str = "") -> Dataset:
+    """Clips of videos, each with a mood of its own; two videos are the development part, the last two a labelled test
+    part."""
+    random = np.random.default_rng(3)
+    number, clip = np.divmod(np.arange(videos * clips), clips)
+    moods = (random.normal(0, 1, videos)[number] + random.normal(0, 0.8, len(number))).clip(-3, 3)
+    said = moods + random.normal(0, 0.3, len(moods))
+    frame = {
+        "id": [f"{hostile}video{of}_{at}" for of, at in zip(number, clip, strict=True)],
+        "part": np.where(number < videos - 4, "train", np.where(number < videos - 2, "dev", "test")),
+        "group": [f"v{of}" for of in number],
+        "text": [f"it is {value:.6f}" for value in said],
+        MOOD.name: moods,
+    }
+    return Dataset(pd.DataFrame(frame, dtype=object), Path(), (MOOD,))
+
+
+def of_videos(folder: Path, learners: Mapping[str, tuple[str, dict[str, object]]], hostile: str = "") -> Run:
+    """A run on ``videos`` of toys with three seeds, trained and not yet stacked."""
+    data = videos(hostile=hostile)
+    plan = make_plan(data, np.unique(data.frame["group"], return_inverse=True)[1], FoldSettings(k=3))
+    specs = tuple(LearnerSpec(name, learner, params) for name, (learner, params) in learners.items())
+    run = Run(Store(folder), plan.with_groups(data), plan, TOYS, specs, seeds=(0, 1, 2))
+    assert train(run, list_work(run, specs, data.tasks, ())) == []
     return run

@@ -15,6 +15,7 @@ from ensemble.content.scan import scan
 from ensemble.data import Dataset, Task
 from ensemble.folds import FoldSettings, make_plan
 from ensemble.jobs.importing import bring_in
+from ensemble.jobs.modality_weights import write_modality_weights
 from ensemble.predictions import Predictions
 from ensemble.provenance import Provenance
 from ensemble.run import Run
@@ -168,6 +169,10 @@ def _bring_in(run: Run, task: Task, learners: Sequence[str]) -> None:
             oof={**card, **seeds},
             **({} if position else {"tuned": {"judged": [2, 3, 4]}}),
         )
+        if name == "clip_joint":
+            gates = {of: random.beta(1 + 3 * at, 4, ROWS) for at, of in enumerate(("text", "image", "audio"))}
+            frame = pd.DataFrame({"id": cv.ids, **gates})
+            write_modality_weights(run.store.base(name, task.name).path, frame)
         for fold in range(FOLDS if position else 0):
             _finish_job(run.store.job(Job(name, task.name, run.seeds[0], fold)), random, curve=position < 3)
 

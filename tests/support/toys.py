@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from ensemble.data import Dataset, Task
 from ensemble.errors import LearnerError
+from ensemble.features import FeatureCache
 from ensemble.learner import TrainingContext, Trial
 
 TOYS = {
@@ -21,6 +22,7 @@ TOYS = {
     "slow": "support.toys:Slow",
     "leaking": "support.toys:Leaking",
     "pair": "support.toys:Pair",
+    "gated": "support.toys:Gated",
     "mortal": "support.toys:Mortal",
     "full": "support.toys:Full",
     "mistaken": "support.toys:Mistaken",
@@ -29,6 +31,7 @@ TOYS = {
     "counted": "support.toys:Counted",
     "dial": "support.toys:Dial",
     "level": "support.toys:Level",
+    "layered": "support.toys:Layered",
     "mortal_dial": "support.toys:MortalDial",
 }
 
@@ -137,6 +140,22 @@ class Pair:
         return words, [f"image {key}" if key else "" for key in data.image_hashes()]
 
 
+class Gated(Hash):
+    """Looks at each modality as far as ``gates`` say."""
+
+    def __init__(self, looks_at: tuple[str, ...] = ("text", "audio", "video"), gates: tuple[float, ...] = ()) -> None:
+        super().__init__()
+        self.looks_at = looks_at
+        self.gates = gates
+
+    def modalities(self) -> tuple[str, ...]:
+        return self.looks_at
+
+    def modality_weights(self, data: Dataset) -> npt.NDArray[np.float64]:
+        there = np.array([[cell is not None for cell in data.cells(name)] for name in self.looks_at]).T
+        return np.where(there, self.gates, np.nan)
+
+
 class Mortal(Hash):
     """Its process is killed in the middle of a fit, as often as it has ``lives`` to lose."""
 
@@ -224,6 +243,43 @@ class Level:
 
     def load(self, folder: Path) -> None:
         self.dial = float((folder / "level.txt").read_text())
+
+
+class Layered(Level):
+    """Of numbers: what a text ends with and noise of its own for each seed, least at the third of five layers. Writes
+    down the layers that were prepared together, those it was fitted on, and the rows it was asked about."""
+
+    prepared: ClassVar[list[tuple[str, ...]]] = []
+    fits: ClassVar[list[tuple[int, tuple[str, ...]]]] = []
+    seen: ClassVar[set[str]] = set()
+
+    def __init__(self, layer: int = 5, looks_at: tuple[str, ...] = ("text",), broken: int = 0) -> None:
+        super().__init__(dial=1.0)
+        self.layer = layer
+        self.looks_at = looks_at
+        self.broken = broken
+
+    def modalities(self) -> tuple[str, ...]:
+        return self.looks_at
+
+    def layer_params(self) -> dict[str, dict[int, dict[str, object]]]:
+        return {of: {layer: {"looks_at": [of], "layer": layer} for layer in range(1, 6)} for of in self.looks_at}
+
+    def prepare_layers(self, data: Dataset, cache: FeatureCache) -> None:
+        self.prepared.append(self.looks_at)
+
+    def fit(self, data: Dataset, task: Task, seed: int) -> None:
+        if self.layer == self.broken:
+            raise LearnerError(f"layer {self.layer} is broken")
+        super().fit(data, task, seed)
+        self.seed_ = seed
+        self.seen.update(data.ids)
+        self.fits.append((self.layer, self.looks_at))
+
+    def predict(self, data: Dataset) -> npt.NDArray[np.float64]:
+        blur = 0.2 + 0.3 * abs(self.layer - 3)
+        noise = [np.random.default_rng([self.layer, self.seed_, *str(name).encode()]).normal() for name in data.ids]
+        return super().predict(data) + blur * np.array(noise)
 
 
 class MortalDial(Dial):

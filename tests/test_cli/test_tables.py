@@ -18,9 +18,15 @@ def entry(learner: str, **facts: Any) -> dict[str, Any]:
 
 
 def test_learners_are_shown_with_their_size_and_each_seed(capsys: pytest.CaptureFixture[str]) -> None:
+    means = {"macro_f1": {"mean": 0.604, "std": 0.0085}, "accuracy": {"mean": 0.7, "std": 0.01}}
     seeds = {"values": [0.598, None, 0.61], "mean": 0.604, "std": 0.0085}
+    earlier = entry("older", parameters=None, trainable_parameters=None, seeds=seeds)
     large = {"parameters": 151_500_000, "trainable_parameters": 221_187}
-    entries = [entry("clip_lora", **large), entry("tfidf", parameters=None, trainable_parameters=None, seeds=seeds)]
+    entries = [
+        entry("clip_lora", **large),
+        entry("tfidf", parameters=None, trainable_parameters=None, seeds=seeds | {"metrics": means}),
+        earlier,
+    ]
     print_trained(
         {
             "learners": entries,
@@ -31,7 +37,10 @@ def test_learners_are_shown_with_their_size_and_each_seed(capsys: pytest.Capture
     )
     printed = capsys.readouterr().out
     assert "0.2 / 151.5 M" in printed and ".600 ±.012" in printed
-    assert "tfidf: .604 ±.009 over seeds alone (.598, -, .610)" in printed
+    rows = [line.split() for line in printed.splitlines()]
+    assert ["tfidf", "3", "alone", ".604", "±.009", ".700", "±.010"] in rows
+    assert ["averaged", ".601", ".601", ".601", ".601", ".601"] in rows, "named apart"
+    assert ["older", "3", "alone", ".604", "±.009"] in rows, "older records know one metric of each seed"
     assert max(map(len, printed.splitlines())) <= 100
     assert "clip_lora" in printed, "names are not broken"
 

@@ -1,5 +1,6 @@
 """Joint learners without a modality, in two ways; and which modality they looked at."""
 
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -146,3 +147,26 @@ def test_a_learner_without_such_weights_keeps_none(run: Run) -> None:
     train(run, list_work(run, [run.learners.spec("hash")], [SENTIMENT], ()))
     assert not list(run.store.base("hash", "sentiment").path.rglob(FILE))
     assert "modality_weights" not in run.results.base_record("hash", SENTIMENT)
+
+
+def test_gates_of_any_modalities_are_kept_each_for_itself(make_run: Callable[..., Run], posts: Dataset) -> None:
+    sounds = np.where(np.arange(len(posts)) % 2, "a.wav", None)
+    posts = posts.with_columns(audio=sounds, audio_hash=sounds, video=None)
+    gated = make_run(posts, {"gated": ("gated", {"gates": (0.9, 0.4, 0.1)})}, registry=TOYS)
+    assert train(gated, list_work(gated, gated.specs, [SENTIMENT], ())) == []
+    weights = pd.read_parquet(gated.store.base("gated", "sentiment").path / FILE).set_index("id")
+    assert list(weights.columns) == ["text", "audio", "video"]
+    assert weights["text"].dropna().eq(0.9).all() and weights["audio"].notna().sum() == len(posts) // 2
+    assert gated.results.base_record("gated", SENTIMENT)["modality_weights"] == {"text": 0.9, "audio": 0.4}
+
+
+@pytest.mark.parametrize(
+    ("gates", "said"), [((0.5, 1.5, 0.5), r"1\.5 for the audio of"), ((0.5, -0.2, 0.5), r"-0\.2 for the audio of")]
+)
+def test_what_is_no_weight_is_refused(
+    make_run: Callable[..., Run], posts: Dataset, gates: tuple[float, ...], said: str
+) -> None:
+    posts = posts.with_columns(audio="a.wav", audio_hash="a")
+    gated = make_run(posts, {"gated": ("gated", {"gates": gates})}, registry=TOYS)
+    (first, *_) = train(gated, list_work(gated, gated.specs, [SENTIMENT], ()))
+    assert re.search(said, first.reason or "") and not first.bug

@@ -31,6 +31,7 @@ HEADINGS = (
     "Learning curves",
     "Who errs alike",
     "Who contributes",
+    "Which modality decided",
     "Labels under suspicion",
     "Hardest posts",
     "Copies with conflicting labels",
