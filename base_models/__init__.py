@@ -5,6 +5,7 @@ LEARNERS = {
     "tfidf": "base_models.textual.tfidf:Tfidf",
     "frozen": "base_models.frozen:Frozen",
     "textual": "base_models.textual.finetuned:Textual",
+    "acoustic": "base_models.acoustic.finetuned:Acoustic",
     "clip": "base_models.multimodal.clip:Clip",
     "fusion": "base_models.multimodal.fusion:Fusion",
     "flava": "base_models.multimodal.flava:Flava",

@@ -1,4 +1,4 @@
-"""Features of a frozen image encoder, text encoder, or both, under a regression or a support vector machine."""
+"""Features of frozen encoders, of one modality or several, under a regression or a support vector machine."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -7,34 +7,45 @@ from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 
 from base_models.objectives.objective import Objective, Probe, objective_of, restored_objective
 from base_models.parameters import ClassBalance, Grid, MaxLength, Views, meaning
 from base_models.saved_tensors import read_tensors, write_tensors
+from base_models.sequences.frames import FrameEncoder, of_timm
+from base_models.sequences.layers import Layer
+from base_models.sequences.pooling import PooledStates, SequencePooling
+from base_models.sequences.speech import SpeechEncoder
 from base_models.textual.encoder import TextEncoder
 from base_models.textual.pooling import Pooling
 from base_models.visual.encoder import ImageEncoder
 from base_models.weights import check_available, local_files
 from ensemble.blocks import Features
+from ensemble.content.clips import MAX_SECONDS
 from ensemble.data import Dataset, Task
 from ensemble.errors import LearnerError
-from ensemble.features import Encode, FeatureCache
+from ensemble.features import FeatureCache, Request
 from ensemble.learner import Trial
+from ensemble.modalities import MODALITIES
 
 IMAGE_BLOCK, TEXT_BLOCK = 256, 1024
-Request = tuple[str, Sequence[str | None], Encode, int, str]
+ENCODERS = ("image", "text", "audio", "video")  # in the order in which features stand side by side
 
 
 class Frozen:
-    """``image`` and ``text`` name encoders (hub names or local folders); with both, their features stand side by side.
+    """``image``, ``text``, ``audio`` and ``video`` name encoders (hub names or local folders); with several, their
+    features stand side by side.
 
     Each block of features is centred and scaled on the fit rows to a mean squared norm of one; a missing modality is
-    its mean. ``probe`` "logistic" has the best of ``penalties``, "svm" (radial kernel, calibrated) the best of
-    ``costs``. Numbers, and with "ridge" ordered classes, are learned by ridge regression with the best of ``penalties``
-    (scikit-learn's alpha).
+    its mean. Sounds and videos are sequences of states of one layer, of a speech encoder, or of an image encoder that
+    sees ``fps`` frames a second, pooled over time. ``probe`` "logistic" has the best of ``penalties``, "svm" (radial
+    kernel, calibrated) the best of ``costs``. Numbers, and with "ridge" ordered classes, are learned by ridge
+    regression with the best of ``penalties`` (scikit-learn's alpha).
     """
 
     of_classes: ClassVar = ("balance",)
+    audio: str | None = None
+    video: str | None = None
 
     def __init__(
         self,
@@ -56,9 +67,19 @@ class Frozen:
         balance: ClassBalance = 0.5,
         probe: Annotated[Literal["logistic", "svm", "ridge"], meaning("what stands on the features")] = "logistic",
         costs: Annotated[Grid, meaning("of the support vector machine; the best is taken")] = (0.3, 1.0, 3.0, 10.0),
+        audio: Annotated[str | None, meaning("speech encoder by hub name or local folder")] = None,
+        audio_layer: Annotated[Layer, meaning("of the speech encoder; or a number, 0 what enters the first")] = "last",
+        audio_pooling: Annotated[SequencePooling, meaning("states of a sound to one vector")] = "mean",
+        video: Annotated[str | None, meaning("image encoder of frames: timm or hub name, local folder")] = None,
+        video_layer: Annotated[
+            Layer, meaning("of the frames' encoder, or a number; 0: what enters the first")
+        ] = "last",
+        video_pooling: Annotated[SequencePooling, meaning("states of a video to one vector")] = "mean",
+        fps: Annotated[float, Field(gt=0, description="frames that are seen of a second of video")] = 3.0,
+        max_seconds: Annotated[float, Field(gt=0, le=MAX_SECONDS, description="sounds and videos are cut to")] = 60.0,
     ) -> None:
-        if image is None and text is None:
-            raise LearnerError("frozen needs an image encoder, a text encoder, or both; neither is set.")
+        if all(model is None for model in (image, text, audio, video)):
+            raise LearnerError("frozen needs an encoder: set image, text, audio or video, or several of them.")
         self.image = image
         self.text = text
         self.views = views
@@ -70,6 +91,13 @@ class Frozen:
         self.balance = balance
         self.probe = probe
         self.costs = costs
+        # Set only where they count: so nothing new is in the records of learners without them.
+        if audio is not None:
+            self.audio, self.audio_layer, self.audio_pooling = audio, audio_layer, audio_pooling
+        if video is not None:
+            self.video, self.video_layer, self.video_pooling, self.fps = video, video_layer, video_pooling, fps
+        if audio is not None or video is not None:
+            self.max_seconds = max_seconds
         self._cache = FeatureCache()
 
     @staticmethod
@@ -82,26 +110,27 @@ class Frozen:
         }
 
     def modalities(self) -> tuple[str, ...]:
-        return tuple(name for name in ("text", "image") if getattr(self, name) is not None)
+        return tuple(name for name in MODALITIES if getattr(self, name) is not None)
 
     def sources(self) -> list[Path]:
         """The local weight files of the encoders."""
-        return [path for model in (self.image, self.text) if model for path in local_files(model)]
+        return [path for model in self._models().values() for path in local_files(model)]
 
     def check_models(self, data: Dataset, cache: FeatureCache) -> None:
         """Of an encoder whose features are all in the cache nothing is needed."""
         from base_models.visual.network import check_network
 
-        checks = [check for model, check in ((self.image, check_network), (self.text, check_available)) if model]
-        models = [model for model in (self.image, self.text) if model]
-        for model, check, (encoder, keys, *_) in zip(models, checks, self._requests(data), strict=True):
+        for (name, model), (encoder, keys, *_) in zip(self._models().items(), self._requests(data), strict=True):
             known = {key for key in keys if key is not None}
             if cache.count(encoder, known) < len(known):
-                check(model)
+                is_timm = name == "image" or (name == "video" and of_timm(model))
+                (check_network if is_timm else check_available)(model)
 
     def prepare(self, data: Dataset, cache: FeatureCache) -> None:
         """Encode every content that the cache does not hold yet."""
         self._cache = cache
+        for pooled in self._pooled():
+            pooled.fill(data)
         for request in self._requests(data):
             cache.fill(*request)
 
@@ -161,7 +190,21 @@ class Frozen:
             encode = partial(_encode_rows, encoder.encode, texts)
             label = f"blocks of {TEXT_BLOCK} texts encoded"
             requests.append((encoder.key(), data.text_hashes(), encode, TEXT_BLOCK, label))
-        return requests
+        return [*requests, *(pooled.request(data) for pooled in self._pooled())]
+
+    def _pooled(self) -> list[PooledStates]:
+        pooled = []
+        if self.audio is not None:
+            speech = SpeechEncoder(self.audio, self.max_seconds)
+            pooled.append(PooledStates(speech, self.audio_layer, self.audio_pooling, self._cache))
+        if self.video is not None:
+            frames = FrameEncoder(self.video, self.fps, self.max_seconds)
+            pooled.append(PooledStates(frames, self.video_layer, self.video_pooling, self._cache))
+        return pooled
+
+    def _models(self) -> dict[str, str]:
+        """The encoders that are set."""
+        return {name: model for name in ENCODERS if (model := getattr(self, name)) is not None}
 
     def _standardise(self, blocks: Sequence[Features]) -> Features:
         """Missing rows become zeros: the mean, which moves the probe in no direction."""

@@ -39,6 +39,14 @@ TextPooling = Annotated[
     Pooling | None, meaning("token vectors to one: not set, first for BERT, last for GPT-2 and XLNet, else the mean")
 ]
 Dropout = Annotated[float, Field(ge=0, lt=1, description="share of units that a training step leaves out")]
+FrozenLayers = Annotated[
+    int | None,
+    Field(ge=0, description="lowest layers that stay as they are, as what is below them does; not set: all train"),
+]
+LayerDecay = Annotated[
+    float, Field(gt=0, le=1, description="learning rate of a layer, as a share of that of the one above it")
+]
+Recompute = Annotated[bool, meaning("halve the memory of training for a third more time")]
 Views = Annotated[Literal[1, 2, 5, 10], meaning("crops of each image that are averaged")]
 ViewAverage = Annotated[Average, meaning("what is averaged over the views; then it is renormalised")]
 Size = Annotated[int | None, Field(ge=32, description="pixels of an image's side; not set: the model's own")]

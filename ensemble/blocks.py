@@ -85,15 +85,18 @@ class Blocks:
         """Map the blocks on disk that are not open yet; a damaged one counts as absent and is written again."""
         for path in sorted(folder.glob("*.ids.npy")):
             name = path.name.removesuffix(".ids.npy")
-            if name in self.names:
-                continue
-            try:
-                keys = [key.decode() for key in _load(path).tolist()]
-                block = _read(folder, name)
-            except (OSError, ValueError, EOFError):
-                continue
-            if len(keys) == len(block) and (not isinstance(block, Ragged) or block.is_whole()):
-                self.add(name, keys, block)
+            if name not in self.names:
+                self.map(folder, name)
+
+    def map(self, folder: Path, name: str) -> None:
+        """One block on disk, if it is whole."""
+        try:
+            keys = [key.decode() for key in _load(folder / f"{name}.ids.npy").tolist()]
+            block = _read(folder, name)
+        except (OSError, ValueError, EOFError):
+            return
+        if len(keys) == len(block) and (not isinstance(block, Ragged) or block.is_whole()):
+            self.add(name, keys, block)
 
 
 def name_of(keys: Sequence[str]) -> str:

@@ -8,10 +8,11 @@
 Blocks are cut from the order of the whole dataset, so a killed run continues with the same blocks and the same bits.
 """
 
+import math
 import re
 import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import ExitStack, nullcontext, suppress
 from pathlib import Path
 
 import numpy as np
@@ -23,15 +24,18 @@ from ensemble.system.locks import hold
 from ensemble.system.progress import Track, silent
 
 Encode = Callable[[Sequence[int]], Block]
+EncodeTogether = Callable[[Sequence[str], Sequence[int]], Sequence[Block]]
+Request = tuple[str, Sequence[str | None], Encode, int, str]  # what ``fill`` takes, of one encoder
 IMAGE_BYTES = 20_000_000_000
 ENCODER = re.compile(r"[a-z]+(-[a-z]+)*-[0-9a-f]{32}")  # their names: what they give, and a fingerprint
-BULKY = ("pixels-", "states-")  # how the names of those begin whose arrays are
+BULKY = ("pixels-", "states-", "sounds-")  # how the names of those begin whose arrays are
 
 
 class FeatureCache:
     """Features by content, on disk below ``root`` and memory-mapped; without ``root`` nothing is kept on disk.
 
-    ``image_bytes`` bounds what is bulky and can be had again: decoded images, and states of all tokens of a content.
+    ``image_bytes`` bounds what is bulky and can be had again: decoded images and sounds, and states of all tokens of a
+    content.
     ``asked`` says of how many contents each encoder's features were asked for, ``spent`` how many seconds of encoding
     were spent on it here.
     """
@@ -79,58 +83,92 @@ class FeatureCache:
         ``room`` says how many bytes may still be added; what does not fit is left out. Raises LearnerError where a
         content gets no features: it could be read when it was scanned.
         """
+        self.fill_together([encoder], keys, lambda encoders, rows: [encode(rows)], block, label, room)
+
+    def fill_together(
+        self,
+        encoders: Sequence[str],
+        keys: Sequence[str | None],
+        encode: EncodeTogether,
+        block: int,
+        label: str,
+        room: Callable[[], int] | None = None,
+    ) -> None:
+        """The same of encoders that share a pass, such as the layers of one network: ``encode`` gets those of them that
+        lack something, and the positions of what they lack; it gives a block for each."""
         first = {key: position for position, key in reversed(list(enumerate(keys))) if key is not None}
         order = sorted(first, key=first.__getitem__)
-        self.asked[encoder] = max(len(order), self.asked.get(encoder, 0))
-        opened = self._open(encoder)
-        if any(key not in opened.places for key in order):
-            self._refresh(encoder, opened)
+        for encoder in encoders:
+            self.asked[encoder] = max(len(order), self.asked.get(encoder, 0))
+            if any(key not in self._open(encoder).places for key in order):
+                self._refresh(encoder)
         blocks = [order[start : start + block] for start in range(0, len(order), block)]
-        wanted = [keys for keys in blocks if any(key not in opened.places for key in keys)]
-        if not wanted or opened.full or (room is not None and room() <= 0):
+        wanted = [names for names in blocks if self._lacking(encoders, names)]
+        if not wanted or (room is not None and room() <= 0):
             return
         if len(wanted) < len(blocks):
             label = f"{label} ({len(blocks) - len(wanted)} cached)"
+
+        def encode_keys(lacking: Sequence[str], absent: Sequence[str]) -> Sequence[Block]:
+            return encode(lacking, [first[key] for key in absent])
+
         for names in self.track(wanted, label, len(wanted)):
-            if not self._encode(encoder, opened, names, lambda names: encode([first[name] for name in names]), room):
+            self._encode(encoders, names, encode_keys, room)
+            if all(self._open(encoder).full for encoder in encoders):
                 break
 
     def _encode(
         self,
-        encoder: str,
-        opened: Blocks,
+        encoders: Sequence[str],
         keys: list[str],
-        encode: Callable[[list[str]], Block],
+        encode: Callable[[Sequence[str], Sequence[str]], Sequence[Block]],
         room: Callable[[], int] | None,
-    ) -> bool:
-        """Whether there was room."""
-        with nullcontext() if self.root is None else hold(self.root / encoder):
-            self._refresh(encoder, opened)  # another process may have been faster
-            absent = [key for key in keys if key not in opened.places]
-            if not absent:
-                return True
-            began = time.perf_counter()
-            block = encode(absent)
-            took = time.perf_counter() - began
-            if not isinstance(block, Ragged):
-                block = np.ascontiguousarray(block, dtype=np.float32)
-            if self.root is not None and missing(block):  # a passing fault must not be remembered as a fact
-                raise LearnerError(
-                    f"{missing(block)} files could be read when scanned and cannot be now; run the command again."
-                )
-            spent = {f"{name_of(absent)}.seconds": f"{took:012.3f}\n".encode()}  # always as long: rooms stay comparable
-            files = {**spent, **block_files(absent, block)}
-            taken = sum(len(content) for content in files.values())
-            if room is not None and taken > room():
-                opened.full = True
-                return False
-            self._bytes[encoder] = self._bytes.get(encoder, 0) + taken
-            self.spent[encoder] = self.spent.get(encoder, 0.0) + took
-            if self.root is not None:
-                for name, content in files.items():
-                    write_atomic(self.root / encoder / name, content)
-            opened.add(name_of(absent), absent, block)
-            return True
+    ) -> None:
+        with ExitStack() as locks:
+            for encoder in sorted(encoders):  # in one order, so that no two processes wait for each other
+                locks.enter_context(nullcontext() if self.root is None else hold(self.root / encoder))
+                self._refresh(encoder)  # another process may have been faster
+            for absent, lacking in self._lacking(encoders, keys).items():
+                began = time.perf_counter()
+                blocks = encode(lacking, absent)
+                took = (time.perf_counter() - began) / len(lacking)
+                left = math.inf if room is None else room()
+                for encoder, content in zip(lacking, blocks, strict=True):
+                    left -= self._keep(encoder, absent, content, took, left)
+
+    def _lacking(self, encoders: Sequence[str], keys: Sequence[str]) -> dict[tuple[str, ...], list[str]]:
+        """What of these contents encoders lack, and which of them; those without room lack nothing."""
+        lacking: dict[tuple[str, ...], list[str]] = {}
+        for encoder in encoders:
+            opened = self._open(encoder)
+            absent = () if opened.full else tuple(key for key in keys if key not in opened.places)
+            if absent:
+                lacking.setdefault(absent, []).append(encoder)
+        return lacking
+
+    def _keep(self, encoder: str, keys: Sequence[str], block: Block, took: float, room: float) -> int:
+        """How many bytes were added: none where there is not the room."""
+        if not isinstance(block, Ragged):
+            block = np.ascontiguousarray(block, dtype=np.float32)
+        if self.root is not None and missing(block):  # a passing fault must not be remembered as a fact
+            raise LearnerError(
+                f"{missing(block)} files could be read when scanned and cannot be now; run the command again."
+            )
+        spent = {f"{name_of(keys)}.seconds": f"{took:012.3f}\n".encode()}  # always as long: rooms stay comparable
+        files = {**spent, **block_files(keys, block)}
+        taken = sum(len(content) for content in files.values())
+        if taken > room:
+            self._open(encoder).full = True
+            return 0
+        self._bytes[encoder] = self._bytes.get(encoder, 0) + taken
+        self.spent[encoder] = self.spent.get(encoder, 0.0) + took
+        if self.root is None:
+            self._open(encoder).add(name_of(keys), keys, block)
+            return taken
+        for name, content in files.items():
+            write_atomic(self.root / encoder / name, content)
+        self._open(encoder).map(self.root / encoder, name_of(keys))  # what is bulky does not stay in memory
+        return taken
 
     def room(self) -> int:
         """Bytes that what is bulky may still take."""
@@ -139,7 +177,7 @@ class FeatureCache:
     def count(self, encoder: str, keys: Iterable[str]) -> int:
         """How many of these contents have features."""
         opened = self._open(encoder)
-        self._refresh(encoder, opened)
+        self._refresh(encoder)
         return sum(key in opened.places for key in keys)
 
     def seconds(self, encoder: str) -> float | None:
@@ -164,6 +202,6 @@ class FeatureCache:
     def _open(self, encoder: str) -> Blocks:
         return self._opened.setdefault(encoder, Blocks())
 
-    def _refresh(self, encoder: str, opened: Blocks) -> None:
+    def _refresh(self, encoder: str) -> None:
         if self.root is not None:
-            opened.refresh(self.root / encoder)
+            self._open(encoder).refresh(self.root / encoder)

@@ -49,6 +49,9 @@ class TrainingInfo(TypedDict, total=False):
     prompts: list[str]  # the sentence of each class that CLIP was asked about
     fit_texts: dict[str, int]  # counts of rows, missing, blank, cut and translated texts
     predicted_texts: dict[str, int]
+    sound_window: str  # of a network that was trained on windows of one length: what it reads of a sound
+    fit_sounds: dict[str, int]  # counts of rows, and of missing, cut and damaged sounds
+    predicted_sounds: dict[str, int]
     fit_posts: dict[str, int]  # counts of rows, and of rows without a text or an image
     predicted_posts: dict[str, int]
 

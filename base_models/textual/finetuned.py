@@ -16,7 +16,19 @@ from base_models.neural.hyperparameters import (
     Workers,
 )
 from base_models.neural.learner import NeuralLearner
-from base_models.parameters import Clean, Dropout, Lower, MaxLength, Pretrained, TextPooling, Translator, meaning
+from base_models.parameters import (
+    Clean,
+    Dropout,
+    FrozenLayers,
+    LayerDecay,
+    Lower,
+    MaxLength,
+    Pretrained,
+    Recompute,
+    TextPooling,
+    Translator,
+    meaning,
+)
 from base_models.weights import check_available, local_files
 from ensemble.data import Dataset
 from ensemble.errors import LearnerError
@@ -64,14 +76,9 @@ class Textual(NeuralLearner):
         pooling: TextPooling = None,
         hidden_width: Annotated[int, Field(ge=0, description="of the hidden layer; 0: none")] = 256,
         dropout: Dropout = 0.1,
-        frozen_layers: Annotated[
-            int | None,
-            Field(ge=0, description="lowest layers that stay as they are, as the embeddings do; not set: all train"),
-        ] = None,
-        layer_decay: Annotated[
-            float, Field(gt=0, le=1, description="learning rate of a layer, as a share of that of the one above it")
-        ] = 1.0,
-        recompute: Annotated[bool, meaning("halve the memory of training for a third more time")] = False,
+        frozen_layers: FrozenLayers = None,
+        layer_decay: LayerDecay = 1.0,
+        recompute: Recompute = False,
         clean: Clean = False,
         translator: Translator = None,
         training: TextualTraining | None = None,

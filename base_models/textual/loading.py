@@ -5,7 +5,7 @@ import math
 import os
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -76,10 +76,11 @@ def no_text_network(model: str, config: Any, reason: str = "") -> LearnerError:
     )
 
 
-def load_body(model: str, kind: str = "AutoModel") -> Any:
+def load_body(model: str, kind: Any = "AutoModel", config: Any = None, renamed: Mapping[str, str] | None = None) -> Any:
     """A network with its published weights, in single precision; raises LearnerError where they do not fill it.
 
-    ``kind`` is what transformers calls the network with the head that is wanted.
+    ``kind`` is what transformers calls the network with the head that is wanted, or its class. ``config`` stands for
+    the published one; ``renamed`` are patterns of weights' names and what becomes of them.
     """
     from transformers.utils import logging as told
 
@@ -87,7 +88,7 @@ def load_body(model: str, kind: str = "AutoModel") -> Any:
     verbosity = told.get_verbosity()
     told.set_verbosity_error()  # type: ignore[no-untyped-call]  # what a file lacks is checked below
     try:
-        body, report = attempt(model, partial(_weights, kind))
+        body, report = attempt(model, partial(_weights, kind, config, renamed))
     finally:
         told.set_verbosity(verbosity)
     lost = sorted(name for name in report["missing_keys"] if not name.startswith("pooler."))
@@ -102,13 +103,15 @@ def save_description(folder: Path, config: Any, model: str) -> None:
     load_tokenizer(model).save_pretrained(folder)
 
 
-def _weights(kind: str, name: str, **options: Any) -> Any:
+def _weights(kind: Any, config: Any, renamed: Mapping[str, str] | None, name: str, **options: Any) -> Any:
     """Safetensors; where a model was published before they were, its tensors alone out of the old file."""
     import torch
     import transformers
 
-    published = getattr(transformers, kind)
+    published = getattr(transformers, kind) if isinstance(kind, str) else kind
     options |= {"dtype": torch.float32, "output_loading_info": True}
+    options |= {} if config is None else {"config": config}
+    options |= {} if renamed is None else {"key_mapping": dict(renamed)}
     try:
         return published.from_pretrained(name, use_safetensors=True, **options)
     except OSError as error:
@@ -136,7 +139,7 @@ def attempt(model: str, load: Callable[..., Any]) -> Any:
     except Exception as error:  # damage, refused pickles and a silent hub come as a dozen kinds
         message = (
             f"Cannot load model {model!r}: {_reason(error, folder)}. Give a hub name, for which the first use "
-            "needs a network, or the path of a local folder with config.json, tokenizer files and model.safetensors."
+            "needs a network, or the path of a local folder with config.json, model.safetensors and its other files."
         )
         if isinstance(error, OSError) and not folder.is_dir():
             _unreachable[model] = (time.monotonic(), message)

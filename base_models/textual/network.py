@@ -1,13 +1,11 @@
 """A text network under a head: what the textual learner trains."""
 
-from functools import partial
-from itertools import chain
 from typing import Any
 
 import torch
 from torch import nn
-from torch.utils.checkpoint import checkpoint
 
+from base_models.neural.depth import by_depth, checkpoint_layers, decayed, freeze
 from base_models.neural.optimization import ParameterGroup
 from base_models.textual.head import Head, HeadShape
 from base_models.textual.loading import check_kind, load_body, load_config, load_tokenizer, no_text_network
@@ -66,11 +64,9 @@ class TextClassifier(nn.Module):
         if frozen is not None and frozen > len(layers):
             raise LearnerError(f"textual: frozen_layers = {frozen}, but the network has only {len(layers)} layers.")
         train_used(body)
-        for parameters in self._by_depth()[: 0 if frozen is None else frozen + 1]:
-            for parameter in parameters:
-                parameter.requires_grad_(False)
-        for layer in layers if recompute else ():
-            layer.forward = partial(_recomputed, layer, layer.forward)
+        freeze(by_depth(body, layers, self.head), frozen)
+        if recompute:
+            checkpoint_layers(layers)
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
         states = self.body(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
@@ -79,29 +75,7 @@ class TextClassifier(nn.Module):
 
     def parameter_groups(self, lr: float) -> list[ParameterGroup]:
         """What the optimizer trains: with ``decay`` a group for each depth, its learning rate its own."""
-        depths = self._by_depth()
-        if self.decay == 1:
-            depths = [list(chain(*depths))]
-        rates = [lr * self.decay**below for below in reversed(range(len(depths)))]
-        trained = [[parameter for parameter in parameters if parameter.requires_grad] for parameters in depths]
-        return [{"params": params, "lr": rate} for params, rate in zip(trained, rates, strict=True) if params]
-
-    def _by_depth(self) -> list[list[nn.Parameter]]:
-        """The parameters of the embeddings, of each layer, of the head. What follows the last layer counts to it."""
-        layers = layers_of(self.body)
-        depth_of: dict[int, int] = {}
-        for depth, layer in enumerate(layers, start=1):
-            for parameter in layer.parameters():
-                depth_of.setdefault(id(parameter), depth)
-        by_depth: list[list[nn.Parameter]] = [[] for _ in range(len(layers) + 2)]
-        shared = {id(parameter) for parameter in self.body.parameters(recurse=False)}  # by layers, but defined first
-        depth = 0
-        for parameter in self.body.parameters():  # in the order of the network, each once
-            own = depth_of.get(id(parameter), depth)
-            by_depth[own].append(parameter)
-            depth = depth if id(parameter) in shared else own
-        by_depth[-1] = list(self.head.parameters())
-        return by_depth
+        return decayed(by_depth(self.body, layers_of(self.body), self.head), lr, self.decay)
 
 
 def make_body(model: str, pretrained: bool, seed: int) -> Any:
@@ -170,9 +144,3 @@ def layers_of(body: Any) -> nn.ModuleList:
     lists = [module for module in body.modules() if isinstance(module, nn.ModuleList) and len(module) == count > 0]
     blocks = [modules for modules in lists if any(True for _ in modules[0].children())]  # not of embeddings
     return blocks[0] if len(blocks) == 1 else nn.ModuleList()  # XLM keeps the parts of its layers in lists of their own
-
-
-def _recomputed(layer: nn.Module, forward: Any, *arguments: Any, **options: Any) -> Any:
-    if not layer.training:
-        return forward(*arguments, **options)
-    return checkpoint(forward, *arguments, use_reentrant=False, **options)

@@ -1,0 +1,1 @@
+"""Base learners and encoders that hear the sound."""
