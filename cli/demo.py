@@ -118,6 +118,31 @@ learner = "prior"
 [base.words]
 learner = "tfidf"
 
+[base.face]
+learner = "frozen"
+[base.face.params]
+video = "encoders/video"
+fps = 3
+penalties = [1e-4, 1e-3, 1e-2, 0.1, 1.0]  # random features keep what matters in their small directions
+
+[base.tone]
+learner = "frozen"
+[base.tone.params]
+audio = "encoders/audio"
+audio_pooling = "mean_std"
+penalties = [1e-4, 1e-3, 1e-2, 0.1, 1.0]
+
+[base.together]
+learner = "frozen"
+[base.together.params]
+text = "encoders/text"
+max_length = 64
+audio = "encoders/audio"
+audio_pooling = "mean_std"
+video = "encoders/video"
+fps = 3
+penalties = [1e-4, 1e-3, 1e-2, 0.1, 1.0]
+
 [submit]
 format = "csv"
 """

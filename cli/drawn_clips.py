@@ -62,7 +62,7 @@ def invent_speakers(count: int, random: np.random.Generator) -> list[Speaker]:
     speakers = []
     for number in range(count):
         skin = int(random.integers(200, 255)), int(random.integers(170, 225)), int(random.integers(60, 150))
-        red, green, blue = random.integers(40, 160, 3).tolist()
+        red, green, blue = random.integers(80, 140, 3).tolist()
         pitch = float(random.uniform(260, 380))
         speakers.append(Speaker(f"speaker{number + 1:02d}", skin, (red, green, blue), pitch))
     return speakers
@@ -79,8 +79,8 @@ def rate(clips: Sequence[Clip], world: str, random: np.random.Generator) -> list
 def draw_frames(clip: Clip) -> list[Image.Image]:
     """The frames: a head that sways, a mouth and brows that show the feeling more and more."""
     random = np.random.default_rng(clip.seed)
-    sway, phase = random.uniform(2, 5), random.uniform(0, 2 * np.pi)
-    x, y, radius = random.uniform(42, 54), random.uniform(44, 52), random.uniform(30, 36)
+    sway, phase = random.uniform(1, 3), random.uniform(0, 2 * np.pi)
+    x, y, radius = random.uniform(45, 51), random.uniform(46, 50), random.uniform(32, 36)
     room = _room(clip.speaker.ground, random)
     frames = []
     for number in range(round(SECONDS * FPS)):
@@ -95,7 +95,7 @@ def _room(ground: tuple[int, int, int], random: np.random.Generator) -> Image.Im
     image = Image.new("RGB", (SIDE, SIDE), ground)
     pen = ImageDraw.Draw(image)
     for left, top, width, height in random.integers(-10, SIDE, (6, 4)):
-        shade = int(random.integers(-35, 35))
+        shade = int(random.integers(-30, 30))
         colour = tuple(value + shade for value in ground)
         pen.rectangle((left, top, left + 8 + width // 3, top + 8 + height // 3), fill=colour)
     return image

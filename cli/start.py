@@ -53,7 +53,7 @@ def init(
     preset: Annotated[
         str,
         typer.Argument(
-            help="A dataset: memotion, mvsa, hateful-memes, mami, csv. A paper: memotion2020, joint-finetuning, "
+            help="A dataset: memotion, mvsa, hateful-memes, mami, ravdess, csv. A paper: memotion2020, joint-finetuning, "
             "flava-mvsa, clip-lora-mvsa, mosi-text."
         ),
     ],
