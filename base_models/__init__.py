@@ -9,5 +9,6 @@ LEARNERS = {
     "clip": "base_models.multimodal.clip:Clip",
     "fusion": "base_models.multimodal.fusion:Fusion",
     "flava": "base_models.multimodal.flava:Flava",
+    "uegd": "base_models.uegd.uegd:Uegd",
     "visual": "base_models.visual.finetuned:Visual",
 }

@@ -9,13 +9,15 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
+from base_models.faces.preparation import Faces
 from base_models.objectives.objective import Objective, Probe, objective_of, restored_objective
-from base_models.parameters import ClassBalance, Grid, MaxLength, Views, meaning
+from base_models.parameters import ClassBalance, Detector, FaceChoice, FaceMargin, Grid, MaxLength, Views, meaning
 from base_models.saved_tensors import read_tensors, write_tensors
 from base_models.sequences.frames import FrameEncoder, of_timm
 from base_models.sequences.layers import Layer
 from base_models.sequences.pooling import PooledStates, SequencePooling
 from base_models.sequences.speech import SpeechEncoder
+from base_models.standardisation import mean_of, scale_of, widened
 from base_models.textual.encoder import TextEncoder
 from base_models.textual.pooling import Pooling
 from base_models.visual.encoder import ImageEncoder
@@ -25,10 +27,11 @@ from ensemble.content.clips import MAX_SECONDS
 from ensemble.data import Dataset, Task
 from ensemble.errors import LearnerError
 from ensemble.features import FeatureCache, Request
-from ensemble.learner import Trial
+from ensemble.learner import TrainingInfo, Trial
 from ensemble.modalities import MODALITIES
 
 IMAGE_BLOCK, TEXT_BLOCK = 256, 1024
+ALPHAS = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 ENCODERS = ("image", "text", "audio", "video")  # in the order in which features stand side by side
 
 
@@ -38,9 +41,9 @@ class Frozen:
 
     Each block of features is centred and scaled on the fit rows to a mean squared norm of one; a missing modality is
     its mean. Sounds and videos are sequences of states of one layer, of a speech encoder, or of an image encoder that
-    sees ``fps`` frames a second, pooled over time. ``probe`` "logistic" has the best of ``penalties``, "svm" (radial
-    kernel, calibrated) the best of ``costs``. Numbers, and with "ridge" ordered classes, are learned by ridge
-    regression with the best of ``penalties`` (scikit-learn's alpha).
+    sees ``fps`` frames a second, whole or cut to ``faces``, pooled over time. ``probe`` "logistic" has the best of
+    ``penalties``, "svm" (radial kernel, calibrated) the best of ``costs``. Numbers, and with "ridge" ordered classes,
+    are learned by ridge regression with the best of ``penalties`` (scikit-learn's alpha).
     """
 
     of_classes: ClassVar = ("balance",)
@@ -56,14 +59,7 @@ class Frozen:
         text_layer: Annotated[int | None, meaning("of the text encoder, 0 the embeddings; not set: the last")] = None,
         pooling: Annotated[Pooling, meaning("token vectors to one vector of a text")] = "mean",
         max_length: MaxLength = 128,
-        penalties: Annotated[Grid, meaning("of the logistic probe, or of ridge regression; the best is taken")] = (
-            0.3,
-            1.0,
-            3.0,
-            10.0,
-            30.0,
-            100.0,
-        ),
+        penalties: Annotated[Grid, meaning("of logistic or ridge regression; the best is taken")] = ALPHAS,
         balance: ClassBalance = 0.5,
         probe: Annotated[Literal["logistic", "svm", "ridge"], meaning("what stands on the features")] = "logistic",
         costs: Annotated[Grid, meaning("of the support vector machine; the best is taken")] = (0.3, 1.0, 3.0, 10.0),
@@ -71,34 +67,32 @@ class Frozen:
         audio_layer: Annotated[Layer, meaning("of the speech encoder; or a number, 0 what enters the first")] = "last",
         audio_pooling: Annotated[SequencePooling, meaning("states of a sound to one vector")] = "mean",
         video: Annotated[str | None, meaning("image encoder of frames: timm or hub name, local folder")] = None,
-        video_layer: Annotated[
-            Layer, meaning("of the frames' encoder, or a number; 0: what enters the first")
-        ] = "last",
+        video_layer: Annotated[Layer, meaning("of the image encoder; or a number, 0 what enters the first")] = "last",
         video_pooling: Annotated[SequencePooling, meaning("states of a video to one vector")] = "mean",
         fps: Annotated[float, Field(gt=0, description="frames that are seen of a second of video")] = 3.0,
         max_seconds: Annotated[float, Field(gt=0, le=MAX_SECONDS, description="sounds and videos are cut to")] = 60.0,
+        faces: FaceChoice = "none",
+        detector: Detector = None,
+        face_margin: FaceMargin = 0,
     ) -> None:
         if all(model is None for model in (image, text, audio, video)):
             raise LearnerError("frozen needs an encoder: set image, text, audio or video, or several of them.")
-        self.image = image
-        self.text = text
-        self.views = views
-        self.image_layer = image_layer
-        self.text_layer = text_layer
-        self.pooling = pooling
-        self.max_length = max_length
-        self.penalties = penalties
-        self.balance = balance
-        self.probe = probe
-        self.costs = costs
-        # Set only where they count: so nothing new is in the records of learners without them.
+        if video is None and (faces != "none" or detector is not None):
+            raise LearnerError("frozen: faces and detector are of the frames of videos, and video is not set.")
+        self.image, self.image_layer, self.views = image, image_layer, views
+        self.text, self.text_layer, self.pooling, self.max_length = text, text_layer, pooling, max_length
+        self.probe, self.penalties, self.costs, self.balance = probe, penalties, costs, balance
+        # Set only where they count, so that results of learners without them are recorded as ever.
         if audio is not None:
             self.audio, self.audio_layer, self.audio_pooling = audio, audio_layer, audio_pooling
         if video is not None:
             self.video, self.video_layer, self.video_pooling, self.fps = video, video_layer, video_pooling, fps
+            self.faces, self.detector, self.face_margin = faces, detector, face_margin
         if audio is not None or video is not None:
             self.max_seconds = max_seconds
         self._cache = FeatureCache()
+        self._info: TrainingInfo = {}
+        self._faces()  # which says what does not go together
 
     @staticmethod
     def search_space(trial: Trial) -> dict[str, Any]:
@@ -114,7 +108,8 @@ class Frozen:
 
     def sources(self) -> list[Path]:
         """The local weight files of the encoders."""
-        return [path for model in self._models().values() for path in local_files(model)]
+        models = [path for model in self._models().values() for path in local_files(model)]
+        return models + [path for faces in self._faces() for path in faces.sources()]
 
     def check_models(self, data: Dataset, cache: FeatureCache) -> None:
         """Of an encoder whose features are all in the cache nothing is needed."""
@@ -125,10 +120,14 @@ class Frozen:
             if cache.count(encoder, known) < len(known):
                 is_timm = name == "image" or (name == "video" and of_timm(model))
                 (check_network if is_timm else check_available)(model)
+        for faces in self._faces():
+            faces.check()
 
     def prepare(self, data: Dataset, cache: FeatureCache) -> None:
         """Encode every content that the cache does not hold yet."""
         self._cache = cache
+        for faces in self._faces():
+            faces.fill(data)
         for pooled in self._pooled():
             pooled.fill(data)
         for request in self._requests(data):
@@ -140,10 +139,12 @@ class Frozen:
         self.kind_: str = task.kind
         self.probe_ = self._probe(objective_of(task, labels))
         blocks = self._blocks(data)
-        self.means_ = [_mean(block) for block in blocks]
-        self.scales_ = [_scale(block - mean) for block, mean in zip(blocks, self.means_, strict=True)]
+        self.means_ = [mean_of(block) for block in blocks]
+        self.scales_ = [scale_of(block - mean) for block, mean in zip(blocks, self.means_, strict=True)]
         features = self._standardise(blocks)
         self.probe_.fit(features, labels, data.groups, seed)
+        counts = [found for faces in self._faces() if (found := faces.count(data))]
+        self._info = {"fit_posts": {"rows": len(data), **counts[0]}} if counts else {}
 
     def predict_proba(self, data: Dataset) -> npt.NDArray[np.float64]:
         """(rows, classes)."""
@@ -152,6 +153,9 @@ class Frozen:
     def predict(self, data: Dataset) -> npt.NDArray[np.float64]:
         """(rows,) of numbers."""
         return self._predictions(data)[:, 0]
+
+    def training_info(self) -> TrainingInfo:
+        return self._info
 
     def save(self, folder: Path) -> None:
         tensors = {**{f"mean{number}": mean for number, mean in enumerate(self.means_)}, **self.probe_.tensors()}
@@ -198,9 +202,15 @@ class Frozen:
             speech = SpeechEncoder(self.audio, self.max_seconds)
             pooled.append(PooledStates(speech, self.audio_layer, self.audio_pooling, self._cache))
         if self.video is not None:
-            frames = FrameEncoder(self.video, self.fps, self.max_seconds)
+            frames = FrameEncoder(self.video, self.fps, self.max_seconds, *self._faces())
             pooled.append(PooledStates(frames, self.video_layer, self.video_pooling, self._cache))
         return pooled
+
+    def _faces(self) -> list[Faces]:
+        """What videos are cut to, where they are."""
+        if self.video is None:
+            return []
+        return [Faces(self.faces, self.detector, self.fps, self._cache, self.face_margin, "video", self.max_seconds)]
 
     def _models(self) -> dict[str, str]:
         """The encoders that are set."""
@@ -209,7 +219,7 @@ class Frozen:
     def _standardise(self, blocks: Sequence[Features]) -> Features:
         """Missing rows become zeros: the mean, which moves the probe in no direction."""
         parts = [
-            np.nan_to_num((_widen(block, mean) - mean) / scale, nan=0.0)
+            np.nan_to_num((widened(block, mean) - mean) / scale, nan=0.0)
             for block, mean, scale in zip(blocks, self.means_, self.scales_, strict=True)
         ]
         return np.concatenate(parts, axis=1).astype(np.float32)
@@ -217,21 +227,3 @@ class Frozen:
 
 def _encode_rows(encode: Callable[[list[Any]], Features], contents: Sequence[Any], rows: Sequence[int]) -> Features:
     return encode([contents[row] for row in rows])
-
-
-def _mean(block: Features) -> Features:
-    known = block[~np.isnan(block).any(axis=1)]
-    return known.mean(axis=0) if len(known) else np.zeros(block.shape[1], dtype=np.float32)
-
-
-def _scale(centred: Features) -> float:
-    """The root of the mean squared row norm over known rows; 1 where there is nothing to scale."""
-    norms = np.square(centred[~np.isnan(centred).any(axis=1)]).sum(axis=1)
-    return float(np.sqrt(norms.mean())) if len(norms) and norms.mean() > 0 else 1.0
-
-
-def _widen(block: Features, mean: Features) -> Features:
-    """A block without any known row has no width of its own."""
-    if block.shape[1] == len(mean):
-        return block
-    return np.full((len(block), len(mean)), np.nan, dtype=np.float32)

@@ -57,6 +57,12 @@ CropRatio = Annotated[
     tuple[float, float], AfterValidator(_proportions), meaning("training crops' width by height, least and most")
 ]
 Degrees = Annotated[float, Field(ge=0, le=180, description="training images are turned by up to so many")]
+FaceChoice = Annotated[
+    Literal["mtcnn", "given", "none"],
+    meaning("frames are cut to the largest face that MTCNN finds, are faces already, or are seen whole"),
+]
+Detector = Annotated[str | None, meaning("file of MTCNN's weights (.safetensors), for faces = mtcnn")]
+FaceMargin = Annotated[int, Field(ge=0, lt=256, description="of the 256 pixels of a face's side, those around it")]
 Missing = Annotated[Literal["zeros", "learned"], meaning("what stands for a missing text or image")]
 ModalityDropout = Annotated[float, Field(ge=0, le=1, description="share of training rows that lose text or image")]
 HeadRate = Annotated[float, Field(gt=0, description="the new head's learning rate, as a multiple of training.lr")]

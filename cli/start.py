@@ -53,8 +53,8 @@ def init(
     preset: Annotated[
         str,
         typer.Argument(
-            help="A dataset: memotion, mvsa, hateful-memes, mami, ravdess, csv. A paper: memotion2020, joint-finetuning, "
-            "flava-mvsa, clip-lora-mvsa, mosi-text."
+            help="A dataset: memotion, mvsa, hateful-memes, mami, ravdess, csv. A paper: memotion2020, "
+            "joint-finetuning, flava-mvsa, clip-lora-mvsa, mosi-text."
         ),
     ],
     root: Annotated[Path | None, typer.Option(help="The dataset's folder (with --train: default its folder).")] = None,

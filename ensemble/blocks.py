@@ -10,6 +10,8 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
+from ensemble.system.open_files import kept_open
+
 Features = npt.NDArray[np.float32]
 Array = npt.NDArray[Any]
 
@@ -89,10 +91,9 @@ class Blocks:
                 self.map(folder, name)
 
     def map(self, folder: Path, name: str) -> None:
-        """One block on disk, if it is whole."""
+        """One block on disk, if it is whole. Raises StoreError where no more files may be open."""
         try:
-            keys = [key.decode() for key in _load(folder / f"{name}.ids.npy").tolist()]
-            block = _read(folder, name)
+            keys, block = kept_open(lambda: _read(folder, name))
         except (OSError, ValueError, EOFError):
             return
         if len(keys) == len(block) and (not isinstance(block, Ragged) or block.is_whole()):
@@ -113,10 +114,11 @@ def block_files(keys: Sequence[str], block: Block) -> dict[str, bytes]:
     return {**files, f"{name}.npy": _npy(block.flat if isinstance(block, Ragged) else block)}
 
 
-def _read(folder: Path, name: str) -> Block:
+def _read(folder: Path, name: str) -> tuple[list[str], Block]:
+    keys = [key.decode() for key in _load(folder / f"{name}.ids.npy").tolist()]
     values = np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
     shapes = folder / f"{name}.shapes.npy"
-    return Ragged(values, _load(shapes)) if shapes.exists() else values
+    return keys, Ragged(values, _load(shapes)) if shapes.exists() else values
 
 
 def _load(path: Path) -> Array:

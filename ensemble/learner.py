@@ -46,13 +46,14 @@ class TrainingInfo(TypedDict, total=False):
     batch_norm_restored: str  # where it was folded into published weights
     note: str  # what the fit rows were not enough for, and what was done instead
     pooling: str  # of the token vectors of a text
+    layer_weights: dict[str, list[float]]  # by modality, of the blocks of its encoder, from the first
     prompts: list[str]  # the sentence of each class that CLIP was asked about
     fit_texts: dict[str, int]  # counts of rows, missing, blank, cut and translated texts
     predicted_texts: dict[str, int]
     sound_window: str  # of a network that was trained on windows of one length: what it reads of a sound
     fit_sounds: dict[str, int]  # counts of rows, and of missing, cut and damaged sounds
     predicted_sounds: dict[str, int]
-    fit_posts: dict[str, int]  # counts of rows, and of rows without a text or an image
+    fit_posts: dict[str, int]  # counts of rows, of those without each modality or left out, of frames without a face
     predicted_posts: dict[str, int]
 
 

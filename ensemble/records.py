@@ -39,10 +39,12 @@ class Usage(TypedDict):
 
 
 class JobRecord(Record, TrainingInfo):
-    """done.json: one learner, task, seed and fold. ``seconds`` the job took."""
+    """done.json: one learner, task, seed and fold. ``seconds`` the job took; ``modality_weights`` the means over the
+    rows it predicted."""
 
     seconds: float
     usage: Usage
+    modality_weights: NotRequired[dict[str, float]]
 
 
 class TuningNote(TypedDict):

@@ -53,7 +53,9 @@ def memes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def encoders(memes: Path) -> dict[str, str]:
     """Tiny random-weight networks as local folders: ``image``, ``text``, ``clip``, ``flava``, and one of each family of
-    text networks."""
+    text networks, and of each kind of speech networks."""
+    from support.speech import KINDS, make_speech
+
     from base_models.tiny import FAMILIES, make_clip, make_flava, make_image_encoder, make_text_encoder
 
     captions = pd.read_csv(memes / "posts.csv", keep_default_na=False)["caption"].tolist()
@@ -64,6 +66,7 @@ def encoders(memes: Path) -> dict[str, str]:
         "clip": str(make_clip(folder / "clip", captions)),
         "flava": str(make_flava(folder / "flava", captions)),
         **{family: str(make_text_encoder(folder / family, captions, family)) for family in FAMILIES},
+        **{kind: str(make_speech(folder / kind, kind)) for kind in KINDS},
     }
 
 

@@ -131,7 +131,8 @@ def _preprocessing(name: str, **options: Any) -> Any:
     folder = Path(name)
     if folder.is_dir() and not any((folder / f"{each}_config.json").exists() for each in ("preprocessor", "processor")):
         raise ValueError("there is no preprocessor_config.json in that folder, which says what it makes of a sound")
-    extractor = AutoFeatureExtractor.from_pretrained(name, **options)
+    published: Any = AutoFeatureExtractor
+    extractor = published.from_pretrained(name, **options)
     if not hasattr(extractor, "sampling_rate"):
         raise ValueError("its preprocessor_config.json is of images")
     if getattr(extractor, "dither", 0.0):
@@ -144,7 +145,7 @@ def _published(model: str, config: Any) -> Any:
         return load_network(model, "AutoModel", config)
     from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
-    return load_network(model, WhisperEncoder, config, ENCODER_ALONE)
+    return _still(load_network(model, WhisperEncoder, config, ENCODER_ALONE))
 
 
 def _random(config: Any) -> Any:
@@ -152,5 +153,11 @@ def _random(config: Any) -> Any:
     from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
     if config.model_type == "whisper":
-        return WhisperEncoder(config)
+        return _still(WhisperEncoder(config))
     return AutoModel.from_config(config, dtype=torch.float32)  # type: ignore[no-untyped-call]
+
+
+def _still(encoder: Any) -> Any:
+    """Positions are sines, which nobody trains; loading forgets that."""
+    encoder.embed_positions.requires_grad_(False)
+    return encoder

@@ -118,7 +118,7 @@ class Waveforms:
         return np.round(samples * LOUDEST).astype(np.int16)
 
     def restore(self, kept: Array) -> Features:
-        return self.inputs(kept.astype(np.float32) / LOUDEST)
+        return self.inputs(np.divide(kept, LOUDEST, dtype=np.float32))
 
     def steps(self, samples: int) -> int:
         return samples

@@ -10,6 +10,7 @@ from base_models.neural.learner import NeuralLearner
 from base_models.parameters import Dropout, FrozenLayers, HeadRate, LayerDecay, Pretrained, Recompute, meaning
 from base_models.weights import check_available, local_files
 from ensemble.data import Dataset
+from ensemble.errors import LearnerError
 from ensemble.features import FeatureCache
 from ensemble.learner import TrainingInfo, Trial
 
@@ -64,6 +65,9 @@ class Acoustic(NeuralLearner):
         training: AcousticTraining | None = None,
     ) -> None:
         super().__init__()
+        if time_masks * mask_share >= 1:
+            hidden = f"{time_masks} masks of up to {mask_share:g} of a sound could hide all of it"
+            raise LearnerError(f"acoustic: {hidden}; time_masks times mask_share must be below 1.")
         self.model = model
         self.pretrained = pretrained
         self.max_seconds = max_seconds

@@ -64,11 +64,10 @@ class SpeechHead(nn.Module):
 
     def _pooled(self, states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """(rows, width)."""
-        scores = (
-            self.attention(states)[..., 0] if self.shape.pooling == "attention" else torch.zeros_like(states[..., 0])
-        )
-        weights = scores.masked_fill(~mask, -torch.inf).softmax(dim=1)
-        return (states * weights[..., None]).sum(dim=1)
+        if self.shape.pooling == "mean":
+            return (states * mask[..., None]).sum(dim=1) / mask.sum(dim=1, keepdim=True)
+        scores = self.attention(states).masked_fill(~mask[..., None], -torch.inf)
+        return (states * scores.softmax(dim=1)).sum(dim=1)
 
 
 class SpeechClassifier(nn.Module):

@@ -79,12 +79,17 @@ class SoundSource:
     def examples(self, read: Dataset, views: int, training: bool) -> "SoundExamples":
         return SoundExamples(Sounds(self, read), self.masks)
 
-    def kept(self, path: Path) -> Array:
-        """What was noted of a sound, then its inputs, flat; raises LearnerError where it has gone since it was scanned."""
-        kept = self._read(path)
-        if not kept.size:
-            raise LearnerError(f"{path} could be read when scanned and cannot be now; run the command again.")
-        return kept
+    def keep(self, path: Path) -> Array:
+        """What was noted of a sound, then its inputs, flat; nothing where it cannot be read."""
+        try:
+            sound = read_sound(path, self.rate, self.seconds)
+        except Unreadable:
+            return NOTHING
+        kept = self.family.keep(fitted(self.family, sound.samples))
+        trouble = [line for line in sound.trouble.split("; ") if line]
+        cut = [line for line in trouble if line.startswith("longer than ")]
+        said = CUT * bool(cut) + DAMAGED * (len(trouble) > len(cut))
+        return np.concatenate([np.array([said], dtype=kept.dtype), kept.reshape(-1)])
 
     def find(self, data: Dataset) -> list[Array | None]:
         """The kept sounds of these rows, as far as there is room for them."""
@@ -97,19 +102,7 @@ class SoundSource:
         self.cache.fill(self.key, data.keys("audio"), decode, BLOCK, label, self.cache.room)
 
     def _decode(self, paths: Sequence[Path], rows: Sequence[int]) -> Ragged:
-        return Ragged.of([self._read(paths[row]) for row in rows])
-
-    def _read(self, path: Path) -> Array:
-        """What was noted of a sound, then its inputs, flat; nothing where it cannot be read."""
-        try:
-            sound = read_sound(path, self.rate, self.seconds)
-        except Unreadable:
-            return NOTHING
-        kept = self.family.keep(fitted(self.family, sound.samples))
-        trouble = [line for line in sound.trouble.split("; ") if line]
-        cut = [line for line in trouble if line.startswith("longer than ")]
-        said = CUT * bool(cut) + DAMAGED * (len(trouble) > len(cut))
-        return np.concatenate([np.array([said], dtype=kept.dtype), kept.reshape(-1)])
+        return Ragged.of([self.keep(paths[row]) for row in rows])
 
 
 class Sounds:
@@ -128,8 +121,13 @@ class Sounds:
         return self.family.restore(self._kept(row)[1:].reshape(-1, *self.family.features))
 
     def _kept(self, row: int) -> Array:
+        """Raises LearnerError where a sound has gone since it was scanned."""
         found = self._found[row]
-        return self._source.kept(self._paths[row]) if found is None else found
+        kept = self._source.keep(self._paths[row]) if found is None else found
+        if not kept.size:
+            gone = f"{self._paths[row]} could be read when scanned and cannot be now"
+            raise LearnerError(f"{gone}; run the command again.")
+        return kept
 
 
 class SoundExamples:

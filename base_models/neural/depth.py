@@ -1,6 +1,6 @@
 """A transformer by depth: which lower layers stay as they are, which learn slowly, which are computed twice."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from functools import partial
 from itertools import chain, groupby
 from typing import Any
@@ -13,7 +13,7 @@ from base_models.neural.optimization import ParameterGroup
 Depths = list[list[nn.Parameter]]
 
 
-def by_depth(body: nn.Module, layers: Sequence[nn.Module], head: nn.Module) -> Depths:
+def by_depth(body: nn.Module, layers: nn.ModuleList, head: nn.Module) -> Depths:
     """The parameters of the embeddings, of each layer, of the head. What follows the last layer counts to it."""
     depth_of: dict[int, int] = {}
     for depth, layer in enumerate(layers, start=1):
@@ -46,7 +46,7 @@ def decayed(depths: Depths, lr: float, decay: float, head_rate: float = 1.0) -> 
     return [{"params": params, "lr": rate} for params, rate in found if params]
 
 
-def checkpoint_layers(layers: Sequence[nn.Module]) -> None:
+def checkpoint_layers(layers: Iterable[nn.Module]) -> None:
     """Compute the activations of these layers twice in training instead of keeping them."""
     for layer in layers:
         layer.forward = partial(_recomputed, layer, layer.forward)

@@ -1,6 +1,6 @@
 """How a network is trained: what every neural learner takes as its ``training`` table."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_serializer, field_validator, model_validator
 
@@ -11,8 +11,11 @@ Optimizer = Annotated[Literal["sgd", "adam", "adamw"], Field(description="what t
 LearningRate = Annotated[float, Field(gt=0, description="the highest learning rate")]
 Momentum = Annotated[float, Field(ge=0, lt=1, description="of sgd")]
 Schedule = Annotated[
-    Literal["constant", "steps", "linear", "cosine"],
-    Field(description="how lr falls: steps by decay at the milestones, linear and cosine to zero"),
+    Literal["constant", "steps", "linear", "cosine", "cosine_by_epoch"],
+    Field(
+        description="how lr falls: steps by decay at the milestones, linear and cosine to zero; cosine_by_epoch: rises "
+        "and falls once an epoch, from and towards a tenth of lr"
+    ),
 ]
 Clip = Annotated[float | None, Field(ge=0, description="largest norm of the gradients; 0: they are not clipped")]
 Balance = Annotated[float, Field(ge=0, le=1, description="power of the inverse class frequency that weighs the loss")]
@@ -40,6 +43,7 @@ class Training(BaseModel):
     """Learners subclass it to give their paper's defaults."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    later_of_equals: ClassVar[bool] = False  # which of two epochs that are equally good is the best
 
     epochs: Epochs = 30
     batch: BatchSize = 16

@@ -108,6 +108,10 @@ class ResumableTrainer(Trainer):
         self.callback.losses.append(loss)
         return loss
 
+    def _get_grad_norm(self, model: torch.nn.Module, grad_norm: Any = None) -> Any:
+        """Where gradients are not clipped their norm is for a tracker alone, and takes a tenth of a small step."""
+        return super()._get_grad_norm(model, grad_norm) if self.args.report_to else grad_norm
+
     def log(self, logs: dict[str, float], *arguments: Any, **options: Any) -> None:
         """To the tracker, with the scores of the epoch that has just ended."""
         scores, self.callback.scores = self.callback.scores, {}

@@ -13,6 +13,7 @@ from base_models.neural.hyperparameters import Training
 
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 TINY = torch.finfo(torch.float32).tiny
+FLOOR = 0.1  # of cosine_by_epoch, as a share of lr
 OPTIMIZERS = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
 
 
@@ -41,12 +42,22 @@ def make_optimizer(network: torch.nn.Module, training: Training) -> torch.optim.
 
 def learning_rate(training: Training, epoch: float) -> float:
     """The factor on ``lr`` after so many epochs, which need not be whole."""
+    if training.schedule == "cosine_by_epoch":
+        return FLOOR + (1 - FLOOR) * _by_epoch(training, int(epoch))
     if epoch < training.warmup:
         return epoch / training.warmup
     if training.schedule == "steps":
         return float(training.decay ** sum(epoch >= milestone for milestone in training.milestones))
     done = min(1.0, (epoch - training.warmup) / (training.epochs - training.warmup))
     return {"constant": 1.0, "linear": 1.0 - done, "cosine": (1 + math.cos(math.pi * done)) / 2}[training.schedule]
+
+
+def _by_epoch(training: Training, epoch: int) -> float:
+    """From 0 to 1 and back, a value an epoch: the cosine begins where the warm-up ends and is as long as the training,
+    so it does not come to its end (timm's CosineLRScheduler with ``warmup_prefix``, as the authors of UEGD set it)."""
+    if epoch < training.warmup:
+        return epoch / training.warmup
+    return (1 + math.cos(math.pi * (epoch - training.warmup) / training.epochs)) / 2
 
 
 def make_schedule(
@@ -58,6 +69,8 @@ def make_schedule(
 
 def step_factor(training: Training, step: int, steps: int) -> float:
     """The factor on ``lr`` for a step, ``steps`` to the epoch. The first of a warm-up is not zero."""
+    if training.schedule == "cosine_by_epoch":  # begins above zero
+        return learning_rate(training, step / steps)
     return learning_rate(training, max(step / steps, min(1 / steps, training.warmup)))
 
 

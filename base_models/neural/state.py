@@ -27,6 +27,7 @@ class TrainingState:
         self.curve.append({"epoch": len(self.curve) + 1, "loss": float(np.mean(self.losses)), **row})
         self.losses = []
         better = criterion is None or self.best_score is None or criterion > self.best_score
+        better = better or (training.later_of_equals and criterion == self.best_score)
         if better:
             self.best_epoch, self.best_score = len(self.curve), criterion
         waited = len(self.curve) - self.best_epoch

@@ -1,15 +1,18 @@
 """Videos as sequences: a state per frame, so many frames a second, under any image encoder."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
+from PIL.Image import Image, new
 
+from base_models.faces.preparation import READ, Faces
+from base_models.sequences.decoding import ahead
 from base_models.sequences.layers import Layer, of_layers, watched
 from base_models.visual.views import Preprocessing, Views, covered, make_views
 from base_models.weights import identity, local, local_files
@@ -29,6 +32,9 @@ ENCODED = 1  # of our own handling; raise it when the same video gives other sta
 SHRUNK = 2  # times the side that the network sees: to it frames are shrunk while they are decoded
 FRAMES_AT_ONCE = 16
 
+File = tuple[Path, str | None]  # and its key
+Shown = tuple[Views, npt.NDArray[np.bool_]]  # (frames, 3, height, width), and in which of them something is
+
 
 class ImageNetwork(NamedTuple):
     """``run`` makes of (frames, 3, height, width) pixels (frames, width) states: those that enter the first block and
@@ -46,22 +52,27 @@ class FrameEncoder:
     than ``max_seconds`` its begin.
 
     Of a network with a class token a frame's state is that token's, of others the mean over all places. Nothing is
-    loaded before the first video is encoded. ``cut`` says of each file that was read whether it was longer.
+    loaded before the first video is encoded. ``cut`` says of each file that was read whether it was longer. With
+    ``faces`` (made with the same ``fps`` and ``max_seconds``), frames are cut to them, and a frame's state is zeros
+    where no face is.
     """
 
     modality = "video"
     contents = "videos"
     block = 32
 
-    def __init__(self, model: str, fps: float = 3.0, max_seconds: float = 60.0) -> None:
+    def __init__(self, model: str, fps: float = 3.0, max_seconds: float = 60.0, faces: Faces | None = None) -> None:
+        assert faces is None or (faces.fps, faces.seconds) == (fps, max_seconds)
         self.model = model
         self.fps = fps
         self.max_seconds = max_seconds
+        self.faces = None if faces is None or faces.faces == "none" else faces
         self.cut: dict[Path, bool] = {}
 
     @property
     def key(self) -> str:
-        return fingerprint([ENCODED, identity(self.model), float(self.fps), float(self.max_seconds)])
+        decisive = [ENCODED, identity(self.model), float(self.fps), float(self.max_seconds)]
+        return fingerprint(decisive if self.faces is None else [*decisive, self.faces.identity])
 
     @property
     def layers(self) -> int:
@@ -78,24 +89,30 @@ class FrameEncoder:
 
     def encode(self, data: Dataset, rows: Sequence[int], layers: Sequence[Layer]) -> list[Ragged]:
         """(frames, width) of each video."""
-        network, cells = self._loaded(), data.cells("video")
+        network, cells, names = self._loaded(), data.cells(self.modality), data.keys(self.modality)
         nothing = [np.zeros((0, network.width), np.float16) for _ in layers]
-        with ThreadPoolExecutor(1) as pool:  # decode the next video while this one is encoded
-            decoded = _one_ahead(pool, self._decoded, [data.root / (cells[row] or "") for row in rows])
-            states = [nothing if views is None else _states(network, views, layers, self.model) for views in decoded]
+        if self.faces is not None:
+            self.faces.seek(data.take(rows))
+        files = [(data.root / (cells[row] or ""), names[row]) for row in rows]
+        decoded = ahead(partial(self._decode, network.preprocessing), files)
+        states = [nothing if shown is None else _states(network, shown, layers, self.model) for shown in decoded]
         return [Ragged.of(list(of_layer)) for of_layer in zip(*states, strict=True)]
 
-    def _decoded(self, path: Path) -> Views | None:
-        """(frames, 3, height, width); None where the file cannot be read."""
-        preprocessing = self._loaded().preprocessing
-        side = SHRUNK * round(max(covered(preprocessing, 1)))
+    def _decode(self, preprocessing: Preprocessing, file: File) -> Shown | None:
+        """None where the file cannot be read."""
+        path, key = file
+        side = SHRUNK * round(max(covered(preprocessing, 1))) if self.faces is None else READ
         try:
             frames = read_frames(path, self.fps, side, self.max_seconds + 1 / self.fps)
         except Unreadable:
             return None
         kept = int((frames.times < self.max_seconds).sum())
         self.cut[path] = kept < len(frames.times)
-        return np.concatenate([make_views(picture, preprocessing, 1) for picture in frames.pictures[:kept]])
+        pictures: Sequence[Image | None] = frames.pictures[:kept]
+        if self.faces is not None:
+            pictures = self.faces(key, frames.pictures[:kept])
+        views = [make_views(picture or new("RGB", (1, 1)), preprocessing, 1) for picture in pictures]
+        return np.concatenate(views), np.array([picture is not None for picture in pictures])
 
     def _loaded(self) -> ImageNetwork:
         return load(self.model, fingerprint(identity(self.model)))
@@ -178,28 +195,17 @@ def _mean(states: "torch.Tensor") -> "torch.Tensor":
     return states.mean(dim=1)
 
 
-def _states(network: ImageNetwork, views: Views, layers: Sequence[Layer], model: str) -> list[Array]:
-    """(frames, width) float16 of each layer, of one video."""
+def _states(network: ImageNetwork, shown: Shown, layers: Sequence[Layer], model: str) -> list[Array]:
+    """(frames, width) float16 of each layer, of one video; zeros where nothing is."""
     import torch
 
     from base_models.neural.inference import device
 
-    parts = []
+    (views, there), parts = shown, []
     with torch.inference_mode():
         for start in range(0, len(views), FRAMES_AT_ONCE):
             pixels = torch.from_numpy(np.ascontiguousarray(views[start : start + FRAMES_AT_ONCE])).to(device())
             chosen = of_layers(*network.run(pixels), layers, model)
             parts.append([states.half().cpu().numpy() for states in chosen])
-    return [np.concatenate(of_layer) for of_layer in zip(*parts, strict=True)]
-
-
-def _one_ahead(
-    pool: ThreadPoolExecutor, decode: Callable[[Path], Views | None], paths: Sequence[Path]
-) -> Iterator[Views | None]:
-    """Decoded videos in order, the next one decoding while this one is used."""
-    waiting = [pool.submit(decode, path) for path in paths[:1]]
-    for following in [*paths[1:], None]:
-        ready = waiting.pop()
-        if following is not None:
-            waiting.append(pool.submit(decode, following))
-        yield ready.result()
+    nothing = np.float16(0)
+    return [np.where(there[:, None], np.concatenate(of_layer), nothing) for of_layer in zip(*parts, strict=True)]

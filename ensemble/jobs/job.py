@@ -15,7 +15,7 @@ import pandas as pd
 from ensemble.bound_learners import LearnerSpec, check_kind
 from ensemble.data import Dataset, Task
 from ensemble.errors import EnsembleError, FoldError, LearnerError, StoreError
-from ensemble.jobs.modality_weights import predict_weights, write_modality_weights
+from ensemble.jobs.modality_weights import mean_weights, predict_weights, write_modality_weights
 from ensemble.jobs.usage import Meter
 from ensemble.learner import (
     BaseLearner,
@@ -169,7 +169,8 @@ def fit_and_predict(run: Run, job_spec: JobSpec, claim: Claim, track: Track = si
         return False
     folder.write(parts, job_spec.provenance)
     everywhere = np.concatenate([positions for positions in rows.values() if len(positions)])
-    write_modality_weights(folder.path, predict_weights(learner, unlabelled.take(everywhere)))
+    weights = predict_weights(learner, unlabelled.take(everywhere))
+    write_modality_weights(folder.path, weights)
     if run.keep_models == "best":
         folder.model.mkdir(exist_ok=True)
         learner.save(folder.model)
@@ -180,7 +181,7 @@ def fit_and_predict(run: Run, job_spec: JobSpec, claim: Claim, track: Track = si
         write_atomic(folder.curve, pd.DataFrame(learner.curve()).to_csv(index=False).encode())
     usage = meter.read(len(fit_rows), folder.model, folder.training)
     seconds = round(time.monotonic() - started, 3)
-    folder.commit(job_spec.provenance, seconds=seconds, usage=usage, **training_info)
+    folder.commit(job_spec.provenance, seconds=seconds, usage=usage, **mean_weights(weights), **training_info)
     folder.discard_training()
     return True
 

@@ -1,7 +1,7 @@
 """Small sounds and videos, drawn: a tone that rises, a square that moves; and files that are none, or damaged ones."""
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from io import BytesIO
 from pathlib import Path
@@ -55,6 +55,7 @@ def write_video(
     seed: int = 0,
     pix_fmt: str = "yuv420p",
     options: dict[str, str] | None = None,
+    draw: Callable[[float, tuple[int, int], int], Image.Image] = square,
 ) -> Path:
     """A square that moves, with a ``sound`` (or several); ``times`` of its frames where they are not even."""
     codec = codec or ("libvpx" if path.suffix == ".webm" else "mpeg4")
@@ -65,7 +66,7 @@ def write_video(
         tracks = [] if sound is None else [sound] if isinstance(sound, np.ndarray) else list(sound)
         made = [_stream(container, "libopus" if path.suffix == ".webm" else "aac", 48_000) for _ in tracks]
         for at in times if times is not None else np.arange(round(seconds * fps)) / fps:
-            frame = av.VideoFrame.from_image(square(float(at), size, seed))
+            frame = av.VideoFrame.from_image(draw(float(at), size, seed))
             frame.pts = round((float(at) + first) / float(stream.time_base))
             frame.time_base = stream.time_base
             container.mux(stream.encode(frame))

@@ -9,7 +9,8 @@ import torch
 
 from base_models.acoustic.body import SpeechBody, make_body
 from ensemble.blocks import Features
-from support.clips import tone
+from ensemble.data import Dataset
+from support.clips import tone, write_sound
 
 SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 48}
 SMALL |= {"conv_dim": [16, 16, 16], "conv_kernel": [10, 8, 4], "conv_stride": [10, 8, 4]}
@@ -76,3 +77,11 @@ def sound(samples: int, seed: int = 0) -> Features:
     random = np.random.default_rng(seed)
     low, high = random.uniform(100, 1000, size=2)
     return (tone(samples / 16_000, low, high) + 0.05 * random.normal(size=samples)).astype(np.float32)
+
+
+def with_sounds(data: Dataset, folder: Path) -> Dataset:
+    """The same posts with one of six short sounds each, and some without."""
+    folder.mkdir(exist_ok=True)
+    files = [write_sound(folder / f"{n}.wav", sound(1000 + 700 * n, seed=n)) for n in range(6)]
+    heard = [None if row % 17 == 5 else str(files[row % len(files)]) for row in range(len(data))]
+    return data.with_columns(audio=heard)

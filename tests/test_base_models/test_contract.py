@@ -3,11 +3,14 @@
 Values that name an encoder of the ``encoders`` fixture stand for its folder.
 """
 
+from collections.abc import Iterable
+from functools import reduce
 from pathlib import Path
 
 import numpy as np
 import pytest
 from support.networks import freeze_imports, one_core
+from support.speech import with_sounds
 from support.world import SARCASM, SENTIMENT
 
 from base_models import LEARNERS
@@ -42,6 +45,16 @@ TINY = {
         "training": {"epochs": 1, "patience": 0, "min_epochs": 0},
     },
     "flava": {"model": "flava", "max_length": 16, "training": {"epochs": 1, "validation": 0, "patience": 0}},
+    "acoustic": {"model": "whisper", "training": {"epochs": 1}},
+    "uegd": {
+        "text": "bert",
+        "image": "image",
+        "max_length": 16,
+        "hidden_width": 8,
+        "width": 8,
+        "heads": 2,
+        "training": {"epochs": 1, "warmup": 0, "validation": 0},
+    },
     "visual": {"model": "test_resnet", "pretrained": False, "size": 64, "views": 2, "training": {"epochs": 1}},
 }
 # The same learners over other networks; the first of images has a fixed input size and must be told another.
@@ -56,6 +69,8 @@ MORE = {
     "textual, words": ("textual", {"model": "transformer_xl"}),
     "textual, relative places": ("textual", {"model": "xlnet", "recompute": True}),
     "textual, cleaned": ("textual", {"clean": True}),
+    "acoustic, samples": ("acoustic", {"model": "wav2vec2-base", "layers": "weighted", "recompute": True}),
+    "acoustic, samples, large": ("acoustic", {"model": "wavlm-large", "pooling": "attention", "frozen_layers": 0}),
     "frozen, svm": ("frozen", {"probe": "svm", "costs": [1.0, 10.0]}),
     "textual, linear head": (
         "textual",
@@ -68,7 +83,8 @@ MORE = {
 
 DEGREE = Task("degree", kind="regression")
 ASKED = {"classification": (SENTIMENT, SARCASM), "regression": (DEGREE, DEGREE)}
-NUMBERS = ("clip, adapters", "clip, whole", "textual, linear head", "flava, trained whole")  # learned by these, too
+# Numbers are learned by these, too.
+NUMBERS = ("acoustic, samples", "clip, adapters", "clip, whole", "textual, linear head", "flava, trained whole")
 PLAIN = [(name, kind) for kind in ASKED for name in sorted(LEARNERS)]
 CASES = [*PLAIN, *((name, kind) for kind in ASKED for name in MORE if kind == "classification" or name in NUMBERS)]
 
@@ -99,11 +115,12 @@ def make(case: tuple[str, str], encoders: dict[str, str]):  # type: ignore[no-un
 
 
 @pytest.fixture(scope="module")
-def posts(posts: Dataset) -> Dataset:
-    """With a number beside the classes: high where the sentiment is positive."""
+def posts(posts: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    """With a number beside the classes, high where the sentiment is positive, and with sounds, of different lengths."""
     codes, noise = posts.labels(SENTIMENT), np.random.default_rng(0).normal(size=len(posts))
     degree = np.where(codes < 0, None, np.round(codes + noise, 2))
-    return Dataset(posts.frame.assign(degree=degree), posts.root, (*posts.tasks, DEGREE))
+    heard = with_sounds(posts, tmp_path_factory.mktemp("sounds"))
+    return Dataset(heard.frame.assign(degree=degree), posts.root, (*posts.tasks, DEGREE))
 
 
 def predict(learner: BaseLearner, task: Task, data: Dataset) -> np.ndarray:
@@ -113,6 +130,11 @@ def predict(learner: BaseLearner, task: Task, data: Dataset) -> np.ndarray:
     for problem, rows in task.target.problems(values):
         assert not rows.any(), problem
     return values
+
+
+def hidden(data: Dataset, modalities: Iterable[str]) -> Dataset:
+    """The same posts without these."""
+    return reduce(hide, modalities, data)
 
 
 def usual(task: Task, data: Dataset) -> np.ndarray:
@@ -173,16 +195,12 @@ def test_a_class_absent_from_the_fit_rows_still_has_its_column(make, posts: Data
     assert values.shape == (len(held), 3) and np.isfinite(values).all()
 
 
-def test_rows_without_text_or_image_are_predicted_for(make, task: Task, posts: Dataset) -> None:  # type: ignore[no-untyped-def]
+def test_rows_without_any_of_their_modalities_are_predicted_for(make, task: Task, posts: Dataset) -> None:  # type: ignore[no-untyped-def]
     train, held = train_and_held(posts)
     learner = make()
     learner.fit(train, task, seed=0)
-    for missing in (
-        {"text": None},
-        {"image": None, "image_hash": None},
-        {"text": None, "image": None, "image_hash": None},
-    ):
-        predict(learner, task, Dataset(held.frame.assign(**missing), held.root, held.tasks))
+    for missing in (*([name] for name in MODALITIES), MODALITIES):
+        predict(learner, task, hidden(held, missing))
 
 
 def test_a_learner_says_what_it_looks_at_and_looks_at_nothing_else(make, task: Task, posts: Dataset) -> None:  # type: ignore[no-untyped-def]
@@ -190,18 +208,17 @@ def test_a_learner_says_what_it_looks_at_and_looks_at_nothing_else(make, task: T
     learner = make()
     assert modalities_of(learner) is not None and set(learner.modalities()) <= set(MODALITIES)
     learner.fit(train, task, seed=0)
-    hidden = held
-    for name in set(MODALITIES) - set(learner.modalities()):
-        hidden = hide(hidden, name)
-    assert (predict(learner, task, hidden) == predict(learner, task, held)).all()
+    seen = hidden(held, set(MODALITIES) - set(learner.modalities()))
+    assert (predict(learner, task, seen) == predict(learner, task, held)).all()
 
 
 def test_a_learner_can_be_fitted_where_a_modality_is_missing_everywhere(make, task: Task, posts: Dataset) -> None:  # type: ignore[no-untyped-def]
     train, held = train_and_held(posts)
-    blind = Dataset(train.frame.assign(image=None, image_hash=None), train.root, train.tasks)
-    learner = make()
-    learner.fit(blind, task, seed=0)
-    predict(learner, task, held)
+    for name in ("image", "audio"):
+        learner = make()
+        if name == "image" or name in learner.modalities():
+            learner.fit(hidden(train, [name]), task, seed=0)
+            predict(learner, task, held)
 
 
 def few_labels(train: Dataset, *counts: int) -> Dataset:
@@ -245,7 +262,7 @@ def test_texts_that_say_nothing_are_fitted_on(make, task: Task, posts: Dataset, 
 def test_posts_of_nothing_get_the_class_frequencies_or_the_median(make, task: Task, posts: Dataset) -> None:  # type: ignore[no-untyped-def]
     train, _ = train_and_held(posts)
     learner = make()
-    nothing = Dataset(train.frame.assign(text=None, image=None, image_hash=None), train.root, train.tasks)
+    nothing = hidden(train, MODALITIES)
     learner.fit(nothing, task, seed=0)
     values = predict(learner, task, nothing.without_labels())
     np.testing.assert_allclose(values, np.broadcast_to(usual(task, train), values.shape), atol=1e-6)

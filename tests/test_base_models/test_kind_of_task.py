@@ -10,6 +10,7 @@ import pytest
 import torch
 from scipy.special import expit, logit
 from support.networks import freeze_imports, one_core
+from support.speech import with_sounds
 from test_base_models.test_contract import TINY
 
 from base_models import LEARNERS
@@ -127,7 +128,8 @@ def test_a_kind_of_task_more_is_learned_saved_and_loaded(
     monkeypatch.setitem(OBJECTIVES, "several", Several)  # type: ignore[misc]
     task = Task("topics", ("cat", "monday", "coffee"), "log_loss", kind="several")  # type: ignore[arg-type]
     topics = [f"{'cat' if row % 2 else ''} {'coffee' if row % 3 else ''}" for row in range(len(posts))]
-    data = Dataset(posts.frame.assign(topics=topics), posts.root, (task,))
+    heard = with_sounds(posts, tmp_path / "sounds")
+    data = Dataset(heard.frame.assign(topics=topics), posts.root, (task,))
     params = {name: encoders.get(str(value), value) for name, value in TINY[learner].items()}
     made = [make_learner(LEARNERS, learner, params, "tests") for _ in range(2)]
     freeze_imports()

@@ -1,7 +1,7 @@
 """The feature cache: each content is encoded once, in the same blocks, whatever happens in between."""
 
 import multiprocessing
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
 
@@ -9,9 +9,12 @@ import numpy as np
 import pytest
 
 from ensemble.blocks import Features
+from ensemble.errors import StoreError
 from ensemble.features import FeatureCache
+from ensemble.system.open_files import raise_limit
 
 WIDTH = 3
+Limit = Callable[[int], None]
 
 
 class Encoder:
@@ -176,3 +179,51 @@ def test_progress_counts_only_the_blocks_to_do(tmp_path: Path) -> None:
         get(FeatureCache(tmp_path), Encoder(KEYS, fail_after=2))
     get(FeatureCache(tmp_path, track), Encoder(KEYS))
     assert totals == [("rows (2 cached)", 4)]
+
+
+@pytest.fixture
+def few_files() -> Iterator[Limit]:
+    """Lets this process open so many files more, until it asks for others."""
+    import os
+    import resource
+
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    taken: list[int] = []
+
+    def limit(room: int) -> None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (256, limits[1]))
+        with pytest.raises(OSError):
+            while True:
+                taken.append(os.open(os.devnull, os.O_RDONLY))
+        for number in taken[-room:]:
+            os.close(number)
+        del taken[-room:]
+
+    yield limit
+    for number in taken:
+        os.close(number)
+    resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+def test_a_process_opens_as_many_files_as_its_system_lets_it(tmp_path: Path, few_files: Limit) -> None:
+    keys = [f"key{number}" for number in range(60)]
+    get(FeatureCache(tmp_path), Encoder(keys), block=1)
+    few_files(20)
+    raise_limit.cache_clear()
+    again = Encoder(keys)
+    assert len(get(FeatureCache(tmp_path), again, block=1)) == 60 and not again.blocks
+
+
+def test_too_few_files_are_no_damage_and_are_said(
+    tmp_path: Path, few_files: Limit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = [f"key{number}" for number in range(60)]
+    get(FeatureCache(tmp_path), Encoder(keys), block=1)
+    few_files(20)
+    monkeypatch.setattr("ensemble.system.open_files.raise_limit", lambda: "256")
+    again = Encoder(keys)
+    with pytest.raises(
+        StoreError, match=r"more files open at once than this process may have \(256\): raise the limit"
+    ):
+        get(FeatureCache(tmp_path), again, block=1)
+    assert not again.blocks

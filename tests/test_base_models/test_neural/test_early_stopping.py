@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.networks import Net, column, curve, fit, quick, same_weights, toy_problem
 
+from base_models.neural.hyperparameters import Training
 from base_models.neural.inference import predict_logits
 from base_models.neural.state import TrainingState
 from base_models.neural.training import Trained
@@ -37,6 +38,18 @@ def test_training_stops_at_the_first_epoch_that_has_waited_long_enough(
         assert state.close_epoch(training, {}, judged) == (best == epoch)
         assert (state.best_epoch, state.best_score) == (best, max(scores[:epoch]))
         assert state.stopped == (patience is not None and epoch - best >= patience and epoch >= min_epochs)
+
+
+def test_a_learner_may_take_the_later_of_epochs_that_are_equally_good() -> None:
+    class Later(Training):
+        later_of_equals = True
+
+    state = TrainingState()
+    for judged in (0.1, 0.3, 0.2, 0.3):
+        state.losses = [1.0]
+        state.close_epoch(Later(), {}, judged)
+    assert state.best_epoch == 4
+    assert "later_of_equals" not in Later().model_dump()
 
 
 @given(losses=st.lists(st.floats(0, 10), min_size=1, max_size=9))

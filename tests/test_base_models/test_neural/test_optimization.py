@@ -66,6 +66,20 @@ def test_linear_and_cosine_start_whole_and_end_at_zero(schedule: str, warmup: fl
     assert all(later < earlier for earlier, later in pairwise(rates(training, 4)[int(4 * warmup) :]))
 
 
+def test_the_rate_by_epoch_is_uegds_published_one() -> None:
+    found = rates(quick(epochs=50, schedule="cosine_by_epoch", warmup=10, lr=1e-4), 3)
+    assert [found[3 * (epoch - 1)] for epoch in (1, 2, 11, 26, 50)] == pytest.approx(
+        [1.0e-5, 1.9e-5, 1.0e-4, 8.15e-5, 2.03e-5], abs=5e-8
+    )
+    assert found == np.repeat(found[::3], 3).tolist(), "it does not change within an epoch"
+
+
+@pytest.mark.parametrize("steps", [1, 7])
+def test_the_rate_by_epoch_may_do_without_a_warm_up(steps: int) -> None:
+    found = rates(quick(epochs=2, schedule="cosine_by_epoch", lr=1.0), steps)
+    np.testing.assert_allclose(found, np.repeat([1.0, 0.55], steps))
+
+
 @given(training=schedules(), done=st.floats(0, 1))
 def test_the_factor_is_a_share_that_never_rises_after_the_warm_up(training: Training, done: float) -> None:
     epoch = done * training.epochs

@@ -1,0 +1,1 @@
+"""Faces in pictures: three small networks that find them, and frames cut to them."""
