@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from cli.drawn_clips import draw_clips
+from cli.drawn_clips import draw_clips, draw_frames, speak
 from cli.memes import SENTIMENTS, draw_memes
 from ensemble.errors import ConfigError, command
 from ensemble.system.files import write_atomic
@@ -88,6 +88,7 @@ validation = 0
 """
 
 
+KNOWN = 50  # clips that the tiny encoders have seen, without their sentiment
 CLIPS = """# What `ensemble demo --clips` ran. A film holds picture and sound: no other column need name one.
 
 [data]
@@ -143,6 +144,22 @@ video = "encoders/video"
 fps = 3
 penalties = [1e-4, 1e-3, 1e-2, 0.1, 1.0]
 
+[base.gates]
+learner = "uegd"
+[base.gates.params]
+text = "encoders/text"
+audio = "encoders/audio"
+video = "encoders/video"
+max_length = 64
+hidden_width = 64
+width = 32
+feature_masks = 0
+[base.gates.params.training]
+epochs = 30
+warmup = 3
+batch = 16
+lr = 3e-3
+
 [submit]
 format = "csv"
 """
@@ -173,11 +190,11 @@ def run_clips_demo(folder: Path, clips: int, world: str) -> None:
 
     folder = _fresh(folder)
     _say(f"Drawing {clips} clips: a face that smiles or frowns, a tone that rises or falls, a caption, a number ...")
-    captions = draw_clips(folder / "data", clips, world)
+    drawn = draw_clips(folder / "data", clips, world)
     _say("Making tiny networks with random weights (real runs name models of the hub) ...")
-    make_text_encoder(folder / "encoders" / "text", captions)
-    make_speech_encoder(folder / "encoders" / "audio")
-    make_frame_encoder(folder / "encoders" / "video")
+    make_text_encoder(folder / "encoders" / "text", [clip.caption for clip in drawn])
+    make_speech_encoder(folder / "encoders" / "audio", [speak(clip) for clip in drawn[:KNOWN]])
+    make_frame_encoder(folder / "encoders" / "video", [draw_frames(clip)[-1] for clip in drawn[:KNOWN]])
     run = _run_all(folder, CLIPS)
     _show("predict", str(folder / "data" / "new.csv"), "--run", str(run))
     _say("Next, with your own clips: `ensemble init csv --train TABLE --video COLUMN`, then the commands above.")

@@ -129,8 +129,8 @@ def speak(clip: Clip) -> Floats:
     return (0.3 * voice * loud + random.normal(0, 0.01, len(at))).astype(np.float32)
 
 
-def draw_clips(folder: Path, clips: int, world: str = "all", new: int = 12, seed: int = 0) -> list[str]:
-    """Write ``clips.csv``, ``test.csv``, ``new.csv`` and ``films/`` below ``folder``; returns the captions.
+def draw_clips(folder: Path, clips: int, world: str = "all", new: int = 12, seed: int = 0) -> list[Clip]:
+    """Write ``clips.csv``, ``test.csv``, ``new.csv`` and ``films/`` below ``folder``; returns the first ones.
 
     About 3 % of clips are copies of an earlier one, under another name; a few lack their caption, their film or its
     sound. Those of ``test.csv`` and ``new.csv`` are of speakers who are nowhere else, and have no sentiment.
@@ -152,7 +152,7 @@ def draw_clips(folder: Path, clips: int, world: str = "all", new: int = 12, seed
     table.iloc[:clips].to_csv(folder / "clips.csv", index=False)
     table.iloc[clips:-new].drop(columns="sentiment").to_csv(folder / "test.csv", index=False)
     table.iloc[-new:].drop(columns=["sentiment", "speaker"]).to_csv(folder / "new.csv", index=False)
-    return [clip.caption for clip in made]
+    return made
 
 
 def _row(folder: Path, number: int, clip: Clip) -> dict[str, str]:
