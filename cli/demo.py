@@ -1,7 +1,8 @@
-"""The demo: memes are drawn, then every command runs on them, printed as the user would type it."""
+"""The demos: memes or clips are drawn, then every command runs on them, printed as the user would type it."""
 
 from pathlib import Path
 
+from cli.drawn_clips import draw_clips, draw_frames, speak
 from cli.memes import SENTIMENTS, draw_memes
 from ensemble.errors import ConfigError, command
 from ensemble.system.files import write_atomic
@@ -87,14 +88,88 @@ validation = 0
 """
 
 
-def run_demo(folder: Path, posts: int) -> None:
-    """Raises ConfigError where the folder holds something already."""
-    from base_models.tiny import FAMILIES, make_image_encoder, make_text_encoder
-    from cli.app import app
+KNOWN = 50  # clips that the tiny encoders have seen, without their sentiment
+CLIPS = """# What `ensemble demo --clips` ran. A film holds picture and sound: no other column need name one.
 
-    folder = folder.resolve()
-    if folder.exists() and any(folder.iterdir()):
-        raise ConfigError(f"{folder} is not empty; give `ensemble demo` a new folder.")
+[data]
+preset = "csv"
+root = "data"
+train = "clips.csv"
+test = "test.csv"
+id = "name"
+text = "caption"
+video = "file"
+images = "films"
+group = "speaker"
+
+[data.tasks.sentiment]
+kind = "regression"
+bounds = [-3, 3]
+
+[folds]
+k = 4
+
+[run]
+folder = "run"
+cache = "cache"
+
+[base.prior]
+learner = "prior"
+
+[base.words]
+learner = "tfidf"
+
+[base.face]
+learner = "frozen"
+[base.face.params]
+video = "encoders/video"
+fps = 3
+penalties = [1e-4, 1e-3, 1e-2, 0.1, 1.0]  # random features keep what matters in their small directions
+
+[base.tone]
+learner = "frozen"
+[base.tone.params]
+audio = "encoders/audio"
+audio_pooling = "mean_std"
+penalties = [1e-4, 1e-3, 1e-2, 0.1, 1.0]
+
+[base.together]
+learner = "frozen"
+[base.together.params]
+text = "encoders/text"
+max_length = 64
+audio = "encoders/audio"
+audio_pooling = "mean_std"
+video = "encoders/video"
+fps = 3
+penalties = [1e-4, 1e-3, 1e-2, 0.1, 1.0]
+
+[base.gates]
+learner = "uegd"
+[base.gates.params]
+text = "encoders/text"
+audio = "encoders/audio"
+video = "encoders/video"
+max_length = 64
+hidden_width = 64
+width = 32
+feature_masks = 0
+[base.gates.params.training]
+epochs = 30
+warmup = 3
+batch = 16
+lr = 3e-3
+
+[submit]
+format = "csv"
+"""
+
+
+def run_demo(folder: Path, posts: int) -> None:
+    """Of memes; raises ConfigError where the folder holds something already."""
+    from base_models.tiny import FAMILIES, make_image_encoder, make_text_encoder
+
+    folder = _fresh(folder)
     _say(f"Drawing {posts} memes: a face, a caption, labels that need both, a number ...")
     captions = draw_memes(folder / "data", posts)
     _say("Making tiny networks with random weights (real runs name models of the hub) ...")
@@ -102,17 +177,53 @@ def run_demo(folder: Path, posts: int) -> None:
     make_text_encoder(folder / "encoders" / "text", captions)
     for family in FAMILIES:
         make_text_encoder(folder / "encoders" / family, captions, family)
-    config = folder / "ensemble.toml"
     fine_tuned = VISUAL + "".join(TEXTUAL.format(family=family) for family in FAMILIES)
-    write_atomic(config, (CONFIG + NUMBER + fine_tuned).encode())
-    for name in ("data", "train-base", "stack", "report", "submit"):
-        _say(f"\n$ {command(name, '-c', str(config)).strip('`')}\n")
-        app([name, "-c", str(config)], standalone_mode=False)
-    run = folder / "run"
-    _say(f"\nThe submission: {run / 'submission' / 'submission.csv'}")
-    _say(f"The report, for any browser: {run / 'report.html'}")
+    run = _run_all(folder, CONFIG + NUMBER + fine_tuned)
     _say(f"New posts: {command('predict', 'POSTS.csv', '--run', str(run))}")
     _say("Next, with your own posts: `ensemble init csv --root DIR`, then the commands above.")
+
+
+def run_clips_demo(folder: Path, clips: int, world: str) -> None:
+    """Of clips whose sentiment the ``world`` makes; raises ConfigError where the folder holds something already."""
+    from base_models.tiny import make_text_encoder
+    from base_models.tiny_media import make_frame_encoder, make_speech_encoder
+
+    folder = _fresh(folder)
+    _say(f"Drawing {clips} clips: a face that smiles or frowns, a tone that rises or falls, a caption, a number ...")
+    drawn = draw_clips(folder / "data", clips, world)
+    _say("Making tiny networks with random weights (real runs name models of the hub) ...")
+    make_text_encoder(folder / "encoders" / "text", [clip.caption for clip in drawn])
+    make_speech_encoder(folder / "encoders" / "audio", [speak(clip) for clip in drawn[:KNOWN]])
+    make_frame_encoder(folder / "encoders" / "video", [draw_frames(clip)[-1] for clip in drawn[:KNOWN]])
+    run = _run_all(folder, CLIPS)
+    _show("predict", str(folder / "data" / "new.csv"), "--run", str(run))
+    _say("Next, with your own clips: `ensemble init csv --train TABLE --video COLUMN`, then the commands above.")
+
+
+def _fresh(folder: Path) -> Path:
+    folder = folder.resolve()
+    if folder.exists() and any(folder.iterdir()):
+        raise ConfigError(f"{folder} is not empty; give `ensemble demo` a new folder.")
+    return folder
+
+
+def _run_all(folder: Path, text: str) -> Path:
+    """From the configuration to the submission; the run folder."""
+    config, run = folder / "ensemble.toml", folder / "run"
+    write_atomic(config, text.encode())
+    for name in ("data", "train-base", "stack", "report", "submit"):
+        _show(name, "-c", str(config))
+    _say(f"\nThe submission: {run / 'submission' / 'submission.csv'}")
+    _say(f"The report, for any browser: {run / 'report.html'}")
+    return run
+
+
+def _show(name: str, *arguments: str) -> None:
+    """A command as it would be typed, and what it prints."""
+    from cli.app import app
+
+    _say(f"\n$ {command(name, *arguments).strip('`')}\n")
+    app([name, *arguments], standalone_mode=False)
 
 
 def _say(text: str) -> None:

@@ -1,5 +1,6 @@
 """The subcommands before training: demo, init, data, learners, converting. Heavy modules are imported late, inside."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -8,22 +9,43 @@ import typer
 from cli.app import DEFAULT, AsJson, ConfigPath, Overrides, Quiet, app, show, stop_where_refused
 
 
+class World(StrEnum):
+    """What carries the sentiment of drawn clips."""
+
+    all = "all"
+    face = "face"
+    tone = "tone"
+
+
 @app.command()
 def demo(
-    folder: Annotated[Path, typer.Argument(help="Where to draw the memes and run; must be new or empty.")] = Path(
-        "artifacts/demo"
-    ),
-    posts: Annotated[int, typer.Option(min=60, help="How many memes to draw.")] = 400,
+    folder: Annotated[
+        Path | None,
+        typer.Argument(help="Where to draw and run; new or empty. Default: artifacts/demo, artifacts/demo-clips."),
+    ] = None,
+    posts: Annotated[int | None, typer.Option(min=60, help="Default: 400 memes, 240 clips.")] = None,
+    clips: Annotated[bool, typer.Option("--clips", help="Clips with picture, sound, caption; a number.")] = False,
+    informative: Annotated[
+        World | None, typer.Option(help="clips: what decides. Default: all, face, tone and caption alike.")
+    ] = None,
 ) -> None:
-    """Draw a few hundred small memes and run every command on them, offline, in about three minutes.
+    """Draw a few hundred small memes, or clips, and run every command on them, offline, in about three minutes.
 
     \b
     ensemble demo
     ensemble demo /tmp/demo --posts 200
+    ensemble demo --clips
+    ensemble demo --clips --informative face
     """
-    from cli.demo import run_demo
+    from cli.demo import run_clips_demo, run_demo
+    from ensemble.errors import ConfigError
 
-    run_demo(folder, posts)
+    if informative is not None and not clips:
+        raise ConfigError("--informative goes with --clips.")
+    if clips:
+        run_clips_demo(folder or Path("artifacts/demo-clips"), posts or 240, informative or World.all)
+    else:
+        run_demo(folder or Path("artifacts/demo"), posts or 400)
 
 
 @app.command()
@@ -31,8 +53,8 @@ def init(
     preset: Annotated[
         str,
         typer.Argument(
-            help="A dataset: memotion, mvsa, hateful-memes, mami, cmu, csv. A paper: memotion2020, joint-finetuning, "
-            "flava-mvsa, clip-lora-mvsa, mosi-text, uegd-mosi, uegd-mosei, uegd-sims."
+            help="A dataset: memotion, mvsa, hateful-memes, mami, cmu, ravdess, csv. A paper: memotion2020, "
+            "joint-finetuning, flava-mvsa, clip-lora-mvsa, mosi-text, uegd-mosi, uegd-mosei, uegd-sims."
         ),
     ],
     root: Annotated[Path | None, typer.Option(help="The dataset's folder (with --train: default its folder).")] = None,

@@ -29,7 +29,8 @@ def placeholder_notes(data: Dataset) -> list[str]:
 
 
 def large_group_notes(data: Dataset, group: Codes, k: int) -> list[str]:
-    """Groups of training rows that are larger than a tenth of a fold, the largest first."""
+    """Groups of training rows that are larger than a tenth of a fold, the largest first; those that the table's own
+    column makes are meant, so that only one larger than a fold is worth a word."""
     train = np.flatnonzero((data.frame["part"] == TRAIN).to_numpy())
     if not len(train):
         return []
@@ -39,10 +40,13 @@ def large_group_notes(data: Dataset, group: Codes, k: int) -> list[str]:
     lines = []
     for g in large:
         rows = train[local == g]
+        own = _of_one_group(data, rows)
+        if own and len(rows) <= fold:
+            continue
         lines.append(
             f"{len(rows):,} posts, {len(rows) / fold:.0%} of a fold, are one group ({_shared(data, rows)}): they are "
             f"always held out together, so folds {'cannot be of equal size' if len(rows) > fold else 'are less alike'}"
-            + ("." if _of_one_group(data, rows) else f". {IF_NONE}")
+            + ("." if own else f". {IF_NONE}")
         )
     return _first(lines, "large groups")
 

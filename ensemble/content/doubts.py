@@ -3,10 +3,12 @@
 from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
+from ensemble.content.copies import FREQUENT_POSTS
 from ensemble.content.file_kinds import GONE
 from ensemble.content.file_scan import NO_PATH
-from ensemble.data import DEV, TEST, TRAIN, Codes, Dataset, Task
+from ensemble.data import DEV, TEST, TRAIN, Codes, Dataset, Floats, Labels, Task
 from ensemble.errors import shortened, some
 from ensemble.folds import FoldPlan
 from ensemble.modalities import MODALITIES, Scan, Scans, get_modality
@@ -14,6 +16,7 @@ from ensemble.modalities import MODALITIES, Scan, Scans, get_modality
 MANY = 0.05  # the share of posts without a content, or without a label, that is worth a word
 FEW = 2  # posts without a content that are not, however small the part of the table
 SHOWN = 5
+TOLD = 0.02  # the share of the labels' variance below which contents tell nothing
 STACKED = 3  # folds with labels: a candidate is chosen on others than it is fitted and scored on
 Readers = Mapping[str, Sequence[str] | None]  # by learner, what of a post it looks at; None where it does not say
 
@@ -64,8 +67,8 @@ def _reasons(lost: int, scan: Scan) -> str:
 
 
 def label_doubts(data: Dataset, plan: FoldPlan) -> list[str]:
-    """Tasks of which many training rows, or some rows that are scored apart, have no label, and classes that some folds
-    have no row of."""
+    """Tasks of which many training rows, or some rows that are scored apart, have no label, classes that some folds
+    have no row of, and contents that are so often the same that they tell nothing."""
     fold = plan.fold[plan.cv_rows]
     lines = _unscored(data)
     for task in data.tasks:
@@ -79,7 +82,39 @@ def label_doubts(data: Dataset, plan: FoldPlan) -> list[str]:
             lines.append(f"{task.name}: labels are in {held} of {plan.settings.k} folds; a stack needs {STACKED}")
         if task.classes:
             lines += _rare_classes(task, data.codes(task)[plan.cv_rows], fold, plan.settings.k)
-    return lines
+        for name in data.modalities:
+            keys = np.array(data.keys(name), dtype=object)[plan.cv_rows[known]]
+            lines.append(_telling_nothing(task, labels[known], name, keys))
+    return [line for line in lines if line]
+
+
+def _telling_nothing(task: Task, labels: Labels, modality: str, keys: npt.NDArray[np.object_]) -> str:
+    """A line where nearly every content is on many posts, and which one it is says nothing of the label."""
+    there = np.array([key is not None for key in keys], dtype=bool)
+    contents, which, posts = np.unique(keys[there], return_inverse=True, return_counts=True)
+    if not len(contents) or posts[posts >= FREQUENT_POSTS].sum() < (1 - MANY) * len(keys):
+        return ""
+    labels = labels[there]
+    explained = _explained(np.eye(len(task.classes))[labels] if task.classes else labels[:, None], which)
+    if explained > TOLD:
+        return ""
+    plural = get_modality(modality).plural
+    seen = len({*zip(which.tolist(), labels.tolist(), strict=True)}) if task.classes else 0
+    each = ", each with every class," if seen == len(contents) * len(task.classes) > 0 else ""
+    return (
+        f"{task.name}: {len(contents):,} distinct {plural} in {len(labels):,} training posts{each} explain "
+        f"{max(0.0, explained):.1%} of the labels' variance: {plural} alone tell nothing of it"
+    )
+
+
+def _explained(values: Floats, group: Codes) -> float:
+    """Of the variance of (rows, columns) ``values`` the share that is between groups, beyond what as many groups at
+    random have (epsilon squared; Kelley 1935)."""
+    rows, groups = len(values), int(group.max()) + 1
+    sums = np.stack([np.bincount(group, column, groups) for column in values.T], axis=1)
+    within = np.square(values - (sums / np.bincount(group)[:, None])[group]).sum()
+    total = np.square(values - values.mean(axis=0)).sum()
+    return float(1 - within / total * (rows - 1) / (rows - groups)) if total > 0 and rows > groups else 1.0
 
 
 def _unscored(data: Dataset) -> list[str]:

@@ -9,6 +9,7 @@ import pandas as pd
 from ensemble.data import DEV, TEST, TRAIN, Dataset
 from ensemble.datasets.cells import Lists, canonical, ids, strings
 from ensemble.datasets.delimited import Dialect, Quotes
+from ensemble.datasets.groups import group_notes
 from ensemble.datasets.joining import Join, join_columns, keep_ids_apart
 from ensemble.datasets.label_columns import (
     LabelColumn,
@@ -81,15 +82,15 @@ def read(
     ``tasks`` maps each label column to its classes in order, or to ``{kind = "regression", bounds = [1, 5]}``;
     ``ordinal`` names tasks where that order is one of degree, ``labels`` maps values of a label column to classes or
     numbers ("" to none), ``label_lists`` says what a list of several is.
-    ``id``, ``text``, ``image`` and ``group`` name columns; rows of one group stay together in every split. Without
-    ``id`` the column "id" counts where there is one, else the rows are numbered. Image paths are relative to
-    ``images``, and so are those of ``audio`` and ``video``; each may also be one or several patterns such as
-    ``{id}.jpg``. Where there is no ``audio``, the sound of ``video`` counts. Rows of ``test``, and those whose
+    ``id``, ``text``, ``image`` and ``group`` name columns; rows of one group ("": there is none) stay together in every
+    split. Without ``id`` the column "id" counts where there is one, else the rows are numbered. Image paths are
+    relative to ``images``, and so are those of ``audio`` and ``video``; each may also be one or several patterns such
+    as ``{id}.jpg``. Where there is no ``audio``, the sound of ``video`` counts. Rows of ``test``, and those whose
     ``test_column`` is one of ``test_values``, enter no fold; nor do those of ``dev``, and those where it is one of
     ``dev_values``: they may tell learners which epoch or parameter is best. ``join`` adds columns of another table.
     ``delimiter``, ``quotes`` and ``encoding`` say what a file does not tell. Embedded files go to ``extracted``.
     """
-    named = {"image": image, "audio": audio, "video": video}
+    named, group = {"image": image, "audio": audio, "video": video}, group or None
     _check_columns(train, tasks, {"id": id, "text": text, **named, "group": group, "test_column": test_column})
     made = label_columns(tasks)
     check_label_columns(made, ordinal, labels or {})
@@ -189,6 +190,8 @@ def _read(path: Path, part: str, columns: Columns, dialect: Dialect, join: Join 
         for name in needed:
             check_column(table, name, f"{path}, joined with {join.file}")
     frame, embedded, found = _columns(table, path, columns)
+    if columns.group is None and part != TEST:
+        found += group_notes(table.drop(columns=[name for name in needed if name in table]))
     return Posts(frame.assign(text_encoding=encoding), embedded, (*notes, *found))
 
 

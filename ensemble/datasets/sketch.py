@@ -18,7 +18,6 @@ from ensemble.errors import ConfigError, DataError, some
 
 TEXTS = ("text", "tweet_text", "tweet", "caption", "content", "sentence", "message", "post", "body", "title")
 IDS = ("id", "guid", "uid", "index", "key")
-GROUPS = ("user", "author", "event", "thread", "speaker", "conversation", "account", "group")
 SPLITS = ("split", "part", "partition", "subset", "set", "mode")
 DEVS = ("dev", "val", "valid", "validation", "development")
 
@@ -57,8 +56,6 @@ def sketch(root: Path, train: str, labels: Sequence[str], given: Mapping[str, st
     _find_text(made, rest, given.get("text"))
     if "group" in given:
         made.options["group"] = given["group"]
-    else:
-        _suggest_groups(made, rest)
     _say_how(made, root, [train, *([made.options["test"]] if "test" in made.options else [])])
     tasks = {name: LabelColumn(**found) if isinstance(found, dict) else found for name, found in made.tasks.items()}
     data = csv.read(root, tasks=tasks, extracted=extracted, **made.options)
@@ -178,15 +175,6 @@ def _find_clips(made: Sketch, table: pd.DataFrame, root: Path, given: Mapping[st
         if kind in given or found:
             made.options[kind] = given.get(kind) or found[0]
             made.assumed += [] if kind in given else [f"{kind}: column {found[0]}"]
-
-
-def _suggest_groups(made: Sketch, table: pd.DataFrame) -> None:
-    for name in map(str, table):
-        values = strings(table[name]) if name.lower().startswith(GROUPS) else pd.Series(dtype=object)
-        if 1 < values.nunique() < len(values):
-            made.assumed.append(
-                f"{name} has {values.nunique():,} values: --group {name} would keep the rows of each together"
-            )
 
 
 def _say_how(made: Sketch, root: Path, files: Sequence[str]) -> None:

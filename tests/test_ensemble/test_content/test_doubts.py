@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from PIL import Image
 from support.world import SENTIMENT, toy_table
 
-from ensemble.content.doubts import content_doubts, label_doubts
+from ensemble.content.doubts import _explained, content_doubts, label_doubts
 from ensemble.content.scan import scan
-from ensemble.data import Dataset
+from ensemble.data import Dataset, Task
 from ensemble.errors import DataError, FoldError
 from ensemble.folds import FoldPlan, FoldSettings, make_plan
 
@@ -152,3 +152,39 @@ def test_what_cannot_be_trained_says_what_is_there() -> None:
     with pytest.raises(FoldError, match=r"there are 4 among the 8: groups of posts are kept whole"):
         make_plan(toy_table(8), np.arange(8) // 2, FoldSettings(5))
     assert isinstance(planned(labelled(3, 3, 3)).frame, pd.DataFrame)
+
+
+def prompted(labels: list[str | None], texts: list[str | None]) -> list[str]:
+    data = toy_table(len(labels)).with_columns(sentiment=labels, text=texts)
+    return label_doubts(data, planned(data))
+
+
+def test_texts_of_a_prompt_that_tell_nothing_are_said_with_how_little_they_tell() -> None:
+    labels: list[str | None] = [SENTIMENT.classes[row % 3] for row in range(90)]
+    (line,) = prompted(labels, ["kids" if row % 2 else "dogs" for row in range(90)])
+    assert line == (
+        "sentiment: 2 distinct texts in 90 training posts, each with every class, explain 0.0% of the labels' "
+        "variance: texts alone tell nothing of it"
+    )
+    assert prompted(labels, ["kids" if row % 3 else "dogs" for row in range(90)]) == []
+    assert prompted(labels, [f"post {row // 6}" for row in range(90)]) == []
+
+
+def test_texts_of_a_prompt_that_tell_nothing_of_a_number_are_said_too() -> None:
+    data = toy_table(200)
+    numbers = np.random.default_rng(0).normal(size=200)
+    texts = ["kids" if row % 2 else "dogs" for row in range(200)]
+    task = Task("feeling", kind="regression")
+    of_numbers = Dataset(data.frame.assign(feeling=numbers, text=texts), data.root, (task,))
+    (line,) = label_doubts(of_numbers, planned(of_numbers))
+    assert line.startswith("feeling: 2 distinct texts in 200 training posts explain ")
+    told = of_numbers.with_columns(feeling=numbers + [0.6 * (text == "kids") for text in texts])
+    assert label_doubts(told, planned(told)) == []
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 1000), st.integers(2, 15))
+def test_contents_at_random_explain_next_to_nothing_however_many_they_are(seed: int, contents: int) -> None:
+    random = np.random.default_rng(seed)
+    group = np.concatenate([np.arange(contents), random.integers(contents, size=1000)])
+    assert abs(_explained(np.eye(4)[random.integers(4, size=len(group))], group)) < 0.03

@@ -167,10 +167,10 @@ def test_groups_of_a_tenth_of_a_fold_need_no_word() -> None:
         assert len(large_group_notes(data, np.array([0] * size + list(range(size, 200))), 5)) == notes
 
 
-def test_a_large_group_of_the_table_is_not_called_copies() -> None:
-    data = toy_table(100).with_columns(group=["ann"] * 9 + [f"user{row}" for row in range(91)])
-    (line,) = large_group_notes(data, np.array([0] * 9 + list(range(9, 100))), 5)
-    assert "are one group (group 'ann' of the table" in line
+def test_a_group_of_the_table_is_no_copies_and_is_named_only_where_no_fold_holds_it() -> None:
+    data = toy_table(100).with_columns(group=["ann"] * 25 + ["bob"] * 9 + [f"user{row}" for row in range(66)])
+    (line,) = large_group_notes(data, np.array([0] * 25 + [1] * 9 + list(range(34, 100))), 5)
+    assert "25 posts, 125% of a fold, are one group (group 'ann' of the table" in line
     assert "folds.copies" not in line
 
 

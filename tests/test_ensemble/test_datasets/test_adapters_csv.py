@@ -227,3 +227,31 @@ def test_a_column_of_labels_is_nothing_else(tmp_path: Path, kind: str) -> None:
     write(tmp_path / "posts.csv", ROWS)
     with pytest.raises(ConfigError, match=rf"data\.{kind} names 'mood', a column of labels"):
         read(tmp_path, **{kind: "mood"})
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "doubted"),
+    [
+        ("actor", ["1", "1", "2", "2"], True),
+        ("User_ID", ["a", "a", None, "b"], True),
+        ("actor", ["1", "2", "3", "4"], False),
+        ("actor", ["1", "1", "1", "1"], False),
+        ("factor", ["1", "1", "2", "2"], False),
+        ("users", [["ann", "bob"], ["ann", "bob"], [], ["eve"]], True),
+    ],
+)
+def test_a_column_of_whose_posts_they_are_is_doubted_where_it_is_no_group(
+    tmp_path: Path, column: str, values: list[object], doubted: bool
+) -> None:
+    rows = pd.DataFrame(ROWS[:4]).assign(mood=["bad", "good"] * 2, **{column: values})
+    rows.to_json(tmp_path / "posts.jsonl", orient="records", lines=True)
+    for without in (None, ""):
+        notes = " ".join(read(tmp_path, "posts.jsonl", group=without).notes)
+        assert (f"data.group = {column!r}" in notes) == doubted
+
+
+def test_a_group_that_is_set_is_doubted_no_more(tmp_path: Path) -> None:
+    rows = pd.DataFrame(ROWS[:4]).assign(mood=["bad", "good"] * 2, actor=["1", "1", "2", "2"])
+    rows.to_csv(tmp_path / "posts.csv", index=False)
+    assert "data.group" in " ".join(read(tmp_path).notes)
+    assert "data.group" not in " ".join(read(tmp_path, group="actor").notes)
