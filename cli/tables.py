@@ -15,7 +15,7 @@ from ensemble.datasets.fold_tables import WrittenFolds
 from ensemble.jobs.ablation import Ablation
 from ensemble.jobs.importing import Imported, Undone
 from ensemble.jobs.job import Failure
-from ensemble.jobs.status import FinishedLearner, RunStatus
+from ensemble.jobs.status import FinishedLearner
 from ensemble.scoring import BaselineCard, ScoreCard
 from meta.wording import format_interval, format_mean_std, format_number, format_size, printable, tuning_note
 
@@ -226,22 +226,6 @@ def print_undone(result: Undone) -> None:
     line(f"Removed {result['learner']}, imported for {', '.join(result['tasks'])}.")
     if result["stacks"]:
         line(f"Stacks made with it are stale: {', '.join(result['stacks'])}. `ensemble stack` makes them again.")
-
-
-def print_status(result: RunStatus) -> None:
-    states = ("done", "missing", "stale", "failed")
-    rows = [
-        [learner, task, *(counts.get(name, 0) for name in states)]
-        for learner, tasks in result["learners"].items()
-        for task, counts in tasks.items()
-    ]
-    table("jobs", ["base learner", "task", *states], rows, names=2)
-    for task, names in result["imported"].items():
-        line(f"imported for {task}: {', '.join(names)}")
-    for reason in by_cause(result["reasons"]):
-        line(reason)
-    if result["jobs"].get("done", 0) < sum(result["jobs"].values()):
-        line("`ensemble train-base` does what is not done.")
 
 
 def print_converted(made: Converted) -> None:

@@ -199,7 +199,7 @@ def status(config: ConfigPath = DEFAULT, set: Overrides = [], quiet: Quiet = Fal
     ensemble status
     """
     from cli.session import Session
-    from cli.tables import print_status
+    from cli.upkeep_tables import print_status
     from ensemble.jobs.status import status as find_status
 
     show(find_status(Session(config, set, quiet).run), print_status, as_json)

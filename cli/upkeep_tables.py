@@ -2,14 +2,32 @@
 
 from collections.abc import Callable
 
+from cli.causes import by_cause
 from cli.tables import line, table
 from ensemble.errors import command
+from ensemble.jobs.status import RunStatus
 from ensemble.upkeep.disk import FLOOR, readable
 from ensemble.upkeep.planning import STATES, JobPlan, PlannedLearner
 from ensemble.upkeep.removal import KINDS, Cleanup
 from meta.wording import truncate
 
 SHOWN = 20  # rows of what goes
+
+
+def print_status(result: RunStatus) -> None:
+    states = ("done", "missing", "stale", "failed")
+    rows = [
+        [learner, task, *(counts.get(name, 0) for name in states)]
+        for learner, tasks in result["learners"].items()
+        for task, counts in tasks.items()
+    ]
+    table("jobs", ["base learner", "task", *states], rows, names=2)
+    for task, names in result["imported"].items():
+        line(f"imported for {task}: {', '.join(names)}")
+    for reason in by_cause(result["reasons"]):
+        line(reason)
+    if result["jobs"].get("done", 0) < sum(result["jobs"].values()):
+        line("`ensemble train-base` does what is not done.")
 
 
 def print_plan(jobs: JobPlan) -> None:

@@ -7,7 +7,8 @@ from rich.cells import cell_len
 
 from cli.layout import blocks, width, wrap
 from cli.pasting import pasteable
-from cli.tables import line, print_counts, print_status
+from cli.tables import line, print_counts
+from cli.upkeep_tables import print_status
 
 TASKS = ("overall feeling of the post", "who_or_what_the_post_is_directed_against")
 SCORES = [["a_learner_with_a_name_of_many_words", "1.000 [1.000, 1.000]", "1.000", "0.7"], ["b", "-", "", "12.5"]]
