@@ -37,7 +37,7 @@ class Acoustic(NeuralLearner):
     """A speech network, fine-tuned: wav2vec 2, HuBERT, WavLM, UniSpeech or Whisper's encoder, by hub name or folder.
 
     Sounds are read up to ``max_seconds``, Whisper's at their own length. Frames are of the network's last layer or a
-    learned sum of all; they are pooled over time; in training ``time_masks`` spans of each sound are silent.
+    learned sum of all; they are pooled over time; in training ``time_masks`` spans of each sound are hidden.
     Rows without a sound are not fitted on and get the class frequencies of the fit rows.
     """
 
@@ -139,6 +139,9 @@ class Acoustic(NeuralLearner):
         )
 
     def _warm_up(self, network: Any, examples: "Examples") -> TrainingInfo:
+        from base_models.acoustic.network import standardise
+
+        standardise(network, examples, self.training)
         longest = network.body.longest
         if longest is None:
             return {}

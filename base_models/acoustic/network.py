@@ -9,12 +9,16 @@ from torch import nn
 from base_models.acoustic.body import SpeechBody
 from base_models.acoustic.families import real
 from base_models.neural.depth import by_depth, checkpoint_layers, decayed, freeze
+from base_models.neural.hyperparameters import Training
+from base_models.neural.inference import device, predict_logits, rows_at_once
 from base_models.neural.optimization import ParameterGroup
+from base_models.neural.sampling import Examples
 from base_models.weights import seeded_init
 from ensemble.errors import LearnerError
 
 Heard = Literal["last", "weighted"]
 FramePooling = Literal["mean", "attention"]
+LEAST = 1e-6  # a deviation below which a dimension says nothing
 
 
 @dataclass(frozen=True)
@@ -30,9 +34,14 @@ class SpeechHeadShape:
 class SpeechHead(nn.Module):
     """Layers of (rows, frames, width) to (rows, outputs); only frames with ``mask`` count.
 
+    What is pooled is centred and scaled as ``standardise`` found it before training: it differs more between dimensions
+    than between sounds, and a few epochs are too short for a new head to find that out.
     "weighted" sums the layers that transformers lists by learned shares, equal at first (SUPERB, Yang et al. 2021);
     "attention" pools by learned shares of the frames, equal at first (Safari et al. 2020).
     """
+
+    center: torch.Tensor
+    scale: torch.Tensor
 
     def __init__(self, layers: int, width: int, outputs: int, shape: SpeechHeadShape) -> None:
         super().__init__()
@@ -40,19 +49,30 @@ class SpeechHead(nn.Module):
         if shape.layers == "weighted":
             self.shares = nn.Parameter(torch.zeros(layers + 1))
         if shape.pooling == "attention":
-            self.attention = nn.Linear(width, 1)
+            self.attention = nn.Linear(width, 1, bias=False)
             nn.init.zeros_(self.attention.weight)
+        self.register_buffer("center", torch.zeros(width))
+        self.register_buffer("scale", torch.ones(width))
         self.dropout = nn.Dropout(shape.dropout)
         if shape.hidden_width:
             self.hidden = nn.Linear(width, shape.hidden_width)
         self.classes = nn.Linear(shape.hidden_width or width, outputs)
 
     def forward(self, layers: list[torch.Tensor], mask: torch.Tensor) -> torch.Tensor:
-        pooled = self.dropout(self._pooled(self._heard(layers), mask))
+        pooled = self.dropout((self.pool(layers, mask) - self.center) / self.scale)
         if self.shape.hidden_width:
             pooled = self.dropout(torch.relu(self.hidden(pooled)))
         logits: torch.Tensor = self.classes(pooled)
         return logits
+
+    def pool(self, layers: list[torch.Tensor], mask: torch.Tensor) -> torch.Tensor:
+        """(rows, width) as they come."""
+        states = self._heard(layers)
+        if self.shape.pooling == "mean":
+            return (states * mask[..., None]).sum(dim=1) / mask.sum(dim=1, keepdim=True)
+        scores = self.attention(states).masked_fill(~mask[..., None], -torch.inf)
+        found: torch.Tensor = (states * scores.softmax(dim=1)).sum(dim=1)
+        return found
 
     def _heard(self, layers: list[torch.Tensor]) -> torch.Tensor:
         """(rows, frames, width)."""
@@ -61,13 +81,6 @@ class SpeechHead(nn.Module):
         listed = [*layers[:-2], layers[-1]]  # the top one after the final norm
         shares = self.shares.softmax(dim=0)
         return torch.stack([share * layer for share, layer in zip(shares, listed, strict=True)]).sum(dim=0)
-
-    def _pooled(self, states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """(rows, width)."""
-        if self.shape.pooling == "mean":
-            return (states * mask[..., None]).sum(dim=1) / mask.sum(dim=1, keepdim=True)
-        scores = self.attention(states).masked_fill(~mask[..., None], -torch.inf)
-        return (states * scores.softmax(dim=1)).sum(dim=1)
 
 
 class SpeechClassifier(nn.Module):
@@ -103,10 +116,13 @@ class SpeechClassifier(nn.Module):
             checkpoint_layers(self._blocks)
 
     def forward(self, inputs: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-        layers = self.body(inputs, lengths)
-        mask = real(self.body.family.frames(lengths), layers[-1].shape[1])
-        logits: torch.Tensor = self.head(layers, mask)
+        logits: torch.Tensor = self.head(*self.look(inputs, lengths))
         return logits
+
+    def look(self, inputs: torch.Tensor, lengths: torch.Tensor) -> tuple[list[torch.Tensor], torch.Tensor]:
+        """The layers of (rows, frames, width), and (rows, frames) which frames are real."""
+        layers = self.body(inputs, lengths)
+        return layers, real(self.body.family.frames(lengths), layers[-1].shape[1])
 
     def parameter_groups(self, lr: float) -> list[ParameterGroup]:
         """What the optimizer trains."""
@@ -118,3 +134,23 @@ class SpeechClassifier(nn.Module):
 
     def _by_depth(self) -> list[list[nn.Parameter]]:
         return by_depth(self.body.network, self._blocks, self.head)
+
+
+class Pooled(nn.Module):
+    """Asks a network for what it pools instead of its outputs."""
+
+    def __init__(self, network: SpeechClassifier) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, **inputs: torch.Tensor) -> torch.Tensor:
+        return self.network.head.pool(*self.network.look(**inputs))
+
+
+def standardise(network: SpeechClassifier, examples: Examples, training: Training) -> None:
+    """Centre and scale what the head sees by the mean and the deviation over these sounds, as they are."""
+    rows, at_once = range(len(examples)), rows_at_once(training.eval_batch)
+    pooled = torch.from_numpy(predict_logits(Pooled(network.to(device())), examples, rows, at_once, training.precision))
+    deviation = pooled.std(dim=0, correction=0)
+    network.head.center.copy_(pooled.mean(dim=0))
+    network.head.scale.copy_(torch.where(deviation > LEAST, deviation, 1.0))

@@ -15,7 +15,7 @@ from support.world import SENTIMENT
 
 from base_models.acoustic.body import make_body
 from base_models.acoustic.finetuned import Acoustic, AcousticTraining
-from base_models.acoustic.network import SpeechClassifier, SpeechHeadShape
+from base_models.acoustic.network import Pooled, SpeechClassifier, SpeechHeadShape, standardise
 from base_models.class_weights import smoothed_frequencies
 from base_models.neural.optimization import make_optimizer
 from ensemble.data import Dataset
@@ -170,8 +170,21 @@ def test_frozen_layers_stay_and_all_others_learn(kind: str, encoders: dict[str, 
             optimizer.step()
     learned = {name for name, parameter in network.named_parameters() if not torch.equal(parameter, before[name])}
     upper = {name for name in before if ".layers.1." in name or name.startswith(("head.", "body.network.layer_norm."))}
-    unseen = {name for name in before if name.endswith(("k_proj.bias", "attention.bias"))}  # by a softmax
+    unseen = {name for name in before if name.endswith("k_proj.bias")}  # by a softmax
     assert learned - unseen == upper - unseen
+
+
+@pytest.mark.parametrize("kind", ["whisper", "wav2vec2-base"])
+def test_a_new_head_sees_what_is_centred_and_scaled(kind: str, encoders: dict[str, str], heard: Dataset) -> None:
+    network = classifier(encoders[kind])
+    known = heard.take(range(22))
+    examples = small(encoders[kind])._source().examples(known, 1, False)
+    with one_core(), torch.inference_mode():
+        standardise(network, examples, AcousticTraining())
+        each = [Pooled(network)(**examples.batch([row])) for row in range(22)]
+    seen = (torch.cat(each) - network.head.center) / network.head.scale
+    torch.testing.assert_close(seen.mean(dim=0), torch.zeros(32), atol=1e-3, rtol=0)
+    torch.testing.assert_close(seen.std(dim=0, correction=0), torch.ones(32), atol=1e-3, rtol=0)
 
 
 def test_the_layers_have_rates_of_their_own_and_the_head_a_multiple(encoders: dict[str, str]) -> None:

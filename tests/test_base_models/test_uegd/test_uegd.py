@@ -15,6 +15,7 @@ from base_models import LEARNERS
 from base_models.uegd.uegd import Uegd, UegdTraining
 from ensemble.data import Dataset
 from ensemble.errors import ConfigError, LearnerError
+from ensemble.features import FeatureCache
 from ensemble.jobs.ablation import hide
 from ensemble.learner import TrainingContext
 from ensemble.learner_factory import make_learner
@@ -166,6 +167,23 @@ def test_masks_make_a_difference_and_can_be_switched_off() -> None:
     data = clips(60)
     masked, plain = fitted(learner_of(feature_share=0.5), data), fitted(learner_of(time_masks=0, feature_masks=0), data)
     assert not np.array_equal(masked.predict(data), plain.predict(data))
+
+
+def test_each_layer_of_each_modality_alone_is_prepared_in_one_pass() -> None:
+    learner, data, cache = learner_of(layer={"text": 2}), clips(20), FeatureCache()
+    found = learner.layer_params()
+    assert {name: list(layers) for name, layers in found.items()} == {name: [1, 2, 3] for name in NAMES}
+    assert found["audio"][2] == {"text": None, "video": None, "faces": "none", "detector": None, "layer": 2}
+    assert "faces" not in found["video"][2]
+    learner.prepare_layers(data, cache)
+    cache.image_bytes = 0  # what is not there now finds no room
+    for name in NAMES:
+        for params in found[name].values():
+            alone = ToyUegd(**{**TINY, **dict.fromkeys(NAMES, "toy"), **params})  # type: ignore[arg-type]
+            assert alone.modalities() == (name,)
+            alone.prepare(data, cache)
+    with pytest.raises(LearnerError, match="bytes more"):
+        learner_of().prepare(data, cache)
 
 
 @pytest.mark.parametrize(
