@@ -13,7 +13,6 @@ from support.uegd import DECISIVE, LAYERS, TINY, ToyEncoder, ToyUegd
 from support.uegd import clips as toy_clips
 
 from base_models.frozen import Frozen
-from base_models.sequences.layers import each_layer
 from base_models.sequences.pooling import PooledStates
 from base_models.textual.encoder import TextEncoder
 from base_models.uegd.uegd import UegdTraining
@@ -48,6 +47,11 @@ def posts(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 def frozen(encoders: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     speech = make_speech(tmp_path_factory.mktemp("speech") / "wavlm", "wavlm")
     return {"text": encoders["text"], "audio": str(speech)}
+
+
+@pytest.fixture
+def seen(encoders: dict[str, str]) -> dict[str, str]:
+    return {"text": encoders["text"], "video": encoders["image"], "faces": "given"}
 
 
 def test_pooled_features_of_all_layers_take_one_pass_and_no_states(tmp_path: Path) -> None:
@@ -92,13 +96,10 @@ def test_frozen_features_of_each_layer_are_those_it_has_alone(
             np.testing.assert_array_equal(alone._blocks(posts)[0], expected[name, layer])
 
 
-def test_alone_on_a_layer_a_learner_has_no_other_encoder_and_faces_are_of_videos_only() -> None:
-    encoders = {"video": "clip", "text": "bert"}
-    found = each_layer(encoders, {"video": 2, "text": 1, "image": 0}, "{}_layer")
-    assert list(found) == ["text", "video"] and list(found["video"]) == [1, 2]
-    assert found["video"][2] == {"video": "clip", "text": None, "video_layer": 2}
-    assert found["text"][1] == {"text": "bert", "video": None, "text_layer": 1, "faces": "none", "detector": None}
-    Frozen(**{"video": "clip", "text": "bert", "faces": "given", **found["text"][1]})  # type: ignore[arg-type]
+def test_alone_on_a_layer_a_learner_has_no_other_encoder_and_no_faces_without_videos(seen: dict[str, str]) -> None:
+    params = Frozen(**seen).layer_params()  # type: ignore[arg-type]
+    assert params["text"][1] == {"video": None, "faces": "none", "detector": None, "text_layer": 1}
+    assert Frozen(**{**seen, **params["text"][1]}).modalities() == ("text",)  # type: ignore[arg-type]
 
 
 def test_the_layer_that_shows_it_is_found_under_uegd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
