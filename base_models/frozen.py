@@ -13,7 +13,7 @@ from base_models.objectives.objective import Objective, Probe, objective_of, res
 from base_models.parameters import ClassBalance, Detector, FaceChoice, FaceMargin, Grid, MaxLength, Views, meaning
 from base_models.saved_tensors import read_tensors, write_tensors
 from base_models.sequences.frames import FrameEncoder, of_timm
-from base_models.sequences.layers import Layer, each_layer
+from base_models.sequences.layers import Layer
 from base_models.sequences.pooling import PooledStates, SequencePooling
 from base_models.sequences.speech import SpeechEncoder
 from base_models.standardisation import mean_of, scale_of, widened
@@ -136,7 +136,12 @@ class Frozen:
         """Of all but images, whose encoders do not say how many layers they have."""
         counts = {pooled.encoder.modality: pooled.encoder.layers for pooled in self._pooled()}
         counts |= {} if self.text is None else {"text": self._text_encoder().layers()}
-        return each_layer(self._models(), counts, "{}_layer")
+        found = {}
+        for name, count in counts.items():
+            alone = {other: None for other in self.modalities() if other != name}
+            whole = {"faces": "none", "detector": None} if "video" in alone else {}
+            found[name] = {layer: {**alone, **whole, f"{name}_layer": layer} for layer in range(1, count + 1)}
+        return {name: found[name] for name in MODALITIES if found.get(name)}
 
     def prepare_layers(self, data: Dataset, cache: FeatureCache) -> None:
         self._cache = cache

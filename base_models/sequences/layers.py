@@ -1,11 +1,10 @@
 """Layers of an encoder by name: which there are, and what each gives."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 from ensemble.errors import LearnerError
-from ensemble.modalities import MODALITIES
 
 if TYPE_CHECKING:
     import torch
@@ -73,20 +72,3 @@ def of_layers(
         else:
             found.append(last if place == "last" or not states else states[int(place)])
     return found
-
-
-def each_layer(
-    encoders: Mapping[str, str], counts: Mapping[str, int], parameter: str = "layer"
-) -> dict[str, dict[int, Mapping[str, object]]]:
-    """By modality and layer, of a learner whose ``encoders`` have so many layers: what has to be set so that it sees
-    this one alone. ``parameter`` names the layer, ``{}`` in it being the modality."""
-    nothing: dict[str, object] = {**dict.fromkeys(encoders), "faces": "none", "detector": None}
-    of_video = {name: value for name, value in nothing.items() if name in encoders}
-    return {
-        name: {
-            layer: {**(of_video if name == "video" else nothing), name: encoders[name], parameter.format(name): layer}
-            for layer in range(1, counts[name] + 1)
-        }
-        for name in MODALITIES
-        if counts.get(name)
-    }

@@ -1,7 +1,6 @@
 """The learner UEGD: frozen encoders of text, image, sound and video under a gated decoder."""
 
 from collections.abc import Mapping
-from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -20,7 +19,6 @@ from base_models.neural.hyperparameters import (
 )
 from base_models.neural.learner import NeuralLearner
 from base_models.parameters import Detector, Dropout, FaceChoice, FaceMargin, MaxLength, meaning
-from base_models.sequences.layers import each_layer
 from base_models.weights import check_available, local_files
 from ensemble.content.clips import MAX_SECONDS
 from ensemble.data import Dataset, Floats
@@ -141,15 +139,6 @@ class Uegd(NeuralLearner):
             model: str = getattr(self, name)
             (check_network if name in ("image", "video") and of_timm(model) else check_available)(model)
         self._faces().check()
-
-    def layer_params(self) -> Mapping[str, Mapping[int, Mapping[str, object]]]:
-        encoders = {name: getattr(self, name) for name in self.modalities()}
-        return each_layer(encoders, {name: self._size(self._encoder(name)).layers for name in encoders})
-
-    def prepare_layers(self, data: Dataset, cache: FeatureCache) -> None:
-        every = copy(self)
-        every.layer = "weighted"
-        every.prepare(data, cache)
 
     def modality_weights(self, data: Dataset) -> Floats | None:
         """(rows, modalities) how far each gate is open, 0 to 1 and not 1 in all; NaN of what is not there. None with

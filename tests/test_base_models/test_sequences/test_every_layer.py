@@ -49,6 +49,11 @@ def frozen(encoders: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -
     return {"text": encoders["text"], "audio": str(speech)}
 
 
+@pytest.fixture
+def seen(encoders: dict[str, str]) -> dict[str, str]:
+    return {"text": encoders["text"], "video": encoders["image"], "faces": "given"}
+
+
 def test_pooled_features_of_all_layers_take_one_pass_and_no_states(tmp_path: Path) -> None:
     encoder, data = ToySequences(), clips([f"{steps}.wav" for steps in range(1, 10)])
     cache = FeatureCache(tmp_path)
@@ -89,6 +94,12 @@ def test_frozen_features_of_each_layer_are_those_it_has_alone(
             alone = Frozen(**{"max_length": 32, **frozen, **changed})  # type: ignore[arg-type]
             alone.prepare(posts, cache)
             np.testing.assert_array_equal(alone._blocks(posts)[0], expected[name, layer])
+
+
+def test_alone_on_a_layer_a_learner_has_no_other_encoder_and_no_faces_without_videos(seen: dict[str, str]) -> None:
+    params = Frozen(**seen).layer_params()  # type: ignore[arg-type]
+    assert params["text"][1] == {"video": None, "faces": "none", "detector": None, "text_layer": 1}
+    assert Frozen(**{**seen, **params["text"][1]}).modalities() == ("text",)  # type: ignore[arg-type]
 
 
 def test_the_layer_that_shows_it_is_found_under_uegd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
