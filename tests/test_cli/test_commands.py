@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from support.shell import Ensemble
 
+import cli.demo
 from base_models import LEARNERS
 from ensemble.learner_factory import make_learner
 
@@ -145,6 +146,23 @@ def test_the_demo_ends_in_a_submission(ensemble: Ensemble, tmp_path: Path) -> No
     assert (tmp_path / "demo" / "run" / "submission" / "submission.csv").exists()
     for command in ("data", "train-base", "stack", "submit"):
         assert f"$ ensemble {command}" in outcome.out
+
+
+def test_the_demo_of_clips_ends_in_predictions(
+    ensemble: Ensemble, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli.demo, "CLIPS", cli.demo.CLIPS.replace("epochs = 30", "epochs = 4"))
+    outcome = ensemble("demo", "--clips", "demo", "--posts", "60", "--informative", "tone")
+    assert outcome.code == 0, outcome.err
+    run = tmp_path / "demo" / "run"
+    assert len((run / "submission" / "submission.csv").read_text().splitlines()) == 11
+    assert len((run / "predictions.csv").read_text().splitlines()) == 13
+    for command in ("data", "train-base", "stack", "report", "submit", "predict"):
+        assert f"$ ensemble {command}" in outcome.out
+    cards = {path.parent.parent.name: json.loads(path.read_text()) for path in run.glob("base/*/sentiment/report.json")}
+    assert set(cards) == {"prior", "words", "face", "tone", "together", "gates"}
+    scores = {name: card["oof"]["metrics"]["mae"]["value"] for name, card in cards.items()}
+    assert scores["tone"] < min(scores["words"], scores["face"], scores["prior"]) - 0.2
 
 
 def test_learners_are_listed_with_their_parameters(ensemble: Ensemble) -> None:

@@ -52,3 +52,36 @@ def test_a_pretrained_text_network_learns_from_published_posts(ensemble: Ensembl
     assert facts["fit_texts"]["rows"] + facts["predicted_texts"]["rows"] == 300
     first, second = pd.read_csv(done.with_name("curve.csv"))["loss"]
     assert second < first
+
+
+def test_the_recipe_of_ravdess_keeps_actors_together_and_says_that_texts_tell_nothing(
+    ensemble: Ensemble, tmp_path: Path
+) -> None:
+    ensemble("init", "ravdess", "--root", SHARED / "data" / "ravdess")
+    config = tmp_path / "ensemble.toml"
+    encoder = str(SHARED / "weights" / "whisper-tiny.en-encoder")
+    config.write_text(config.read_text().replace("openai/whisper-tiny.en", encoder))
+    said = json.loads(ensemble("data", "--json").out)
+    assert said["rows"] == {"train": 600, "test": 120}
+    assert any("2 distinct texts in 600 training posts, each with every class" in doubt for doubt in said["doubts"])
+    assert not any("flatter" in note for note in said["notes"])
+    actors = pd.read_csv(SHARED / "data" / "ravdess" / "labels.csv", index_col="file")["actor"]
+    without = ("--set", "data.group=", "--set", "run.folder=without")
+    for options, folds in ((), 1), (without, 5):
+        plan = tmp_path / f"{folds}.csv"
+        assert ensemble("folds", "--out", plan, *options).code == 0
+        held = pd.read_csv(plan, index_col="id")["fold"]
+        assert held[held >= 0].groupby(actors).nunique().max() == folds
+    assert any(
+        "'actor' has 20 values" in note for note in json.loads(ensemble("data", "--json", *without).out)["notes"]
+    )
+    handed = [
+        ensemble(*words, "--set", 'stack.learners=["prior","tfidf"]')
+        for words in (
+            ("train-base", "--learner", "prior", "--learner", "tfidf"),
+            ("stack",),
+            ("submit", "-o", "mine.csv"),
+        )
+    ]
+    assert [outcome.code for outcome in handed] == [0, 0, 0]
+    assert (tmp_path / "mine.csv").read_text().splitlines()[0] == "file,emotion"

@@ -143,6 +143,8 @@ def test_wrong_settings(ensemble: Ensemble, config: Path, override: str, words: 
         (("init", "memotion", "--root", "nowhere"), ("nowhere", "not a folder")),
         (("init", "memotion", "--root", "."), ("already there",)),
         (("demo", "."), ("not empty",)),
+        (("demo", "--clips", "."), ("not empty",)),
+        (("demo", "new", "--informative", "face"), ("--informative", "--clips")),
     ],
 )
 def test_wrong_arguments(ensemble: Ensemble, config: Path, arguments: tuple[str, ...], words: tuple[str, ...]) -> None:
