@@ -156,6 +156,19 @@ class Uegd(NeuralLearner):
             gates[known] = np.where(source.present(shown), opened, np.nan)
         return gates
 
+    def layer_params(self) -> Mapping[str, Mapping[int, Mapping[str, object]]]:
+        """By modality and layer, what makes a learner of that modality and layer alone."""
+        found = {}
+        for name, states in self._states("weighted").items():
+            alone = {other: None for other in self.modalities() if other != name}
+            whole = {"faces": "none", "detector": None} if "video" in alone else {}
+            found[name] = {int(layer): {**alone, **whole, "layer": int(layer)} for layer in states.layers}
+        return found
+
+    def prepare_layers(self, data: Dataset, cache: FeatureCache) -> None:
+        self._cache = cache
+        self._source_of("weighted").fill(data)
+
     def training_info(self) -> TrainingInfo:
         from base_models.uegd.network import UegdNetwork
 
@@ -176,27 +189,33 @@ class Uegd(NeuralLearner):
         self._faces()  # which says what else does not go together
 
     def _source(self) -> "SequenceSource":
+        return self._source_of(self.layer)
+
+    def _source_of(self, layer: Layer | Mapping[str, Layer]) -> "SequenceSource":
         from base_models.uegd.examples import SequenceSource
 
-        states = self._states()
+        states = self._states(layer)
         widths = {name: self._size(one.encoder).width for name, one in states.items()}
         return SequenceSource(states, widths, self._masks(), self._faces(), self.published_rows)
 
     def _network(self, outputs: int, pretrained: bool, seed: int) -> "UegdNetwork":
         from base_models.uegd.network import States, UegdNetwork, UegdShape
 
-        fed = {name: States(len(one.layers), self._size(one.encoder).width) for name, one in self._states().items()}
+        fed = {
+            name: States(len(one.layers), self._size(one.encoder).width)
+            for name, one in self._states(self.layer).items()
+        }
         shape = UegdShape(self.hidden_width, self.heads, self.width, self.dropout, self.combine)
         return UegdNetwork(fed, outputs, shape, seed)
 
-    def _states(self) -> "dict[str, SequenceStates]":
+    def _states(self, layer: Layer | Mapping[str, Layer]) -> "dict[str, SequenceStates]":
         from base_models.sequences.states import SequenceStates
 
         found = {}
         for name in self.modalities():
             encoder = self._encoder(name)
-            layer = self.layer.get(name, "last") if isinstance(self.layer, dict) else self.layer
-            layers = tuple(range(1, self._size(encoder).layers + 1)) if layer == "weighted" else (layer,)
+            own = layer.get(name, "last") if isinstance(layer, Mapping) else layer
+            layers = tuple(range(1, self._size(encoder).layers + 1)) if own == "weighted" else (own,)
             found[name] = SequenceStates(encoder, layers, self._cache)
         return found
 

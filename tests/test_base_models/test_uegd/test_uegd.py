@@ -173,14 +173,7 @@ def test_each_layer_of_each_modality_alone_is_prepared_in_one_pass() -> None:
     learner, data, cache = learner_of(layer={"text": 2}), clips(20), FeatureCache()
     found = learner.layer_params()
     assert {name: list(layers) for name, layers in found.items()} == {name: [1, 2, 3] for name in NAMES}
-    assert found["audio"][2] == {
-        "text": None,
-        "audio": "toy",
-        "video": None,
-        "faces": "none",
-        "detector": None,
-        "layer": 2,
-    }
+    assert found["audio"][2] == {"text": None, "video": None, "faces": "none", "detector": None, "layer": 2}
     assert "faces" not in found["video"][2]
     learner.prepare_layers(data, cache)
     cache.image_bytes = 0  # what is not there now finds no room
