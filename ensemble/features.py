@@ -76,14 +76,13 @@ class FeatureCache:
         encode: Encode,
         block: int,
         label: str,
-        room: Callable[[], int] | None = None,
     ) -> None:
         """Encode what has not been seen before: ``encode`` gets positions into ``keys``, at most ``block`` at a time.
 
-        ``room`` says how many bytes may still be added; what does not fit is left out. Raises LearnerError where a
-        content gets no features: it could be read when it was scanned.
+        Of what is bulky, that which finds no room is left out. Raises LearnerError where a content gets no features: it
+        could be read when it was scanned.
         """
-        self.fill_together([encoder], keys, lambda encoders, rows: [encode(rows)], block, label, room)
+        self.fill_together([encoder], keys, lambda encoders, rows: [encode(rows)], block, label)
 
     def fill_together(
         self,
@@ -92,7 +91,6 @@ class FeatureCache:
         encode: EncodeTogether,
         block: int,
         label: str,
-        room: Callable[[], int] | None = None,
     ) -> None:
         """The same of encoders that share a pass, such as the layers of one network: ``encode`` gets those of them that
         lack something, and the positions of what they lack; it gives a block for each."""
@@ -102,9 +100,10 @@ class FeatureCache:
             self.asked[encoder] = max(len(order), self.asked.get(encoder, 0))
             if any(key not in self._open(encoder).places for key in order):
                 self._refresh(encoder)
+        encoders = self._with_room(encoders)
         blocks = [order[start : start + block] for start in range(0, len(order), block)]
         wanted = [names for names in blocks if self._lacking(encoders, names)]
-        if not wanted or (room is not None and room() <= 0):
+        if not wanted:
             return
         if len(wanted) < len(blocks):
             label = f"{label} ({len(blocks) - len(wanted)} cached)"
@@ -113,7 +112,7 @@ class FeatureCache:
             return encode(lacking, [first[key] for key in absent])
 
         for names in self.track(wanted, label, len(wanted)):
-            self._encode(encoders, names, encode_keys, room)
+            self._encode(encoders, names, encode_keys)
             if all(self._open(encoder).full for encoder in encoders):
                 break
 
@@ -122,7 +121,6 @@ class FeatureCache:
         encoders: Sequence[str],
         keys: list[str],
         encode: Callable[[Sequence[str], Sequence[str]], Sequence[Block]],
-        room: Callable[[], int] | None,
     ) -> None:
         with ExitStack() as locks:
             for encoder in sorted(encoders):  # in one order, so that no two processes wait for each other
@@ -132,9 +130,14 @@ class FeatureCache:
                 began = time.perf_counter()
                 blocks = encode(lacking, absent)
                 took = (time.perf_counter() - began) / len(lacking)
-                left = math.inf if room is None else room()
+                left = self.room() if any(map(_is_bulky, lacking)) else 0
                 for encoder, content in zip(lacking, blocks, strict=True):
-                    left -= self._keep(encoder, absent, content, took, left)
+                    taken = self._keep(encoder, absent, content, took, left if _is_bulky(encoder) else math.inf)
+                    left -= taken if _is_bulky(encoder) else 0
+
+    def _with_room(self, encoders: Sequence[str]) -> Sequence[str]:
+        full = any(map(_is_bulky, encoders)) and self.room() <= 0
+        return [encoder for encoder in encoders if not (full and _is_bulky(encoder))]
 
     def _lacking(self, encoders: Sequence[str], keys: Sequence[str]) -> dict[tuple[str, ...], list[str]]:
         """What of these contents encoders lack, and which of them; those without room lack nothing."""
@@ -205,3 +208,7 @@ class FeatureCache:
     def _refresh(self, encoder: str) -> None:
         if self.root is not None:
             self._open(encoder).refresh(self.root / encoder)
+
+
+def _is_bulky(encoder: str) -> bool:
+    return encoder.startswith(BULKY)

@@ -99,7 +99,7 @@ class SoundSource:
     def _fill(self, data: Dataset) -> None:
         label = f"blocks of {BLOCK} sounds decoded"
         decode = partial(self._decode, _paths(data))
-        self.cache.fill(self.key, data.keys("audio"), decode, BLOCK, label, self.cache.room)
+        self.cache.fill(self.key, data.keys("audio"), decode, BLOCK, label)
 
     def _decode(self, paths: Sequence[Path], rows: Sequence[int]) -> Ragged:
         return Ragged.of([self.keep(paths[row]) for row in rows])

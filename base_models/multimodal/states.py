@@ -61,7 +61,7 @@ class StateSource:
             (self.image_key, data.image_hashes(), partial(self._encode_images, images), "images"),
         ):
             label = f"blocks of {BLOCK} {what} encoded"
-            self.cache.fill(key, keys, encode, BLOCK, label, self.cache.room)
+            self.cache.fill(key, keys, encode, BLOCK, label)
         absent = self._absent(self.text_key, data.text_hashes()) + self._absent(self.image_key, data.image_hashes())
         if absent:
             log.warning(

@@ -5,17 +5,19 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
 from base_models.sequences.layers import Layer
 from base_models.sequences.states import SequenceEncoder, SequenceStates
-from ensemble.blocks import Array, Features
+from ensemble.blocks import Array, Block, Features, Ragged
 from ensemble.data import Dataset
+from ensemble.errors import LearnerError
 from ensemble.features import FeatureCache, Request
 from ensemble.system.files import fingerprint
 
+POOLED_AT_ONCE = 4  # contents: all layers of long ones take gigabytes
 POOLED = 1  # raise it when the same states give other features
 SequencePooling = Literal["mean", "mean_std", "max"]
 
@@ -57,43 +59,61 @@ class PooledStates:
         return self.key, data.keys(encoder.modality), partial(self._pool, data), encoder.block, label
 
     def fill(self, data: Dataset) -> None:
-        """Fill the cache with features, and first, where they are not all there, with states. Where these find no room,
-        the encoder is asked anew: what is pooled has the same bits."""
-        request = self.request(data)
-        known = {name for name in request[1] if name is not None}
-        if self.states.cache.count(self.key, known) == len(known):
+        """Fill the cache with features; where they are not all there, from states, and where these are not, from one
+        pass of the encoder. That pools every layer, so that learners of the others need none, and keeps the states of
+        this one if they find room; if not, what is pooled has the same bits."""
+        cache, (own,) = self.states.cache, self.states.numbered
+        known = {name for name in data.keys(self.encoder.modality) if name is not None}
+        if cache.count(self.key, known) == len(known):
             return
-        self.states.fill(data)
-        self.states.cache.fill(*request)
+        if cache.count(self.states.keys[0], known) == len(known):
+            cache.fill(*self.request(data))
+            return
+        every = dict.fromkeys([own, *range(self.encoder.layers + 1), "last"])
+        try:
+            self.fill_layers(data, list(every), kept=True)
+        except LearnerError:  # of a layer that nobody asked for, unless it comes again
+            self.fill_layers(data, [own], kept=True)
+
+    def fill_layers(self, data: Dataset, layers: Sequence[Layer], kept: bool = False) -> None:
+        """Fill the cache with features of several layers, in one pass of the encoder; ``kept``: and with the states of
+        the first of them."""
+        cache, pooled = self.states.cache, [self._of(layer) for layer in layers]
+        keys = ([pooled[0].states.keys[0]] if kept else []) + [one.key for one in pooled]
+
+        def encode(lacking: Sequence[str], rows: Sequence[int]) -> list[Block]:
+            states = SequenceStates(self.encoder, layers, cache)
+            made: dict[str, list[Any]] = {key: [] for key in keys}
+            for start in range(0, len(rows), POOLED_AT_ONCE):
+                found = states.read(data.take(rows[start : start + POOLED_AT_ONCE]))
+                for one, sequences in zip(pooled, found, strict=True):
+                    made[one.key].extend(map(self._pooled, sequences))
+                if kept:
+                    made[keys[0]].extend(found[0])
+            return [Ragged.of(made[key]) if key == keys[0] and kept else _stacked(made[key]) for key in lacking]
+
+        encoder = self.encoder
+        label = f"blocks of {encoder.block} {encoder.contents} encoded"
+        cache.fill_together(keys, data.keys(encoder.modality), encode, encoder.block, label)
         self._warn_of_cut()
 
-    def fill_layers(self, data: Dataset, layers: Sequence[Layer]) -> None:
-        """Fill the cache with features of several layers, in one pass of the encoder; their states are not kept."""
-        every = [PooledStates(self.encoder, layer, self.pooling, self.states.cache) for layer in layers]
-        keys = [one.key for one in every]
-        states = SequenceStates(self.encoder, layers, self.states.cache)
-
-        def encode(lacking: Sequence[str], rows: Sequence[int]) -> list[Features]:
-            found = dict(zip(keys, states.read(data.take(rows)), strict=True))
-            return [self._pooled(found[key]) for key in lacking]
-
-        _, names, _, block, label = self.request(data)
-        self.states.cache.fill_together(keys, names, encode, block, label)
-        self._warn_of_cut()
+    def _of(self, layer: Layer) -> "PooledStates":
+        return PooledStates(self.encoder, layer, self.pooling, self.states.cache)
 
     def _pool(self, data: Dataset, rows: Sequence[int]) -> Features:
-        """(rows, features); NaN where a content cannot be read."""
         (sequences,) = self.states.read(data.take(rows))
-        return self._pooled(sequences)
+        return _stacked([self._pooled(states) for states in sequences])
 
-    def _pooled(self, sequences: Sequence[Array | None]) -> Features:
-        pooled = [
-            None if states is None or not len(states) else pool_steps(states, self.pooling) for states in sequences
-        ]
-        width = max(1 if features is None else len(features) for features in pooled)
-        return np.stack([np.full(width, np.nan, np.float32) if each is None else each for each in pooled])
+    def _pooled(self, states: Array | None) -> Features | None:
+        return None if states is None or not len(states) else pool_steps(states, self.pooling)
 
     def _warn_of_cut(self) -> None:
         encoder = self.encoder
         for why, count in Counter(filter(None, encoder.cut.values())).items():
             log.warning("%s: %d of %d %s are cut: %s.", encoder.model, count, len(encoder.cut), encoder.contents, why)
+
+
+def _stacked(pooled: Sequence[Features | None]) -> Features:
+    """(rows, features); NaN where a content cannot be read."""
+    width = max(1 if features is None else len(features) for features in pooled)
+    return np.stack([np.full(width, np.nan, np.float32) if each is None else each for each in pooled])

@@ -82,7 +82,7 @@ class SequenceStates:
 
         encoder, names = self.encoder, data.keys(self.encoder.modality)
         label = f"blocks of {encoder.block} {encoder.contents} encoded"
-        self.cache.fill_together(list(layers), names, encode, encoder.block, label, self.cache.room)
+        self.cache.fill_together(list(layers), names, encode, encoder.block, label)
         known = {name for name in names if name is not None}
         return all(self.cache.count(key, known) == len(known) for key in layers)
 

@@ -45,7 +45,7 @@ class PixelSource:
         paths = [data.root / (path or "") for path in data.images]
         keys = data.image_hashes()
         label = f"blocks of {BLOCK} images decoded"
-        self.cache.fill(self.key, keys, partial(self._decode, paths), BLOCK, label, self.cache.room)
+        self.cache.fill(self.key, keys, partial(self._decode, paths), BLOCK, label)
         absent = sum(pixels is None for pixels in self.cache.find(self.key, keys)) - keys.count(None)
         if absent:
             log.warning(

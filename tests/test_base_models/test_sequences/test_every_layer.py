@@ -69,6 +69,16 @@ def test_pooled_features_of_all_layers_take_one_pass_and_no_states(tmp_path: Pat
     assert len(encoder.passes) == 3
 
 
+def test_a_learner_of_another_layer_or_pooling_needs_no_pass_of_its_own(tmp_path: Path) -> None:
+    encoder, data, cache = ToySequences(), clips([f"{steps}.wav" for steps in range(1, 10)]), FeatureCache(tmp_path)
+    PooledStates(encoder, 1, "mean", cache).fill(data)
+    passes = len(encoder.passes)
+    for layer, pooling in ((2, "mean"), ("last", "mean"), (1, "max"), (1, "mean_std")):
+        PooledStates(encoder, layer, pooling, cache).fill(data)  # type: ignore[arg-type]
+    assert len(encoder.passes) == passes
+    assert len(list(tmp_path.glob("states-*"))) == 1, "states of the layer that was asked for"
+
+
 def test_frozen_features_of_each_layer_are_those_it_has_alone(
     posts: Dataset, frozen: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
