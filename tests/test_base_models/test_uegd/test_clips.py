@@ -82,7 +82,7 @@ def test_classes_are_learned_too_and_a_saved_learner_predicts_the_same(
     np.testing.assert_allclose(values.sum(axis=1), 1)
 
 
-def test_every_so_manieth_frame_is_heard_and_so_many_a_second_are_seen(models: dict[str, str], data: Dataset) -> None:
+def test_one_of_ten_frames_is_heard_and_so_many_a_second_are_seen(models: dict[str, str], data: Dataset) -> None:
     def steps(name: str, **changed: object) -> list[int]:
         learner = make(models, **changed)
         return learner._source().examples(data, 1, False).sequences[name].lengths.tolist()
