@@ -144,3 +144,14 @@ def test_a_text_alone_is_predicted_where_the_other_encoders_were_never_loaded(
     alone = data.take([5]).without_labels()
     assert loaded.predict(alone) == pytest.approx(expected, abs=1e-6)
     assert load_body.cache_info().currsize == load_images.cache_info().currsize == 0
+
+
+@pytest.mark.parametrize("layer", [1, "weighted"])
+def test_inner_layers_of_another_width_are_refused(
+    models: dict[str, str], encoders: dict[str, str], data: Dataset, layer: object
+) -> None:
+    learner = make({**models, "video": encoders["image"]}, layer={"video": layer})
+    with pytest.raises(
+        LearnerError, match=r'layer 1: its states have \d+ numbers, those of the last layer \d+; .*"last"'
+    ):
+        learner.fit(data, MOOD, 0)
