@@ -64,7 +64,7 @@ class TextClassifier(nn.Module):
         if frozen is not None and frozen > len(layers):
             raise LearnerError(f"textual: frozen_layers = {frozen}, but the network has only {len(layers)} layers.")
         train_used(body)
-        freeze(by_depth(body, layers, self.head), frozen)
+        freeze(self._by_depth(), frozen)
         if recompute:
             checkpoint_layers(layers)
 
@@ -75,7 +75,10 @@ class TextClassifier(nn.Module):
 
     def parameter_groups(self, lr: float) -> list[ParameterGroup]:
         """What the optimizer trains: with ``decay`` a group for each depth, its learning rate its own."""
-        return decayed(by_depth(self.body, layers_of(self.body), self.head), lr, self.decay)
+        return decayed(self._by_depth(), lr, self.decay)
+
+    def _by_depth(self) -> list[list[nn.Parameter]]:
+        return by_depth(self.body, layers_of(self.body), self.head)
 
 
 def make_body(model: str, pretrained: bool, seed: int) -> Any:

@@ -45,7 +45,7 @@ TINY = {
         "training": {"epochs": 1, "patience": 0, "min_epochs": 0},
     },
     "flava": {"model": "flava", "max_length": 16, "training": {"epochs": 1, "validation": 0, "patience": 0}},
-    "acoustic": {"model": "whisper", "training": {"epochs": 1}},
+    "acoustic": {"model": "whisper", "training": {"epochs": 1, "warmup": 0.5}},
     "uegd": {
         "text": "bert",
         "image": "image",
