@@ -21,14 +21,25 @@ SPARE = 1.1  # of what is asked for, lengths being unknown before they are encod
 
 class Sequences:
     """The sequences of some rows, of one encoder's states of ``width``. ``lengths`` (rows,) are their steps, 0 where a
-    row has none."""
+    row has none. Raises LearnerError where a layer has another width."""
 
     def __init__(self, states: SequenceStates, width: int, data: Dataset) -> None:
         self._states, self._width = states, width
         self._names = data.keys(states.encoder.modality)
+        self._check_widths()
         first = states.cache.find(states.keys[0], self._names)
         self.lengths: npt.NDArray[np.int64] = np.array([0 if one is None else len(one) for one in first])
         self._means = np.full((len(self.lengths), len(states.keys)), np.nan, dtype=np.float32)  # as far as asked for
+
+    def _check_widths(self) -> None:
+        any_name = next((name for name in self._names if name is not None), None)
+        for layer, key in zip(self._states.numbered, self._states.keys, strict=True):
+            found = self._states.cache.find(key, [any_name])[0]
+            if found is not None and found.shape[1] != self._width:
+                raise LearnerError(
+                    f"uegd: {self._states.encoder.model}, layer {layer}: its states have {found.shape[1]} numbers, "
+                    f'those of the last layer {self._width}; of a network whose layers differ in width take "last".'
+                )
 
     def batch(self, rows: Rows) -> tuple[Array, npt.NDArray[np.int64]]:
         """(rows, layers, steps, width) float16, padded with zeros on the right to the longest, and (rows,) lengths."""

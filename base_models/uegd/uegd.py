@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from base_models.faces.preparation import Faces
     from base_models.sequences.states import SequenceEncoder, SequenceStates
     from base_models.uegd.examples import SequenceSource
-    from base_models.uegd.masks import Masks
     from base_models.uegd.network import States, UegdNetwork
 
 Layer = int | Literal["last", "mean", "weighted"]
@@ -77,7 +76,9 @@ class Uegd(NeuralLearner):
         image: Annotated[Encoder, meaning("image encoder: timm name, hub name or local folder")] = None,
         audio: Annotated[Encoder, meaning("speech encoder by hub name or local folder")] = None,
         video: Annotated[Encoder, meaning("image encoder of a video's frames, named like that of images")] = None,
-        layer: Annotated[Layer | Mapping[str, Layer], meaning("of the encoders; or by modality")] = "last",
+        layer: Annotated[
+            Layer | Mapping[str, Layer], meaning("of the encoders, or a block's number; or a table by modality")
+        ] = "last",
         combine: Annotated[Literal["gates", "concatenation"], meaning("how modalities come together")] = "gates",
         hidden_width: Annotated[int, Field(ge=1, description="of frames, before they are pooled")] = 256,
         heads: Annotated[int, Field(ge=1, description="of the self-attentive pooling")] = 4,
@@ -88,7 +89,9 @@ class Uegd(NeuralLearner):
         feature_masks: Annotated[int, Field(ge=0, description="spans of features that a training step masks")] = 10,
         feature_share: Annotated[Share, meaning("of all features: each span of them is shorter")] = 0.02,
         max_length: MaxLength = 512,
-        audio_stride: Annotated[int, Field(ge=1, description="of the speech encoder's frames every so manieth")] = 10,
+        audio_stride: Annotated[
+            int, Field(ge=1, description="of so many frames of the speech encoder one is taken")
+        ] = 10,
         fps: Fps = 3.0,
         max_seconds: MaxSeconds = 60.0,
         faces: FaceChoice = "none",
@@ -193,10 +196,12 @@ class Uegd(NeuralLearner):
 
     def _source_of(self, layer: Layer | Mapping[str, Layer]) -> "SequenceSource":
         from base_models.uegd.examples import SequenceSource
+        from base_models.uegd.masks import Masks, Spans
 
         states = self._states(layer)
         widths = {name: self._size(one.encoder).width for name, one in states.items()}
-        return SequenceSource(states, widths, self._masks(), self._faces(), self.published_rows)
+        masks = Masks(Spans(self.time_masks, self.time_share), Spans(self.feature_masks, self.feature_share))
+        return SequenceSource(states, widths, masks, self._faces(), self.published_rows)
 
     def _network(self, outputs: int, pretrained: bool, seed: int) -> "UegdNetwork":
         from base_models.uegd.network import States, UegdNetwork, UegdShape
@@ -243,8 +248,3 @@ class Uegd(NeuralLearner):
         from base_models.faces.preparation import Faces
 
         return Faces(self.faces, self.detector, self.fps, self._cache, self.face_margin, "video", self.max_seconds)
-
-    def _masks(self) -> "Masks":
-        from base_models.uegd.masks import Masks, Spans
-
-        return Masks(Spans(self.time_masks, self.time_share), Spans(self.feature_masks, self.feature_share))

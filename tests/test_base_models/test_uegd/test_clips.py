@@ -82,7 +82,7 @@ def test_classes_are_learned_too_and_a_saved_learner_predicts_the_same(
     np.testing.assert_allclose(values.sum(axis=1), 1)
 
 
-def test_every_so_manieth_frame_is_heard_and_so_many_a_second_are_seen(models: dict[str, str], data: Dataset) -> None:
+def test_one_of_ten_frames_is_heard_and_so_many_a_second_are_seen(models: dict[str, str], data: Dataset) -> None:
     def steps(name: str, **changed: object) -> list[int]:
         learner = make(models, **changed)
         return learner._source().examples(data, 1, False).sequences[name].lengths.tolist()
@@ -144,3 +144,14 @@ def test_a_text_alone_is_predicted_where_the_other_encoders_were_never_loaded(
     alone = data.take([5]).without_labels()
     assert loaded.predict(alone) == pytest.approx(expected, abs=1e-6)
     assert load_body.cache_info().currsize == load_images.cache_info().currsize == 0
+
+
+@pytest.mark.parametrize("layer", [1, "weighted"])
+def test_inner_layers_of_another_width_are_refused(
+    models: dict[str, str], encoders: dict[str, str], data: Dataset, layer: object
+) -> None:
+    learner = make({**models, "video": encoders["image"]}, layer={"video": layer})
+    with pytest.raises(
+        LearnerError, match=r'layer 1: its states have \d+ numbers, those of the last layer \d+; .*"last"'
+    ):
+        learner.fit(data, MOOD, 0)

@@ -57,8 +57,7 @@ def test_the_defaults_are_the_papers() -> None:
     )
     learner = Uegd(text="bert")
     assert (learner.hidden_width, learner.heads, learner.width, learner.dropout) == (256, 4, 128, 0.2)
-    masks = learner._masks()
-    assert (masks.frames.count, masks.frames.share, masks.features.count, masks.features.share) == (2, 0.2, 10, 0.02)
+    assert (learner.time_masks, learner.time_share, learner.feature_masks, learner.feature_share) == (2, 0.2, 10, 0.02)
 
 
 def test_what_is_hidden_at_prediction_is_as_if_it_had_never_been_there() -> None:
