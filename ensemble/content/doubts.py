@@ -95,7 +95,8 @@ def _telling_nothing(task: Task, labels: Labels, modality: str, keys: npt.NDArra
     if not len(contents) or posts[posts >= FREQUENT_POSTS].sum() < (1 - MANY) * len(keys):
         return ""
     labels = labels[there]
-    explained = _explained(np.eye(len(task.classes))[labels] if task.classes else labels[:, None], which)
+    values = np.eye(len(task.classes))[labels] if task.classes else labels[:, None].astype(np.float64)
+    explained = _explained(values, which)
     if explained > TOLD:
         return ""
     plural = get_modality(modality).plural
