@@ -68,7 +68,8 @@ def make_frame_encoder(folder: Path, pictures: Sequence[Image.Image], seed: int 
         patch_size=16,
     )
     torch.manual_seed(seed)
-    network = CLIPVisionModel(config).eval()  # type: ignore[no-untyped-call]
+    network: Any = CLIPVisionModel(config)
+    network.eval()
     for name, parameter in network.named_parameters():
         if name.endswith("position_embedding.weight"):
             torch.nn.init.normal_(parameter)  # so that the first state looks at places, not at all alike

@@ -151,7 +151,9 @@ def test_the_demo_ends_in_a_submission(ensemble: Ensemble, tmp_path: Path) -> No
 def test_the_demo_of_clips_ends_in_predictions(
     ensemble: Ensemble, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cli.demo, "CLIPS", cli.demo.CLIPS.replace("epochs = 30", "epochs = 4"))
+    monkeypatch.setattr(
+        cli.demo, "CLIPS", cli.demo.CLIPS.replace("epochs = 30", "epochs = 4").replace("k = 4", "k = 3")
+    )
     outcome = ensemble("demo", "--clips", "demo", "--posts", "60", "--informative", "tone")
     assert outcome.code == 0, outcome.err
     run = tmp_path / "demo" / "run"

@@ -72,16 +72,9 @@ def test_the_recipe_of_ravdess_keeps_actors_together_and_says_that_texts_tell_no
         assert ensemble("folds", "--out", plan, *options).code == 0
         held = pd.read_csv(plan, index_col="id")["fold"]
         assert held[held >= 0].groupby(actors).nunique().max() == folds
-    assert any(
-        "'actor' has 20 values" in note for note in json.loads(ensemble("data", "--json", *without).out)["notes"]
-    )
-    handed = [
-        ensemble(*words, "--set", 'stack.learners=["prior","tfidf"]')
-        for words in (
-            ("train-base", "--learner", "prior", "--learner", "tfidf"),
-            ("stack",),
-            ("submit", "-o", "mine.csv"),
-        )
-    ]
+    notes = json.loads(ensemble("data", "--json", *without).out)["notes"]
+    assert any("'actor' has 20 values" in note for note in notes)
+    commands = ("train-base", "--learner", "prior", "--learner", "tfidf"), ("stack",), ("submit", "-o", "mine.csv")
+    handed = [ensemble(*words, "--set", 'stack.learners=["prior","tfidf"]') for words in commands]
     assert [outcome.code for outcome in handed] == [0, 0, 0]
     assert (tmp_path / "mine.csv").read_text().splitlines()[0] == "file,emotion"
