@@ -23,7 +23,7 @@ Share = Annotated[float, Field(ge=0, lt=1, description="of a sound that one mask
 
 
 class AcousticTraining(Training):
-    """Of four trials on RAVDESS with Whisper's smallest encoder, each on one split of the fit rows of one fold, the best
+    """Of four trials on RAVDESS with Whisper's smallest encoder, each on one split of one fold's fit rows, the best
     (macro-F1 .73 where a probe has .67): a new head wants a rate far above the network's."""
 
     epochs: Epochs = 5
