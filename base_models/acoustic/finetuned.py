@@ -23,8 +23,8 @@ Share = Annotated[float, Field(ge=0, lt=1, description="of a sound that one mask
 
 
 class AcousticTraining(Training):
-    """Found on RAVDESS with Whisper's smallest encoder, by six trials on rows that no score is of: a new head wants a
-    rate thirty times the network's, and a learned sum of all layers."""
+    """Of four trials on RAVDESS with Whisper's smallest encoder, each on one split of one fold's fit rows, the best
+    (macro-F1 .73 where a probe has .67): a new head wants a rate far above the network's."""
 
     epochs: Epochs = 5
     batch: BatchSize = 8
