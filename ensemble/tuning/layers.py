@@ -7,7 +7,7 @@ them has seen no held-out row and no test row.
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TypedDict, cast
+from typing import NotRequired, TypedDict, cast
 
 from ensemble.bound_learners import LearnerSpec
 from ensemble.data import Task
@@ -47,7 +47,8 @@ class LayerCurve(TypedDict):
 
 
 class LayerCurves(TypedDict):
-    """Of a learner and a task, chosen by ``metric`` on ``rows`` rows of what was ``judged``, fitted with one seed."""
+    """Of a learner and a task, chosen by ``metric`` on ``rows`` rows of what was ``judged``, fitted with one seed.
+    ``stale`` are modalities whose curves, which are left out, are of other data, folds or parameters."""
 
     learner: str
     task: str
@@ -56,6 +57,7 @@ class LayerCurves(TypedDict):
     rows: int
     seed: int
     curves: list[LayerCurve]
+    stale: NotRequired[list[str]]
 
 
 def score_layers(
@@ -107,14 +109,15 @@ def best_layer(scores: Sequence[LayerScores], metric: str) -> int | None:
 
 
 def read_layers(run: Run, name: str, task: Task) -> LayerCurves | None:
-    """What was kept, without the curves of what the learner is no more; None where nothing is left."""
+    """What was kept, without the curves of what the learner is no more; None where nothing was."""
     path = run.store.layers(name, task.name)
     if not path.is_file() or name not in run.learners.names():
         return None
     found = cast(LayerCurves, read_json(path))
     spec = run.learners.spec(name)
     fresh = [of for of in found["curves"] if of["made_of"] == _made_of(run, spec, task, of["params"])]
-    return {**found, "curves": fresh} if fresh else None
+    stale = [of["modality"] for of in found["curves"] if of not in fresh]
+    return {**found, "curves": fresh, "stale": stale}
 
 
 def _prepared(run: Run, spec: LearnerSpec, task: Task) -> Mapping[str, Mapping[int, Mapping[str, object]]]:

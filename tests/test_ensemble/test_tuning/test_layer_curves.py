@@ -55,12 +55,13 @@ def test_what_was_fitted_is_not_fitted_again_and_the_metric_may_be_another(run: 
 
 def test_what_is_kept_outlives_another_layer_and_no_other_change(run: Run, make_run: MakeRun) -> None:
     found = score_layers(run, "toy", MOOD)
-    assert json.loads(json.dumps(found)) == read_layers(run, "toy", MOOD)
+    assert {**json.loads(json.dumps(found)), "stale": []} == read_layers(run, "toy", MOOD)
     elsewhere = make_run(videos(), {"toy": ("layered", {"layer": 3, "looks_at": ("text",)})}, registry=TOYS)
     kept = read_layers(elsewhere, "toy", MOOD)
     assert kept is not None and len(kept["curves"]) == 2
     changed = make_run(videos(), {"toy": ("layered", {"broken": 9})}, registry=TOYS)
-    assert read_layers(changed, "toy", MOOD) is None
+    stale = read_layers(changed, "toy", MOOD)
+    assert stale is not None and stale["curves"] == [] and stale["stale"] == ["text", "audio"]
     assert read_layers(replace(run, specs=()), "toy", MOOD) is None
 
 

@@ -1,6 +1,7 @@
 """What papers show of videos and of their learners, from any run: courses, variances, seeds, variants, layers."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from ensemble.run import Run
 from ensemble.scoring import score_card
 from ensemble.store import Job
 from ensemble.system.files import read_json, write_json
-from ensemble.tuning.layers import score_layers
+from ensemble.tuning.layers import LayerCurves, score_layers
 from meta.report.facts import ReportFacts
 from meta.report.gather import gather_facts
 from meta.report.group_facts import FEW, SHOWN, group_facts, variance
@@ -144,6 +145,13 @@ def test_layers_are_told_with_the_rows_that_judged_them(facts: ReportFacts, page
     assert "judged by the development part, 16 rows; no held-out row and no test row had a part in it" in page
     written = facts.as_json()["layers"]["mood"]["all"]
     assert written["judged"] == "development part" and len(written["curves"][0]["layers"]) == 5
+
+
+def test_layers_of_another_learner_are_left_out_and_that_is_said(facts: ReportFacts) -> None:
+    (task,) = facts.tasks
+    stale: LayerCurves = {**task.layers["all"], "curves": [], "stale": ["text", "audio"]}
+    page = draw_page(replace(facts, tasks=[replace(task, layers={"all": stale})]), Path())
+    assert "text, audio: scored with other data, folds or parameters" in page and "best at 3 of 5" not in page
 
 
 def test_learned_weights_of_layers_are_the_mean_over_fold_models(facts: ReportFacts, page: str) -> None:
