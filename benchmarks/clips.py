@@ -24,15 +24,18 @@ import pandas as pd
 import torch
 from turns import Steps, in_turns, print_speeds, taken
 
+from base_models.acoustic.body import load_body
 from base_models.frozen import Frozen
-from base_models.sequences.frames import FrameEncoder
-from base_models.sequences.layers import Layer, of_layers
+from base_models.neural.inference import device
+from base_models.sequences.frames import FRAMES_AT_ONCE, FrameEncoder, load
+from base_models.sequences.layers import Layer
 from base_models.sequences.pooling import ClipEncoder, PooledStates
 from base_models.sequences.speech import SpeechEncoder
 from base_models.sequences.states import SequenceStates
 from base_models.tiny import make_image_encoder
-from base_models.visual.views import Views
+from base_models.visual.views import Views, make_views
 from ensemble.blocks import Array, Features
+from ensemble.content.frames import read_frames
 from ensemble.content.sounds import read_sound
 from ensemble.data import Dataset, Task
 from ensemble.features import FeatureCache
@@ -89,14 +92,16 @@ def fill(encoder: ClipEncoder, layers: Sequence[Layer], data: Dataset) -> None:
 
 
 def sound_ways(encoder: SpeechEncoder, data: Dataset) -> dict[str, Callable[[], object]]:
-    body = encoder._loaded()
+    body = load_body(encoder.model, "")
     paths = [data.root / str(cell) for cell in data.cells("audio")]
     decoded = [read_sound(path, body.rate).samples for path in paths]
 
     @torch.inference_mode()
     def run(samples: Features) -> Array:
         inputs = torch.from_numpy(body.inputs(samples))[None].to(body.network.device)
-        return np.asarray(body(inputs, torch.tensor([inputs.shape[1]]))[-1][0].half().cpu().numpy())
+        return np.asarray(
+            body(inputs, torch.tensor([inputs.shape[1]], device=inputs.device))[-1][0].half().cpu().numpy()
+        )
 
     return {
         "bare loop": lambda: [run(read_sound(path, body.rate).samples) for path in paths],
@@ -106,15 +111,19 @@ def sound_ways(encoder: SpeechEncoder, data: Dataset) -> dict[str, Callable[[], 
 
 
 def video_ways(encoder: FrameEncoder, data: Dataset) -> dict[str, Callable[[], object]]:
-    network = encoder._loaded()
+    network = load(encoder.model, "")
     paths = [data.root / str(cell) for cell in data.cells("video")]
-    decode = partial(encoder._decode, network.preprocessing)
+
+    def decode(path: Path) -> Views:
+        pictures = read_frames(path, encoder.fps).pictures
+        return np.concatenate([make_views(picture, network.preprocessing, 1) for picture in pictures])
+
     decoded = [decode(path) for path in paths]
 
     @torch.inference_mode()
-    def run(views: Views | None) -> Array:
-        states, last = network.run(torch.from_numpy(np.ascontiguousarray(views)))
-        return np.asarray(of_layers(states, last, ["last"], "")[0].half().cpu().numpy())
+    def run(views: Views) -> list[Array]:
+        parts = [views[start : start + FRAMES_AT_ONCE] for start in range(0, len(views), FRAMES_AT_ONCE)]
+        return [network.run(torch.from_numpy(part).to(device()))[1].half().cpu().numpy() for part in parts]
 
     return {
         "bare loop": lambda: [run(decode(path)) for path in paths],

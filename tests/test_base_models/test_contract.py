@@ -69,9 +69,9 @@ MORE = {
     "textual, words": ("textual", {"model": "transformer_xl"}),
     "textual, relative places": ("textual", {"model": "xlnet", "recompute": True}),
     "textual, cleaned": ("textual", {"clean": True}),
+    "frozen, sounds and videos": ("frozen", {"audio": "wav2vec2-base", "video": "image", "fps": 2.0}),
     "acoustic, samples": ("acoustic", {"model": "wav2vec2-base", "layers": "weighted", "recompute": True}),
     "acoustic, samples, large": ("acoustic", {"model": "wavlm-large", "pooling": "attention", "frozen_layers": 0}),
-    "frozen, videos that no post has": ("frozen", {"video": "image", "fps": 2.0}),
     "uegd, side by side": ("uegd", {"combine": "concatenation", "layer": {"text": "weighted"}, "published_rows": True}),
     "frozen, svm": ("frozen", {"probe": "svm", "costs": [1.0, 10.0]}),
     "textual, linear head": (

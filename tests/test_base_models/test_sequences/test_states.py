@@ -1,11 +1,16 @@
 """Sequences of states: one pass for all layers, each kept by itself, the same bits whatever happens in between."""
 
+from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from support.sequences import ToySequences, clips
 
+from base_models.sequences.layers import Layer
 from base_models.sequences.pooling import PooledStates, SequencePooling, pool_steps
 from base_models.sequences.states import SequenceStates
 from ensemble.blocks import Features
@@ -15,7 +20,7 @@ from ensemble.features import FeatureCache
 
 CELLS = ["3.wav", "1.wav", None, "7.wav", "3.wav", "2.wav", "9.wav", "4.wav", "5.wav", "8.wav", "6.wav"]
 DISTINCT = ["3.wav", "1.wav", "7.wav", "2.wav", "9.wav", "4.wav", "5.wav", "8.wav", "6.wav"]
-ALL = (0, 1, 2, "last", "mean")
+ALL: tuple[Layer, ...] = (0, 1, 2, "last", "mean")
 
 
 @pytest.fixture
@@ -130,6 +135,27 @@ def test_features_are_the_same_where_states_find_no_room(
     cache = FeatureCache(tmp_path if on_disk else None, image_bytes=room)
     np.testing.assert_array_equal(pooled(ToySequences(), data, cache), whole)
     assert cache.used("states-") <= room
+
+
+@settings(max_examples=30)
+@given(
+    cells=st.lists(st.none() | st.integers(1, 12).map("{}.wav".format), min_size=1, max_size=14),
+    room=st.integers(0, 3000),
+    passes=st.integers(0, 3),
+    layers=st.lists(st.sampled_from(ALL), min_size=1, unique=True),
+)
+def test_features_are_the_same_whatever_has_happened(
+    cells: list[str | None], room: int, passes: int, layers: list[Layer]
+) -> None:
+    data = clips(cells)
+    whole = pooled(ToySequences(), data, FeatureCache())
+    with TemporaryDirectory() as folder:
+        with suppress(KeyboardInterrupt):
+            killed = FeatureCache(Path(folder), image_bytes=room)
+            SequenceStates(ToySequences(fail_after=passes), layers, killed).fill(data)
+        cache = FeatureCache(Path(folder), image_bytes=room)
+        np.testing.assert_array_equal(pooled(ToySequences(), data, cache), whole)
+        assert cache.used("states-") <= room
 
 
 def test_missing_contents_are_rows_of_nan(data: Dataset) -> None:
