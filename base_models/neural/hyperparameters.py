@@ -12,10 +12,7 @@ LearningRate = Annotated[float, Field(gt=0, description="the highest learning ra
 Momentum = Annotated[float, Field(ge=0, lt=1, description="of sgd")]
 Schedule = Annotated[
     Literal["constant", "steps", "linear", "cosine", "cosine_by_epoch"],
-    Field(
-        description="how lr falls: steps by decay at the milestones, linear and cosine to zero; cosine_by_epoch: rises "
-        "and falls once an epoch, from and towards a tenth of lr"
-    ),
+    Field(description="how lr falls: by decay at milestones; to zero; by epoch, from and towards a tenth of lr"),
 ]
 Clip = Annotated[float | None, Field(ge=0, description="largest norm of the gradients; 0: they are not clipped")]
 Balance = Annotated[float, Field(ge=0, le=1, description="power of the inverse class frequency that weighs the loss")]
