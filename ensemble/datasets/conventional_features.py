@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ensemble.datasets.cmu import PARTS
-from ensemble.datasets.pickled_arrays import plain, read_arrays
+from ensemble.datasets.pickled_arrays import MAX_DIMENSIONS, array_of, plain, read_arrays, text_of
 from ensemble.errors import DataError, first_line, some
 from ensemble.system.files import temporary_for, unwritable
 
@@ -128,7 +128,7 @@ def _of_arrays(found: Mapping[str, Any], part: str, path: Path) -> Iterator[Clip
             _id_of(named["id"][row]) if "id" in named else f"{part}_{row}",
             part,
             None if label is None else _number(label[row]),
-            _text_of(named["raw_text"][row]) if "raw_text" in named else None,
+            text_of(named["raw_text"][row]) if "raw_text" in named else None,
             features,
             frozenset(arrays) - frozenset(told),
         )
@@ -144,28 +144,23 @@ def _of_one(found: Any, part: str, row: int, path: Path) -> Clip:
     features = {"video": plain(video), "audio": plain(audio)}
     words = plain(words)
     vectors = isinstance(words, np.ndarray) and words.ndim == 2
-    text = " ".join(map(_text_of, words)) if isinstance(words, list) and isinstance(words[0], str) else None
+    text = " ".join(map(text_of, words)) if isinstance(words, list) and isinstance(words[0], str) else None
     return Clip(_id_of(name), part, _number(label), text, features | ({"text": words} if vectors else {}), frozenset())
 
 
 def _id_of(value: Any) -> str:
     """``video_clip`` for MMSA's ``video$_$clip`` and MAG-BERT's ``video[clip]``; of several values all, joined."""
-    name = _text_of(value).replace("$_$", "_")
+    name = text_of(value).replace("$_$", "_")
     found = IN_BRACKETS.fullmatch(name)
     return f"{found[1]}_{found[2]}" if found else name
 
 
-def _text_of(value: Any) -> str:
-    value = plain(value)
-    if isinstance(value, np.ndarray | list | tuple):
-        return "_".join(_text_of(one) for one in np.ravel(np.array(value, dtype=object)))
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
-
-
 def _number(value: Any) -> float | None:
     """Of several the first, which is the sentiment."""
+    for _ in range(MAX_DIMENSIONS):
+        value = value[0] if isinstance(value, list | tuple) and value else value
     with suppress(TypeError, ValueError):
-        found = np.ravel(np.asarray(plain(value), dtype=np.float64))
+        found = np.ravel(array_of(value).astype(np.float64))
         return float(found[0]) if len(found) and np.isfinite(found[0]) else None
     return None
 
@@ -184,6 +179,8 @@ def _write(clips: Iterator[Clip], file: Path, counts: _Counts, limit: int, path:
         temporary.replace(file)
     except (pa.ArrowException, MemoryError) as error:
         raise DataError(f"{path} cannot be written as a table ({first_line(error)[:200]}).") from error
+    except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:
+        raise DataError(f"{path} has clips that are not understood ({first_line(error)[:200]}).") from error
     finally:
         if writer is not None:
             writer.close()
@@ -216,7 +213,7 @@ def _table(clips: Sequence[Clip], counts: _Counts, limit: int, path: Path) -> pa
 def _frames(clip: Clip, name: str, counts: _Counts, limit: int, path: Path) -> Matrix:
     """(frames, width) finite numbers of one clip, without the zeros that fill it up."""
     where = f"{path}: clip {clip.id[:60]!r}"
-    found = np.asarray(clip.features[name])
+    found = array_of(clip.features[name])
     if found.dtype.kind not in "biuf" or found.ndim not in (1, 2):
         raise DataError(f"{where} has {name} of {found.dtype} and {found.ndim} dimensions; frames of numbers are read.")
     made = np.array(np.atleast_2d(found), dtype=np.float32)

@@ -9,7 +9,7 @@ import pickle
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from ensemble.errors import DataError
 
 MAX_BYTES = 64_000_000_000
 MAX_DIMENSIONS, MAX_TEXT = 4, 100_000
+MAX_LISTED = 10_000_000  # numbers in lists
 TYPE = re.compile(r"([biufSUO])(\d*)")
 Values = np.ndarray[Any, np.dtype[Any]]
 
@@ -65,6 +66,27 @@ class Array:
 def plain(value: Any) -> Any:
     """What an Array holds, and anything else as it is."""
     return value.value if isinstance(value, Array) else value
+
+
+def array_of(value: Any) -> Values:
+    """What numpy makes of an Array, a number, or a list of numbers or of lists of them; raises ValueError for more:
+    lists that hold one another again and again are small in a file."""
+    value = plain(value)
+    if isinstance(value, list | tuple):
+        rows = [one if isinstance(one, list | tuple) else [one] for one in value]
+        if sum(map(len, rows)) > MAX_LISTED or any(isinstance(one, list | tuple) for row in rows for one in row):
+            raise ValueError(f"lists of lists of lists, or of over {MAX_LISTED:,} numbers")
+    return np.asarray(value)
+
+
+def text_of(value: Any) -> str:
+    """A text, or several texts or numbers joined; raises TypeError for what holds more than these."""
+    value = plain(value)
+    parts = value.ravel().tolist() if isinstance(value, np.ndarray) else value
+    parts = parts if isinstance(parts, list | tuple) else [parts]
+    if any(isinstance(plain(one), np.ndarray | list | tuple) for one in parts):
+        raise TypeError("a text made of lists of lists")
+    return "_".join(one.decode("utf-8", "replace") if isinstance(one, bytes) else str(one) for one in parts)
 
 
 class _Type:
@@ -122,7 +144,9 @@ def _made(shape: Any, kind: Any, order: Any, data: Any) -> Values:
     raw = data.encode("latin-1") if isinstance(data, str) else data  # of Python 2 all bytes are texts
     if not isinstance(raw, bytes | bytearray) or len(raw) != count * dtype.itemsize:
         raise _RefusedError("an array that is not what its shape says")
-    return np.frombuffer(raw, dtype).reshape(shape, order=order) if count and raw else np.zeros(shape, dtype)
+    if count and not raw:  # texts without a letter: of any number of them nothing would be in the file
+        raise _RefusedError("an array that is not what its shape says")
+    return np.frombuffer(raw, dtype).reshape(shape, order=order) if count else np.zeros(shape, dtype)
 
 
 def _reconstructed(*arguments: object) -> Array:
@@ -168,8 +192,15 @@ NAMES: dict[str, Callable[..., object]] = {
 }
 
 
+def _bytearray(unpickler: Any) -> None:
+    """What is there of so many bytes; pickle's own would make room for all of them first."""
+    unpickler.append(bytearray(unpickler.read(int.from_bytes(unpickler.read(8), "little"))))
+
+
 class _Plain(pickle._Unpickler):
     """The one in Python: of the one in C a few bytes can ask for all memory there is."""
+
+    dispatch: ClassVar[dict[int, Any]] = {**pickle._Unpickler.dispatch, pickle.BYTEARRAY8[0]: _bytearray}
 
     def find_class(self, module: str, name: str) -> object:
         make = NAMES.get(f"{module}.{name}")

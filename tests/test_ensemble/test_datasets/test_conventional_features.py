@@ -172,6 +172,8 @@ def test_such_an_array_is_read_where_nothing_is_wrong_with_it(tmp_path: Path) ->
         (b"c_codecs\nencode\n(X\x01\x00\x00\x00aX\x05\x00\x00\x00rot13tR.", "the encoding of a text"),
         (b"\x80\x02r\xff\xff\xff\xff.", "is no complete pickle"),
         (b"\x8e" + struct.pack("<Q", 1 << 40) + b"abc.", "is no complete pickle"),
+        (b"\x96" + struct.pack("<Q", 1 << 40) + b"abc.", "is no complete pickle"),
+        (array((1 << 40,), "U0", b""), "not what its shape says"),
         (b"\x82\x01.", "is no complete pickle"),
         (b"P1\n.", "objects that are elsewhere"),
         (b"<html>", "is a web page, no pickle"),
@@ -209,6 +211,43 @@ def test_an_array_named_again_and_again_does_not_fill_the_disk(tmp_path: Path) -
     with pytest.raises(DataError, match="far more than the file itself"):
         convert_features(dumped(tmp_path / "a.pkl", {"train": clips}), tmp_path / "out")
     assert list(tmp_path.glob("out/*")) == []
+
+
+def nested(value: object, depth: int) -> object:
+    """Ten times the same, so often that all memory would not hold what a few bytes say."""
+    return value if depth == 0 else [nested(value, depth - 1)] * 10
+
+
+ENDLESS: list[object] = []
+ENDLESS.append(ENDLESS)
+FRAME = np.ones((1, 2))
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"audio": 5},
+        {"audio": [1, None]},
+        {"audio": [FRAME], "audio_lengths": []},
+        {"audio": [FRAME], "id": [nested("a", 12)]},
+        {"audio": [FRAME], "id": [ENDLESS]},
+        {"audio": [nested(1.0, 12)]},
+        {"audio": [ENDLESS]},
+        [((["a"], FRAME, nested(1.0, 12)), 1.0, "a")],
+    ],
+    ids=range(8),
+)
+def test_what_is_no_clip_is_refused_in_one_line_and_not_made_large(tmp_path: Path, part: object) -> None:
+    with pytest.raises(DataError, match=r"not understood|frames of numbers are read") as caught:
+        convert_features(dumped(tmp_path / "a.pkl", {"train": part}), tmp_path / "out")
+    assert "\n" not in str(caught.value) and list(tmp_path.glob("out/*")) == []
+
+
+def test_labels_in_lists_of_lists_are_their_first_number_or_none(tmp_path: Path) -> None:
+    labels = [[[1.5, 2.0]], [], nested(1.0, 12)]
+    content = {"train": {"audio": np.ones((3, 1, 2)), "labels": labels}}
+    convert_features(dumped(tmp_path / "a.pkl", content), tmp_path / "out")
+    assert pq.read_table(tmp_path / "out" / FILE)["label"].to_pylist() == [1.5, None, None]
 
 
 SCALARS = st.one_of(st.integers(-(2**40), 2**40), st.floats(allow_nan=False), st.text(), st.booleans(), st.none())
