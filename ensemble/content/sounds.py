@@ -48,6 +48,7 @@ def _pieces(clip: Clip, rate: int, seconds: float) -> Iterator[Samples]:
     """Resampled before the channels are joined: libswresample makes equal channels louder when it joins them."""
     stream = sound_of(clip)
     resampler: av.AudioResampler | None = None
+    left = round((seconds + 1) * rate)  # a second more, for stamps are rounded
     for begin, _, frame in decoded(clip, stream, seconds):
         if resampler is None:
             yield np.zeros(max(0, round(begin * rate)), dtype=np.float32)
@@ -57,7 +58,12 @@ def _pieces(clip: Clip, rate: int, seconds: float) -> Iterator[Samples]:
         except (av.FFmpegError, ValueError):
             clip.lost("changes its channels or its rate, read to there")
             break
-        yield from map(_mean, resampled)
+        for piece in map(_mean, resampled):
+            left -= len(piece)
+            yield piece
+        if left < 0:  # whose stamps stand still
+            clip.lost(f"longer than {seconds:g} s, read to there")
+            break
     if resampler is not None:
         yield from map(_mean, resampler.resample(None))
 

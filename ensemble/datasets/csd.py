@@ -21,6 +21,7 @@ SIGNATURE = b"\x89HDF\r\n\x1a\n"
 CODINGS = {1, 2, 3, 32000}  # deflate, shuffle, checksums, LZF: what h5py itself writes and reads
 MAX_VIDEOS, MAX_SEGMENTS, MAX_COLUMNS = 50_000, 10_000, 64
 MAX_CHUNK = 1 << 24  # values that are decoded at once
+MAX_VALUES = 10_000_000  # of all videos, of which many names may be one: CMU-MOSEI has 200,000
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,13 @@ def read_csd(path: Path) -> tuple[str, Mapping[str, Segments]]:
         data = _member(_member(file, roots[0], h5py.Group, h5py), "data", h5py.Group, h5py)
         if not 0 < len(data) <= MAX_VIDEOS:
             raise _RefusedError(f"it has labels of {len(data):,} videos; 1 to {MAX_VIDEOS:,} are read")
-        return roots[0], {video: _segments(_member(data, video, h5py.Group, h5py), h5py) for video in data}
+        found, values = {}, 0
+        for video in data:
+            found[video] = _segments(_member(data, video, h5py.Group, h5py), h5py)
+            values += found[video].labels.size + found[video].intervals.size
+            if values > MAX_VALUES:
+                raise _RefusedError(f"its videos have over {MAX_VALUES:,} labels and times")
+        return roots[0], found
 
 
 class _RefusedError(Exception):
@@ -87,6 +94,8 @@ def _segments(video: Any, h5py: Any) -> Segments:
     if len(labels) != len(intervals) or intervals.shape[1] != 2:
         found = f"{labels.shape} labels and {intervals.shape} intervals"
         raise _RefusedError(f"{video.name[:120]} has {found}; each segment needs a begin and an end")
+    if not np.isfinite(intervals).all():
+        raise _RefusedError(f"{video.name[:120]} has intervals that begin or end at no number")
     return Segments(labels, intervals)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from support.clips import (
@@ -189,6 +190,19 @@ def test_what_is_read_can_be_limited_in_time(tmp_path: Path) -> None:
     path = write_video(tmp_path / "any.mp4", 2, sound=tone(2))
     assert read_sound(path, seconds=0.5).seconds == 0.5
     assert read_frames(path, fps=10, seconds=0.5).times.max() < 0.5
+
+
+def test_a_sound_whose_time_stands_still_is_read_no_further_than_others(tmp_path: Path) -> None:
+    with av.open(tmp_path / "still.mkv", "w") as container:
+        stream = container.add_stream("flac", rate=RATE, layout="mono")
+        frame = av.AudioFrame.from_ndarray((tone(5)[None] * 32_767).astype(np.int16), format="s16", layout="mono")
+        frame.sample_rate = RATE
+        for packet in [*stream.encode(frame), *stream.encode(None)]:
+            packet.pts = packet.dts = 0
+            container.mux(packet)
+    assert read_sound(tmp_path / "still.mkv").seconds == 5
+    sound = read_sound(tmp_path / "still.mkv", seconds=2)
+    assert sound.seconds == 2 and sound.trouble == "longer than 2 s, read to there"
 
 
 def test_a_damaged_file_gives_the_frames_before_the_damage(tmp_path: Path) -> None:

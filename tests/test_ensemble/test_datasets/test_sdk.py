@@ -192,6 +192,11 @@ def shorter(video: h5py.Group) -> None:
     video["features"] = np.zeros((1, 1))
 
 
+def no_times(video: h5py.Group) -> None:
+    del video["intervals"]
+    video["intervals"] = np.array([[0.5, np.nan], [2.5, 4.0]])
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -203,6 +208,7 @@ def shorter(video: h5py.Group) -> None:
         (huge, "over the limit"),
         (huge_chunk, "coded in a way that is not read here"),
         (shorter, r"has \(1, 1\) labels and \(2, 2\) intervals"),
+        (no_times, "a has intervals that begin or end at no number"),
     ],
 )
 def test_what_points_into_other_files_or_is_no_table_is_refused(tmp_path: Path, change: Made, message: str) -> None:
@@ -212,6 +218,16 @@ def test_what_points_into_other_files_or_is_no_table_is_refused(tmp_path: Path, 
     with h5py.File(path, "r+") as file:
         change(file["Opinion Segment Labels/data/a"])
     with pytest.raises(DataError, match=message):
+        read_csd(path)
+
+
+def test_many_names_of_one_video_do_not_fill_the_memory(tmp_path: Path) -> None:
+    path = csd(tmp_path / "labels.csd", {"a": ([0.0] * 5_000, [[0, 1]] * 5_000)}, columns=64)
+    with h5py.File(path, "r+") as file:
+        data = file["Opinion Segment Labels/data"]
+        for number in range(100):
+            data[f"b{number}"] = data["a"]
+    with pytest.raises(DataError, match="its videos have over 10,000,000 labels and times"):
         read_csd(path)
 
 
