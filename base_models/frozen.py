@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
+from base_models.encoder_parameters import alone, check_effect
 from base_models.faces.preparation import Faces
 from base_models.objectives.objective import Objective, Probe, objective_of, restored_objective
 from base_models.parameters import ClassBalance, Detector, FaceChoice, FaceMargin, Grid, MaxLength, Views, meaning
@@ -74,10 +75,10 @@ class Frozen:
         detector: Detector = None,
         face_margin: FaceMargin = 0,
     ) -> None:
-        if all(model is None for model in (image, text, audio, video)):
+        given = dict(locals())
+        if all(given[name] is None for name in ENCODERS):
             raise LearnerError("frozen needs an encoder: set image, text, audio or video, or several of them.")
-        if video is None and (faces != "none" or detector is not None):
-            raise LearnerError("frozen: faces and detector are of the frames of videos, and video is not set.")
+        check_effect("frozen", Frozen, given, [name for name in ENCODERS if given[name] is not None])
         self.image, self.image_layer, self.views = image, image_layer, views
         self.text, self.text_layer, self.pooling, self.max_length = text, text_layer, pooling, max_length
         self.probe, self.penalties, self.costs, self.balance = probe, penalties, costs, balance
@@ -138,9 +139,7 @@ class Frozen:
         counts |= {} if self.text is None else {"text": self._text_encoder().layers()}
         found = {}
         for name, count in counts.items():
-            alone = {other: None for other in self.modalities() if other != name}
-            whole = {"faces": "none", "detector": None} if "video" in alone else {}
-            found[name] = {layer: {**alone, **whole, f"{name}_layer": layer} for layer in range(1, count + 1)}
+            found[name] = {layer: {**alone(self, name), f"{name}_layer": layer} for layer in range(1, count + 1)}
         return {name: found[name] for name in MODALITIES if found.get(name)}
 
     def prepare_layers(self, data: Dataset, cache: FeatureCache) -> None:

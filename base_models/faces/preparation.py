@@ -37,8 +37,8 @@ NOTHING = np.zeros((0, 5), dtype=np.float32)
 log = logging.getLogger("ensemble")
 
 
-def check_faces(faces: FaceChoice, detector: str | None) -> None:
-    """Raises LearnerError where the two do not go together."""
+def check_faces(faces: FaceChoice, detector: str | None, margin: int) -> None:
+    """Raises LearnerError where they do not go together."""
     if faces == "mtcnn" and detector is None:
         raise LearnerError(
             'faces = "mtcnn" needs detector, the path of a .safetensors file of MTCNN\'s three networks; without one, '
@@ -46,6 +46,8 @@ def check_faces(faces: FaceChoice, detector: str | None) -> None:
         )
     if faces != "mtcnn" and detector is not None:
         raise LearnerError(f'detector is set, and faces = "{faces}" looks for none: set faces = "mtcnn".')
+    if faces != "mtcnn" and margin:
+        raise LearnerError(f'face_margin is set, and faces = "{faces}" looks for none: set faces = "mtcnn".')
 
 
 class Faces:
@@ -66,7 +68,7 @@ class Faces:
         modality: Literal["video", "image"] = "video",
         seconds: float = MAX_SECONDS,
     ) -> None:
-        check_faces(faces, detector)
+        check_faces(faces, detector, margin)
         self.faces = faces
         self.detector = detector
         self.fps = fps

@@ -1,7 +1,5 @@
 """One vector per sound or video, from the vectors of its steps."""
 
-import logging
-from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -10,7 +8,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 
 from base_models.sequences.layers import Layer
-from base_models.sequences.states import SequenceEncoder, SequenceStates
+from base_models.sequences.states import SequenceEncoder, SequenceStates, warn_of_cut
 from ensemble.blocks import Array, Block, Features, Ragged
 from ensemble.data import Dataset
 from ensemble.errors import LearnerError
@@ -20,8 +18,6 @@ from ensemble.system.files import fingerprint
 POOLED_AT_ONCE = 4  # contents: all layers of long ones take gigabytes
 POOLED = 1  # raise it when the same states give other features
 SequencePooling = Literal["mean", "mean_std", "max"]
-
-log = logging.getLogger("ensemble")
 
 
 def pool_steps(states: Array, pooling: SequencePooling) -> Features:
@@ -95,7 +91,7 @@ class PooledStates:
         encoder = self.encoder
         label = f"blocks of {encoder.block} {encoder.contents} encoded"
         cache.fill_together(keys, data.keys(encoder.modality), encode, encoder.block, label)
-        self._warn_of_cut()
+        warn_of_cut(encoder)
 
     def _of(self, layer: Layer) -> "PooledStates":
         return PooledStates(self.encoder, layer, self.pooling, self.states.cache)
@@ -106,11 +102,6 @@ class PooledStates:
 
     def _pooled(self, states: Array | None) -> Features | None:
         return None if states is None or not len(states) else pool_steps(states, self.pooling)
-
-    def _warn_of_cut(self) -> None:
-        encoder = self.encoder
-        for why, count in Counter(filter(None, encoder.cut.values())).items():
-            log.warning("%s: %d of %d %s are cut: %s.", encoder.model, count, len(encoder.cut), encoder.contents, why)
 
 
 def _stacked(pooled: Sequence[Features | None]) -> Features:

@@ -1,7 +1,10 @@
 """Sequences of states under a frozen encoder: computed once per content, for every fold, epoch, task and learner."""
 
-from collections.abc import Sequence
+import logging
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -14,6 +17,8 @@ from ensemble.features import FeatureCache
 from ensemble.system.files import fingerprint
 
 KEPT = 1  # of our own handling; raise it when the same content gives other states
+
+log = logging.getLogger("ensemble")
 
 
 class SequenceEncoder(Protocol):
@@ -50,9 +55,12 @@ class SequenceEncoder(Protocol):
 
 class SequenceStates:
     """Float16 states (steps, width) of posts' contents, of one or several ``layers``, each kept in a folder of its own
-    of ``cache`` as long as there is room."""
+    of ``cache`` as long as there is room. Raises LearnerError without a layer: of all of an encoder that tells none
+    apart."""
 
     def __init__(self, encoder: SequenceEncoder, layers: Sequence[Layer], cache: FeatureCache) -> None:
+        if not layers:
+            raise LearnerError(f'{encoder.model}: its layers cannot be told apart; "last" is its only one.')
         self.encoder = encoder
         self.layers = tuple(layers)
         self.cache = cache
@@ -115,3 +123,10 @@ class SequenceStates:
                     "half precision; choose another layer."
                 )
         return made
+
+
+def warn_of_cut(encoder: SequenceEncoder) -> None:
+    """Say of how many files that a clips' encoder has read the end was left out, and why."""
+    cut: Mapping[Path, str] = getattr(encoder, "cut", {})
+    for why, count in Counter(filter(None, cut.values())).items():
+        log.warning("%s: %d of %d %s are cut: %s.", encoder.model, count, len(cut), encoder.contents, why)

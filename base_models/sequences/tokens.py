@@ -25,7 +25,7 @@ class TokenEncoder:
     contents = "texts"
     block = 64
 
-    def __init__(self, model: str, max_length: int = 128, learner: str = "frozen") -> None:
+    def __init__(self, model: str, max_length: int = 128, learner: str = "uegd") -> None:
         self.model = model
         self.max_length = max_length
         self.learner = learner

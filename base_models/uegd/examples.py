@@ -8,7 +8,7 @@ import torch
 
 from base_models.faces.preparation import Faces
 from base_models.neural.sampling import Batch, Drawn
-from base_models.sequences.states import SequenceStates
+from base_models.sequences.states import SequenceStates, warn_of_cut
 from base_models.uegd.masks import Masks
 from ensemble.blocks import Array
 from ensemble.data import Dataset
@@ -127,6 +127,7 @@ class SequenceSource:
             fits = states.fill(begin) and _lacking(states, data, begin) <= max(0, states.cache.room())
             if not (fits and states.fill(data)):
                 raise _no_room(states, data, begin)
+            warn_of_cut(states.encoder)
 
     def read(self, data: Dataset) -> Dataset:
         return data

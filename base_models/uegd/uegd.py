@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import numpy as np
 from pydantic import Field
 
+from base_models.encoder_parameters import alone, check_effect
 from base_models.neural.hyperparameters import (
     Balance,
     Epochs,
@@ -163,9 +164,7 @@ class Uegd(NeuralLearner):
         """By modality and layer, what makes a learner of that modality and layer alone."""
         found = {}
         for name, states in self._states("weighted").items():
-            alone = {other: None for other in self.modalities() if other != name}
-            whole = {"faces": "none", "detector": None} if "video" in alone else {}
-            found[name] = {int(layer): {**alone, **whole, "layer": int(layer)} for layer in states.layers}
+            found[name] = {int(layer): {**alone(self, name), "layer": int(layer)} for layer in states.layers}
         return found
 
     def prepare_layers(self, data: Dataset, cache: FeatureCache) -> None:
@@ -187,8 +186,7 @@ class Uegd(NeuralLearner):
         for name in self.layer if isinstance(self.layer, dict) else ():
             if name not in self.modalities():
                 raise LearnerError(f"uegd: layer: {unknown('encoder', name, self.modalities())}")
-        if self.video is None and (self.faces != "none" or self.detector is not None):
-            raise LearnerError("uegd: faces and detector are of the frames of videos, and video is not set.")
+        check_effect("uegd", type(self), vars(self), self.modalities())
         self._faces()  # which says what else does not go together
 
     def _source(self) -> "SequenceSource":

@@ -107,9 +107,9 @@ def test_frozen_features_of_each_layer_are_those_it_has_alone(
 
 
 def test_alone_on_a_layer_a_learner_has_no_other_encoder_and_no_faces_without_videos(seen: dict[str, str]) -> None:
-    params = Frozen(**seen).layer_params()  # type: ignore[arg-type]
-    assert params["text"][1] == {"video": None, "faces": "none", "detector": None, "text_layer": 1}
-    assert Frozen(**{**seen, **params["text"][1]}).modalities() == ("text",)  # type: ignore[arg-type]
+    params = Frozen(**seen, fps=5.0).layer_params()  # type: ignore[arg-type]
+    assert params["text"][1] == {"video": None, "faces": "none", "fps": 3.0, "text_layer": 1}
+    assert Frozen(**{**seen, "fps": 5.0, **params["text"][1]}).modalities() == ("text",)  # type: ignore[arg-type]
 
 
 def test_the_layer_that_shows_it_is_found_under_uegd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

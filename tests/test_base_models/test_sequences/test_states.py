@@ -185,3 +185,8 @@ def test_what_was_cut_is_counted_in_one_line(data: Dataset, caplog: pytest.LogCa
     encoder.cut = {Path("a"): why, Path("b"): "", Path("c"): why}
     pooled(encoder, data, FeatureCache())
     assert caplog.messages == ["toy: 2 of 3 sounds are cut: longer than max_seconds = 60."]
+
+
+def test_all_layers_of_an_encoder_that_tells_none_apart_are_refused() -> None:
+    with pytest.raises(LearnerError, match='toy: its layers cannot be told apart; "last" is its only one'):
+        SequenceStates(ToySequences(), (), FeatureCache())

@@ -92,6 +92,20 @@ def test_one_of_ten_frames_is_heard_and_so_many_a_second_are_seen(models: dict[s
     assert steps("video", fps=4.0) == [4, 8, 4, 8, 4, 0]
 
 
+def test_clips_that_are_cut_are_said_once(
+    models: dict[str, str], data: Dataset, caplog: pytest.LogCaptureFixture
+) -> None:
+    learner, cache = make(models, max_seconds=1.5), FeatureCache()
+    learner.prepare(data, cache)
+    why = "are cut: longer than max_seconds = 1.5."
+    assert caplog.messages == [
+        f"{models['audio']}: 2 of 4 sounds {why}",
+        f"{models['video']}: 2 of 5 videos {why}",
+    ]
+    learner.prepare(data, cache)
+    assert len(caplog.messages) == 2
+
+
 def test_a_run_killed_while_states_are_cached_goes_on_with_the_same_bytes(
     models: dict[str, str], data: Dataset, tmp_path: Path
 ) -> None:

@@ -172,8 +172,7 @@ def test_each_layer_of_each_modality_alone_is_prepared_in_one_pass() -> None:
     learner, data, cache = learner_of(layer={"text": 2}), clips(20), FeatureCache()
     found = learner.layer_params()
     assert {name: list(layers) for name, layers in found.items()} == {name: [1, 2, 3] for name in NAMES}
-    assert found["audio"][2] == {"text": None, "video": None, "faces": "none", "detector": None, "layer": 2}
-    assert "faces" not in found["video"][2]
+    assert found["audio"][2] == {"text": None, "video": None, "layer": 2}
     learner.prepare_layers(data, cache)
     cache.image_bytes = 0  # what is not there now finds no room
     for name in NAMES:
@@ -192,6 +191,8 @@ def test_each_layer_of_each_modality_alone_is_prepared_in_one_pass() -> None:
         ({"text": "bert", "layer": {"txt": 3}}, "layer: Unknown encoder 'txt'. Did you mean 'text'"),
         ({"text": "bert", "layer": "wieghted"}, "did you mean 'weighted'"),
         ({"text": "bert", "layer": 1.5}, "layer"),
+        ({"text": "bert", "audio_stride": 5}, "uegd: audio_stride is of audio, and audio is not set"),
+        ({"audio": "wavlm", "faces": "given"}, "uegd: faces is of video, and video is not set"),
         ({"text": "bert", "dropout": 1.0}, "dropout"),
         ({"text": "bert", "training": {"epochs": 5}}, "warmup"),
     ],
