@@ -22,7 +22,7 @@ def clip_doubts(data: Dataset, scans: Scans, copies: Duplicates) -> list[str]:
 
 def interval_doubts(data: Dataset, scans: Scans) -> list[str]:
     """Intervals of no length, and files that are longer or shorter than theirs (the column ``seconds``)."""
-    if "seconds" not in data.frame:
+    if "seconds" not in data.frame or "seconds" in data.task_names:
         return []
     wanted = data.frame["seconds"].to_numpy(dtype=np.float64)
     empty = np.flatnonzero(wanted <= 0)

@@ -183,7 +183,7 @@ def packets(clip: Clip, stream: Stream) -> Iterator[Any]:
 
 
 def decoded(clip: Clip, stream: Stream, limit: float) -> Iterator[Timed[Any]]:
-    """``(begin, end, frame)`` of what can be decoded, in seconds from the clip's begin, up to ``limit``.
+    """``(begin, end, frame)`` of what can be decoded, in seconds from the clip's begin: the first, and up to ``limit``.
 
     Times never go back, whatever the stamps say; a frame without a stamp follows on the last one."""
     now, damaged, begin = 0.0, 0, -np.inf
@@ -192,13 +192,14 @@ def decoded(clip: Clip, stream: Stream, limit: float) -> Iterator[Timed[Any]]:
             damaged += 1
             continue
         damaged += frame.is_corrupt
-        stamp = now if frame.time is None else frame.time - clip.origin
-        begin = max(stamp, begin) if np.isfinite(begin) else stamp
+        stamp, is_first = now if frame.time is None else frame.time - clip.origin, begin == -np.inf
+        begin = stamp if is_first else max(stamp, begin)
         now = begin + _length(frame, stream)
+        if begin < limit or is_first:
+            yield begin, now, frame
         if begin >= limit:
             clip.lost(f"longer than {limit:g} s, read to there")
             break
-        yield begin, now, frame
     else:
         check_end(clip, stream, now)
     if damaged:

@@ -51,7 +51,7 @@ def _pieces(clip: Clip, rate: int, seconds: float) -> Iterator[Samples]:
     left = round((seconds + 1) * rate)  # a second more, for stamps are rounded
     for begin, _, frame in decoded(clip, stream, seconds):
         if resampler is None:
-            yield np.zeros(max(0, round(begin * rate)), dtype=np.float32)
+            yield np.zeros(round(min(max(0.0, begin), seconds) * rate), dtype=np.float32)
             resampler = av.AudioResampler(format="fltp", layout=None, rate=rate)  # the channels stay as they are
         try:
             resampled = resampler.resample(frame)

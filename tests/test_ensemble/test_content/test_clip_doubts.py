@@ -11,7 +11,7 @@ from support.world import SENTIMENT, toy_table
 from ensemble.content.audit import audit, audit_lines
 from ensemble.content.doubts import label_doubts
 from ensemble.content.scan import scan
-from ensemble.data import Dataset
+from ensemble.data import Dataset, Task
 from ensemble.folds import FoldSettings, make_plan
 
 
@@ -63,6 +63,13 @@ def test_lengths_unlike_their_intervals_are_named(tmp_path: Path) -> None:
     assert "clips whose interval has no length: 1 ('v_2')" in lines
     assert "videos whose length is over 0.5 s from their interval's: 1 of 2 (v_1 2.0 s of 5.0)" in lines
     assert not any("sounds whose" in line for line in lines)  # they are of the same files
+
+
+def test_a_task_that_is_called_seconds_is_no_length_of_clips() -> None:
+    data = toy_table(20)
+    task = Task("seconds", ("short", "long"))
+    frame = data.frame.drop(columns="sentiment").assign(seconds=["short", "long"] * 10)
+    assert not any("interval" in line for line in doubts(Dataset(frame, data.root, (task,))))
 
 
 def test_test_rows_that_lack_the_label_others_have_are_named() -> None:

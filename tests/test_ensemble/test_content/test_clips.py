@@ -70,6 +70,22 @@ def test_a_picture_that_begins_late_keeps_its_time(tmp_path: Path) -> None:
     assert [place(picture) for picture in frames.pictures] == pytest.approx([0, 0, 0, 0.2, 0.4, 0.7], abs=0.11)
 
 
+def test_what_begins_after_the_limit_is_silence_and_its_first_picture(tmp_path: Path) -> None:
+    late = write_video(tmp_path / "late.mkv", 1, sound=tone(3), first=1.5)
+    frames = read_frames(late, fps=4, seconds=1)
+    assert frames.times.tolist() == [0, 0.25, 0.5, 0.75] and frames.trouble == "longer than 1 s, read to there"
+    with av.open(tmp_path / "mute.mkv", "w") as container:
+        picture = container.add_stream("mpeg4", rate=10, width=SIZE[0], height=SIZE[1], pix_fmt="yuv420p")
+        sound = container.add_stream("flac", rate=RATE, layout="mono")
+        container.mux([*picture.encode(av.VideoFrame.from_image(square(0))), *picture.encode(None)])
+        frame = av.AudioFrame.from_ndarray((tone(1)[None] * 32_767).astype(np.int16), format="s16", layout="mono")
+        frame.sample_rate, frame.pts = RATE, 2 * RATE
+        container.mux([*sound.encode(frame), *sound.encode(None)])
+    heard = read_sound(tmp_path / "mute.mkv", seconds=1)
+    assert heard.seconds == 1 and not heard.samples.any() and heard.trouble == "longer than 1 s, read to there"
+    assert read_sound(tmp_path / "mute.mkv").seconds == pytest.approx(3, abs=0.01)
+
+
 def test_a_rate_above_that_of_the_file_repeats_frames(tmp_path: Path) -> None:
     frames = read_frames(write_video(tmp_path / "slow.mp4", 1, fps=5), fps=20)
     assert len(frames.pictures) == 20 and len({id(picture) for picture in frames.pictures}) == 5
