@@ -98,7 +98,7 @@ class Faces:
         self.seek(data)
         found = self.count(data)
         if found.get("frames_without_face"):
-            _say_once(
+            say_once(
                 "{frames_without_face:,} of {frames:,} frames show no face and count as nothing; in "
                 "{clips_without_face:,} of {clips:,} ".format(**found)
                 + f"{self._plural} none does."
@@ -211,5 +211,6 @@ def _squeezed(picture: Image.Image, box: tuple[int, int, int, int]) -> Image.Ima
 
 
 @lru_cache
-def _say_once(message: str) -> None:
+def say_once(message: str) -> None:
+    """For what each job would say again."""
     log.warning(message)

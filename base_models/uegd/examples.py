@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from base_models.faces.preparation import Faces
+from base_models.faces.preparation import Faces, say_once
 from base_models.neural.sampling import Batch, Drawn
 from base_models.sequences.states import SequenceStates, warn_of_cut
 from base_models.uegd.masks import Masks
@@ -117,6 +117,13 @@ class SequenceSource:
 
     def fill(self, data: Dataset) -> None:
         """Raises LearnerError where not all find room, as soon as that is to be seen."""
+        left_out = len(data) - len(self.known(data))
+        if self.published_rows and left_out:
+            modalities = ", ".join(self.states)
+            said = (
+                f"uegd: published_rows leaves out {left_out:,} of {len(data):,} posts, which lack one of {modalities}"
+            )
+            say_once(f"{said}; they are not learned from, and get what is usual of the labels.")
         self.faces.fill(data)
         for states in self.states.values():
             names = data.keys(states.encoder.modality)

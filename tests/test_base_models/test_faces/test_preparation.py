@@ -16,7 +16,7 @@ from support.faces import write_bright_detector, write_random_detector
 
 from base_models.faces.detection import find_faces
 from base_models.faces.networks import load_networks
-from base_models.faces.preparation import LONGEST, SIZE, Faces, _cut, _say_once, _shrunk
+from base_models.faces.preparation import LONGEST, SIZE, Faces, _cut, _shrunk, say_once
 from ensemble.content.frames import read_frames
 from ensemble.data import Dataset
 from ensemble.errors import LearnerError
@@ -82,7 +82,7 @@ def test_frames_are_cut_to_the_largest_face_and_frames_without_one_are_nothing(r
 def test_frames_and_faces_are_counted_each_clip_once(
     root: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    _say_once.cache_clear()
+    say_once.cache_clear()
     data, faces = table(root, CLIPS), faces_of(root, FeatureCache(tmp_path))
     for _ in range(2):
         faces.fill(data)

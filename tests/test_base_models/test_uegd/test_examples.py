@@ -89,6 +89,15 @@ def test_rows_with_anything_are_known_or_as_published_those_with_everything() ->
     assert published.count(data, data) == {"rows": 40, **without, "left_out": int((~there.all(axis=0)).sum())}
 
 
+def test_rows_that_are_left_out_as_published_are_said(caplog: pytest.LogCaptureFixture) -> None:
+    data = clips(20).with_columns(video=None, video_hash=None)
+    source_of(FeatureCache()).fill(data)
+    assert not caplog.messages
+    source_of(FeatureCache(), published_rows=True).fill(data)
+    (said,) = caplog.messages
+    assert said.startswith("uegd: published_rows leaves out 20 of 20 posts, which lack one of text, audio, video;")
+
+
 def test_states_without_room_are_refused_with_what_they_need(tmp_path: Path) -> None:
     data, cache = clips(200), FeatureCache(tmp_path, image_bytes=40_000)
     with pytest.raises(LearnerError) as refused:
