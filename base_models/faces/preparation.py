@@ -94,11 +94,16 @@ class Faces:
             self._networks()
 
     def fill(self, data: Dataset) -> None:
-        """Look for the faces of every clip that the cache does not know, and say once how many frames have none."""
+        """Look for the faces of every clip that the cache does not know, and say how many frames have none, once of
+        each clip: parts of what was counted before are passed over."""
         self.seek(data)
         found = self.count(data)
-        if found.get("frames_without_face"):
-            _say_once(
+        if not found.get("frames_without_face"):
+            return
+        told, clips = _told(self._key), {key for key in data.keys(self.modality) if key is not None}
+        if not clips <= told:
+            told |= clips
+            log.warning(
                 "{frames_without_face:,} of {frames:,} frames show no face and count as nothing; in "
                 "{clips_without_face:,} of {clips:,} ".format(**found)
                 + f"{self._plural} none does."
@@ -211,5 +216,6 @@ def _squeezed(picture: Image.Image, box: tuple[int, int, int, int]) -> Image.Ima
 
 
 @lru_cache
-def _say_once(message: str) -> None:
-    log.warning(message)
+def _told(key: str) -> set[str]:
+    """The clips of which a line has said how many frames show no face, by what decides the boxes."""
+    return set()
