@@ -1,12 +1,13 @@
 """Finished stacks on new posts: base probabilities, the stack on top, and how much of it each learner carries."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from ensemble.data import Codes, Dataset, Floats, Task
-from ensemble.errors import StoreError, command
+from ensemble.errors import StoreError, command, some
 from ensemble.jobs.finished import base_probabilities, find_models
 from ensemble.jobs.job import JobSpec
 from ensemble.modalities import MODALITIES
@@ -21,6 +22,8 @@ from meta.records import StackReport
 from meta.stack import Stack, read_report
 from meta.table import means_of
 from meta.targets import target_of
+
+log = logging.getLogger("ensemble")
 
 Pair = tuple[str, str]  # learner, task
 Models = dict[Pair, tuple[BaseRecord, list[JobSpec]]]
@@ -131,8 +134,25 @@ def predict_posts(
         predictions = Predictions(one.task, posts.ids, stacked[name][0], decided=decided)
         columns = target_of(one.task).credited(labels[name])
         carried = shares(one.stack.fitted.predict, features[name], columns, one.usual, len(learners))
+        _say_who_is_not_looked_at(run, one, posts, carried)
         found.append(PostPredictions(predictions, learners, carried))
     return found
+
+
+def _say_who_is_not_looked_at(run: Run, one: LoadedStack, posts: Dataset, carried: Floats) -> None:
+    """Which posts have something, but nothing that the learners with a share look at: a stack may leave out some."""
+    heard = [name for name, of_rows in zip(one.stack.learners, carried.T, strict=True) if of_rows.any()]
+    heard += [name for names in one.related.values() for name in names]
+    looked_at = [run.learners.bind(run.learners.spec(name)).modalities for name in heard]
+    needed = [name for name in MODALITIES if any(of is None or name in of for of in looked_at)]
+    if not needed:
+        return
+    has = {name: np.array([cell is not None for cell in posts.cells(name)]) for name in MODALITIES}
+    lost = np.any(list(has.values()), axis=0) & ~np.any([has[name] for name in needed], axis=0)
+    if lost.any():
+        said = "%s: %s of %s posts have no %s, and the stack looks at nothing else: they all get the usual answer (%s)."
+        counts = f"{lost.sum():,}", f"{len(posts):,}"
+        log.warning(said, one.task.name, *counts, " or ".join(needed), some(posts.ids[lost]))
 
 
 def shares(

@@ -48,6 +48,8 @@ def check_faces(faces: FaceChoice, detector: str | None, margin: int) -> None:
         raise LearnerError(f'detector is set, and faces = "{faces}" looks for none: set faces = "mtcnn".')
     if faces != "mtcnn" and margin:
         raise LearnerError(f'face_margin is set, and faces = "{faces}" looks for none: set faces = "mtcnn".')
+    if faces != "mtcnn" and margin:
+        raise LearnerError(f'face_margin is set, and faces = "{faces}" looks for none: set faces = "mtcnn".')
 
 
 class Faces:
@@ -94,11 +96,16 @@ class Faces:
             self._networks()
 
     def fill(self, data: Dataset) -> None:
-        """Look for the faces of every clip that the cache does not know, and say once how many frames have none."""
+        """Look for the faces of every clip that the cache does not know, and say how many frames have none, once of
+        each clip: parts of what was counted before are passed over."""
         self.seek(data)
         found = self.count(data)
-        if found.get("frames_without_face"):
-            say_once(
+        if not found.get("frames_without_face"):
+            return
+        told, clips = _told(self._key), {key for key in data.keys(self.modality) if key is not None}
+        if not clips <= told:
+            told |= clips
+            log.warning(
                 "{frames_without_face:,} of {frames:,} frames show no face and count as nothing; in "
                 "{clips_without_face:,} of {clips:,} ".format(**found)
                 + f"{self._plural} none does."
@@ -211,6 +218,6 @@ def _squeezed(picture: Image.Image, box: tuple[int, int, int, int]) -> Image.Ima
 
 
 @lru_cache
-def say_once(message: str) -> None:
-    """For what each job would say again."""
-    log.warning(message)
+def _told(key: str) -> set[str]:
+    """The clips of which a line has said how many frames show no face, by what decides the boxes."""
+    return set()

@@ -101,5 +101,8 @@ class Training(BaseModel):
         if self.label_smoothing and self.loss == "focal":
             raise ValueError("label_smoothing is of loss = 'cross_entropy'; the focal loss has gamma")
         if self.warmup >= self.epochs:
-            raise ValueError(f"warmup ({self.warmup} epochs) must end before training does ({self.epochs} epochs)")
+            raise ValueError(
+                f"warmup ({self.warmup} epochs) must end before training does ({self.epochs} epochs); "
+                f"set it to {self.epochs / 10:g}, say, or 0 for none"
+            )
         return self

@@ -1,12 +1,14 @@
 """Posts as sequences of states per modality, read from the cache's memory maps when a batch asks for them."""
 
+import logging
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from base_models.faces.preparation import Faces, say_once
+from base_models.faces.preparation import Faces
 from base_models.neural.sampling import Batch, Drawn
 from base_models.sequences.states import SequenceStates, warn_of_cut
 from base_models.uegd.masks import Masks
@@ -17,6 +19,8 @@ from ensemble.errors import LearnerError
 Rows = npt.NDArray[np.intp]
 BESIDE = 200  # bytes that the cache keeps beside the states of a content, at most
 SPARE = 1.1  # of what is asked for, lengths being unknown before they are encoded
+
+log = logging.getLogger("ensemble")
 
 
 class Sequences:
@@ -123,7 +127,7 @@ class SequenceSource:
             said = (
                 f"uegd: published_rows leaves out {left_out:,} of {len(data):,} posts, which lack one of {modalities}"
             )
-            say_once(f"{said}; they are not learned from, and get what is usual of the labels.")
+            _say_once(f"{said}; they are not learned from, and get what is usual of the labels.")
         self.faces.fill(data)
         for states in self.states.values():
             names = data.keys(states.encoder.modality)
@@ -187,3 +191,8 @@ def _rounded(number: float) -> int:
     """Up, to two digits."""
     unit = 10 ** max(0, int(np.log10(number)) - 1)
     return int(-(-number // unit) * unit)
+
+
+@lru_cache
+def _say_once(message: str) -> None:
+    log.warning(message)

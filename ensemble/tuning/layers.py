@@ -11,7 +11,7 @@ from typing import NotRequired, TypedDict, cast
 
 from ensemble.bound_learners import LearnerSpec
 from ensemble.data import Task
-from ensemble.errors import ConfigError, LearnerError, unknown
+from ensemble.errors import ConfigError, EnsembleError, LearnerError, unknown
 from ensemble.jobs.train import Engine, sequential
 from ensemble.learner import HasLayers
 from ensemble.metrics import metrics_of, sign_named
@@ -115,9 +115,16 @@ def read_layers(run: Run, name: str, task: Task) -> LayerCurves | None:
         return None
     found = cast(LayerCurves, read_json(path))
     spec = run.learners.spec(name)
-    fresh = [of for of in found["curves"] if of["made_of"] == _made_of(run, spec, task, of["params"])]
+    fresh = [of for of in found["curves"] if _is_fresh(run, spec, task, of)]
     stale = [of["modality"] for of in found["curves"] if of not in fresh]
     return {**found, "curves": fresh, "stale": stale}
+
+
+def _is_fresh(run: Run, spec: LearnerSpec, task: Task, curve: LayerCurve) -> bool:
+    try:
+        return curve["made_of"] == _made_of(run, spec, task, curve["params"])
+    except EnsembleError:  # of an encoder that the learner has no more: what is left may be nothing that can be made
+        return False
 
 
 def _prepared(run: Run, spec: LearnerSpec, task: Task) -> Mapping[str, Mapping[int, Mapping[str, object]]]:

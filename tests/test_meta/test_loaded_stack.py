@@ -224,3 +224,17 @@ def test_learners_whose_models_were_not_kept_are_named_before_they_are_asked(tmp
     run = finish(tmp_path / "run", data, HASHES, k=3, keep_models="none")
     assert without_models(run, SENTIMENT, ["a", "b"]) == ["a", "b"]
     assert without_models(finish(tmp_path / "kept", data, HASHES, k=3), SENTIMENT, ["a", "b"]) == []
+
+
+def test_posts_without_what_the_stack_looks_at_are_named(
+    tmp_path: Path, data: Dataset, caplog: pytest.LogCaptureFixture
+) -> None:
+    heard = {"words": ("prior", {}), "pictures": ("gated", {"looks_at": ["image"], "gates": [1.0]})}
+    run = finish(tmp_path / "run", replace(data, tasks=(SENTIMENT,)), heard)
+    new = data.take(run.plan.test_rows)
+    ask(run.store.root, new.with_columns(image="a.png"))
+    assert not [said for said in caplog.messages if "usual answer" in said]
+    ask(run.store.root, new.with_columns(image=[None, *["a.png"] * (len(new) - 1)]))
+    (said,) = (said for said in caplog.messages if "usual answer" in said)
+    assert said.startswith(f"sentiment: 1 of {len(new)} posts have no image, and the stack looks at nothing else")
+    assert repr(new.ids[0]) in said

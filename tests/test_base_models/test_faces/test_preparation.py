@@ -16,7 +16,7 @@ from support.faces import write_bright_detector, write_random_detector
 
 from base_models.faces.detection import find_faces
 from base_models.faces.networks import load_networks
-from base_models.faces.preparation import LONGEST, SIZE, Faces, _cut, _shrunk, say_once
+from base_models.faces.preparation import LONGEST, SIZE, Faces, _cut, _shrunk, _told
 from ensemble.content.frames import read_frames
 from ensemble.data import Dataset
 from ensemble.errors import LearnerError
@@ -82,10 +82,10 @@ def test_frames_are_cut_to_the_largest_face_and_frames_without_one_are_nothing(r
 def test_frames_and_faces_are_counted_each_clip_once(
     root: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    say_once.cache_clear()
+    _told.cache_clear()
     data, faces = table(root, CLIPS), faces_of(root, FeatureCache(tmp_path))
-    for _ in range(2):
-        faces.fill(data)
+    for part in (data, data, data.take([1, 3])):
+        faces.fill(part)
     assert faces.count(data) == counts(3, 18, 8, 1)
     assert faces.count(data.take([0])) == counts(1, 5, 0, 0)
     assert caplog.messages == ["8 of 18 frames show no face and count as nothing; in 1 of 3 videos none does."]

@@ -203,7 +203,7 @@ def test_a_training_that_is_over_leaves_no_workers_behind() -> None:
         ({"patience": 3}, "patience needs rows to look at: set validation, or stop_on = 'training_loss'"),
         ({"patience": 3, "stop_on": "loss"}, "patience needs rows to look at"),
         ({"loss": "focal", "label_smoothing": 0.1}, "label_smoothing is of loss = 'cross_entropy'"),
-        ({"epochs": 5, "warmup": 5.0}, r"warmup \(5.0 epochs\) must end before training does \(5 epochs\)"),
+        ({"epochs": 5, "warmup": 5.0}, r"warmup \(5.0 epochs\) must end before .* \(5 epochs\); set it to 0.5"),
         ({"learning_rate": 0.1}, "Extra inputs are not permitted"),
         ({"lr": 0.0}, "greater than 0"),
         ({"validation": 1.0}, "less than 1"),
