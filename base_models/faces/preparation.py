@@ -48,8 +48,6 @@ def check_faces(faces: FaceChoice, detector: str | None, margin: int) -> None:
         raise LearnerError(f'detector is set, and faces = "{faces}" looks for none: set faces = "mtcnn".')
     if faces != "mtcnn" and margin:
         raise LearnerError(f'face_margin is set, and faces = "{faces}" looks for none: set faces = "mtcnn".')
-    if faces != "mtcnn" and margin:
-        raise LearnerError(f'face_margin is set, and faces = "{faces}" looks for none: set faces = "mtcnn".')
 
 
 class Faces:

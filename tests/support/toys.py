@@ -255,6 +255,8 @@ class Layered(Level):
 
     def __init__(self, layer: int = 5, looks_at: tuple[str, ...] = ("text",), broken: int = 0) -> None:
         super().__init__(dial=1.0)
+        if not looks_at:
+            raise LearnerError("layered looks at nothing")
         self.layer = layer
         self.looks_at = looks_at
         self.broken = broken

@@ -65,6 +65,16 @@ def test_what_is_kept_outlives_another_layer_and_no_other_change(run: Run, make_
     assert read_layers(replace(run, specs=()), "toy", MOOD) is None
 
 
+def test_a_curve_whose_learner_can_be_made_no_more_is_stale(run: Run) -> None:
+    score_layers(run, "toy", MOOD)
+    path = run.store.layers("toy", MOOD.name)
+    kept = json.loads(path.read_text())
+    kept["curves"][0]["params"]["looks_at"] = []  # as where the one encoder that a learner has left is taken away
+    path.write_text(json.dumps(kept))
+    found = read_layers(run, "toy", MOOD)
+    assert found is not None and found["stale"] == ["text"] and len(found["curves"]) == 1
+
+
 def test_a_learner_without_layers_and_a_metric_that_does_not_fit_are_refused(make_run: MakeRun) -> None:
     run = make_run(toy_table(30), {"hash": ("hash", {})}, registry=TOYS)
     with pytest.raises(ConfigError, match=r"'hash' has no encoder whose layers could be told apart"):
