@@ -123,11 +123,10 @@ class SequenceSource:
         """Raises LearnerError where not all find room, as soon as that is to be seen."""
         left_out = len(data) - len(self.known(data))
         if self.published_rows and left_out:
-            modalities = ", ".join(self.states)
-            said = (
-                f"uegd: published_rows leaves out {left_out:,} of {len(data):,} posts, which lack one of {modalities}"
+            said = f"uegd: published_rows leaves out {left_out:,} of {len(data):,} posts, which lack one of "
+            _say_once(
+                f"{said}{', '.join(self.states)}; they are not learned from, and get what is usual of the labels."
             )
-            _say_once(f"{said}; they are not learned from, and get what is usual of the labels.")
         self.faces.fill(data)
         for states in self.states.values():
             names = data.keys(states.encoder.modality)
