@@ -123,10 +123,8 @@ class SequenceSource:
         """Raises LearnerError where not all find room, as soon as that is to be seen."""
         left_out = len(data) - len(self.known(data))
         if self.published_rows and left_out:
-            said = f"uegd: published_rows leaves out {left_out:,} of {len(data):,} posts, which lack one of "
-            _say_once(
-                f"{said}{', '.join(self.states)}; they are not learned from, and get what is usual of the labels."
-            )
+            said = f"uegd: published_rows leaves out {left_out:,} of {len(data):,} posts, those without "
+            _say_once(f"{said}{' or '.join(self.states)}; they are not learned from and get what is usual of labels.")
         self.faces.fill(data)
         for states in self.states.values():
             names = data.keys(states.encoder.modality)

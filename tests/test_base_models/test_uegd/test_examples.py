@@ -95,7 +95,7 @@ def test_rows_that_are_left_out_as_published_are_said(caplog: pytest.LogCaptureF
     assert not caplog.messages
     source_of(FeatureCache(), published_rows=True).fill(data)
     (said,) = caplog.messages
-    assert said.startswith("uegd: published_rows leaves out 20 of 20 posts, which lack one of text, audio, video;")
+    assert said.startswith("uegd: published_rows leaves out 20 of 20 posts, those without text or audio or video;")
 
 
 def test_states_without_room_are_refused_with_what_they_need(tmp_path: Path) -> None:
