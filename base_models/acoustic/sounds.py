@@ -60,7 +60,7 @@ class SoundSource:
         if len(kept) < known:
             room = f"The cache is full (run.image_bytes = {self.cache.image_bytes:,})"
             log.warning("%s: %d of %d sounds are decoded at every use.", room, known - len(kept), known)
-        cut = sum(int(sound[0]) & CUT > 0 for sound in kept)
+        cut = sum(int(sound[0]) & CUT > 0 for sound in kept if len(sound))
         if cut:
             log.warning("%d of %d sounds are longer than %g s and are cut.", cut, known, self.seconds)
 
