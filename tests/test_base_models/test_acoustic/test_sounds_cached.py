@@ -118,7 +118,7 @@ def test_kept_sounds_count_towards_the_budget(encoders: dict[str, str], data: Da
 def test_a_file_that_has_gone_since_the_scan_is_named(encoders: dict[str, str], data: Dataset, tmp_path: Path) -> None:
     known = data.take([0])
     (tmp_path / "one.wav").write_bytes(b"gone")
-    source_of("whisper", encoders).fill(known)  # as nothing is kept on disk, no fault is
+    source_of("whisper", encoders).fill(known)  # nothing would be remembered of it
     with pytest.raises(LearnerError, match=r"one\.wav could be read when scanned and cannot be now"):
         source_of("whisper", encoders).examples(known, 1, False)
 
