@@ -93,7 +93,7 @@ def score_layers(
     )
     for modality, of in params.items():
         scores = [LayerScores(layer=layer, card=cards[modality, layer]) for layer in of]
-        first = overlay(tuned, next(iter(of.values())))
+        first = next(iter(of.values()))
         made_of = _made_of(run, spec, task, first)
         best = best_layer(scores, metric)
         found["curves"].append(LayerCurve(modality=modality, params=first, made_of=made_of, best=best, layers=scores))
@@ -122,7 +122,7 @@ def read_layers(run: Run, name: str, task: Task) -> LayerCurves | None:
 
 def _is_fresh(run: Run, spec: LearnerSpec, task: Task, curve: LayerCurve) -> bool:
     try:
-        return curve["made_of"] == _made_of(run, spec, task, curve["params"])
+        return curve["made_of"] == _made_of(run, run.learners.pinned(spec, task), task, curve["params"])
     except EnsembleError:  # of an encoder that the learner has no more: what is left may be nothing that can be made
         return False
 
@@ -164,6 +164,7 @@ def _scored(
 
 
 def _made_of(run: Run, spec: LearnerSpec, task: Task, params: Mapping[str, object]) -> str:
-    """The fingerprint of data, folds, and the learner with these parameters."""
-    alone = replace(spec, params=overlay(spec.params, params), tuned=False, best=None)
+    """The fingerprint of data, folds, and the learner with these parameters over those that are set and tuned."""
+    tuned: Mapping[str, object] = spec.best["params"] if spec.best else {}
+    alone = replace(spec, params=overlay(overlay(spec.params, tuned), params), tuned=False, best=None)
     return run.learners.settings(alone, task).fingerprint()

@@ -75,6 +75,17 @@ def test_a_curve_whose_learner_can_be_made_no_more_is_stale(run: Run) -> None:
     assert found is not None and found["stale"] == ["text"] and len(found["curves"]) == 1
 
 
+def test_a_curve_of_what_tuning_has_bettered_since_is_stale(run: Run) -> None:
+    def tuned(broken: int) -> Run:
+        best = {"params": {"broken": broken}}
+        return replace(run, specs=(replace(run.specs[0], tuned=True, best=best),))  # type: ignore[arg-type]
+
+    score_layers(tuned(8), "toy", MOOD)
+    kept, bettered = (read_layers(tuned(broken), "toy", MOOD) for broken in (8, 9))
+    assert kept is not None and len(kept["curves"]) == 2
+    assert bettered is not None and bettered["stale"] == ["text", "audio"]
+
+
 def test_a_learner_without_layers_and_a_metric_that_does_not_fit_are_refused(make_run: MakeRun) -> None:
     run = make_run(toy_table(30), {"hash": ("hash", {})}, registry=TOYS)
     with pytest.raises(ConfigError, match=r"'hash' has no encoder whose layers could be told apart"):
