@@ -90,6 +90,8 @@ class Frozen:
             self.faces, self.detector, self.face_margin = faces, detector, face_margin
         if audio is not None or video is not None:
             self.max_seconds = max_seconds
+        layers = zip(ENCODERS, (image_layer, text_layer, audio_layer, video_layer), strict=True)
+        self._layers = {name: layer for name, layer in layers if layer not in (None, "last")}
         self._cache = FeatureCache()
         self._info: TrainingInfo = {}
         self._faces()  # which says what does not go together
@@ -112,9 +114,11 @@ class Frozen:
         return models + [path for faces in self._faces() for path in faces.sources()]
 
     def check_models(self, data: Dataset, cache: FeatureCache) -> None:
-        """Of an encoder whose features are all in the cache nothing is needed."""
+        """Of an encoder whose features are all in the cache nothing is needed; a layer of none is refused."""
         from base_models.visual.network import check_network
 
+        for name in self._layers.keys() - self._models():
+            raise LearnerError(f"{name}_layer = {self._layers[name]} is of no encoder: {name} is not set.")
         for (name, model), (encoder, keys, *_) in zip(self._models().items(), self._requests(data), strict=True):
             known = {key for key in keys if key is not None}
             if cache.count(encoder, known) < len(known):
@@ -149,8 +153,7 @@ class Frozen:
         for pooled in self._pooled():
             pooled.fill_layers(data, range(1, pooled.encoder.layers + 1))
         if self.text is not None:
-            encoder = self._text_encoder()
-            encoder.fill_layers(data, range(1, encoder.layers() + 1), cache)
+            (encoder := self._text_encoder()).fill_layers(data, range(1, encoder.layers() + 1), cache)
 
     def fit(self, data: Dataset, task: Task, seed: int) -> None:
         data = data.take(task.target.known(data.labels(task)))
@@ -160,8 +163,7 @@ class Frozen:
         blocks = self._blocks(data)
         self.means_ = [mean_of(block) for block in blocks]
         self.scales_ = [scale_of(block - mean) for block, mean in zip(blocks, self.means_, strict=True)]
-        features = self._standardise(blocks)
-        self.probe_.fit(features, labels, data.groups, seed)
+        self.probe_.fit(self._standardise(blocks), labels, data.groups, seed)
         counts = [found for faces in self._faces() if (found := faces.count(data))]
         self._info = {"fit_posts": {"rows": len(data), **counts[0]}} if counts else {}
 

@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -13,7 +13,23 @@ from ensemble.errors import ConfigError, unknown
 from ensemble.system.files import write_atomic
 
 BARE = re.compile(r"[A-Za-z0-9_-]+")
-ENCODERS = {"text": "sentence-transformers/all-MiniLM-L6-v2", "image": "timm/mobilenetv2_100.ra_in1k"}
+IMAGE_ENCODER = "timm/mobilenetv2_100.ra_in1k"
+ENCODERS = {
+    "text": "sentence-transformers/all-MiniLM-L6-v2",
+    "image": IMAGE_ENCODER,
+    "audio": "openai/whisper-tiny.en",
+    "video": IMAGE_ENCODER,
+}
+OF_CLIPS = """\
+[base.sound]
+learner = "frozen"
+params = { audio = "openai/whisper-tiny.en", audio_layer = "mean", balance = 0.5 }
+
+[base.frames]
+learner = "frozen"
+params = { video = "mobilenetv2_100", fps = 3, balance = 0.5 }
+
+"""
 
 
 def write_recipe(preset: str, root: Path, out: Path) -> Path:
@@ -55,7 +71,9 @@ def sketch_recipe(
         given["test"] = _name(_below(root or train.parent, Path(given["test"])), folder)
     made = sketch(folder, _name(train, folder), labels, given, out.resolve().parent / "artifacts/cache/embedded")
     recipe = files("cli.recipes").joinpath("csv.toml").read_text(encoding="utf-8")
-    modalities = [kind for kind in ("text", "image") if kind in made.options]
+    modalities = {kind for kind in ENCODERS if kind in made.options}
+    if "video" in modalities:
+        modalities.add("audio")  # its own sound serves
     rest, assumed = _learners("[folds]" + recipe.partition("[folds]")[2], modalities)
     if all(isinstance(task, dict) for task in made.tasks.values()):
         rest = _of_numbers(rest)
@@ -77,11 +95,12 @@ def sketch_recipe(
     return out, [*made.assumed, *assumed]
 
 
-def _learners(text: str, modalities: Sequence[str]) -> tuple[str, list[str]]:
+def _learners(text: str, modalities: Collection[str]) -> tuple[str, list[str]]:
     """The part of the recipe behind [data] with the learners that these modalities allow; an encoder that cannot be
     had without a network is left to the user."""
     needs = {"tfidf": ["text"], "text": ["text"], "image": ["image"], "both": ["text", "image"]}
-    left_out = []
+    needs |= {"sound": ["audio"], "frames": ["video"]}
+    text, left_out = text.replace("[stack]", OF_CLIPS + "[stack]"), []
     for name, kinds in needs.items():
         found = re.search(rf"\[base\.{name}\]\n(.+\n)+\n?", text)
         if found is None:

@@ -15,6 +15,7 @@ from ensemble.system.files import Json, fingerprint, read_json, write_json
 KEY = "made_of"  # in every record
 FORMAT = 2  # of results; raise it when the same parameters give other numbers
 IMPORTED = "imported"  # stands for the learner of probabilities that were made elsewhere
+SOURCES = "sources"  # the files besides the parameters
 ASKED = ("task", "classes", "kind", "seed", "fold", "data", "folds")  # what a learner is asked, not what it is
 
 
@@ -78,7 +79,7 @@ class Provenance:
 
     def with_sources(self, hashes: Sequence[str]) -> "Provenance":
         """With the files besides the parameters that results depend on."""
-        return self.with_parts(sources=fingerprint(list(hashes)))
+        return self.with_parts(**{SOURCES: fingerprint(list(hashes))})
 
     def of_job(self, seed: int, fold: int) -> "Provenance":
         return self.with_parts(seed=seed, fold=fold)
@@ -122,6 +123,8 @@ class Provenance:
         """``params.views was 10, is now 5``, or None where nothing differs; ``names`` restricts it to some parts."""
         for name in sorted({*self.parts, *now.parts} if names is None else names):
             if self.parts.get(name) != now.parts.get(name):
+                if name == SOURCES:  # fingerprints, which tell nobody anything
+                    return "the local files it depends on, such as an encoder's folder, were changed, moved or deleted"
                 return f"{name} was {self.parts.get(name)!r}, is now {now.parts.get(name)!r}"
         return None
 

@@ -99,10 +99,12 @@ def format_mean_std(mean: float | None, std: float | None) -> str:
 
 
 def format_size(trainable: int | None, parameters: int | None) -> str:
-    """Millions of parameters that are trained, and of all: ``0.2 / 151.5 M``; empty where not known."""
+    """Millions of parameters that are trained, and of all: ``0.2 / 151.5 M``; of small networks thousands, ``3.2 / 3.2
+    k``; empty where not known."""
     if trainable is None or parameters is None:
         return ""
-    return f"{trainable / 1e6:,.1f} / {parameters / 1e6:,.1f} M"
+    unit, letter = (1e6, "M") if parameters >= 1e5 else (1e3, "k")
+    return f"{trainable / unit:,.1f} / {parameters / unit:,.1f} {letter}"
 
 
 def format_bounds(scored: Score | None) -> str:

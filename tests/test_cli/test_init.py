@@ -100,6 +100,22 @@ def test_a_column_of_numbers_may_be_labels_and_one_of_parts_not(ensemble: Ensemb
     assert said.code == 2 and "'mood' and 'stars' may be" in said.err.replace("', '", "' and '")
 
 
+def test_columns_of_sounds_and_videos_get_learners_and_a_videos_sound_serves(
+    ensemble: Ensemble, tmp_path: Path
+) -> None:
+    root = tmp_path / "posts"
+    root.mkdir()
+    posts = table().assign(film=[f"{n}.mp4" for n in range(60)], voice=[f"{n}.wav" for n in range(60)])
+    for name in [*posts["film"], *posts["voice"]]:
+        (root / name).touch()
+    for columns, expected in ((["film"], {"sound", "frames"}), (["voice"], {"sound"}), ([], set())):
+        posts[[*table().columns, *columns]].to_csv(root / "train.csv", index=False)
+        said = ensemble("init", "csv", "--train", "posts/train.csv", "--label", "mood", "--out", "mine.toml")
+        assert said.code == 0, said.err
+        assert set(load_config(tmp_path / "mine.toml").base) == {"tfidf", "text", *expected}
+        (tmp_path / "mine.toml").unlink()
+
+
 def test_a_preset_is_known_before_its_options_are(ensemble: Ensemble) -> None:
     assert "Unknown preset 'cvs'. Did you mean 'csv'?" in ensemble("init", "cvs", "--train", "posts.csv").err
 

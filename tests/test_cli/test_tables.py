@@ -48,6 +48,7 @@ def test_learners_are_shown_with_their_size_and_each_seed(capsys: pytest.Capture
 def test_a_size_is_not_made_up_and_a_deviation_of_one_value_is_none() -> None:
     assert format_size(None, None) == format_size(None, 3) == ""
     assert format_size(0, 1_234_500_000) == "0.0 / 1,234.5 M"
+    assert format_size(3_210, 99_999) == "3.2 / 100.0 k" and format_size(3_210, 100_000) == "0.0 / 0.1 M"
     assert format_mean_std(0.5, None) == ".500" and format_mean_std(None, None) == ""
 
 

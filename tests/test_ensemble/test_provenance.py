@@ -43,7 +43,8 @@ def test_equal_parts_are_fresh_and_the_first_difference_is_named() -> None:
     other = LEARNER.with_parts(**{"params.views": 5, "sources": "x"})
     assert other != LEARNER
     assert LEARNER.difference(other) == "params.views was 10, is now 5"
-    assert LEARNER.difference(other, ["data", "sources"]) == "sources was None, is now 'x'"
+    gone = LEARNER.with_sources(["a"]).difference(LEARNER.with_sources([]), ["data", "sources"])
+    assert gone == "the local files it depends on, such as an encoder's folder, were changed, moved or deleted"
 
 
 def test_a_new_parameter_that_is_none_by_default_makes_nothing_stale() -> None:

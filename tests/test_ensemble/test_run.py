@@ -100,7 +100,7 @@ def test_a_changed_weight_file_makes_results_stale(run: Run, tmp_path: Path) -> 
     assert not any(key.startswith("params._") for key in before.parts)
     weights.write_bytes(b"two")
     difference = before.difference(run.learners.provenance(spec, SENTIMENT))
-    assert difference is not None and difference.startswith("sources was")
+    assert difference is not None and difference.startswith("the local files it depends on")
 
 
 def test_names_are_looked_up_with_a_suggestion(run: Run) -> None:

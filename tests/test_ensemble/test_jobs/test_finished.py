@@ -152,4 +152,4 @@ def test_weights_that_training_began_from_may_go_but_not_change(tmp_path: Path, 
     weights.unlink()
     assert find_models(opened(run), "a", SENTIMENT, [])[1]
     weights.write_bytes(b"another")
-    refused(run, "a", "is stale: sources was")
+    refused(run, "a", "is stale: the local files it depends on")
