@@ -11,11 +11,12 @@ MODALITIES_OF = {
     **dict.fromkeys(("video_layer", "video_pooling", "fps", "faces", "detector", "face_margin"), ("video",)),
     "max_seconds": ("audio", "video"),
 }
+EARLIER = {"image_layer": ("image",), "text_layer": ("text",)}  # which runs of old may name and not use
 
 
 def check_effect(name: str, learner: type, given: Mapping[str, object], modalities: Collection[str]) -> None:
     """Raises LearnerError for a parameter that is given and would change nothing."""
-    for parameter in _without_effect(learner, given, modalities):
+    for parameter in _without_effect(MODALITIES_OF, learner, given, modalities):
         of = " and ".join(MODALITIES_OF[parameter])
         raise LearnerError(f"{name}: {parameter} is of {of}, and {of} {'are' if ' ' in of else 'is'} not set.")
 
@@ -23,11 +24,13 @@ def check_effect(name: str, learner: type, given: Mapping[str, object], modaliti
 def alone(learner: LooksAtModalities, modality: str) -> dict[str, object]:
     """Parameters, to be laid over those of a learner, that leave it the encoder of one modality."""
     others: dict[str, object] = {other: None for other in learner.modalities() if other != modality}
-    return others | _without_effect(type(learner), vars(learner), [modality])
+    return others | _without_effect(MODALITIES_OF | EARLIER, type(learner), vars(learner), [modality])
 
 
-def _without_effect(learner: type, given: Mapping[str, object], modalities: Collection[str]) -> dict[str, object]:
-    """The defaults of those that are given as something else, and that no encoder is there for."""
+def _without_effect(
+    known: Mapping[str, Collection[str]], learner: type, given: Mapping[str, object], modalities: Collection[str]
+) -> dict[str, object]:
+    """The defaults of those of the ``known`` that are given as something else, and that no encoder is there for."""
     usual = {name: parameter.default for name, parameter in signature(learner).parameters.items()}
-    idle = [name for name, of in MODALITIES_OF.items() if name in usual and not set(of) & set(modalities)]
+    idle = [name for name, of in known.items() if name in usual and not set(of) & set(modalities)]
     return {name: usual[name] for name in idle if given.get(name, usual[name]) != usual[name]}

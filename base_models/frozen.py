@@ -90,8 +90,6 @@ class Frozen:
             self.faces, self.detector, self.face_margin = faces, detector, face_margin
         if audio is not None or video is not None:
             self.max_seconds = max_seconds
-        layers = zip(ENCODERS, (image_layer, text_layer, audio_layer, video_layer), strict=True)
-        self._layers = {name: layer for name, layer in layers if layer not in (None, "last")}
         self._cache = FeatureCache()
         self._info: TrainingInfo = {}
         self._faces()  # which says what does not go together
@@ -117,8 +115,9 @@ class Frozen:
         """Of an encoder whose features are all in the cache nothing is needed; a layer of none is refused."""
         from base_models.visual.network import check_network
 
-        for name in self._layers.keys() - self._models():
-            raise LearnerError(f"{name}_layer = {self._layers[name]} is of no encoder: {name} is not set.")
+        for name, layer in {"image": self.image_layer, "text": self.text_layer}.items():
+            if layer is not None and name not in self._models():  # refused no earlier: finished runs may have one
+                raise LearnerError(f"{name}_layer = {layer} is of no encoder: {name} is not set.")
         for (name, model), (encoder, keys, *_) in zip(self._models().items(), self._requests(data), strict=True):
             known = {key for key in keys if key is not None}
             if cache.count(encoder, known) < len(known):

@@ -112,6 +112,12 @@ def test_alone_on_a_layer_a_learner_has_no_other_encoder_and_no_faces_without_vi
     assert Frozen(**{**seen, "fps": 5.0, **params["text"][1]}).modalities() == ("text",)  # type: ignore[arg-type]
 
 
+def test_alone_on_a_layer_a_learner_has_no_layer_of_another_encoder(frozen: dict[str, str], posts: Dataset) -> None:
+    params = Frozen(**frozen, text_layer=1).layer_params()
+    assert params["audio"][2] == {"text": None, "text_layer": None, "audio_layer": 2}
+    Frozen(**{**frozen, "text_layer": 1, **params["audio"][2]}).check_models(posts, FeatureCache())  # type: ignore[arg-type]
+
+
 def test_the_layer_that_shows_it_is_found_under_uegd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = toy_clips(90)
     plan = make_plan(data, np.arange(90), FoldSettings(k=3))
