@@ -24,7 +24,7 @@ def check_effect(name: str, learner: type, given: Mapping[str, object], modaliti
 def alone(learner: LooksAtModalities, modality: str) -> dict[str, object]:
     """Parameters, to be laid over those of a learner, that leave it the encoder of one modality."""
     others: dict[str, object] = {other: None for other in learner.modalities() if other != modality}
-    return others | _without_effect(MODALITIES_OF | EARLIER, type(learner), vars(learner), [modality])
+    return others | _without_effect({**MODALITIES_OF, **EARLIER}, type(learner), vars(learner), [modality])
 
 
 def _without_effect(
