@@ -164,9 +164,12 @@ def scan_posts(posts: Dataset, track: Track = silent, needed: Collection[str] | 
     first = ""
     for name, found in scans.items():
         if len(found.problems):
-            first = f"{found.problems['path'].iloc[0]}: {found.problems['problem'].iloc[0]}"
+            each = [f"{one['path']}: {one['problem']}" for one in found.problems.head(3).to_dict("records")]
+            first, more = each[0], ["..."] if len(found.problems) > 3 else []
             plural, count = get_modality(name).plural, f"{len(found.problems):,}"
-            log.warning("%s %s cannot be used; these posts are judged without (%s).", count, plural, first)
+            log.warning(
+                "%s %s cannot be used; these posts are judged without (%s).", count, plural, "; ".join(each + more)
+            )
     blank = _blank(scanned)
     if kinds and blank.all():
         raise DataError(f"None of the {len(posts):,} posts has {anything} that can be used ({first}).")

@@ -204,6 +204,8 @@ class _Plain(pickle._Unpickler):
 
     def find_class(self, module: str, name: str) -> object:
         make = NAMES.get(f"{module}.{name}")
+        if make is None and not re.fullmatch(r"[\w.]+", module + name):
+            raise pickle.UnpicklingError("no name: a table of texts may begin like a pickle")
         if make is None:
             raise _RefusedError(repr(f"{module}.{name}"[:80]))
         return _Name(make)

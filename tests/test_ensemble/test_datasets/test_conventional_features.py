@@ -177,6 +177,7 @@ def test_such_an_array_is_read_where_nothing_is_wrong_with_it(tmp_path: Path) ->
         (b"\x82\x01.", "is no complete pickle"),
         (b"P1\n.", "objects that are elsewhere"),
         (b"<html>", "is a web page, no pickle"),
+        (b"id,text\n1,so good\n2,bad\n", "is no complete pickle"),
         (b"", "is no complete pickle"),
     ],
 )

@@ -100,6 +100,7 @@ def test_an_image_that_cannot_be_used_is_missing_and_said(tmp_path: Path, caplog
     assert posts.images == ["good.png", None, None]
     first, second = caplog.messages
     assert first.startswith("2 images cannot be used") and "bad.png: a text, not an image" in first
+    assert "; gone.png: no such file" in first and "..." not in first
     assert second == "1 posts have neither text nor image, so nothing is known of them: 'z'."
 
 
