@@ -160,3 +160,8 @@ def test_every_package_is_installed() -> None:
     settings.read(ROOT / "setup.cfg", encoding="utf-8")
     listed = set(settings["options"]["packages"].split())
     assert {".".join(path.parent.relative_to(ROOT).parts) for path in SOURCES if path.name == "__init__.py"} <= listed
+
+
+def test_no_two_files_of_tests_have_one_name() -> None:
+    names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
+    assert sorted({name for name in names if names.count(name) > 1}) == [], "pytest would collect only one of them"

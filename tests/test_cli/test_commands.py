@@ -131,7 +131,10 @@ def test_what_the_readme_and_the_recipes_comments_say_is_valid(tmp_path: Path) -
     tables = [tomllib.loads(text)["base"] for text in texts]
     assert [sorted(table) for table in tables] == [
         ["convnext", "roberta"],
+        ["heard_and_seen"],
+        ["whisper"],
         ["clip_lora", "fusion"],
+        ["uegd"],
         ["convnext", "efficientnet", "roberta", "vit"],
         ["flava_attention", "flava_linear", "flava_two_layers", "flava_unfrozen", "flava_weighted"],
     ]

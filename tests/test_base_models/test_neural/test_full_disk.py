@@ -105,7 +105,8 @@ def test_features_that_find_no_space_are_encoded_later_to_the_same_files(disk: D
     np.testing.assert_array_equal(whole.get(KEY, keys, encode, 32, "blocks"), found)
     ours, theirs = disk.folder / KEY, tmp_path / "whole" / KEY
     assert files(ours) == files(theirs)
-    assert all((ours / name).read_bytes() == (theirs / name).read_bytes() for name in files(ours))
+    same = [name for name in files(ours) if not name.endswith(".seconds")]  # how long it took
+    assert all((ours / name).read_bytes() == (theirs / name).read_bytes() for name in same)
 
 
 class Wordy(Hash):
