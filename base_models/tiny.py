@@ -7,6 +7,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+CLIP_PIXELS = {  # how a tiny CLIP reads pictures
+    "image_processor_type": "CLIPImageProcessor",
+    "size": {"shortest_edge": 32},
+    "do_center_crop": True,
+    "crop_size": {"height": 32, "width": 32},
+    "image_mean": [0.5] * 3,
+    "image_std": [0.5] * 3,
+    "resample": 3,
+}
+
 
 def make_image_encoder(folder: Path, seed: int = 0) -> Path:
     """A timm ResNet of 0.1 million parameters at 64 pixels, as a local folder; random features see colours."""
@@ -206,16 +216,7 @@ def make_clip(folder: Path, texts: Sequence[str], seed: int = 0) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer = _clip_tokenizer([text.lower() for text in texts])
     tokenizer.save_pretrained(folder)
-    images = {
-        "image_processor_type": "CLIPImageProcessor",
-        "size": {"shortest_edge": 32},
-        "do_center_crop": True,
-        "crop_size": {"height": 32, "width": 32},
-        "image_mean": [0.5] * 3,
-        "image_std": [0.5] * 3,
-        "resample": 3,
-    }
-    (folder / "preprocessor_config.json").write_text(json.dumps(images))
+    (folder / "preprocessor_config.json").write_text(json.dumps(CLIP_PIXELS))
     layers = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}
     words = {"vocab_size": len(tokenizer), "bos_token_id": tokenizer.bos_token_id, "pad_token_id": 1}
     config = CLIPConfig(

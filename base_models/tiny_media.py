@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
+from base_models.tiny import CLIP_PIXELS
+
 if TYPE_CHECKING:
     import torch
 
@@ -78,16 +80,7 @@ def make_frame_encoder(folder: Path, pictures: Sequence[Image.Image], seed: int 
         said = network(pixel_values=torch.from_numpy(np.stack(pixels))).pooler_output
     _standardise(getattr(network, "vision_model", network).post_layernorm, said)
     network.save_pretrained(folder)
-    images = {
-        "image_processor_type": "CLIPImageProcessor",
-        "size": {"shortest_edge": 32},
-        "do_center_crop": True,
-        "crop_size": {"height": 32, "width": 32},
-        "image_mean": [0.5] * 3,
-        "image_std": [0.5] * 3,
-        "resample": 3,
-    }
-    (folder / "preprocessor_config.json").write_text(json.dumps(images))
+    (folder / "preprocessor_config.json").write_text(json.dumps(CLIP_PIXELS))
     return folder
 
 
