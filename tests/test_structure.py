@@ -1,4 +1,4 @@
-"""The shape of the code base: layers, sizes, the README's tree, no pickle."""
+"""The shape of the code base: layers, sizes, the tree of files, no pickle."""
 
 import ast
 import re
@@ -138,9 +138,9 @@ def test_no_pickle_is_ever_read(path: Path) -> None:
     )
 
 
-def test_the_readme_names_every_source_file_and_no_other() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    tree = readme[readme.index("```text\nsetup.cfg") :].split("```")[1]
+def test_the_layout_names_every_source_file_and_no_other() -> None:
+    layout = (ROOT / "docs" / "layout.md").read_text(encoding="utf-8")
+    tree = layout[layout.index("```text\nsetup.cfg") :].split("```")[1]
     named = set(re.findall(r"[\w/.-]+\.(?:py|toml)\b", tree))
     files = {path.name for path in SOURCES if path.name != "__init__.py"}
     files |= {path.name for path in (ROOT / "cli" / "recipes").glob("*.toml")}
