@@ -54,6 +54,11 @@ def borrow(
     return borrowed
 
 
+def shares_weights(network: nn.Module) -> bool:
+    """Whether frozen weights of a network are also those of others: they must not be written to."""
+    return any(module in kept.borrowed for kept in _kept for module in network.modules())
+
+
 def let_go() -> bool:
     """Free the memory of the network that is kept, where nobody uses it; whether there was one."""
     gc.collect()  # what a finished job has left behind is no use
