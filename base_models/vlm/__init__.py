@@ -1,0 +1,1 @@
+"""Language models that see: one learner for all of them."""
