@@ -1,1 +1,1 @@
-"""Language models that see: one learner for all of them."""
+"""Language models that see: one network of every family of images and text, and of text alone."""
