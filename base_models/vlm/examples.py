@@ -183,7 +183,11 @@ class PromptSource:
 
     def fill(self, data: Dataset) -> None:
         """Decoded images are not needed beside what the tower made of them."""
-        if self.images is not None and "image" in self.looked_at and (self.encoded is None or not self.encoded.fill(data)):
+        if (
+            self.images is not None
+            and "image" in self.looked_at
+            and (self.encoded is None or not self.encoded.fill(data))
+        ):
             self.images.fill(data)
 
     def read(self, data: Dataset) -> Dataset:

@@ -68,4 +68,6 @@ def keys_of(data: Dataset) -> list[Keys]:
     groups = data.frame["group"] if "group" in data.frame else [None] * len(data)
     columns = {"group": groups, "text": data.text_hashes(), "image": data.image_hashes()}
     rows: Sequence[tuple[Any, ...]] = list(zip(*columns.values(), strict=True))
-    return [frozenset(f"{name} {key}" for name, key in zip(columns, row, strict=True) if key is not None) for row in rows]
+    return [
+        frozenset(f"{name} {key}" for name, key in zip(columns, row, strict=True) if key is not None) for row in rows
+    ]
