@@ -12,18 +12,17 @@ from ensemble.errors import LearnerError, first_line
 if TYPE_CHECKING:
     from base_models.vlm.loading import Description
 
+PLACES = ("text", "classes", "question")
 WORDS_TEMPLATE = "Post: {text}\n{question} Answer with one of these: {classes}."
+COMPLETED_TEMPLATE = "Post: {text}\nQuestion: {question} Answer with one of these: {classes}.\nAnswer:"
 HEAD_TEMPLATE = "Post: {text}\n{question}"
 QUESTION = "What is the {} of this post?"
-PLACES = ("text", "classes", "question")
 SLOT = "\ufdd3{}\ufdd4"  # where the text of a turn comes, by the turn's number
 SLOTS = re.compile("\ufdd3(\\d+)\ufdd4")
-# A question and an answer, of models that have no template of their own, as their authors publish them.
-PLAIN = {
-    "llava": ("USER: {image}{message} ASSISTANT:", " {answer}</s>"),
-    "blip-2": ("Question: {message} Answer:", " {answer}. "),
-}
-PLAINEST = ("{image}{message}\nAnswer:", " {answer}\n\n")
+# A message and its answer where a model brings no template: of a family that converses, as published; of others, which
+# go on with what is said, the message alone.
+CONVERSING = {"llava": ("USER: {image}{message} ASSISTANT:", " {answer}</s>")}
+COMPLETING = ("{image}{message}", " {answer}\n\n")
 
 
 @dataclass(frozen=True)
@@ -50,12 +49,13 @@ def message_of(template: str, question: str | Mapping[str, str] | None, task: Ta
 
     ``question`` is one for all tasks, or one by task. Raises LearnerError for {classes} of a task that has none.
     """
-    if "{classes}" in template and not task.classes:
-        raise LearnerError(f"vlm: template has {{classes}}, and {task.name} is a number; leave them out.")
     asked = QUESTION.format(task.name.replace("_", " "))
     if question is not None:
         asked = question if isinstance(question, str) else question.get(task.name, asked)
-    return template.replace("{question}", asked).replace("{classes}", ", ".join(words))
+    template = template.replace("{question}", asked)
+    if "{classes}" in template and not task.classes:
+        raise LearnerError(f"vlm: template has {{classes}}, and {task.name} is a number; leave them out.")
+    return template.replace("{classes}", ", ".join(words))
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,11 @@ class Chat:
 
     tokenizer: Any
     described: "Description"
+
+    @property
+    def completes(self) -> bool:
+        """Whether the model goes on with a text, and does not converse."""
+        return self.described.template is None and self.described.family.config.model_type not in CONVERSING
 
     def write(self, turns: Sequence[Turn], messages: Sequence[str], system: str | None) -> str:
         """The conversation up to the answer that is asked for. Raises LearnerError where it loses something."""
@@ -96,7 +101,7 @@ class Chat:
         return str(self.tokenizer.convert_ids_to_tokens(self.described.placeholder))
 
     def _plain(self, turns: Sequence[Turn], messages: Sequence[str], system: str | None) -> str:
-        asked, answered = PLAIN.get(self.described.family.config.model_type, PLAINEST)
+        asked, answered = CONVERSING.get(self.described.family.config.model_type, COMPLETING)
         marker = self.described.marker
         parts = [f"{system} " if system else ""]
         for turn, message in zip(turns, messages, strict=True):
