@@ -110,7 +110,6 @@ class Vlm(JointLearner):
         return [*local_files(self.model), *template_files(self.model)]
 
     def check_models(self, data: Dataset, cache: FeatureCache) -> None:
-        from base_models.multimodal.adapters import check_targets
         from base_models.vlm.body import architecture
 
         check_available(self.model)
@@ -121,8 +120,7 @@ class Vlm(JointLearner):
             interviewer.tokens(self._ask(data, task, 0, 0))
         body = architecture(self.model)
         body.parameters_of(self.parts)
-        if self.train == "lora":
-            check_targets("vlm", body.linears_of(self.adapt), self.targets)
+        self._add_adapters(body, 0)
 
     def fit(self, data: Dataset, task: Task, seed: int) -> None:
         self._refuse_numbers(task)
@@ -190,7 +188,6 @@ class Vlm(JointLearner):
     def _network(self, outputs: int, pretrained: bool, seed: int) -> "VlmNetwork":
         import torch
 
-        from base_models.multimodal.adapters import add_adapters
         from base_models.vlm.heads import PooledHead
         from base_models.vlm.network import VlmNetwork
         from base_models.vlm.words import Words
@@ -198,9 +195,7 @@ class Vlm(JointLearner):
         question = self._question
         assert question is not None
         body = self._body(pretrained, seed)
-        if self.train == "lora":
-            within = body.linears_of(self.adapt)
-            add_adapters(body, "vlm", self.targets, self.rank, self.alpha, self.lora_dropout, seed, within)
+        self._add_adapters(body, seed)
         answer: Words | PooledHead
         if self.answer == "words":
             answer = Words(self._interviewer.tokens(question))
@@ -284,3 +279,10 @@ class Vlm(JointLearner):
         key = fingerprint([identity(self.model), str(self._dtype), self.image_size, None if pretrained else seed])
         parts = self.parts if with_parts else []
         return borrow(self.model, key, load, lambda body: body.parameters_of(parts).values())
+
+    def _add_adapters(self, body: "Body", seed: int) -> None:
+        from base_models.multimodal.adapters import add_adapters
+
+        if self.train == "lora":
+            within = body.linears_of(self.adapt)
+            add_adapters(body, "vlm", self.targets, self.rank, self.alpha, self.lora_dropout, seed, within)
