@@ -65,7 +65,7 @@ class PromptTokens:
     def shown(self, rows: Sequence[int], has_text: Flags, has_image: Flags) -> Batch:
         """``input_ids`` and ``attention_mask`` (rows, tokens), padded on the left to the longest of these."""
         chosen = [self._whole[row] for row in rows]
-        changed = np.flatnonzero(~has_text | (has_image != self._has_image[list(rows)]))
+        changed = np.flatnonzero(~has_text | (has_image != self._has_image[list(rows)])).tolist()
         if len(changed):
             anew = self._encode([rows[place] for place in changed], has_image[changed], has_text[changed])
             for place, ids in zip(changed, anew, strict=True):
@@ -73,9 +73,9 @@ class PromptTokens:
         longest = max(map(len, chosen))
         tokens = np.full((len(chosen), longest), self.padding)
         mask = np.zeros_like(tokens)
-        for place, ids in enumerate(chosen):
-            tokens[place, longest - len(ids) :] = ids
-            mask[place, longest - len(ids) :] = 1
+        for row, ids in enumerate(chosen):
+            tokens[row, longest - len(ids) :] = ids
+            mask[row, longest - len(ids) :] = 1
         return {"input_ids": torch.from_numpy(tokens), "attention_mask": torch.from_numpy(mask)}
 
     def _encode(self, rows: Sequence[int], has_image: Flags, has_text: Flags) -> list[npt.NDArray[np.int32]]:

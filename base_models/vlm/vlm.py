@@ -1,6 +1,5 @@
 """Language models that see: asked for the words of classes, or under a head; as they are, or trained."""
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -8,21 +7,18 @@ import base_models.vlm.parameters as of_vlm
 from base_models.multimodal.joint import JointLearner, with_usual
 from base_models.objectives.classification import Classification
 from base_models.parameters import Dropout, HeadRate, MaxLength, ModalityDropout, Pretrained, Size
-from base_models.weights import check_available, identity, local_files
+from base_models.weights import check_available, local_files
 from ensemble.data import Dataset, Task
 from ensemble.errors import LearnerError
 from ensemble.features import FeatureCache
 from ensemble.learner import TrainingInfo, Trial
-from ensemble.system.files import fingerprint
 
 if TYPE_CHECKING:
-    import torch
     from torch import nn
 
-    from base_models.multimodal.states import StateSource
     from base_models.neural.sampling import Examples
-    from base_models.visual.pixels import PixelSource
     from base_models.vlm.asking import Interviewer, Question
+    from base_models.vlm.base import Base
     from base_models.vlm.body import Body
     from base_models.vlm.examples import PromptSource
     from base_models.vlm.network import VlmNetwork
@@ -39,6 +35,7 @@ class Vlm(JointLearner):
     """
 
     of_classes: ClassVar = ("balance",)
+    question_: "Question | None"
 
     def __init__(
         self,
@@ -150,7 +147,7 @@ class Vlm(JointLearner):
 
     def _forget(self) -> None:
         super()._forget()
-        self.question_: Question | None = None
+        self.question_ = None
 
     def _describe(self, folder: Path) -> dict[str, object]:
         asked = {} if self._question is None else {"question": self._question.record()}
@@ -180,7 +177,7 @@ class Vlm(JointLearner):
         if preprocessing is not None:
             pixels = PixelSource(preprocessing, 1, self._cache)
             images = ImageSource(pixels)
-            encoded = self._states(pixels) if self._tower_frozen and self.pretrained else None
+            encoded = self._base.states(pixels, self._cache) if self._tower_frozen and self.pretrained else None
         return PromptSource(
             interviewer, self.max_length, images, encoded, self.modalities(), self.modality_dropout, asked
         )
@@ -194,7 +191,7 @@ class Vlm(JointLearner):
 
         question = self._question
         assert question is not None
-        body = self._body(pretrained, seed)
+        body = self._base.body(pretrained, seed, self.parts)
         self._add_adapters(body, seed)
         answer: Words | PooledHead
         if self.answer == "words":
@@ -252,33 +249,11 @@ class Vlm(JointLearner):
                 f"vlm: answer = 'words' asks for the words of classes, and {task.name} has none; set answer = 'head'."
             )
 
-    def _states(self, pixels: "PixelSource") -> "StateSource":
-        from base_models.vlm.vision_states import vision_states
-
-        settings = [str(self._dtype), self.image_size]
-        return vision_states(self.model, settings, partial(self._body, True, 0, False), pixels, self._cache)
-
     @property
-    def _dtype(self) -> "torch.dtype":
-        """Of weights, single where all are trained."""
-        import torch
+    def _base(self) -> "Base":
+        from base_models.vlm.base import Base
 
-        from base_models.neural.inference import device, weights_dtype
-
-        return torch.float32 if self.train == "full" else weights_dtype(self.training.precision, device())
-
-    def _body(self, pretrained: bool, seed: int, with_parts: bool = True) -> "Body":
-        """Of which all jobs of this process share what they do not train."""
-        from base_models.neural.inference import device
-        from base_models.neural.shared_base import borrow
-        from base_models.vlm.body import body_of
-
-        load = partial(body_of, self.model, pretrained, seed, self._dtype, self.image_size, device())
-        if self.train == "full":
-            return load()
-        key = fingerprint([identity(self.model), str(self._dtype), self.image_size, None if pretrained else seed])
-        parts = self.parts if with_parts else []
-        return borrow(self.model, key, load, lambda body: body.parameters_of(parts).values())
+        return Base(self.model, self.image_size, self.training.precision, self.train == "full")
 
     def _add_adapters(self, body: "Body", seed: int) -> None:
         from base_models.multimodal.adapters import add_adapters
