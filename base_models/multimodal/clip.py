@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
-from base_models.multimodal.joint import JointLearner
+from base_models.multimodal.joint import JointLearner, with_usual
 from base_models.neural.hyperparameters import Balance, Epochs, LearningRate, Training
 from base_models.parameters import (
     CropRatio,
@@ -26,7 +26,6 @@ from ensemble.data import Dataset, Task
 from ensemble.errors import LearnerError
 from ensemble.features import FeatureCache
 from ensemble.learner import TrainingInfo, Trial
-from ensemble.registry import validate
 from ensemble.system.files import fingerprint
 
 if TYPE_CHECKING:
@@ -126,7 +125,7 @@ class Clip(JointLearner):
         self.scale = scale
         self.ratio = ratio
         self.degrees = degrees
-        self.training: ClipTraining = _training(train, training or ClipTraining())
+        self.training: ClipTraining = with_usual(ClipTraining, training, SETTINGS.get(train, {}), "clip: training")
 
     @staticmethod
     def search_space(trial: Trial) -> dict[str, object]:
@@ -231,10 +230,3 @@ class Clip(JointLearner):
 
         head = sum(parameter.numel() for parameter in network.parameters())
         return {"parameters": count_parameters(self.model) + head} if self._embeds else {}
-
-
-def _training(train: Mode, training: ClipTraining) -> ClipTraining:
-    """With the defaults of what is trained; raises ConfigError where what is set does not go with them."""
-    given = {name: getattr(training, name) for name in training.model_fields_set}
-    made: ClipTraining = validate(ClipTraining, {**SETTINGS.get(train, {}), **given}, "clip: training")
-    return made

@@ -159,7 +159,7 @@ def test_adapters_whose_names_no_part_has_are_refused_with_what_there_is(folders
         borrowed(folders["llava"], ["qformer"])
 
 
-def test_a_borrowed_network_cannot_be_filled_with_other_frozen_weights(
+def test_what_is_borrowed_cannot_be_filled_with_other_weights(
     folders: dict[str, Path], tmp_path: Path
 ) -> None:
     write_weights(tmp_path / "whole.safetensors", body_of(str(folders["text"]), False, 3))
