@@ -159,9 +159,7 @@ def test_adapters_whose_names_no_part_has_are_refused_with_what_there_is(folders
         borrowed(folders["llava"], ["qformer"])
 
 
-def test_what_is_borrowed_cannot_be_filled_with_other_weights(
-    folders: dict[str, Path], tmp_path: Path
-) -> None:
+def test_what_is_borrowed_cannot_be_filled_with_other_weights(folders: dict[str, Path], tmp_path: Path) -> None:
     write_weights(tmp_path / "whole.safetensors", body_of(str(folders["text"]), False, 3))
     with pytest.raises(AssertionError, match="must not be borrowed"):
         load_trained(borrowed(folders["text"]), tmp_path / "whole.safetensors")
