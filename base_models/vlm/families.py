@@ -75,7 +75,7 @@ class Blip2:
     }
 
     def __post_init__(self) -> None:
-        if not self.config.use_decoder_only_language_model:
+        if not self.config.use_decoder_only_language_model or self.config.text_config.is_encoder_decoder:
             raise ValueError("its language model has an encoder; OPT's kind is read here")
         if self.config.qformer_config.use_qformer_text_input:
             raise ValueError("its Q-Former reads text")

@@ -119,9 +119,7 @@ def _preprocessing(model: str, family: Family) -> Preprocessing:
         return squashed(model, (family.side, family.side))
     cut, own = image_preprocessing(model), _published_side(family.config)
     if cut.size != (own, own):
-        raise ValueError(
-            f"it sees {own} x {own} pixels, but what is said of its images cuts {cut.size[0]} x {cut.size[1]}"
-        )
+        raise ValueError(f"it sees {own} x {own} pixels, but what is said of its images cuts {cut.size}")
     if family.side != own:
         raise ValueError(f"it sees images of {own} x {own} pixels; image_size cannot be {family.side}")
     return cut
