@@ -17,12 +17,7 @@ MESSAGE = "Post: {text}\nMood?"
 DEGREE = Task("degree", kind="regression")
 
 
-@pytest.fixture(scope="module")
-def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    return {kind: make_vlm(tmp_path_factory.mktemp("vlm") / kind, kind) for kind in KINDS}
-
-
-def interviewer(folder: Path, system: str | None = None) -> Interviewer:
+def interviewer(folder: Path | str, system: str | None = None) -> Interviewer:
     return Interviewer(describe(str(folder)), system)
 
 
@@ -60,13 +55,13 @@ SAID = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_post_is_a_prompt_in_the_models_own_form(folders: dict[str, Path], kind: str) -> None:
+def test_a_post_is_a_prompt_in_the_models_own_form(folders: dict[str, str], kind: str) -> None:
     asks = interviewer(folders[kind])
     assert read(asks, encoded(asks, Turn("so sad", kind != "text"))) == SAID[kind]
 
 
 @pytest.mark.parametrize("kind", SEEING)
-def test_a_post_without_an_image_has_no_place_for_one(folders: dict[str, Path], kind: str) -> None:
+def test_a_post_without_an_image_has_no_place_for_one(folders: dict[str, str], kind: str) -> None:
     asks = interviewer(folders[kind])
     for mark in ("<image>\n", "<|vision_start|><image><|vision_end|>", "<image>"):
         expected = SAID[kind].replace(mark, "", 1)
@@ -77,7 +72,7 @@ def test_a_post_without_an_image_has_no_place_for_one(folders: dict[str, Path], 
 
 
 @pytest.mark.parametrize("kind", ["llava", "qwen2.5"])
-def test_prompts_are_those_of_the_published_processor(folders: dict[str, Path], kind: str) -> None:
+def test_prompts_are_those_of_the_published_processor(folders: dict[str, str], kind: str) -> None:
     asks = interviewer(folders[kind])
     tokenizer, described = asks.tokenizer, asks.described
     parts = [{"type": "image"}, {"type": "text", "text": "Post: the cat's <3 day\nMood?"}]
@@ -92,7 +87,7 @@ def test_prompts_are_those_of_the_published_processor(folders: dict[str, Path], 
     assert encoded(asks, Turn(escaped("the cat's <3 day"), has_image=True)) == whole
 
 
-def test_examples_and_a_system_line_come_first(folders: dict[str, Path]) -> None:
+def test_examples_and_a_system_line_come_first(folders: dict[str, str]) -> None:
     turns = Turn("so very happy", True, "positive"), Turn("the cat", False, "neutral"), Turn("so sad", True)
     asks = interviewer(folders["qwen2"], "Be brief.")
     assert read(asks, encoded(asks, *turns)) == (
@@ -124,7 +119,7 @@ ATTACKS = [
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_post_gives_no_orders(folders: dict[str, Path], kind: str) -> None:
+def test_a_post_gives_no_orders(folders: dict[str, str], kind: str) -> None:
     asks = interviewer(folders[kind])
     special = {*asks.tokenizer.all_special_ids, *asks.tokenizer.added_tokens_decoder, asks.described.placeholder}
     shot = Turn("so very happy", False, "positive")
@@ -143,7 +138,7 @@ def test_a_post_gives_no_orders(folders: dict[str, Path], kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_words_are_the_tokens_that_follow_the_prompt(folders: dict[str, Path], kind: str) -> None:
+def test_words_are_the_tokens_that_follow_the_prompt(folders: dict[str, str], kind: str) -> None:
     asks = interviewer(folders[kind])
     words = ["negative", "not so sad"]
     gap = "" if SAID[kind].endswith("\n") else " "
@@ -151,7 +146,7 @@ def test_words_are_the_tokens_that_follow_the_prompt(folders: dict[str, Path], k
     assert [asks.tokenizer.decode(tokens) for tokens in answers] == [gap + word for word in words]
 
 
-def test_a_word_that_runs_into_the_prompt_is_refused(folders: dict[str, Path]) -> None:
+def test_a_word_that_runs_into_the_prompt_is_refused(folders: dict[str, str]) -> None:
     prompts = interviewer(folders["blip2"]).prompts(Question("mood", "Mood? so very hap"))
     assert prompts.answers(["py"])[0], "a space stands between"
     prompts = interviewer(folders["blip2"]).prompts(Question("mood", "Mood?\n"))
@@ -159,7 +154,7 @@ def test_a_word_that_runs_into_the_prompt_is_refused(folders: dict[str, Path]) -
         prompts.answers([""])
 
 
-def test_classes_that_are_said_alike_are_refused(folders: dict[str, Path]) -> None:
+def test_classes_that_are_said_alike_are_refused(folders: dict[str, str]) -> None:
     asks = interviewer(folders["llava"])
     with pytest.raises(LearnerError, match=r"^vlm: 'sad' and 'sad' are the same tokens"):
         asks.tokens(Question("mood", MESSAGE, (("sad",), ("fine", "sad"))))
@@ -167,7 +162,7 @@ def test_classes_that_are_said_alike_are_refused(folders: dict[str, Path]) -> No
     assert [len(of_class) for of_class in tokens] == [1, 2]
 
 
-def test_a_chat_template_that_drops_texts_or_raises_is_refused(folders: dict[str, Path], tmp_path: Path) -> None:
+def test_a_chat_template_that_drops_texts_or_raises_is_refused(folders: dict[str, str], tmp_path: Path) -> None:
     folder = make_vlm(tmp_path / "odd", "qwen2")
     for said, reason in (("hello", "it leaves out texts or images"), ("{{ raise_exception('no users') }}", "no users")):
         (folder / "chat_template.jinja").write_text(said)

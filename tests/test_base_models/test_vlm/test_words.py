@@ -1,11 +1,8 @@
 """How likely words are after prompts: as whole sequences say, however prompts are padded and in whatever company."""
 
-from collections.abc import Iterator
-
 import pytest
 import torch
-from support.networks import one_core
-from support.vlms import KINDS, make_vlm, pictures
+from support.vlms import KINDS, pictures
 
 from base_models.vlm.body import Body, body_of
 from base_models.vlm.words import Asked, Words, word_likelihoods
@@ -13,16 +10,9 @@ from base_models.vlm.words import Asked, Words, word_likelihoods
 WORDS = [[9], [11, 40], [11, 41, 7], [23]]
 
 
-@pytest.fixture(autouse=True)
-def alone() -> Iterator[None]:
-    with one_core():
-        yield
-
-
 @pytest.fixture(scope="module", params=KINDS)
-def body(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Body:
-    folder = make_vlm(tmp_path_factory.mktemp("vlm") / request.param, request.param)
-    return body_of(str(folder), True, 0).eval()
+def body(request: pytest.FixtureRequest, folders: dict[str, str]) -> Body:
+    return body_of(folders[request.param], True, 0).eval()
 
 
 def prompts(body: Body, side: str = "left") -> Asked:
