@@ -7,7 +7,7 @@ import torch
 
 from base_models.multimodal.states import StateSource
 from base_models.neural.inference import device, weights_dtype
-from base_models.neural.shared_base import borrow
+from base_models.neural.shared_base import borrow, let_go, train_only
 from base_models.visual.pixels import PixelSource
 from base_models.vlm.body import Body, body_of
 from base_models.vlm.vision_states import vision_states
@@ -31,13 +31,16 @@ class Base:
         return torch.float32 if self.trained else weights_dtype(self.precision, device())
 
     def body(self, pretrained: bool, seed: int, parts: list[str]) -> Body:
-        """A body to train something on: its ``parts`` are one's own."""
+        """A body to train something on, all of it or its ``parts``. Published weights that are not trained are those of
+        all jobs; random ones, which may yet be filled with saved ones, are one's own."""
         load = partial(body_of, self.model, pretrained, seed, self.dtype, self.image_size, device())
-        if self.trained:
-            return load()
-        drawn = None if pretrained else seed
-        key = fingerprint([identity(self.model), str(self.dtype), self.image_size, drawn])
-        return borrow(self.model, key, load, lambda body: body.parameters_of(parts).values())
+        if pretrained and not self.trained:
+            key = fingerprint([identity(self.model), str(self.dtype), self.image_size])
+            return borrow(self.model, key, load, lambda body: body.parameters_of(parts).values())
+        let_go(f"{self.model} is loaded for one job alone")
+        body = load()
+        train_only(body, body.parameters() if self.trained else body.parameters_of(parts).values())
+        return body
 
     def states(self, pixels: PixelSource, cache: FeatureCache) -> StateSource:
         """Of images under the published tower."""
