@@ -78,6 +78,8 @@ class Vlm(JointLearner):
         self.image_size, self.max_length, self.modality_dropout = image_size, max_length, modality_dropout
         usual = of_vlm.SETTINGS.get(train, {})
         self.training: of_vlm.VlmTraining = with_usual(of_vlm.VlmTraining, training, usual, "vlm: training")
+        self._task: Task | None = None
+        self._seed = 0
         of_vlm.check_together(vars(self))
 
     @staticmethod
