@@ -261,5 +261,5 @@ class Vlm(JointLearner):
         from base_models.multimodal.adapters import add_adapters
 
         if self.train == "lora":
-            within = {part: body.linears_of([part]) for part in self.adapt}
+            within = {str(part): body.linears_of([part]) for part in self.adapt}
             add_adapters(body, "vlm", self.targets, self.rank, self.alpha, self.lora_dropout, seed, within)
