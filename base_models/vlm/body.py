@@ -107,7 +107,8 @@ class Body(nn.Module):
 
     def going_on(self, prompt: Prompt, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
         """(rows, tokens, width): the last hidden states of (rows, tokens) text behind each row of ``prompt``, which
-        stays as it is. Padding, where ``attention_mask`` is 0, may stand on either side."""
+        stays as it is. Padding, where ``attention_mask`` is 0, may stand on either side; but where a language model
+        looks through windows (Gemma 3) it counts into them, so prompts are best padded on the left."""
         mask = attention_mask.bool()
         own, _ = positions(mask, torch.zeros_like(mask), None)
         places = own + prompt.following[:, None]
