@@ -70,7 +70,7 @@ class InternVl:
     @cached_property
     def run(self) -> int:
         patch = self.config.vision_config.patch_size
-        return squares(self.side, max(patch) if isinstance(patch, list | tuple) else patch, self._merged) ** 2
+        return squares(self.side, int(max(patch) if isinstance(patch, list | tuple) else patch), self._merged) ** 2
 
     @property
     def _merged(self) -> int:
