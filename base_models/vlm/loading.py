@@ -3,17 +3,19 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from base_models.multimodal.preprocessing import image_preprocessing, published_images, squashed
-from base_models.textual.loading import attempt, load_config, load_tokenizer
+from base_models.textual.loading import attempt, load_config, load_tokenizer, tokenizer_identity
 from base_models.visual.views import Preprocessing
 from base_models.vlm.families import FAMILIES
 from base_models.vlm.family import Family, TextAlone
 from base_models.vlm.qwen import QwenVl
 from base_models.weights import local
 from ensemble.errors import LearnerError, first_line
+from ensemble.system.files import fingerprint, known_hash
 
 SQUARE = 448  # pixels, of a tower that takes any size: 256 tokens of Qwen2.5-VL, 196 of Qwen3-VL
 TEMPLATE = "chat_template.jinja"
@@ -43,8 +45,17 @@ class Description:
 
 
 def describe(model: str, image_size: int | None = None) -> Description:
-    """A hub name's or local folder's description. Raises LearnerError for a network that is of no family here, for an
-    ``image_size`` (pixels) that it cannot see, and for files that contradict each other."""
+    """A hub name's or local folder's description, read once per process and content.
+
+    Raises LearnerError for a network that is of no family here, for an ``image_size`` (pixels) that it cannot see, and
+    for files that contradict each other.
+    """
+    files = [f"{path.name}:{known_hash(path)}" for path in template_files(model)]
+    return _described(model, image_size, fingerprint([str(local(model)), tokenizer_identity(model), files]))
+
+
+@lru_cache(maxsize=64)
+def _described(model: str, image_size: int | None, files: str) -> Description:
     config = load_config(model)
     with _said(model, config):
         family = _family(config, _square(model, config) if image_size is None else image_size)

@@ -262,3 +262,13 @@ def test_weights_of_another_network_are_refused(folders: dict[str, Path], tmp_pa
     shutil.copy(make_text_encoder(tmp_path / "bert", ["so sad"]) / "model.safetensors", folder / "model.safetensors")
     with pytest.raises(LearnerError, match="holds the weights of another network: no "):
         body_of(str(folder), True, 0)
+
+
+def test_a_description_is_read_once_until_a_file_changes(folders: dict[str, Path], tmp_path: Path) -> None:
+    folder = copied(folders["llava"], tmp_path)
+    once = describe(str(folder))
+    assert describe(str(folder)) is once
+    (folder / "chat_template.jinja").write_text("other {{ messages }}")
+    assert describe(str(folder)).template == "other {{ messages }}"
+    changed(folder, vision_feature_select_strategy="full")
+    assert describe(str(folder)).family.run == once.family.run + 1
