@@ -1,4 +1,4 @@
-"""The weights that jobs of one process share, what of them is a job's own, and what of images is made with them once."""
+"""The weights that jobs of one process share, what a job trains of them, and what of images is made with them once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import torch
 from base_models.multimodal.adapters import add_adapters
 from base_models.multimodal.states import StateSource
 from base_models.neural.inference import device, weights_dtype
-from base_models.neural.shared_base import borrow
+from base_models.neural.shared_base import borrow, let_go, train_only
 from base_models.visual.pixels import PixelSource
 from base_models.vlm.body import Body, architecture, body_of
 from base_models.vlm.vision_states import vision_states
@@ -29,7 +29,7 @@ class Adapters:
     dropout: float
 
     def add_to(self, body: Body, seed: int) -> None:
-        within = body.linears_of(self.parts)
+        within = {part: body.linears_of([part]) for part in self.parts}
         add_adapters(body, "vlm", self.targets, self.rank, self.alpha, self.dropout, seed, within)
 
 
@@ -63,13 +63,16 @@ class Base:
             self.adapters.add_to(body, 0)
 
     def body(self, pretrained: bool, seed: int) -> Body:
-        """With what is to be trained: drawn from ``seed``, where it is new."""
+        """A body to train something on; what is new is drawn from ``seed``. Published weights that are not trained are
+        those of all jobs; random ones, which may yet be filled with saved ones, are one's own."""
         load = partial(body_of, self.model, pretrained, seed, self.dtype, self.image_size, device())
-        if self.trained:
-            return load()
-        drawn = None if pretrained else seed
-        key = fingerprint([identity(self.model), str(self.dtype), self.image_size, drawn])
-        body = borrow(self.model, key, load, lambda body: body.parameters_of(self.parts).values())
+        if pretrained and not self.trained:
+            key = fingerprint([identity(self.model), str(self.dtype), self.image_size])
+            body = borrow(self.model, key, load, lambda body: body.parameters_of(self.parts).values())
+        else:
+            let_go(f"{self.model} is loaded for one job alone")
+            body = load()
+            train_only(body, body.parameters() if self.trained else body.parameters_of(self.parts).values())
         if self.adapters is not None:
             self.adapters.add_to(body, seed)
         return body

@@ -247,5 +247,4 @@ class Vlm(JointLearner):
         adapters = None
         if self.train == "lora":
             adapters = Adapters(self.targets, self.adapt, self.rank, self.alpha, self.lora_dropout)
-        precision = self.training.precision
-        return Base(self.model, self.image_size, precision, self.train == "full", self.parts, adapters)
+        return Base(self.model, self.image_size, self.training.precision, self.train == "full", self.parts, adapters)

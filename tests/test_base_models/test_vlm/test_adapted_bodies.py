@@ -45,8 +45,8 @@ def borrowed(folder: Path, parts: Any = (), dtype: torch.dtype = torch.float32) 
 def adapted(folder: Path, adapt: Any, parts: Any = (), dtype: torch.dtype = torch.float32, seed: int = 0) -> Body:
     """With adapters on all linear layers of these parts, which change something at once."""
     body = borrowed(folder, parts, dtype)
-    within = body.linears_of(adapt)
-    targets = sorted({name.rpartition(".")[2] for name in within} - {"lm_head"})
+    within = {part: body.linears_of([part]) for part in adapt}
+    targets = sorted({name.rpartition(".")[2] for names in within.values() for name in names} - {"lm_head"})
     add_adapters(body, "toy", targets, 2, 4, 0.1, seed, within)
     for name, parameter in body.named_parameters():
         if "lora_B" in name:
@@ -152,9 +152,13 @@ def test_over_a_base_in_half_precision_what_is_trained_stays_single(folders: dic
 
 def test_adapters_whose_names_no_part_has_are_refused_with_what_there_is(folders: dict[str, Path]) -> None:
     body = borrowed(folders["llava"])
-    has = r"it has \['down_proj', .*'v_proj'\]"
-    with pytest.raises(LearnerError, match=rf"targets names no layer of .* by \['qkv'\]; {has}"):
-        add_adapters(body, "vlm", ["qkv", "q_proj"], 2, 4, 0.0, 0, body.linears_of(["language"]))
+    language, connector = ({part: body.linears_of([part])} for part in ("language", "connector"))
+    has = r"it has \['down_proj', .*'v_proj'\]\.$"
+    with pytest.raises(LearnerError, match=rf"^vlm: targets names no layer of language by \['qkv'\]; {has}"):
+        add_adapters(body, "vlm", ["qkv", "q_proj"], 2, 4, 0.0, 0, language)
+    has = r"it has \['linear_1', 'linear_2'\]\.$"
+    with pytest.raises(LearnerError, match=rf"^vlm: no layer of connector is among targets \(q_proj\); {has}"):
+        add_adapters(body, "vlm", ["q_proj"], 2, 4, 0.0, 0, {**language, **connector})
     with pytest.raises(LearnerError, match=r"Unknown part 'qformer'\. .* projector"):
         borrowed(folders["llava"], ["qformer"])
 

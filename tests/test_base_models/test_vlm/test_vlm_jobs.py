@@ -89,8 +89,11 @@ def test_jobs_of_all_folds_tasks_and_seeds_load_one_base_and_show_it_each_image_
         "projector": ("vlm", {**params, "train": "head", "answer": "head", "parts": ["projector"]}),
         "asked": ("vlm", {**params, "train": "none", "answer": "words", "training": {"precision": "float32"}}),
     }
-    run = replace(make_run(shots, learners, k=5), seeds=(0, 1), keep_models="best")
-    assert train(run, list_work(run, run.learners.specs, run.data.tasks, [])) == []
+    run = replace(make_run(shots, learners, k=5), keep_models="best")
+    again = replace(run, seeds=(1,))
+    assert train(run, list_work(run, run.learners.specs[:1], [SENTIMENT], [])) == []
+    assert train(again, list_work(again, run.learners.specs, [SARCASM], [0])) == []
+    assert len(list(run.store.root.rglob("joint.json"))) == 5 + 3
     assert counts == {"loaded": 1, "seen": 8}
     assert not list((run.cache.root or Path()).glob("pixels-*"))
     untouched = body_of(models["llava"], True, 0).state_dict()
