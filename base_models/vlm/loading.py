@@ -72,6 +72,14 @@ def _described(model: str, image_size: int | None, files: str) -> Description:
     return Description(model, family, preprocessing, placeholder, tokens, marker, first, chat_template(model), written)
 
 
+def sees(model: str) -> bool:
+    """Whether images reach a network; of one that cannot be had, too, for that is said elsewhere."""
+    try:
+        return not isinstance(family_of(model, load_config(model)), TextAlone)
+    except LearnerError:
+        return True
+
+
 def family_of(model: str, config: Any) -> Family:
     """By configuration alone; raises LearnerError where it is of no family, or says what none can be."""
     with _said(model, config):
