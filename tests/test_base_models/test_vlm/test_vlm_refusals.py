@@ -55,7 +55,7 @@ def test_models_are_checked_before_the_first_job(
     for kind in KINDS:
         check(folders[kind])
     for model, message in ((encoders["bert"], "a bert network"), (encoders["clip"], "a clip network")):
-        with pytest.raises(LearnerError, match=f"^vlm: cannot read .*{message}: it is neither a decoder of text nor"):
+        with pytest.raises(LearnerError, match=f"^vlm: cannot use .*{message}: it is neither a decoder of text nor"):
             check(model)
     with pytest.raises(LearnerError, match=r"^No such model folder"):
         check("/nowhere/at/all")

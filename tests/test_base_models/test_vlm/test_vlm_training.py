@@ -11,11 +11,8 @@ from safetensors.torch import load_file
 from support.asked import fitted, quick, trained_names, whole_posts
 from support.networks import Killed, killed_after
 from support.vlms import KINDS
-from support.world import SARCASM, SENTIMENT
+from support.world import SENTIMENT
 
-from base_models.neural import shared_base
-from base_models.vlm import base
-from base_models.vlm.body import Body
 from ensemble.data import Dataset
 from ensemble.errors import LearnerError
 from ensemble.features import FeatureCache
@@ -142,27 +139,6 @@ def test_a_saved_learner_of_any_family_predicts_the_same_again(
     kept = set(load_file(tmp_path / "joint.safetensors"))
     if given.get("pretrained", True):
         assert kept - {"answer.expected", "pictures"} == trained_names(learner)
-
-
-def test_jobs_share_one_base_and_each_image_is_seen_once(
-    llava: str, posts: Dataset, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    loaded: list[object] = []
-    seen: list[int] = []
-    body_of, see = base.body_of, Body.see
-    monkeypatch.setattr(shared_base, "_kept", [])
-    monkeypatch.setattr(base, "body_of", lambda *given: loaded.append(given) or body_of(*given))
-    monkeypatch.setattr(Body, "see", lambda body, pixels: seen.append(len(pixels)) or see(body, pixels))
-    data = whole_posts(posts, 20)
-    images = len(set(data.image_hashes()))
-    for train, answer in (("lora", "words"), ("lora", "head"), ("none", "words")):
-        for fold, task in ((0, SENTIMENT), (1, SENTIMENT), (0, SARCASM)):
-            learner = quick(llava, train, {"epochs": 2}, answer=answer)
-            learner.prepare(data, FeatureCache(tmp_path))
-            held = np.arange(len(data)) % 2 == fold
-            fitted(learner, data.take(~held), fold, task)
-            assert np.isfinite(learner.predict_proba(data.take(held))).all()
-    assert len(loaded) == 1 and sum(seen) == images
 
 
 def test_states_that_are_kept_change_no_probability(llava: str, posts: Dataset, tmp_path: Path) -> None:
