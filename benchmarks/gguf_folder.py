@@ -72,8 +72,8 @@ def convert(file: Path, folder: Path) -> None:
     for tensor in reader.tensors:
         array = dequantize(tensor.data, tensor.tensor_type)
         if "attn_q" in tensor.name or "attn_k" in tensor.name:
-            heads = config.num_attention_heads if "attn_q" in tensor.name else config.num_key_value_heads
-            array = unpaired(array, heads)
+            key = "attention.head_count" if "attn_q" in tensor.name else "attention.head_count_kv"
+            array = unpaired(array, values[f"llama.{key}"])
         weights[renamed(tensor.name)] = torch.from_numpy(np.array(array)).half()
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     tokenizer_of(values).save_pretrained(folder)
@@ -133,7 +133,7 @@ def tokenizer_of(values: dict[str, Any]) -> PreTrainedTokenizerFast:
     special = [token for token, kind in zip(tokens, types, strict=True) if kind in (CONTROL, USER_DEFINED)]
     tokenizer.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in special])
     named = {name: tokens[values[f"tokenizer.ggml.{key}_token_id"]] for name, key in ROLES.items()}
-    return PreTrainedTokenizerFast(
+    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=tokenizer,
         chat_template=values.get("tokenizer.chat_template"),
         model_max_length=values["llama.context_length"],
@@ -145,7 +145,7 @@ def tokenizer_of(values: dict[str, Any]) -> PreTrainedTokenizerFast:
 def speak(folder: Path) -> None:
     """Prints what shows that the weights and the tokenizer fit."""
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
     words = SENTENCE.split()
     shuffled = " ".join(random.Random(0).sample(words, len(words)))
     for text in (SENTENCE, shuffled):
