@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import starmap
 
 import numpy as np
 import numpy.typing as npt
@@ -10,9 +11,10 @@ import torch
 from base_models.multimodal.pairs import EncodedSource, Flags, Images, PairExamples, present
 from base_models.neural.sampling import Batch, Drawn
 from base_models.visual.pixels import ImageSource
+from base_models.vlm.asking import Interviewer, Question
 from base_models.vlm.prompts import Prompts, Turn
-from base_models.vlm.shots import Shot, Shots, keys_of
-from base_models.vlm.spelling import Speller, escaped
+from base_models.vlm.shots import Shot, Shots, draw_rows, keys_of
+from base_models.vlm.spelling import escaped
 from ensemble.data import Codes, Dataset, Task
 from ensemble.errors import LearnerError
 
@@ -21,19 +23,13 @@ AT_ONCE = 1024  # prompts that are tokenised
 
 @dataclass(frozen=True)
 class Examined:
-    """What posts are asked: in these ``prompts``, after these ``shots``, whose answers are ``words`` of classes.
-
-    ``answers`` where a training row's own answer is read with its prompt; ``several`` where a prompt may hold several
-    images; ``longest`` tokens that a model reads.
-    """
+    """What posts are asked: the ``question`` in ``prompts`` of at most ``longest`` tokens. Where a training row's own
+    answer is read with its prompt, that is its label of the task ``answered``."""
 
     prompts: Prompts
-    task: Task
-    shots: Shots
-    words: Sequence[str]
-    answers: bool
-    several: bool
+    question: Question
     longest: int | None
+    answered: Task | None
 
 
 class PromptTokens:
@@ -83,12 +79,10 @@ class PromptTokens:
         return {"input_ids": torch.from_numpy(tokens), "attention_mask": torch.from_numpy(mask)}
 
     def _encode(self, rows: Sequence[int], has_image: Flags, has_text: Flags) -> list[npt.NDArray[np.int32]]:
-        turns = []
+        turns, words = [], self.asked.question.answers
         for row, image, text in zip(rows, has_image, has_text, strict=True):
-            examples = [
-                Turn(shot.text, shot.picture is not None, self.asked.words[shot.label]) for shot in self.shots[row]
-            ]
-            turns.append([*examples, Turn(self.texts[row] if text else "", bool(image))])
+            shown = [(shot.text, shot.picture is not None, words[shot.label]) for shot in self.shots[row]]
+            turns.append([*starmap(Turn, shown), Turn(self.texts[row] if text else "", bool(image))])
         return [np.array(ids, np.int32) for ids in self.asked.prompts.encode(turns)]
 
 
@@ -147,7 +141,10 @@ class NoImages:
     """Of rows that show none."""
 
     views, lengths = 1, None
-    blank: Batch = {}
+
+    @property
+    def blank(self) -> Batch:
+        return {}
 
     def __len__(self) -> int:
         return 0
@@ -167,8 +164,7 @@ class PromptSource:
 
     def __init__(
         self,
-        speller: Speller,
-        padding: int,
+        interviewer: Interviewer,
         max_length: int,
         images: ImageSource | None,
         encoded: EncodedSource | None,
@@ -176,14 +172,18 @@ class PromptSource:
         modality_dropout: float,
         asked: Examined | None,
     ) -> None:
-        self.speller, self.padding, self.max_length = speller, padding, max_length
+        self.interviewer, self.max_length = interviewer, max_length
         self.images, self.encoded, self.looked_at = images, encoded, looked_at
         self.modality_dropout = modality_dropout
         self.asked = asked
 
     def fill(self, data: Dataset) -> None:
         """Decoded images are not needed beside what the tower made of them."""
-        if self.images is not None and "image" in self.looked_at and (self.encoded is None or not self.encoded.fill(data)):
+        if (
+            self.images is not None
+            and "image" in self.looked_at
+            and (self.encoded is None or not self.encoded.fill(data))
+        ):
             self.images.fill(data)
 
     def read(self, data: Dataset) -> Dataset:
@@ -200,12 +200,28 @@ class PromptSource:
     def examples(self, read: Dataset, views: int, training: bool) -> PromptExamples:
         assert self.asked is not None
         has_text, has_image = self._present(read)
-        shots = [self.asked.shots.of(keys) for keys in keys_of(read)] if self.asked.shots.chosen else [[]] * len(read)
-        tokens = PromptTokens(self.asked, self._texts(read)[0], shots, has_image, self.padding)
-        answers = read.codes(self.asked.task) if self.asked.answers and training else None
+        shots = [self.asked.question.shots.of(keys) for keys in keys_of(read)]
+        padding = self.interviewer.tokenizer.pad_token_id
+        tokens = PromptTokens(self.asked, self._texts(read)[0], shots, has_image, padding)
+        answers = read.codes(self.asked.answered) if self.asked.answered and training else None
         images = self._images(read.take(has_image), views, training)
         dropout = self.modality_dropout if training else 0.0
         return PromptExamples(tokens, images, has_text, has_image, dropout, answers)
+
+    def shots(self, data: Dataset, task: Task, count: int, seed: int) -> Shots:
+        """Examples from these fit rows, with their images where a prompt may hold several."""
+        chosen, spare = draw_rows(data, task, count, seed)
+        rows = list(dict.fromkeys([*chosen, *(row for row in spare if row is not None)]))
+        shown, labels = data.take(rows), data.codes(task)[rows].tolist() if rows else []
+        has_image = self._present(shown)[1] & self.interviewer.takes_several
+        places = np.where(has_image, np.cumsum(has_image) - 1, -1).tolist()
+        of_rows = zip(rows, self._texts(shown)[0], labels, places, keys_of(shown), strict=True)
+        made = {row: Shot(text, label, None if place < 0 else place, keys) for row, text, label, place, keys in of_rows}
+        drawn = tuple(made[row] for row in chosen), tuple(None if row is None else made[row] for row in spare)
+        if self.images is None or not has_image.any():
+            return Shots(*drawn)
+        pictures = self.images.examples(shown.take(has_image), 1, training=False).batch(range(int(has_image.sum())))
+        return Shots(*drawn, pictures["pixels"][:, 0].numpy())
 
     def _images(self, seen: Dataset, views: int, training: bool) -> Images:
         if self.images is None:
@@ -215,7 +231,7 @@ class PromptSource:
 
     def _texts(self, data: Dataset) -> tuple[list[str], int]:
         """Escaped and cut, and how many were cut."""
-        return self.speller.cut([escaped(text or "") for text in data.texts], self.max_length)
+        return self.interviewer.speller.cut([escaped(text or "") for text in data.texts], self.max_length)
 
     def _present(self, data: Dataset) -> tuple[Flags, Flags]:
         has_text, has_image = present(data)

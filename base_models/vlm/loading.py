@@ -52,6 +52,14 @@ def describe(model: str, image_size: int | None = None) -> Description:
     return Description(model, family, preprocessing, placeholder, tokens, marker, first, chat_template(model))
 
 
+def sees(model: str) -> bool:
+    """Whether images reach a network; of one that cannot be had, too, for that is said elsewhere."""
+    try:
+        return not isinstance(family_of(model, load_config(model)), TextAlone)
+    except LearnerError:
+        return True
+
+
 def family_of(model: str, config: Any, side: int | None = None) -> Family:
     """By configuration alone; raises LearnerError where it is of no family, or says what none can be."""
     kind = config.model_type

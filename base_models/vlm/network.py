@@ -1,13 +1,22 @@
 """A body with what answers for it: prompts and images to classes or numbers."""
 
+import math
+from pathlib import Path
+
+import pandas as pd
 import torch
 from torch import nn
 
+from base_models.neural.inference import device, predict_logits
 from base_models.neural.optimization import ParameterGroup
 from base_models.vlm.body import Body
+from base_models.vlm.examples import PromptSource
 from base_models.vlm.heads import PooledHead
 from base_models.vlm.vision_states import frozen_states
 from base_models.vlm.words import Asked, Words
+from ensemble.data import Dataset
+
+NOTHING = ["N/A", "", "[MASK]"]  # content-free texts
 
 
 class VlmNetwork(nn.Module):
@@ -61,6 +70,15 @@ class VlmNetwork(nn.Module):
         groups: list[ParameterGroup] = [{"params": body, "lr": lr}] if body else []
         head = list(self.answer.parameters())
         return [*groups, {"params": head, "lr": lr * self.head_rate}] if head else groups
+
+    def calibrate(self, source: PromptSource, precision: str) -> None:
+        """From now on a class's likelihood is less what it is of posts that say nothing: the mean over three that have
+        no image and the texts of Zhao et al. (2021)."""
+        assert isinstance(self.answer, Words)
+        frame = pd.DataFrame({"id": list("012"), "part": "test", "text": NOTHING, "image": None})
+        examples = source.examples(Dataset(frame, Path("."), ()), 1, training=False)
+        likelihoods = torch.from_numpy(predict_logits(self.to(device()), examples, range(3), 3, precision))
+        self.answer.expected.copy_(likelihoods.logsumexp(dim=0) - math.log(3))
 
     def _see(self, pixels: torch.Tensor | None) -> torch.Tensor | None:
         if pixels is None or not len(pixels):

@@ -3,24 +3,26 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from base_models.vlm.spelling import Speller
 from ensemble.data import Task
 from ensemble.errors import LearnerError, first_line
 
+if TYPE_CHECKING:
+    from base_models.vlm.loading import Description
+
+PLACES = ("text", "classes", "question")
 WORDS_TEMPLATE = "Post: {text}\n{question} Answer with one of these: {classes}."
+COMPLETED_TEMPLATE = "Post: {text}\nQuestion: {question} Answer with one of these: {classes}.\nAnswer:"
 HEAD_TEMPLATE = "Post: {text}\n{question}"
 QUESTION = "What is the {} of this post?"
-PLACES = ("text", "classes", "question")
 SLOT = "\ufdd3{}\ufdd4"  # where the text of a turn comes, by the turn's number
 SLOTS = re.compile("\ufdd3(\\d+)\ufdd4")
-# A question and an answer, of models that have no template of their own, as their authors publish them.
-PLAIN = {
-    "llava": ("USER: {image}{message} ASSISTANT:", " {answer}</s>"),
-    "blip-2": ("Question: {message} Answer:", " {answer}. "),
-}
-PLAINEST = ("{image}{message}\nAnswer:", " {answer}\n\n")
+# A message and its answer where a model brings no template: of a family that converses, as published; of others, which
+# go on with what is said, the message alone.
+CONVERSING = {"llava": ("USER: {image}{message} ASSISTANT:", " {answer}</s>")}
+COMPLETING = ("{image}{message}", " {answer}\n\n")
 
 
 @dataclass(frozen=True)
@@ -47,38 +49,35 @@ def message_of(template: str, question: str | Mapping[str, str] | None, task: Ta
 
     ``question`` is one for all tasks, or one by task. Raises LearnerError for {classes} of a task that has none.
     """
-    if "{classes}" in template and not task.classes:
-        raise LearnerError(f"vlm: template has {{classes}}, and {task.name} is a number; leave them out.")
     asked = QUESTION.format(task.name.replace("_", " "))
     if question is not None:
         asked = question if isinstance(question, str) else question.get(task.name, asked)
-    return template.replace("{question}", asked).replace("{classes}", ", ".join(words))
+    template = template.replace("{question}", asked)
+    if "{classes}" in template and not task.classes:
+        raise LearnerError(f"vlm: template has {{classes}}, and {task.name} is a number; leave them out.")
+    return template.replace("{classes}", ", ".join(words))
 
 
 @dataclass(frozen=True)
 class Chat:
-    """How a model's conversations are written: by its own ``template`` (Jinja, which runs in a sandbox), or, where it
-    has none, as its ``family``'s are published.
-
-    In a prompt ``image_tokens`` take the place of each ``placeholder``; or they stand before all, ``images_first``. The
-    text ``marker`` stands for an image where no template makes it; there are no image tokens where a model sees none.
-    """
+    """How conversations with a model are written, as it is ``described``: by its own template (Jinja, which runs in a
+    sandbox), or, where it has none, as those of its family are published."""
 
     tokenizer: Any
-    template: str | None
-    family: str
-    placeholder: int
-    image_tokens: Sequence[int]
-    marker: str
-    images_first: bool = False
+    described: "Description"
+
+    @property
+    def completes(self) -> bool:
+        """Whether the model goes on with a text, and does not converse."""
+        return self.described.template is None and self.described.family.config.model_type not in CONVERSING
 
     def write(self, turns: Sequence[Turn], messages: Sequence[str], system: str | None) -> str:
         """The conversation up to the answer that is asked for. Raises LearnerError where it loses something."""
-        if self.template is None:
+        if self.described.template is None:
             return self._plain(turns, messages, system)
-        images = 0 if self.images_first else sum(turn.has_image for turn in turns)
+        images = 0 if self.described.images_first else sum(turn.has_image for turn in turns)
         reason = ""
-        for as_parts in (True, False) if self.image_tokens else (False,):
+        for as_parts in (True, False) if self.described.image_tokens else (False,):
             try:
                 said = self._templated(turns, messages, system, as_parts)
             except Exception as error:  # whatever a template raises
@@ -92,19 +91,21 @@ class Chat:
 
     def expanded(self, ids: Sequence[int], images: int) -> list[int]:
         """Tokens of a prompt, each image as long as it is."""
-        if self.images_first:
-            return [*images * list(self.image_tokens), *ids]
-        return [token for one in ids for token in (self.image_tokens if one == self.placeholder else [one])]
+        tokens, placeholder = self.described.image_tokens, self.described.placeholder
+        if self.described.images_first:
+            return [*images * tokens, *ids]
+        return [token for one in ids for token in (tokens if one == placeholder else (one,))]
 
     @property
     def _image(self) -> str:
-        return str(self.tokenizer.convert_ids_to_tokens(self.placeholder))
+        return str(self.tokenizer.convert_ids_to_tokens(self.described.placeholder))
 
     def _plain(self, turns: Sequence[Turn], messages: Sequence[str], system: str | None) -> str:
-        asked, answered = PLAIN.get(self.family, PLAINEST)
+        asked, answered = CONVERSING.get(self.described.family.config.model_type, COMPLETING)
+        marker = self.described.marker
         parts = [f"{system} " if system else ""]
         for turn, message in zip(turns, messages, strict=True):
-            image = f"{self.marker}\n" if turn.has_image and self.marker else ""
+            image = f"{marker}\n" if turn.has_image and marker else ""
             parts.append(asked.replace("{image}", image).replace("{message}", message))
             parts.append("" if turn.answer is None else answered.replace("{answer}", turn.answer))
         return "".join(parts)
@@ -114,7 +115,7 @@ class Chat:
             if as_parts:
                 parts = [{"type": "image"}] if image else []
                 return {"role": role, "content": [*parts, {"type": "text", "text": text}]}
-            return {"role": role, "content": f"{self.marker}\n{text}" if image else text}
+            return {"role": role, "content": f"{self.described.marker}\n{text}" if image else text}
 
         conversation = [said_by("system", system)] if system else []
         for turn, message in zip(turns, messages, strict=True):
@@ -123,7 +124,7 @@ class Chat:
                 conversation.append(said_by("assistant", turn.answer))
         return str(
             self.tokenizer.apply_chat_template(
-                conversation, chat_template=self.template, tokenize=False, add_generation_prompt=True
+                conversation, chat_template=self.described.template, tokenize=False, add_generation_prompt=True
             )
         )
 
@@ -158,7 +159,7 @@ class Prompts:
 
     def shown(self) -> str:
         """A post's prompt as people read it, for the job's record."""
-        turn = Turn("", has_image=bool(self.chat.image_tokens))
+        turn = Turn("", has_image=bool(self.chat.described.image_tokens))
         return self.chat.write([turn], [self.message], self.system)
 
     def _filled(self, turns: Sequence[Turn]) -> str:

@@ -1,12 +1,13 @@
 """Few-shot examples: fit rows that a prompt shows with their answers, never the post that is asked about."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 
 from base_models.multimodal.pairs import present
+from base_models.visual.views import Pixels
 from ensemble.data import Dataset, Task
 
 Keys = frozenset[str]  # what a post is known by: its group, its text, its image
@@ -25,17 +26,29 @@ class Shot:
         return {**asdict(self), "keys": sorted(self.keys)}
 
     @classmethod
-    def restored(cls, record: dict[str, Any]) -> "Shot":
+    def restored(cls, record: Mapping[str, Any]) -> "Shot":
         return cls(**{**record, "keys": frozenset(record["keys"])})
 
 
 @dataclass(frozen=True)
 class Shots:
     """``chosen`` in their order, and for each, in ``spare``, another of its class (None: there is none), which is shown
-    instead where the chosen one is the post itself."""
+    instead where the chosen one is the post itself. ``pictures`` (images, height, width, 3) are the images of all, which
+    are not in a record but for their number and size."""
 
     chosen: tuple[Shot, ...] = ()
     spare: tuple[Shot | None, ...] = ()
+    pictures: Pixels = field(default_factory=lambda: np.zeros((0, 1, 1, 3), np.uint8), compare=False)
+
+    def record(self) -> dict[str, Any]:
+        spare = [None if shot is None else shot.record() for shot in self.spare]
+        shape = list(self.pictures.shape)
+        return {"chosen": [shot.record() for shot in self.chosen], "spare": spare, "pictures": shape}
+
+    @classmethod
+    def restored(cls, record: Mapping[str, Any]) -> "Shots":
+        spare = [None if shot is None else Shot.restored(shot) for shot in record["spare"]]
+        return cls(tuple(map(Shot.restored, record["chosen"])), tuple(spare), np.zeros(record["pictures"], np.uint8))
 
     def of(self, keys: Keys) -> list[Shot]:
         """What a post is shown that is known by ``keys``."""
@@ -59,7 +72,9 @@ def draw_rows(data: Dataset, task: Task, count: int, seed: int) -> tuple[list[in
             queues[int(labels[row])].append(row)
     chosen: list[int] = []
     while len(chosen) < count and any(queues.values()):
-        chosen += [queue.pop(0) for queue in queues.values() if queue][: count - len(chosen)]
+        for queue in queues.values():
+            if queue and len(chosen) < count:
+                chosen.append(queue.pop(0))
     return chosen, [next(iter(queues[int(labels[row])]), None) for row in chosen]
 
 
@@ -68,4 +83,6 @@ def keys_of(data: Dataset) -> list[Keys]:
     groups = data.frame["group"] if "group" in data.frame else [None] * len(data)
     columns = {"group": groups, "text": data.text_hashes(), "image": data.image_hashes()}
     rows: Sequence[tuple[Any, ...]] = list(zip(*columns.values(), strict=True))
-    return [frozenset(f"{name} {key}" for name, key in zip(columns, row, strict=True) if key is not None) for row in rows]
+    return [
+        frozenset(f"{name} {key}" for name, key in zip(columns, row, strict=True) if key is not None) for row in rows
+    ]

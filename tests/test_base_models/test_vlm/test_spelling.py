@@ -119,7 +119,9 @@ def test_no_text_at_all_spells_one(kind: str, parts: list[str]) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@given(text=st.text(alphabet=st.one_of(st.sampled_from("so happy love & hate's"), st.characters(categories=["L", "N"]))))
+@given(
+    text=st.text(alphabet=st.one_of(st.sampled_from("so happy love & hate's"), st.characters(categories=["L", "N"])))
+)
 def test_harmless_texts_are_the_tokens_of_the_whole_string(kind: str, text: str) -> None:
     assert tokens(kind, text) == KINDS[kind](BEFORE + text + AFTER)["input_ids"]
 
