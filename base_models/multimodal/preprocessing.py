@@ -61,12 +61,15 @@ def _preprocessing(model: str, folder: Path, size: tuple[int, int] | None = None
 def _file(name: str, **options: Any) -> dict[str, Any]:
     from transformers import ImageProcessingMixin
 
-    folder, (nested, key) = Path(name), NESTED
-    if folder.is_dir() and not (folder / FILE).is_file():
-        if not (folder / nested).is_file() or key not in json.loads((folder / nested).read_bytes()):
-            raise LearnerError(f"there is no {FILE} in that folder, which says how it takes images.")
+    if Path(name).is_dir() and not (Path(name) / FILE).is_file() and not _nested(Path(name)):
+        raise LearnerError(f"there is no {FILE} in that folder, which says how it takes images.")
     config: dict[str, Any] = ImageProcessingMixin.get_image_processor_dict(name)[0]
     return config
+
+
+def _nested(folder: Path) -> bool:
+    name, key = NESTED
+    return (folder / name).is_file() and key in json.loads((folder / name).read_bytes())
 
 
 def _read(config: dict[str, Any]) -> Preprocessing:

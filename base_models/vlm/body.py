@@ -12,14 +12,13 @@ from torch import nn
 
 from base_models.textual.loading import load_body, load_config
 from base_models.visual.views import Preprocessing
-from base_models.vlm.families import Family, TextAlone
+from base_models.vlm.family import Family, TextAlone
 from base_models.vlm.loading import Description, describe, family_of
 from base_models.vlm.positions import positions
 from base_models.weights import seeded_init
 from ensemble.errors import LearnerError, unknown
 
 LANGUAGE = "language"  # the part that is all of a network that is no other part
-UNREAD = ("logit_scale", "logits_scaling", "lm_head_multiplier")  # what some decoders do to their logits
 
 
 @dataclass(frozen=True)
@@ -59,9 +58,11 @@ class Body(nn.Module):
         self.image_tokens: Sequence[int] = described.image_tokens
         self.preprocessing = described.preprocessing
         self.width = int(model.get_output_embeddings().weight.shape[1])
-        parameters = inspect.signature(self.decoder.forward).parameters
-        self._cache = "cache" if "cache" in parameters else "past_key_values"  # as versions call it
-        self._positioned = "position_ids" in parameters
+        taken = inspect.signature(self.decoder.forward).parameters
+        self._cache = "cache" if "cache" in taken else "past_key_values"  # as versions of transformers call it
+        self._positioned = "position_ids" in taken
+        if not {"inputs_embeds", "attention_mask", self._cache} <= taken.keys():
+            raise LearnerError(f"vlm: {described.model} is no decoder that can go on from a prompt by keys and values.")
         self.mean: torch.Tensor
         self.std: torch.Tensor
         mean, std = ((0.0,) * 3, (1.0,) * 3) if described.preprocessing is None else _channels(described.preprocessing)

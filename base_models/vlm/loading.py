@@ -8,12 +8,16 @@ from typing import Any
 from base_models.multimodal.preprocessing import image_preprocessing, published_images, squashed
 from base_models.textual.loading import attempt, load_config, load_tokenizer
 from base_models.visual.views import Preprocessing
-from base_models.vlm.families import FAMILIES, SQUARE, Blip2, Family, QwenVl, SmolVlm, TextAlone
-from base_models.weights import local, local_files
+from base_models.vlm.families import FAMILIES, Blip2, SmolVlm
+from base_models.vlm.family import Family, TextAlone
+from base_models.vlm.qwen import QwenVl
+from base_models.weights import local
 from ensemble.errors import LearnerError, first_line
 
+SQUARE = 448  # pixels, of a tower that takes any size: 256 tokens of Qwen2.5-VL, 196 of Qwen3-VL
 WRAPPERS = ("<fake_token_around_image>", "<global-img>")  # of SmolVLM and Idefics3
-TEMPLATES = ("chat_template.jinja", "chat_template.json")  # the second is among the files that always count
+TEMPLATE = "chat_template.jinja"
+UNREAD = ("logit_scale", "logits_scaling", "lm_head_multiplier")  # what some decoders do to their logits
 
 
 @dataclass(frozen=True)
@@ -81,9 +85,12 @@ def _decoder(config: Any) -> Any:
         MODEL_FOR_MASKED_LM_MAPPING_NAMES,
     )
 
-    writes = config.model_type in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
-    if not writes or config.model_type in MODEL_FOR_MASKED_LM_MAPPING_NAMES or getattr(config, "is_encoder_decoder", 0):
+    kind, half = config.model_type, getattr(config, "is_encoder_decoder", False)
+    if kind not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES or kind in MODEL_FOR_MASKED_LM_MAPPING_NAMES or half:
         raise ValueError(f"it is neither a decoder of text nor one of those that see here ({', '.join(FAMILIES)})")
+    scaled = [name for name in UNREAD if getattr(config, name, None) not in (None, 1)]
+    if scaled:
+        raise ValueError(f"its {scaled[0]} of logits is not read here")
     return config
 
 
@@ -160,6 +167,6 @@ def _processor(name: str, **options: Any) -> Mapping[str, Any]:
 
 
 def template_files(model: str) -> list[Path]:
-    """A local folder's files that decide its prompts and are not among ``weights.local_files``."""
-    folder, known = local(model), local_files(model)
-    return [path for name in TEMPLATES if (path := folder / name).is_file() and path not in known]
+    """A local folder's file that decides its prompts and is not among ``weights.local_files``: its chat template."""
+    file = local(model) / TEMPLATE
+    return [file] if file.is_file() else []
