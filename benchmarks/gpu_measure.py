@@ -201,6 +201,13 @@ def peak() -> Iterator[Callable[[], float]]:
         found.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / kilobytes)
 
 
+def kept_memory(network: torch.nn.Module) -> float:
+    """GiB between the steps of a training: weights, and of those that Adam trains gradients and two moments."""
+    weights = sum(parameter.numel() * parameter.element_size() for parameter in network.parameters())
+    trained = sum(3 * p.numel() * p.element_size() for p in network.parameters() if p.requires_grad)
+    return (weights + trained) / 2**30
+
+
 @contextmanager
 def little_memory(network: torch.nn.Module, rows: int, gib: float) -> Iterator[None]:
     """A GPU of so many GiB, given by its own allocator; a CPU that says at once that it holds ``rows`` rows in training

@@ -5,7 +5,7 @@ A folder has a configuration, a tokenizer made of the drawn posts' words, and wh
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -237,6 +237,3 @@ class Noise:
 
     def augmented(self, drawn: Sequence[Drawn]) -> Batch:
         return self.batch([row for *_, row in drawn])
-
-
-Named = Mapping[str, Callable[[], str]]

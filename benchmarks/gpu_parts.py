@@ -1,7 +1,8 @@
-"""The parts of the GPU run, in a process of its own that `gpu.py` starts and watches; a line of JSON for each result."""
+"""The parts of the GPU run, in a process that `gpu.py` starts and watches; a line of JSON for each result."""
 
 import argparse
 import json
+import logging
 import sys
 import tempfile
 import time
@@ -43,26 +44,21 @@ class Bench:
     # Networks on their posts.
 
     def llava(self, rows: int, batch: int, **settings: Any) -> "Case":
-        from base_models.vlm.vlm import Vlm, VlmTraining
-
-        adapters: dict[str, Any] = {"rank": 16, "alpha": 32, "targets": ADAPTED}
-        training = self.how(VlmTraining, batch, epochs=1)
-        return self._vlm(
-            Vlm(self.models.llava(), "lora", pretrained=False, training=training, **adapters, **settings), rows
-        )
+        adapters: dict[str, Any] = {"rank": 16, "alpha": 32, "lora_dropout": 0.0, "targets": ADAPTED}
+        return self._vlm(self.models.llava(), rows, batch, settings, train="lora", **adapters)
 
     def blip2(self, rows: int, batch: int) -> "Case":
-        from base_models.vlm.vlm import Vlm, VlmTraining
-
         head: dict[str, Any] = {"hidden_layers": [512], "parts": ["qformer", "projector"]}
-        training = self.how(VlmTraining, batch, epochs=1)
-        return self._vlm(Vlm(self.models.blip2(), "head", "head", pretrained=False, training=training, **head), rows)
+        return self._vlm(self.models.blip2(), rows, batch, {}, train="head", answer="head", **head)
 
-    def _vlm(self, learner: Any, rows: int) -> "Case":
+    def _vlm(self, model: str, rows: int, batch: int, settings: dict[str, Any], **params: Any) -> "Case":
         from gpu_measure import case_of
 
+        from base_models.vlm.parameters import VlmTraining
+        from base_models.vlm.vlm import Vlm
         from ensemble.datasets.mvsa import SENTIMENT
 
+        learner = Vlm(model, pretrained=False, training=self.how(VlmTraining, batch, **settings), **params)
         return case_of(learner, self.rows(rows), SENTIMENT)
 
     def visual(self, name: str, rows: int, batch: int, **settings: Any) -> "Case":
@@ -92,7 +88,9 @@ class Bench:
     def part_llava(self) -> Result:
         from gpu_measure import speeds
 
-        yield SPEED, speeds("LLaVA-1.5-7B, adapters of rank 16", self.llava(192, 32), predicted=128)
+        yield SPEED, speeds("LLaVA-1.5-7B, adapters", self.llava(192, 16), predicted=128)
+        name = "the same, activations computed twice"
+        yield from guarded(SPEED, name, lambda: speeds(name, self.llava(128, 32, recompute=True), predicted=32))
 
     def part_blip2(self) -> Result:
         from gpu_measure import speeds
@@ -101,23 +99,23 @@ class Bench:
 
     def part_halving(self) -> Result:
         """Of a network of texts, and of one whose images are of some rows."""
-        yield HALVING, self._halved("BERT-large", self.textual("bert-large-uncased", 128, 64, lr=1e-5))
-        yield HALVING, self._halved("LLaVA-1.5-7B, adapters", self.llava(64, 32))
+        makers: dict[str, Callable[[], Case]] = {
+            "LLaVA-1.5-7B, adapters": lambda: self.llava(32, 16),
+            "BERT-large": lambda: self.textual("bert-large-uncased", 512, 256, lr=1e-5),
+        }
+        for name, make in makers.items():
+            yield from guarded(HALVING, name, lambda name=name, make=make: self._halved(name, make()))
 
     def _halved(self, name: str, case: "Case") -> "Row":
         """One epoch whole, one under a limit, one more that remembers what fits; from the same weights."""
-        from gpu_measure import little_memory, peak
+        from gpu_measure import kept_memory, little_memory, peak
 
-        from base_models.neural.inference import device
         from ensemble.learner import TrainingContext
 
         start = trained_state(case.network)
-        case.network.to(device())
-        with peak() as before:
-            pass
         with peak() as most:
             whole = case.train(epochs=1).state.curve[-1]["loss"]
-        limit = before() + 0.45 * (most() - before())
+        limit = kept_memory(case.network) + 0.45 * (most() - kept_memory(case.network))
         row: Row = {"network": name, "batch": case.how.batch, "GiB whole": most(), "GiB allowed": limit, "loss": whole}
         context = TrainingContext(memory=self.folder / f"{name}.json")
         for note in ("halved", "remembered"):
@@ -138,11 +136,10 @@ class Bench:
             "LLaVA-1.5-7B, words": lambda: self.llava(64, 16),
         }
         for name, make in makers.items():
-            yield PRECISION, self._precise(name, make())
+            yield from guarded(PRECISION, name, lambda name=name, make=make: self._precise(name, make()))
 
     def _precise(self, name: str, case: "Case") -> "Row":
         import numpy as np
-        import torch
         from gpu_measure import probabilities
 
         case.train(epochs=1)
@@ -151,8 +148,6 @@ class Bench:
         single = probabilities(case.predict("float32"))
         apart = np.abs(half - single)
         spread = float(single.std(axis=0).mean())
-        del case.network
-        torch.cuda.empty_cache()
         same = float((half.argmax(axis=1) == single.argmax(axis=1)).mean())
         largest, mean = float(apart.max()), float(apart.mean())
         return {"network": name, "rows": len(half), "largest": largest, "mean": mean, "same class": same, "sd": spread}
@@ -189,7 +184,7 @@ class Bench:
 
         for train in ("full", "lora"):
             training = self.how(ClipTraining, 32, lr=1e-5)
-            learner = Clip(self.models.clip(), train, False, max_length=32, training=training)  # type: ignore[arg-type]
+            learner = Clip(self.models.clip(), train, False, training=training)  # type: ignore[arg-type]
             yield SPEED, speeds(f"CLIP ViT-B/32, {train}", case_of(learner, self.rows(512), SENTIMENT))
 
     def part_wavlm(self) -> Result:
@@ -199,7 +194,7 @@ class Bench:
         from base_models.acoustic.finetuned import Acoustic, AcousticTraining
         from ensemble.datasets.mvsa import SENTIMENT
 
-        training = self.how(AcousticTraining, 16, validation=0.0, patience=None)
+        training = self.how(AcousticTraining, 16, warmup=0.0, validation=0.0, patience=None)
         learner = Acoustic(self.models.wavlm(), False, training=training)
         data = self.rows(128)
         noise = Noise(len(data), 4_000 if self.tiny else 80_000)
@@ -223,12 +218,28 @@ class Bench:
 
 def guarded(table: str, name: str, measure: "Callable[[], Row]") -> Result:
     """One network's failure does not end the others'."""
-    import torch
-
     try:
         yield table, measure()
     except Exception as error:  # whatever it is, the next may be well
-        yield table, {"network": name, "note": f"{type(error).__name__}: {str(error)[:200]}"}
+        traceback.print_exc()
+        yield table, {"network": name, "note": said(error)}
+    give_back()
+
+
+def said(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error)[:300]}"
+
+
+def give_back() -> None:
+    """What a network has left behind, and the base that jobs would share."""
+    import torch
+
+    from base_models.neural.shared_base import let_go
+
+    log = logging.getLogger("ensemble")
+    log.disabled = True  # memory has not run out
+    let_go()
+    log.disabled = False
     torch.cuda.empty_cache()
 
 
@@ -270,8 +281,8 @@ def main() -> None:
                     say(part=part, table=table, row=row)
             except Exception as error:  # whatever it is, the next part may be well
                 traceback.print_exc()
-                say(part=part, error=f"{type(error).__name__}: {str(error)[:500]}")
-            torch.cuda.empty_cache()
+                say(part=part, error=said(error))
+            give_back()
             say(part=part, done=True, seconds=round(time.perf_counter() - began, 1))
 
 

@@ -50,7 +50,7 @@ def install(absent: Collection[str] = ()) -> list[str]:
 
 
 class Absent(ModuleType):
-    """A module that is not here; its classes, which annotations name, are nothing."""
+    """A module that is not here; its classes, which annotations name, are nothing, its functions refuse."""
 
     __version__ = "0"
     __path__: ClassVar[list[str]] = []
@@ -60,9 +60,15 @@ class Absent(ModuleType):
         self.__spec__ = ModuleSpec(name, None)
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
         if name[:1].isupper():
             return type(name, (Exception,), {})
-        raise AttributeError(f"{self.__name__} is not installed here, so that there is no {self.__name__}.{name}")
+
+        def refuse(*_: Any, **__: Any) -> None:
+            raise ModuleNotFoundError(f"{self.__name__} is not installed here; {name} was asked of it")
+
+        return refuse
 
 
 class FieldInfo:
