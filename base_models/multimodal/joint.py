@@ -37,4 +37,5 @@ class JointLearner(NeuralLearner):
 def with_usual(kind: type[Settings], given: Settings | None, usual: Mapping[str, object], where: str) -> Settings:
     """What is not given as ``usual`` has it; raises ConfigError where what is given does not go with that."""
     set_ = {} if given is None else {name: getattr(given, name) for name in given.model_fields_set}
-    return validate(kind, {**usual, **set_}, where)
+    made: Settings = validate(kind, {**usual, **set_}, where)
+    return made

@@ -1,7 +1,7 @@
 """What a model is asked about the posts of one task: kept with what was fitted, for the posts to come."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,7 @@ class Question:
     task: str
     message: str
     words: tuple[tuple[str, ...], ...] = ()
-    shots: Shots = Shots()
+    shots: Shots = field(default_factory=Shots)
 
     def record(self) -> dict[str, Any]:
         words = [list(said) for said in self.words]

@@ -221,4 +221,6 @@ def _drawn(family: Family, dtype: torch.dtype, seed: int, where: torch.device) -
     import transformers
 
     with seeded_init(seed, where), where:
-        return getattr(transformers, _kind(family)).from_config(family.config, dtype=dtype)
+        network = getattr(transformers, _kind(family)).from_config(family.config, dtype=dtype)
+        network.tie_weights()  # which some versions forget where there is no device
+    return network

@@ -36,16 +36,22 @@ class PromptTokens:
     """Prompts of rows; of each what it is without its text, or without its image, too."""
 
     def __init__(
-        self, asked: Examined, texts: Sequence[str], shots: Sequence[Sequence[Shot]], has_image: Flags, padding: int
+        self,
+        asked: Examined,
+        texts: Sequence[str],
+        shots: Sequence[Sequence[Shot]],
+        has_text: Flags,
+        has_image: Flags,
+        padding: int,
     ) -> None:
         self.asked = asked
         self.texts = texts
         self.shots = shots
         self.padding = padding
+        self._has_text, self._has_image = has_text, has_image
         rows = range(len(texts))
         parts = [rows[start : start + AT_ONCE] for start in range(0, len(rows), AT_ONCE)]
-        self._whole = [ids for part in parts for ids in self._encode(part, has_image[part], np.ones(len(part), bool))]
-        self._has_image = has_image
+        self._whole = [ids for part in parts for ids in self._encode(part, has_text[part], has_image[part])]
         self.lengths: npt.NDArray[np.int64] = np.array([len(ids) for ids in self._whole], dtype=np.int64)
         if asked.longest is not None and len(rows) and self.lengths.max() > asked.longest:
             raise LearnerError(
@@ -57,30 +63,30 @@ class PromptTokens:
         return len(self.texts)
 
     def batch(self, rows: Sequence[int]) -> Batch:
-        return self.shown(rows, np.ones(len(rows), bool), self._has_image[list(rows)])
+        return self.shown(list(rows), self._has_text[rows], self._has_image[rows])
 
     def augmented(self, drawn: Sequence[Drawn]) -> Batch:
         return self.batch([row for *_, row in drawn])
 
-    def shown(self, rows: Sequence[int], has_text: Flags, has_image: Flags) -> Batch:
+    def shown(self, rows: list[int], has_text: Flags, has_image: Flags) -> Batch:
         """``input_ids`` and ``attention_mask`` (rows, tokens), padded on the left to the longest of these."""
         chosen = [self._whole[row] for row in rows]
-        changed = np.flatnonzero(~has_text | (has_image != self._has_image[list(rows)]))
-        if len(changed):
-            anew = self._encode([rows[place] for place in changed], has_image[changed], has_text[changed])
+        changed = np.flatnonzero((has_text != self._has_text[rows]) | (has_image != self._has_image[rows])).tolist()
+        if changed:
+            anew = self._encode([rows[place] for place in changed], has_text[changed], has_image[changed])
             for place, ids in zip(changed, anew, strict=True):
                 chosen[place] = ids
         longest = max(map(len, chosen))
         tokens = np.full((len(chosen), longest), self.padding)
         mask = np.zeros_like(tokens)
-        for place, ids in enumerate(chosen):
-            tokens[place, longest - len(ids) :] = ids
-            mask[place, longest - len(ids) :] = 1
+        for row, ids in enumerate(chosen):
+            tokens[row, longest - len(ids) :] = ids
+            mask[row, longest - len(ids) :] = 1
         return {"input_ids": torch.from_numpy(tokens), "attention_mask": torch.from_numpy(mask)}
 
-    def _encode(self, rows: Sequence[int], has_image: Flags, has_text: Flags) -> list[npt.NDArray[np.int32]]:
+    def _encode(self, rows: Sequence[int], has_text: Flags, has_image: Flags) -> list[npt.NDArray[np.int32]]:
         turns, words = [], self.asked.question.answers
-        for row, image, text in zip(rows, has_image, has_text, strict=True):
+        for row, text, image in zip(rows, has_text, has_image, strict=True):
             shown = [(shot.text, shot.picture is not None, words[shot.label]) for shot in self.shots[row]]
             turns.append([*starmap(Turn, shown), Turn(self.texts[row] if text else "", bool(image))])
         return [np.array(ids, np.int32) for ids in self.asked.prompts.encode(turns)]
@@ -202,7 +208,7 @@ class PromptSource:
         has_text, has_image = self._present(read)
         shots = [self.asked.question.shots.of(keys) for keys in keys_of(read)]
         padding = self.interviewer.tokenizer.pad_token_id
-        tokens = PromptTokens(self.asked, self._texts(read)[0], shots, has_image, padding)
+        tokens = PromptTokens(self.asked, self._texts(read)[0], shots, has_text, has_image, padding)
         answers = read.codes(self.asked.answered) if self.asked.answered and training else None
         images = self._images(read.take(has_image), views, training)
         dropout = self.modality_dropout if training else 0.0

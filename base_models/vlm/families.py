@@ -27,13 +27,19 @@ class Llava:
         "projector": ["model.multi_modal_projector"],
     }
 
-    @cached_property
-    def run(self) -> int:
-        vision, kind = self.config.vision_config, self.config.vision_feature_select_strategy
+    def __post_init__(self) -> None:
+        vision, layers = self.config.vision_config, self.config.vision_feature_layer
         if vision.model_type not in CLASS_TOKENS:
             raise ValueError(f"its vision tower is a {vision.model_type}, not CLIP's or SigLIP's")
-        if kind not in ("default", "full"):
-            raise ValueError(f"vision_feature_select_strategy is {kind!r}, not 'default' or 'full'")
+        if self.config.vision_feature_select_strategy not in ("default", "full"):
+            raise ValueError("its vision_feature_select_strategy is neither 'default' nor 'full'")
+        for layer in [layers] if isinstance(layers, int) else layers:
+            if not -vision.num_hidden_layers - 1 <= layer <= vision.num_hidden_layers:
+                raise ValueError(f"its vision_feature_layer is {layer}, of {vision.num_hidden_layers} layers")
+
+    @property
+    def run(self) -> int:
+        vision, kind = self.config.vision_config, self.config.vision_feature_select_strategy
         patches = int(self.side // vision.patch_size) ** 2
         return int(patches + CLASS_TOKENS[vision.model_type] - (kind == "default"))
 
@@ -69,7 +75,7 @@ class Blip2:
     }
 
     def __post_init__(self) -> None:
-        if not self.config.use_decoder_only_language_model:
+        if not self.config.use_decoder_only_language_model or self.config.text_config.is_encoder_decoder:
             raise ValueError("its language model has an encoder; OPT's kind is read here")
         if self.config.qformer_config.use_qformer_text_input:
             raise ValueError("its Q-Former reads text")

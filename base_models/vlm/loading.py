@@ -1,6 +1,7 @@
 """What is known of a language model that sees before its weights are there: family, image format, chat template."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,14 +45,14 @@ def describe(model: str, image_size: int | None = None) -> Description:
     """A hub name's or local folder's description. Raises LearnerError for a network that is of no family here, for an
     ``image_size`` (pixels) that it cannot see, and for files that contradict each other."""
     config = load_config(model)
-    family = family_of(model, config, image_size or _square(model, config))
-    if isinstance(family, TextAlone):
-        if image_size is not None:
-            raise LearnerError(f"vlm: {model} sees no images; leave image_size away.")
-        return Description(model, family, None, -1, (), "", False, chat_template(model))
-    preprocessing = _preprocessing(model, family)
-    tokenizer = load_tokenizer(model)
-    placeholder, tokens, marker = _image_tokens(model, family, tokenizer)
+    with _said(model, config):
+        family = _family(config, _square(model, config) if image_size is None else image_size)
+        if isinstance(family, TextAlone):
+            if image_size is not None:
+                raise ValueError("it sees no images; leave image_size away")
+            return Description(model, family, None, -1, (), "", False, chat_template(model))
+        preprocessing = _preprocessing(model, family)
+        placeholder, tokens, marker = _image_tokens(family, load_tokenizer(model))
     first = isinstance(family, Blip2)
     return Description(model, family, preprocessing, placeholder, tokens, marker, first, chat_template(model))
 
@@ -64,17 +65,27 @@ def sees(model: str) -> bool:
         return True
 
 
-def family_of(model: str, config: Any, side: int | None = None) -> Family:
+def family_of(model: str, config: Any) -> Family:
     """By configuration alone; raises LearnerError where it is of no family, or says what none can be."""
-    kind = config.model_type
+    with _said(model, config):
+        return _family(config, None)
+
+
+@contextmanager
+def _said(model: str, config: Any) -> Iterator[None]:
+    """What cannot be read of a model is said in one line."""
     try:
-        if kind not in FAMILIES:
-            return TextAlone(_decoder(config))
-        family = FAMILIES[kind](config, side or _published_side(config))
-        if family.run < 1:
-            raise ValueError(f"an image of {family.side} pixels stands for no token")
-    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:  # of odd contents
-        raise LearnerError(f"vlm: cannot read {model}, a {kind} network: {first_line(error)}.") from error
+        yield
+    except (ArithmeticError, AttributeError, LookupError, OverflowError, TypeError, ValueError) as error:
+        raise LearnerError(f"vlm: cannot use {model}, a {config.model_type} network: {first_line(error)}.") from error
+
+
+def _family(config: Any, side: int | None) -> Family:
+    if config.model_type not in FAMILIES:
+        return TextAlone(_decoder(config))
+    family = FAMILIES[config.model_type](config, _published_side(config) if side is None else side)
+    if family.side < 1 or family.run < 1:
+        raise ValueError(f"an image of {family.side} pixels stands for no token")
     return family
 
 
@@ -112,19 +123,17 @@ def _square(model: str, config: Any) -> int | None:
 
 
 def _preprocessing(model: str, family: Family) -> Preprocessing:
-    side = (family.side, family.side)
     if isinstance(family, SmolVlm | QwenVl):
-        return squashed(model, side)
-    preprocessing, own = image_preprocessing(model), _published_side(family.config)
-    if preprocessing.size != (own, own):
-        cut = f"what is said of its images cuts {preprocessing.size[0]} x {preprocessing.size[1]}"
-        raise LearnerError(f"vlm: {model} sees images of {own} x {own} pixels, but {cut}.")
-    if preprocessing.size != side:
-        raise LearnerError(f"vlm: {model} sees images of {own} x {own} pixels; image_size cannot be {family.side}.")
-    return preprocessing
+        return squashed(model, (family.side, family.side))
+    cut, own = image_preprocessing(model), _published_side(family.config)
+    if cut.size != (own, own):
+        raise ValueError(f"it sees {own} x {own} pixels, but what is said of its images cuts {cut.size}")
+    if family.side != own:
+        raise ValueError(f"it sees images of {own} x {own} pixels; image_size cannot be {family.side}")
+    return cut
 
 
-def _image_tokens(model: str, family: Family, tokenizer: Any) -> tuple[int, tuple[int, ...], str]:
+def _image_tokens(family: Family, tokenizer: Any) -> tuple[int, tuple[int, ...], str]:
     """The placeholder, what takes its place, and the text that stands for an image."""
     placeholder = family.config.image_token_id
     if placeholder is None:  # of older folders: any number that no text has
@@ -132,22 +141,21 @@ def _image_tokens(model: str, family: Family, tokenizer: Any) -> tuple[int, tupl
     run = (placeholder,) * family.run
     if isinstance(family, Blip2):
         return placeholder, run, ""
-    marker = tokenizer.convert_ids_to_tokens(placeholder)
+    if placeholder not in tokenizer.added_tokens_decoder:
+        raise ValueError(f"its token of images, {placeholder}, is no special one of its tokenizer")
+    marker = str(tokenizer.convert_ids_to_tokens(placeholder))
     if isinstance(family, QwenVl):
-        start, end = (tokenizer.convert_ids_to_tokens(_token(family.config, name)) for name in ("start", "end"))
+        ends = [family.config.vision_start_token_id, family.config.vision_end_token_id]
+        start, end = tokenizer.convert_ids_to_tokens(ends)
         return placeholder, run, f"{start}{marker}{end}"
     if not isinstance(family, SmolVlm):
         return placeholder, run, marker
     known = tokenizer.get_vocab()
     lacking = [token for token in WRAPPERS if token not in known]
     if lacking:
-        raise LearnerError(f"vlm: {model}'s tokenizer has no {' and no '.join(lacking)}, which stand around an image.")
+        raise ValueError(f"its tokenizer has no {' and no '.join(lacking)}, which stand around an image")
     around, whole = (known[token] for token in WRAPPERS)
     return placeholder, (around, whole, *run, around), marker
-
-
-def _token(config: Any, which: str) -> int:
-    return int(getattr(config, f"vision_{which}_token_id"))
 
 
 def chat_template(model: str) -> str | None:

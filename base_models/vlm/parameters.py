@@ -20,7 +20,9 @@ Answer = Annotated[Literal["words", "head"], meaning("classes by the likelihood 
 Template = Annotated[
     str | None,
     AfterValidator(check_template),
-    meaning("what is said of a post, with {text}, {question}, {classes}; not set: all three, of a head without the last"),
+    meaning(
+        "what is said of a post, with {text}, {question}, {classes}; not set: all of them, without classes for a head"
+    ),
 ]
 Questions = Annotated[
     str | Mapping[str, str] | None, meaning("for {question}: one, or a table by task; not set: what a post's task is")

@@ -33,8 +33,10 @@ class Shot:
 @dataclass(frozen=True)
 class Shots:
     """``chosen`` in their order, and for each, in ``spare``, another of its class (None: there is none), which is shown
-    instead where the chosen one is the post itself. ``pictures`` (images, height, width, 3) are the images of all, which
-    are not in a record but for their number and size."""
+    instead where the chosen one is the post itself.
+
+    ``pictures`` (images, height, width, 3) uint8 are the images of all, of which a record has the shape alone.
+    """
 
     chosen: tuple[Shot, ...] = ()
     spare: tuple[Shot | None, ...] = ()

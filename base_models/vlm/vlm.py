@@ -1,6 +1,5 @@
 """Language models that see: asked for the words of classes, or under a head; as they are, or trained."""
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -8,22 +7,18 @@ import base_models.vlm.parameters as of_vlm
 from base_models.multimodal.joint import JointLearner, with_usual
 from base_models.objectives.classification import Classification
 from base_models.parameters import Dropout, HeadRate, MaxLength, ModalityDropout, Pretrained, Size
-from base_models.weights import check_available, identity, local_files
+from base_models.weights import check_available, local_files
 from ensemble.data import Dataset, Task
 from ensemble.errors import LearnerError
 from ensemble.features import FeatureCache
 from ensemble.learner import TrainingInfo, Trial
-from ensemble.system.files import fingerprint
 
 if TYPE_CHECKING:
-    import torch
     from torch import nn
 
-    from base_models.multimodal.states import StateSource
     from base_models.neural.sampling import Examples
-    from base_models.visual.pixels import PixelSource
     from base_models.vlm.asking import Interviewer, Question
-    from base_models.vlm.body import Body
+    from base_models.vlm.base import Base
     from base_models.vlm.examples import PromptSource
     from base_models.vlm.network import VlmNetwork
 
@@ -39,6 +34,7 @@ class Vlm(JointLearner):
     """
 
     of_classes: ClassVar = ("balance",)
+    _asked: "Question | None"
 
     def __init__(
         self,
@@ -81,6 +77,8 @@ class Vlm(JointLearner):
         self.image_size, self.max_length, self.modality_dropout = image_size, max_length, modality_dropout
         usual = of_vlm.SETTINGS.get(train, {})
         self.training: of_vlm.VlmTraining = with_usual(of_vlm.VlmTraining, training, usual, "vlm: training")
+        self._task: Task | None = None
+        self._seed = 0
         of_vlm.check_together(vars(self))
 
     @staticmethod
@@ -110,17 +108,13 @@ class Vlm(JointLearner):
         return [*local_files(self.model), *template_files(self.model)]
 
     def check_models(self, data: Dataset, cache: FeatureCache) -> None:
-        from base_models.vlm.body import architecture
-
         check_available(self.model)
         interviewer, tasks = self._interviewer, [task for task in data.tasks if task.classes]
         if data.tasks and not tasks:
             self._refuse_numbers(data.tasks[0])
         for task in tasks if self.answer == "words" else ():
             interviewer.tokens(self._ask(data, task, 0, 0))
-        body = architecture(self.model)
-        body.parameters_of(self.parts)
-        self._add_adapters(body, 0)
+        self._base.check()
 
     def fit(self, data: Dataset, task: Task, seed: int) -> None:
         self._refuse_numbers(task)
@@ -145,12 +139,12 @@ class Vlm(JointLearner):
         _, read = super()._begin(data, task)
         if self._of_answers and isinstance(self.objective_, Classification):
             self.objective_ = AnswerLikelihood(self.objective_.frequencies, self.objective_.ordinal)
-        self.question_ = self._ask(read, task, self.shots, self._seed)
+        self._asked = self._ask(read, task, self.shots, self._seed)
         return self._source(), read
 
     def _forget(self) -> None:
         super()._forget()
-        self.question_: Question | None = None
+        self._asked = None
 
     def _describe(self, folder: Path) -> dict[str, object]:
         asked = {} if self._question is None else {"question": self._question.record()}
@@ -171,7 +165,7 @@ class Vlm(JointLearner):
         from base_models.visual.pixels import ImageSource, PixelSource
         from base_models.vlm.examples import Examined, PromptSource
 
-        interviewer, question = self._interviewer, self._question
+        interviewer, question, base = self._interviewer, self._question, self._base
         asked = None
         if question is not None:
             answered = self._task if self._of_answers else None
@@ -180,7 +174,7 @@ class Vlm(JointLearner):
         if preprocessing is not None:
             pixels = PixelSource(preprocessing, 1, self._cache)
             images = ImageSource(pixels)
-            encoded = self._states(pixels) if self._tower_frozen and self.pretrained else None
+            encoded = base.states(pixels, self._cache) if base.tower_frozen and self.pretrained else None
         return PromptSource(
             interviewer, self.max_length, images, encoded, self.modalities(), self.modality_dropout, asked
         )
@@ -194,8 +188,7 @@ class Vlm(JointLearner):
 
         question = self._question
         assert question is not None
-        body = self._body(pretrained, seed)
-        self._add_adapters(body, seed)
+        body = self._base.body(pretrained, seed)
         answer: Words | PooledHead
         if self.answer == "words":
             answer = Words(self._interviewer.tokens(question))
@@ -203,7 +196,7 @@ class Vlm(JointLearner):
             shape = self.hidden_layers, self.activation, self.pooling, self.dropout
             answer = PooledHead(body.width, outputs, *shape, seed)
         pictures = torch.from_numpy(question.shots.pictures)
-        return VlmNetwork(body, answer, self.head_rate, self._tower_frozen, pictures)
+        return VlmNetwork(body, answer, self.head_rate, self._base.tower_frozen, pictures)
 
     # What they are made of.
 
@@ -213,18 +206,13 @@ class Vlm(JointLearner):
         return self.answer == "words" and self.loss == "answer" and self.train != "none"
 
     @property
-    def _tower_frozen(self) -> bool:
-        adapted = self.train == "lora" and "vision" in self.adapt
-        return self.train != "full" and not adapted and "vision" not in self.parts
-
-    @property
     def _question(self) -> "Question | None":
         """Of what was fitted or loaded."""
         from base_models.vlm.asking import Question
 
-        if self.question_ is None and "question" in self._record:
-            self.question_ = Question.restored(self._record["question"])
-        return self.question_
+        if self._asked is None and "question" in self._record:
+            self._asked = Question.restored(self._record["question"])
+        return self._asked
 
     @property
     def _interviewer(self) -> "Interviewer":
@@ -252,37 +240,11 @@ class Vlm(JointLearner):
                 f"vlm: answer = 'words' asks for the words of classes, and {task.name} has none; set answer = 'head'."
             )
 
-    def _states(self, pixels: "PixelSource") -> "StateSource":
-        from base_models.vlm.vision_states import vision_states
-
-        settings = [str(self._dtype), self.image_size]
-        return vision_states(self.model, settings, partial(self._body, True, 0, False), pixels, self._cache)
-
     @property
-    def _dtype(self) -> "torch.dtype":
-        """Of weights, single where all are trained."""
-        import torch
+    def _base(self) -> "Base":
+        from base_models.vlm.base import Adapters, Base
 
-        from base_models.neural.inference import device, weights_dtype
-
-        return torch.float32 if self.train == "full" else weights_dtype(self.training.precision, device())
-
-    def _body(self, pretrained: bool, seed: int, with_parts: bool = True) -> "Body":
-        """Of which all jobs of this process share what they do not train."""
-        from base_models.neural.inference import device
-        from base_models.neural.shared_base import borrow
-        from base_models.vlm.body import body_of
-
-        load = partial(body_of, self.model, pretrained, seed, self._dtype, self.image_size, device())
-        if self.train == "full":
-            return load()
-        key = fingerprint([identity(self.model), str(self._dtype), self.image_size, None if pretrained else seed])
-        parts = self.parts if with_parts else []
-        return borrow(self.model, key, load, lambda body: body.parameters_of(parts).values())
-
-    def _add_adapters(self, body: "Body", seed: int) -> None:
-        from base_models.multimodal.adapters import add_adapters
-
+        adapters = None
         if self.train == "lora":
-            within = body.linears_of(self.adapt)
-            add_adapters(body, "vlm", self.targets, self.rank, self.alpha, self.lora_dropout, seed, within)
+            adapters = Adapters(self.targets, self.adapt, self.rank, self.alpha, self.lora_dropout)
+        return Base(self.model, self.image_size, self.training.precision, self.train == "full", self.parts, adapters)
