@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import logging
 import sys
 import tempfile
 import time
@@ -236,10 +235,7 @@ def give_back() -> None:
 
     from base_models.neural.shared_base import let_go
 
-    log = logging.getLogger("ensemble")
-    log.disabled = True  # memory has not run out
-    let_go()
-    log.disabled = False
+    let_go("done with it")
     torch.cuda.empty_cache()
 
 

@@ -13,9 +13,7 @@ from support import ROOT
 pytestmark = pytest.mark.alone
 
 BENCHMARKS = ROOT / "benchmarks"
-MISSING = (
-    "pydantic pydantic_core pyarrow av h5py charset_normalizer py3langid sacremoses skops xgboost typer rich optuna"
-)
+MISSING = "pydantic pydantic_core pyarrow av h5py charset_normalizer py3langid sacremoses skops xgboost typer optuna"
 CHILD = """
 import json, os, sys, time
 for part in sys.argv[1:]:
