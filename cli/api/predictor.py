@@ -10,6 +10,7 @@ import pandas as pd
 
 from base_models import LEARNERS
 from cli.api.frames import FRAME, table_of
+from cli.api.wording import said_of_arguments
 from cli.finished import run_folder, say_what_was_trained_on
 from cli.progress import bars_where
 from ensemble.datasets.new_posts import posts_of, scan_posts
@@ -65,7 +66,7 @@ class Predictor:
         """
         folders = [Path(root)] if root is not None else [Path.cwd(), self._record.images]
         folders = folders if root is not None else [folder for folder in folders if folder.is_dir()]
-        with self._lock, threads_kept(), TemporaryDirectory(prefix="ensemble-") as extracted:
+        with self._lock, threads_kept(), said_of_arguments(), TemporaryDirectory(prefix="ensemble-") as extracted:
             use_threads(self._record.threads)
             if self._run.cache.used("") > self._cache_bytes:
                 self._run.cache.forget()
@@ -97,4 +98,6 @@ def load(
     Raises StoreError saying what is missing or stale, and which command makes it again.
     """
     bars = bars_where(progress)
-    return Predictor(RunRecord.read(run_folder(Path(run))), tasks, bars(None) if bars else silent, cache_bytes)
+    with said_of_arguments():
+        record = RunRecord.read(run_folder(Path(run)))
+        return Predictor(record, tasks, bars(None) if bars else silent, cache_bytes)
