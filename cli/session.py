@@ -97,12 +97,11 @@ class Session:
 
     def _read(self) -> "Dataset":
         """The posts as their adapter reads them."""
-        from ensemble.datasets import ADAPTERS
+        from ensemble.datasets.adapters import bind_adapter
         from ensemble.errors import DataError
-        from ensemble.registry import bind, resolve
 
         section = self.config.data
-        read = bind(resolve(ADAPTERS, "preset", section.preset), section.model_extra or {}, "data")
+        read = bind_adapter(section.preset, section.model_extra or {})
         root = self.home / section.root
         if not root.is_dir():
             raise DataError(f"data.root: the folder {root} does not exist.")

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cli.app import DEFAULT, AsJson, ConfigPath, Overrides, Quiet, TaskNames, app, show
+from cli.app import DEFAULT, Allow, AsJson, ConfigPath, Overrides, Quiet, TaskNames, app, show
 
 
 @app.command()
@@ -115,6 +115,7 @@ def predict(
     delimiter: Annotated[str, typer.Option(help="Default: what the header of POSTS tells.")] = "",
     quotes: Annotated[str, typer.Option(help="literal: quotation marks are text; csv: they enclose values.")] = "",
     encoding: Annotated[str, typer.Option(help="Default: UTF-8, or what the words look like.")] = "",
+    allow: Allow = [],
     quiet: Quiet = False,
 ) -> None:
     """Label new posts with a finished run.
@@ -133,6 +134,6 @@ def predict(
     from cli.stack_tables import print_predictions
 
     dialect = {"delimiter": delimiter, "quotes": quotes, "encoding": encoding}
-    found = predict_posts(posts, folder, out, format, task, images, column, dialect, quiet)
+    found = predict_posts(posts, folder, out, format, task, images, column, dialect, allow, quiet)
     if found["file"] is not None:
         print_predictions(found)

@@ -2,7 +2,7 @@
 
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -16,10 +16,11 @@ from ensemble.errors import ConfigError, StoreError
 from ensemble.features import FeatureCache
 from ensemble.folds import FoldPlan
 from ensemble.modalities import BOTH, MODALITIES
-from ensemble.registry import validate
+from ensemble.registry import is_foreign, validate
 from ensemble.run import Run
 from ensemble.store import Store
 from ensemble.system.files import read_json, write_json
+from ensemble.system.installed import package_of
 from ensemble.system.progress import Track, silent
 
 RESTORED = "`ensemble train-base` with the configuration of this run writes it again (what is done is not done again)"
@@ -129,9 +130,20 @@ class RunRecord:
         inner = str((data.model_extra or {}).get("images", ".")) if data.preset == "csv" else "."
         return self.home / data.root / inner
 
-    def open(self, registry: Mapping[str, str], track: Track = silent) -> Run:
+    def _check_allowed(self, registry: Mapping[str, str], allow: Collection[str]) -> None:
+        for spec in learner_specs(self.config):
+            package = package_of(spec.learner)
+            if is_foreign(registry, spec.learner) and package not in map(package_of, allow):
+                raise ConfigError(
+                    f"{self.store.record} names the learner {spec.learner!r} (base.{spec.name}), code of another "
+                    f"package. Where you trust {package} as it is installed here: --allow {package}"
+                )
+
+    def open(self, registry: Mapping[str, str], track: Track = silent, allow: Collection[str] = ()) -> Run:
         """The run without its posts. Features go to the run's cache where that is still there, else they stay in
-        memory."""
+        memory. Raises ConfigError where the folder names learners of another package than those to ``allow``: whoever
+        made it says what is imported here."""
+        self._check_allowed(registry, allow)
         columns = ["id", *self.modalities, "part", *(task.name for task in self.tasks)]
         no_posts = Dataset(
             pd.DataFrame(columns=columns, dtype=object), self.home, self.tasks, linked_tasks=self.linked_tasks
