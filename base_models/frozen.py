@@ -159,12 +159,20 @@ class Frozen:
         labels = data.labels(task)
         self.kind_: str = task.kind
         self.probe_ = self._probe(objective_of(task, labels))
+        self.probe_.fit(self.fit_features(data), labels, data.groups, seed)
+        counts = [found for faces in self._faces() if (found := faces.count(data))]
+        self._info = {"fit_posts": {"rows": len(data), **counts[0]}} if counts else {}
+
+    def fit_features(self, data: Dataset) -> Features:
+        """(rows, width) features, those of each encoder centred and scaled by these rows."""
         blocks = self._blocks(data)
         self.means_ = [mean_of(block) for block in blocks]
         self.scales_ = [scale_of(block - mean) for block, mean in zip(blocks, self.means_, strict=True)]
-        self.probe_.fit(self._standardise(blocks), labels, data.groups, seed)
-        counts = [found for faces in self._faces() if (found := faces.count(data))]
-        self._info = {"fit_posts": {"rows": len(data), **counts[0]}} if counts else {}
+        return self._standardise(blocks)
+
+    def features(self, data: Dataset) -> Features:
+        """(rows, width), centred and scaled as the fit rows were."""
+        return self._standardise(self._blocks(data))
 
     def predict_proba(self, data: Dataset) -> npt.NDArray[np.float64]:
         """(rows, classes)."""
@@ -178,22 +186,28 @@ class Frozen:
         return self._info
 
     def save(self, folder: Path) -> None:
-        tensors = {**{f"mean{number}": mean for number, mean in enumerate(self.means_)}, **self.probe_.tensors()}
-        tensors["scales"] = np.array(self.scales_, dtype=np.float32)
-        write_tensors(folder / "frozen.safetensors", tensors, self.kind_)
+        write_tensors(folder / "frozen.safetensors", {**self.feature_tensors(), **self.probe_.tensors()}, self.kind_)
 
     def load(self, folder: Path) -> None:
         tensors, self.kind_ = read_tensors(folder / "frozen.safetensors")
-        self.scales_ = tensors["scales"].tolist()
-        self.means_ = [tensors[f"mean{number}"] for number in range(len(self.scales_))]
+        self.restore_features(tensors)
         self.probe_ = self._probe(restored_objective({"kind": self.kind_}))
         self.probe_.restore(tensors)
+
+    def feature_tensors(self) -> dict[str, npt.NDArray[Any]]:
+        """By what features are centred and scaled."""
+        means = {f"mean{number}": mean for number, mean in enumerate(self.means_)}
+        return {**means, "scales": np.array(self.scales_, dtype=np.float32)}
+
+    def restore_features(self, tensors: Mapping[str, npt.NDArray[Any]]) -> None:
+        self.scales_ = tensors["scales"].tolist()
+        self.means_ = [tensors[f"mean{number}"] for number in range(len(self.scales_))]
 
     def _probe(self, objective: Objective) -> Probe:
         return objective.probe(self.probe, self.penalties, self.costs, self.balance)
 
     def _predictions(self, data: Dataset) -> npt.NDArray[np.float64]:
-        return self.probe_.predictions(self._standardise(self._blocks(data)))
+        return self.probe_.predictions(self.features(data))
 
     def _blocks(self, data: Dataset) -> list[Features]:
         """(rows, width) features of each encoder; NaN rows where the modality is missing."""
