@@ -148,7 +148,7 @@ class SklearnLearner:
 
     def _check_kinds(self, kinds: set[str]) -> None:
         made = estimator_class(self.estimator)
-        if not any(issubclass(made, MIXINS[kind]) for kind in kinds):
+        if not any(kind in MIXINS and issubclass(made, MIXINS[kind]) for kind in kinds):
             is_one, asked = ("regressor", "classes") if "classification" in kinds else ("classifier", "numbers")
             raise LearnerError(f"estimator = {self.estimator!r} is a {is_one}, and {asked} are asked for.")
 
