@@ -2,7 +2,7 @@
 
 import logging
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Protocol, cast
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.utils.metaestimators import available_if
 
 from base_models.frozen import Frozen
 from base_models.objectives.objective import Array, objective_of
@@ -44,6 +45,11 @@ class Featurizer(LooksAtModalities, Prepares, Protocol):
     def feature_tensors(self) -> dict[str, Array]: ...
 
     def restore_features(self, tensors: Mapping[str, Array]) -> None: ...
+
+
+def _is_of(kind: str) -> Callable[["SklearnLearner"], bool]:
+    """Whether a learner's estimator takes tasks of that kind: it has a method to predict for no other."""
+    return lambda learner: issubclass(estimator_class(learner.estimator), MIXINS[kind])
 
 
 class SklearnLearner:
@@ -83,7 +89,6 @@ class SklearnLearner:
         return source_files(cast(Any, self._features))
 
     def check_models(self, data: Dataset, cache: FeatureCache) -> None:
-        self._check_kinds({task.kind for task in data.tasks})
         if isinstance(self._features, ChecksModels):
             self._features.check_models(data, cache)
 
@@ -91,7 +96,6 @@ class SklearnLearner:
         self._features.prepare(data, cache)
 
     def fit(self, data: Dataset, task: Task, seed: int) -> None:
-        self._check_kinds({task.kind})
         data = data.take(task.target.known(data.labels(task)))
         labels, self.kind_ = data.labels(task), task.kind
         self.usual_ = objective_of(task, labels).usual
@@ -113,6 +117,7 @@ class SklearnLearner:
     def training_info(self) -> TrainingInfo:
         return {"note": "; ".join(self.notes_)} if self.notes_ else {}
 
+    @available_if(_is_of("classification"))  # type: ignore[untyped-decorator]  # scikit-learn has no types
     def predict_proba(self, data: Dataset) -> Floats:
         """(rows, classes)."""
         values = np.tile(self.usual_, (len(data), 1))
@@ -122,6 +127,7 @@ class SklearnLearner:
             values[:, self.present_] = given * (1 - self.usual_[absent].sum())
         return values
 
+    @available_if(_is_of("regression"))  # type: ignore[untyped-decorator]
     def predict(self, data: Dataset) -> Floats:
         """(rows,) of numbers."""
         if self.model_ is None:
@@ -145,12 +151,6 @@ class SklearnLearner:
         features = self._features.features(data)
         with self._one_line(features):
             return getattr(self.model_, method)(features)
-
-    def _check_kinds(self, kinds: set[str]) -> None:
-        made = estimator_class(self.estimator)
-        if not any(kind in MIXINS and issubclass(made, MIXINS[kind]) for kind in kinds):
-            is_one, asked = ("regressor", "classes") if "classification" in kinds else ("classifier", "numbers")
-            raise LearnerError(f"estimator = {self.estimator!r} is a {is_one}, and {asked} are asked for.")
 
     def _calibrated(self, estimator: Any, features: Any, labels: Codes, groups: Codes, seed: int) -> Any:
         """None where there are too few rows of all but one class."""

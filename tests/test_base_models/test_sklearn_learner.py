@@ -10,7 +10,8 @@ from support.world import NUMBER, SARCASM, SENTIMENT, number_table, toy_table
 
 from base_models import LEARNERS
 from base_models.sklearn_estimators import read_estimator, write_estimator
-from ensemble.data import Dataset
+from ensemble.bound_learners import check_kind
+from ensemble.data import Dataset, Task
 from ensemble.errors import ConfigError, EnsembleError, LearnerError
 from ensemble.learner import BaseLearner
 from ensemble.learner_factory import make_learner
@@ -127,12 +128,10 @@ def test_an_estimator_that_needs_an_object_is_refused() -> None:
         learner("sklearn.multiclass:OneVsRestClassifier")
 
 
-def test_what_is_asked_must_be_of_its_kind(data: Dataset) -> None:
-    numbers = number_table(np.linspace(-1, 1, 30))
-    with pytest.raises(LearnerError, match="is a classifier, and numbers are asked for"):
-        learner(LINEAR).fit(numbers, NUMBER, 0)
-    with pytest.raises(LearnerError, match="is a regressor, and classes are asked for"):
-        learner("sklearn.linear_model:Ridge").fit(data, SENTIMENT, 0)
+@pytest.mark.parametrize(("place", "task"), [(LINEAR, NUMBER), ("sklearn.linear_model:Ridge", SENTIMENT)])
+def test_what_is_asked_must_be_of_its_kind(place: str, task: Task) -> None:
+    with pytest.raises(ConfigError, match=f"has no method .* cannot learn '{task.name}', a task of kind '{task.kind}'"):
+        check_kind(learner(place), task, "base.x")
 
 
 @pytest.mark.parametrize(
