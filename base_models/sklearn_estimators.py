@@ -26,7 +26,7 @@ def estimator_class(place: str) -> Any:
         raise LearnerError(f"estimator = {place!r}: {example}.")
     module, _, name = place.partition(":")
     try:
-        found = getattr(import_module(module), name, None)
+        found: Any = getattr(import_module(module), name, None)
     except ImportError as error:
         raise LearnerError(f"estimator = {place!r}: {first_line(error)}; {example}.") from error
     is_estimator = inspect.isclass(found) and issubclass(found, BaseEstimator)

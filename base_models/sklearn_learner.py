@@ -97,9 +97,11 @@ class SklearnLearner:
 
     def fit(self, data: Dataset, task: Task, seed: int) -> None:
         data = data.take(task.target.known(data.labels(task)))
-        labels, self.kind_ = data.labels(task), task.kind
+        labels = data.labels(task)
+        self.kind_: str = task.kind
+        self.notes_: list[str] = []
         self.usual_ = objective_of(task, labels).usual
-        self.model_, self.notes_, self.present_ = None, [], np.zeros(0, dtype=np.int64)
+        self.model_, self.present_ = None, np.zeros(0, dtype=np.int64)
         features = self._features.fit_features(data)
         with self._one_line(features):
             if not _varies(features) or len(np.unique(labels)) < 2:

@@ -51,7 +51,7 @@ def check_contract(learner: str, given: Sequence[str], quiet: bool) -> list[Chec
         found = []
         for check in (silent if quiet else Bars())(CHECKS, "checks done", len(CHECKS)):
             asked = [case for case in cases if case.task.kind in check.kinds]
-            failures = {case.task.kind: check.failure(case) for case in asked}
+            failures: dict[str, str | None] = {case.task.kind: check.failure(case) for case in asked}
             broken = {kind: reason for kind, reason in failures.items() if reason is not None}
             found.append(Checked(sentence=check.sentence, kinds=list(failures), failures=broken))
     return [one for one in found if one["kinds"]]
@@ -64,7 +64,7 @@ def draw_posts(folder: Path) -> "Dataset":
     from ensemble.datasets.label_columns import LabelColumn
 
     draw_memes(folder, POSTS, seed=1)
-    tasks = {"sentiment": SENTIMENTS, "feeling": LabelColumn(kind="regression")}
+    tasks = {"sentiment": LabelColumn(classes=list(SENTIMENTS)), "feeling": LabelColumn(kind="regression")}
     data = csv.read(folder, "posts.csv", tasks, id="name", text="caption", image="file", images="images")
     files = [_write_tone(folder / "images" / f"{number}.wav", number) for number in range(SOUNDS)]
     heard = [None if row % 17 == 5 else files[row % SOUNDS] for row in range(len(data))]
