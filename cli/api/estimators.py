@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
-from sklearn.utils import check_consistent_length, check_random_state, column_or_1d
+from sklearn.utils import assert_all_finite, check_consistent_length, check_random_state, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from ensemble.data import Floats
-from ensemble.errors import ConfigError, DataError
+from ensemble.errors import ConfigError, DataError, FoldError
 from ensemble.modalities import BOTH, MODALITIES
 
 if TYPE_CHECKING:
@@ -64,7 +65,11 @@ class _Ensemble(BaseEstimator):
         """
         frame = posts_frame(X)
         check_consistent_length(frame, y, groups)
-        labels, kind = self._labels(column_or_1d(y, warn=True))
+        if len(frame) < self.folds:
+            raise ValueError(f"n_samples={len(frame)} posts are too few for folds={self.folds}.")
+        targets = column_or_1d(y, warn=True)
+        assert_all_finite(targets, input_name="y")
+        labels, kind = self._labels(targets)
         table = frame.assign(**{TASK: labels}, **({} if groups is None else {GROUP: list(map(str, groups))}))
         with _as_value_errors():
             self._run(table, kind, self._seed(), groups is not None)
@@ -179,10 +184,7 @@ class EnsembleRegressor(RegressorMixin, _Ensemble):
     ``metric`` is the mean absolute error."""
 
     def _labels(self, y: npt.NDArray[Any]) -> tuple[list[Any], Any]:
-        numbers = np.asarray(y, dtype=np.float64)
-        if not np.isfinite(numbers).all():
-            raise ValueError("Input y contains NaN or infinity; every label must be a finite number.")
-        return numbers.tolist(), "number"
+        return np.asarray(y, dtype=np.float64).tolist(), "number"
 
     def predict(self, X: Any) -> Floats:
         """(posts,)."""
@@ -199,8 +201,10 @@ def posts_frame(X: Any) -> pd.DataFrame:
                 f"X has columns {strange}; posts have columns named {', '.join(MODALITIES)}: select or rename."
             )
         return X.reset_index(drop=True)
+    if issparse(X):
+        raise TypeError("X is a sparse matrix; posts are texts, perhaps with images: a list, an array or a frame.")
     cells = np.asarray(X.to_numpy() if isinstance(X, pd.Series) else X, dtype=object)
-    if cells.ndim not in (1, 2) or (cells.ndim == 2 and cells.shape[1] > 2):
+    if cells.ndim not in (1, 2) or (cells.ndim == 2 and cells.shape[1] not in (1, 2)):
         raise ValueError(
             f"X has shape {cells.shape}; posts are (posts,) texts, (posts, 2) texts and images, or a frame."
         )
@@ -224,5 +228,5 @@ def _as_value_errors() -> Iterator[None]:
     """As scikit-learn raises what is wrong with its input."""
     try:
         yield
-    except (ConfigError, DataError) as error:
+    except (ConfigError, DataError, FoldError) as error:
         raise ValueError(str(error)) from error
