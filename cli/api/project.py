@@ -82,12 +82,17 @@ class Project:
             "submit": dict(submit or {}),
             "tune": dict(tune or {}),
         }
-        return cls(Configured(make_config(sections), home, place), (), progress, files)
+        return cls(Configured.written(make_config(sections), home, place), (), progress, files)
 
     @property
     def folder(self) -> Path:
         """The run folder."""
         return (self._configured.home / self._configured.config.run.folder).resolve()
+
+    @property
+    def allow(self) -> tuple[str, ...]:
+        """The other packages whose learners the run folder may import."""
+        return self._configured.allow
 
     def folds(self) -> pd.DataFrame:
         """The fold plan, made on the first call and never redrawn: ``id``, ``fold`` (-1 a test row), ``group`` (copies,
@@ -189,7 +194,7 @@ class Project:
         from cli.api.predictor import load
 
         if self._predictor is None:
-            self._predictor = load(self.folder, progress=self._progress)
+            self._predictor = load(self.folder, progress=self._progress, allow=self.allow)
         return self._predictor.predict(posts, root=root)
 
     @contextmanager
@@ -207,15 +212,20 @@ class Project:
 
 
 def open_project(
-    config: str | Path = "ensemble.toml", overrides: Sequence[str] = (), *, progress: bool | None = None
+    config: str | Path = "ensemble.toml",
+    overrides: Sequence[str] = (),
+    *,
+    progress: bool | None = None,
+    allow: Sequence[str] = (),
 ) -> Project:
     """The project of a configuration file, or of a run folder; ``overrides`` are as of ``--set``: "folds.k=10".
+    ``allow`` names the other packages whose learners a run folder may import.
 
     Raises ConfigError and StoreError.
     """
     if isinstance(overrides, str):
         raise ConfigError(f"overrides must be a list of texts, such as [{overrides!r}].")
-    return Project(Configured.read(Path(config), overrides), overrides, progress)
+    return Project(Configured.read(Path(config), overrides, allow), overrides, progress)
 
 
 def _base(learners: Learners) -> dict[str, object]:
