@@ -97,6 +97,7 @@ def predict_posts(
     columns: Sequence[str],
     dialect: Mapping[str, str],
     quiet: bool,
+    operating_points: bool = True,
 ) -> Predicted:
     """Write what a run says of the posts in ``table``; what was written, or no file for the printed."""
     from ensemble.jobs.run_record import RunRecord
@@ -121,7 +122,7 @@ def predict_posts(
     extracted = record.home / record.config.run.cache / "embedded"
     posts = read_posts(table, record.tasks, folders, columns_named(columns), record.columns, extracted, read_as, needed)
     _say_what_was_trained_on(run, posts.ids.tolist())
-    stacks = loaded_stack.load_stacks(run, asked)
+    stacks = loaded_stack.load_stacks(run, asked, operating_points)
     path = out or record.store.root / f"predictions.{form}"
     _check_output(path, table)
     predictions = loaded_stack.predict_posts(run, stacks, scan_posts(posts, track, needed), track)

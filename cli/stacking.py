@@ -115,6 +115,9 @@ def predict(
     delimiter: Annotated[str, typer.Option(help="Default: what the header of POSTS tells.")] = "",
     quotes: Annotated[str, typer.Option(help="literal: quotation marks are text; csv: they enclose values.")] = "",
     encoding: Annotated[str, typer.Option(help="Default: UTF-8, or what the words look like.")] = "",
+    no_operating_point: Annotated[
+        bool, typer.Option("--no-operating-point", help="The stack's own labels, whatever `ensemble thresholds` chose.")
+    ] = False,
     quiet: Quiet = False,
 ) -> None:
     """Label new posts with a finished run.
@@ -122,6 +125,7 @@ def predict(
     Each gets labels, probabilities, and how much of each decision each learner carries.
     POSTS needs a column of what the stacked learners look at: texts, images, or both; either may be empty in a row, and
     what none of them looks at is left out. Without ids, rows are numbered.
+    Where `ensemble thresholds` has chosen an operating point, labels are those at it, review among them.
     CSV has the columns id, TASK (the label), TASK:CLASS (probabilities), TASK|LEARNER (shares; below 0: against it).
 
     \b
@@ -133,6 +137,6 @@ def predict(
     from cli.stack_tables import print_predictions
 
     dialect = {"delimiter": delimiter, "quotes": quotes, "encoding": encoding}
-    found = predict_posts(posts, folder, out, format, task, images, column, dialect, quiet)
+    found = predict_posts(posts, folder, out, format, task, images, column, dialect, quiet, not no_operating_point)
     if found["file"] is not None:
         print_predictions(found)

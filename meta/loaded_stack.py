@@ -16,7 +16,10 @@ from ensemble.provenance import Provenance
 from ensemble.records import BaseRecord
 from ensemble.run import Run
 from ensemble.system.progress import Track, silent
+from ensemble.targets import Labels, Mask
 from meta.linked_tasks import decode
+from meta.operating.kept import point_of
+from meta.operating.points import OperatingPoint
 from meta.post_predictions import PostPredictions
 from meta.records import StackReport
 from meta.stack import Stack, read_report
@@ -34,7 +37,8 @@ STILL = 1e-12  # falls of a probability, or of a number, below this are rounding
 class LoadedStack:
     """A stack, the fold models behind it, and ``usual`` (learners * columns,): its learners' mean OOF predictions.
 
-    ``related`` are the learners of each other task whose means are further columns.
+    ``related`` are the learners of each other task whose means are further columns. At a ``point`` labels are those of
+    an operating point in place of the stack's own.
     """
 
     task: Task
@@ -42,6 +46,7 @@ class LoadedStack:
     jobs: Mapping[Pair, list[JobSpec]]
     usual: Floats
     related: Mapping[str, Sequence[str]]
+    point: OperatingPoint | None = None
 
     def features(self, base: Mapping[Pair, Predictions]) -> Floats:
         """(rows, columns) as the stack was fitted on them."""
@@ -83,13 +88,14 @@ def _learners_by_task(run: Run, task: Task, report: StackReport) -> dict[str, li
     return {task.name: list(report["stacked"]), **{name: learners for name, learners in others.items() if learners}}
 
 
-def load_stacks(run: Run, tasks: Sequence[Task]) -> list[LoadedStack]:
-    """Everything that predicting these tasks needs, checked; raises StoreError naming what is missing or stale."""
+def load_stacks(run: Run, tasks: Sequence[Task], operating_points: bool = True) -> list[LoadedStack]:
+    """Everything that predicting these tasks needs, checked, and their operating points unless these are left out;
+    raises StoreError naming what is missing or stale."""
     found: Models = {}
-    return [_load_stack(run, task, found) for task in tasks]
+    return [_load_stack(run, task, found, operating_points) for task in tasks]
 
 
-def _load_stack(run: Run, task: Task, found: Models) -> LoadedStack:
+def _load_stack(run: Run, task: Task, found: Models, operating_points: bool) -> LoadedStack:
     folder = run.store.stack(task.name)
     again = f"run {command('stack', '--task', task.name)}"
     report = read_report(folder, None, "--task", task.name)
@@ -108,7 +114,8 @@ def _load_stack(run: Run, task: Task, found: Models) -> LoadedStack:
         raise StoreError(f"{folder.path} is stale: {difference}; {again}.")
     oof = [run.store.base(name, task.name).read("oof", task).values for name in stack.learners]
     related = {name: names for name, names in learners.items() if name != task.name}
-    return LoadedStack(task, stack, jobs, np.concatenate([values.mean(axis=0) for values in oof]), related)
+    point = point_of(run, task, report) if operating_points else None
+    return LoadedStack(task, stack, jobs, np.concatenate([values.mean(axis=0) for values in oof]), related, point)
 
 
 def predict_posts(
@@ -130,13 +137,22 @@ def predict_posts(
     found = []
     for one in stacks:
         name, learners = one.task.name, one.stack.learners
+        labels[name], review = at_operating_point(one, stacked[name][0], labels[name])
         decided = labels[name] if target_of(one.task).ruled else None
         predictions = Predictions(one.task, posts.ids, stacked[name][0], decided=decided)
         columns = target_of(one.task).credited(labels[name])
         carried = shares(one.stack.fitted.predict, features[name], columns, one.usual, len(learners))
         _say_who_is_not_looked_at(run, one, posts, carried)
-        found.append(PostPredictions(predictions, learners, carried))
+        found.append(PostPredictions(predictions, learners, carried, review))
     return found
+
+
+def at_operating_point(one: LoadedStack, values: Floats, labels: Labels) -> tuple[Labels, Mask | None]:
+    """The labels (rows,) to give, and which posts are for review, of a stack's predictions and its own labels; these
+    as they are where there is no operating point."""
+    if one.point is None:
+        return labels, None
+    return one.point.decide(values, one.stack.rule, np.asarray(labels, dtype=np.int64))
 
 
 def _say_who_is_not_looked_at(run: Run, one: LoadedStack, posts: Dataset, carried: Floats) -> None:
