@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cli.app import AsJson, Quiet, app, show
+from cli.app import AsJson, Quiet, TaskNames, app, show
 
 RunFolder = Annotated[Path | None, typer.Argument(help="The run folder. Default: that of ./ensemble.toml.")]
 
@@ -62,3 +62,48 @@ def thresholds(
         show({"task": chosen.name, "removed": remove_point(opened, chosen)}, print_point_removed, as_json)
         return
     show(choose_point(opened, chosen, asked), print_point, as_json)
+
+
+@app.command()
+def score(
+    posts: Annotated[Path, typer.Argument(help="A table of later posts with their labels.")],
+    folder: Annotated[
+        Path | None, typer.Option("--run", help="The run folder. Default: that of ./ensemble.toml.")
+    ] = None,
+    task: TaskNames = [],
+    by: Annotated[
+        list[str], typer.Option(help="Scores by the values of this column, numbers in quarters. Repeatable.")
+    ] = [],
+    label: Annotated[
+        list[str], typer.Option(help="TASK=COLUMN, where labels are in a column of another name. Repeatable.")
+    ] = [],
+    with_training: Annotated[
+        bool, typer.Option("--with-training", help="Posts that the run was trained on count, too.")
+    ] = False,
+    images: Annotated[
+        Path | None, typer.Option(help="Where paths of files begin. Default: beside POSTS, or as in the run.")
+    ] = None,
+    column: Annotated[list[str], typer.Option(help="KIND=NAME, as of `ensemble predict`. Repeatable.")] = [],
+    delimiter: Annotated[str, typer.Option(help="Default: what the header of POSTS tells.")] = "",
+    quotes: Annotated[str, typer.Option(help="literal: quotation marks are text; csv: they enclose values.")] = "",
+    encoding: Annotated[str, typer.Option(help="Default: UTF-8, or what the words look like.")] = "",
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Hold a finished run to its out-of-fold score: what it scores on later labelled posts, and what has moved.
+
+    Score and calibration then and now, scores by slice, and how far posts and predictions differ from those of the
+    training, beyond what chance would make of as many rows. Labels are the stack's own. Posts that were trained on are
+    counted and left out.
+
+    \b
+    ensemble score march.csv
+    ensemble score march.csv --run artifacts/memes --by platform --by language
+    ensemble score march.csv --label hate=is_hateful --json
+    """
+    from cli.later import score_file
+    from cli.operating_tables import print_later
+
+    dialect = {"delimiter": delimiter, "quotes": quotes, "encoding": encoding}
+    found = score_file(posts, folder, task, images, column, label, by, with_training, dialect, quiet)
+    show(found, print_later, as_json)

@@ -118,15 +118,28 @@ def _load_stack(run: Run, task: Task, found: Models, operating_points: bool) -> 
     return LoadedStack(task, stack, jobs, np.concatenate([values.mean(axis=0) for values in oof]), related, point)
 
 
-def predict_posts(
+def ask_learners(
     run: Run, stacks: Sequence[LoadedStack], posts: Dataset, track: Track = silent
-) -> list[PostPredictions]:
-    """What each stack predicts for the posts. The fold models of a learner run one after the other, whatever the task,
-    since they share features. Linked tasks are decided together."""
+) -> Mapping[Pair, Predictions]:
+    """What the learners behind the stacks predict for the posts. The fold models of a learner run one after the other,
+    whatever the task, since they share features."""
     pairs = {pair: jobs for one in stacks for pair, jobs in one.jobs.items()}
     names = list(dict.fromkeys(name for name, _ in pairs))
     ordered = sorted(pairs, key=lambda pair: names.index(pair[0]))
-    base = base_probabilities(run, [job for pair in ordered for job in pairs[pair]], posts, track)
+    return base_probabilities(run, [job for pair in ordered for job in pairs[pair]], posts, track)
+
+
+def predict_posts(
+    run: Run, stacks: Sequence[LoadedStack], posts: Dataset, track: Track = silent
+) -> list[PostPredictions]:
+    """What each stack predicts for the posts; linked tasks are decided together."""
+    return stack_posts(run, stacks, posts, ask_learners(run, stacks, posts, track))
+
+
+def stack_posts(
+    run: Run, stacks: Sequence[LoadedStack], posts: Dataset, base: Mapping[Pair, Predictions]
+) -> list[PostPredictions]:
+    """The same of what their learners predict."""
     features = {one.task.name: one.features(base) for one in stacks}
     stacked = {one.task.name: one.stack.predict(features[one.task.name]) for one in stacks}
     labels = {name: decided for name, (_, decided) in stacked.items()}

@@ -81,21 +81,38 @@ def at_thresholds(rows: Rows, label: int, precision: float | None, recall: float
 
         return by_fold(rows.fold, choose)
 
-    above, not_below = taken("high"), taken("low")
-    figures = {
-        "precision": share(positive, above, rows.groups),
-        "recall": share(above, positive, rows.groups),
-        f"posts taken for {name}": share(above, np.ones(len(own), dtype=bool), rows.groups),
-    }
-    if point.low < point.high:
-        figures["recall with review"] = share(not_below, positive, rows.groups)
-        figures["review"] = share(not_below & ~above, np.ones(len(own), dtype=bool), rows.groups)
+    figures = _reached(rows, point, taken("high"), taken("low"))
     high, low = own >= point.high, own >= point.low
     seen = {"precision": float(positive[high].mean()), "recall": float(high[positive].mean())}
     doubts = [_belief("precision", precision, positive, high, rows.groups)] if precision is not None else []
     doubts += [_belief("recall", recall, low, positive, rows.groups)] if recall is not None else []
     asked = {"label": name, "precision": precision, "recall": recall}
     return Choice(point, _given(asked), figures, seen, tuple(filter(None, doubts)))
+
+
+def _reached(rows: Rows, point: Thresholds, above: Mask, not_below: Mask) -> dict[str, Score]:
+    """Of the class, where rows ``above`` are taken for it, and those that are ``not_below`` perhaps for review."""
+    positive, everything = rows.true == point.label, np.ones(len(rows.true), dtype=bool)
+    figures = {
+        "precision": share(positive, above, rows.groups),
+        "recall": share(above, positive, rows.groups),
+        f"posts taken for {rows.task.classes[point.label]}": share(above, everything, rows.groups),
+    }
+    if point.low < point.high:
+        figures["recall with review"] = share(not_below, positive, rows.groups)
+        figures["review"] = share(not_below & ~above, everything, rows.groups)
+    return figures
+
+
+def figures_at(point: OperatingPoint, rows: Rows) -> dict[str, Score]:
+    """What a point that was chosen on other rows reaches on these."""
+    if isinstance(point, Thresholds):
+        own = rows.values[:, point.label]
+        return _reached(rows, point, own >= point.high, own >= point.low)
+    if isinstance(point, Costs):
+        return _costs_paid(rows, point)
+    review = point.decide(rows.values, rows.rule, rows.decided).review
+    return _reviewed(rows, review)
 
 
 def _thresholds(
@@ -124,34 +141,51 @@ def _belief(what: str, asked: float, of: Mask, among: Mask, groups: Codes) -> st
 
 def for_review(rows: Rows, part: float) -> Choice:
     """A person looks at the ``part`` of all posts of which the stack is least sure."""
-    sure, metric = sureness(rows.values, rows.rule), metric_of(rows.task)
+    sure = sureness(rows.values, rows.rule)
     point = LeastSure(float(np.quantile(sure, part)))
 
     def choose(others: Mask) -> Callable[[Mask], Mask]:
         least = float(np.quantile(sure[others], part))
         return lambda held: sure[held] < least
 
-    review = by_fold(rows.fold, choose)
-    everything, right = np.ones(len(sure), dtype=bool), rows.decided == rows.true
+    figures = _reviewed(rows, by_fold(rows.fold, choose))
+    return Choice(point, {"review": part}, figures, {"review": float((sure < point.least).mean())}, ())
+
+
+def _reviewed(rows: Rows, review: Mask) -> dict[str, Score]:
+    metric, everything = metric_of(rows.task), np.ones(len(review), dtype=bool)
+    right = rows.decided == rows.true
     judged = np.eye(len(rows.task.classes))[rows.decided] if metric.of_counts else rows.values
 
     def scored(of: Mask) -> Score:
         draws = bootstrap(metric, rows.true[of], judged[of], rows.groups[of])
         return score_with_interval(score(metric, rows.true[of], judged[of]), draws)
 
-    figures = {
+    return {
         "review": share(review, everything, rows.groups),
         f"{metric.name} of the others": scored(~review),
         f"{metric.name} of all": scored(everything),
         "accuracy of the others": share(right, ~review, rows.groups),
         "accuracy of those for review": share(right, review, rows.groups),
     }
-    return Choice(point, {"review": part}, figures, {"review": float((sure < point.least).mean())}, ())
 
 
 def at_costs(rows: Rows, costs: Costs, asked: Mapping[str, float]) -> Choice:
     """The label of least expected cost; nothing is fitted, so that all rows judge it."""
     matrix, names = np.asarray(costs.matrix), rows.task.classes
+    figures = _costs_paid(rows, costs)
+    counts = np.bincount(rows.true, minlength=len(names))
+    dear = [i for i in range(len(names)) if counts[i] < FEW and any(c != 1 for j, c in enumerate(matrix[i]) if j != i)]
+    doubts = [f"only {counts[i]:,} labelled rows are {names[i]!r}: what missing one costs hangs on them." for i in dear]
+    promised, paid = figures["as the probabilities promise"], figures["cost of a post"]
+    if (promised["value"] or 0) < (paid["low"] or 0):
+        doubts.append("posts cost more than the probabilities promise: they are not calibrated for these costs.")
+    return Choice(costs, {"costs": dict(asked)}, figures, {}, tuple(doubts))
+
+
+def _costs_paid(rows: Rows, costs: Costs) -> dict[str, Score]:
+    """What a post costs, and what it would have cost by the stack's own labels."""
+    matrix = np.asarray(costs.matrix)
     labels, review = costs.decide(rows.values, rows.rule, rows.decided)
     paid = np.where(review, costs.review or 0.0, matrix[rows.true, labels])
     before = matrix[rows.true, rows.decided]
@@ -165,13 +199,7 @@ def at_costs(rows: Rows, costs: Costs, asked: Mapping[str, float]) -> Choice:
     }
     if costs.review is not None:
         figures["review"] = share(review, np.ones(len(review), dtype=bool), rows.groups)
-    counts = np.bincount(rows.true, minlength=len(names))
-    dear = [i for i in range(len(names)) if counts[i] < FEW and any(c != 1 for j, c in enumerate(matrix[i]) if j != i)]
-    doubts = [f"only {counts[i]:,} labelled rows are {names[i]!r}: what missing one costs hangs on them." for i in dear]
-    paid_now, low = figures["as the probabilities promise"], figures["cost of a post"]
-    if (paid_now["value"] or 0) < (low["low"] or 0):
-        doubts.append("posts cost more than the probabilities promise: they are not calibrated for these costs.")
-    return Choice(costs, {"costs": dict(asked)}, figures, {"cost of a post": float(paid.mean())}, tuple(doubts))
+    return figures
 
 
 def _given(asked: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,8 +2,7 @@
 
 import logging
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, TypedDict, cast
 
 from ensemble.data import Task
 from ensemble.errors import StoreError, command
@@ -86,10 +85,10 @@ def remove_point(run: Run, task: Task) -> bool:
     return there
 
 
-def point_of(run: Run, task: Task, report: StackReport) -> OperatingPoint | None:
-    """The one that was chosen for the stack of this ``report``, which is said, or None; raises StoreError where it was
-    chosen for another stack."""
-    path: Path = run.store.operating_point(task.name)
+def read_point(run: Run, task: Task, report: StackReport) -> ChosenPoint | None:
+    """The record of the point that was chosen for the stack of this ``report``, or None; raises StoreError where it was
+    chosen for another stack, or is damaged."""
+    path = run.store.operating_point(task.name)
     if not path.is_file():
         return None
     record = read_json(path)
@@ -99,7 +98,16 @@ def point_of(run: Run, task: Task, report: StackReport) -> OperatingPoint | None
             f"{path} was chosen for another stack of {task.name}: choose it again, {again}, or take it away, {gone}; "
             "--no-operating-point predicts without."
         )
-    point = of_json(record.get("point", {}), task)
+    of_json(record.get("point", {}), task)
+    return cast(ChosenPoint, record | {"file": str(path)})
+
+
+def point_of(run: Run, task: Task, report: StackReport) -> OperatingPoint | None:
+    """The point itself, which is said, or None; raises as ``read_point``."""
+    record = read_point(run, task, report)
+    if record is None:
+        return None
+    point = of_json(record["point"], task)
     log.warning("%s: labels at the operating point: %s.", task.name, point.describe(task.classes))
     return point
 
