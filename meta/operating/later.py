@@ -36,9 +36,9 @@ class Later:
 
 @dataclass(frozen=True)
 class Promise:
-    """What the run said of itself: the ``report`` of its stack; out-of-fold predictions, ``stacked`` and of each learner
-    (``base``), and the ``groups`` of these rows; their ``labels``, where the run's own posts are there, else None; its
-    operating ``point``, where it has one."""
+    """What the run said of itself: the ``report`` of its stack; out-of-fold predictions, ``stacked`` and of each
+    learner (``base``), and the ``groups`` of these rows; their ``labels``, where the run's own posts are there, else
+    None; its operating ``point``, where it has one."""
 
     report: StackReport
     base: Mapping[str, Predictions]
