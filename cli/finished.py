@@ -114,7 +114,7 @@ def predict_posts(
     track = silent if quiet else Bars()
     form = form or ("csv" if out is None or out == STDOUT else out.suffix.removeprefix(".") or "csv")
     render = format_named(form)
-    written_as = read_as(dialect)
+    written = read_as(dialect)
     run = record.open(LEARNERS, track)
     asked = run.some_tasks(tasks)
     needed = loaded_stack.modalities_needed(run, asked)

@@ -11,7 +11,9 @@ from cli.recorded import RecordedSession
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ensemble.data import Dataset
+    from ensemble.data import Dataset, Task
+    from ensemble.datasets.delimited import Dialect
+    from ensemble.jobs.run_record import RunRecord
     from ensemble.run import Run
     from meta.loaded_stack import LoadedStack
     from meta.operating.drift import Drift
@@ -52,18 +54,15 @@ def score_file(
     record, track = session.recorded, session.track
     from base_models import LEARNERS
     from ensemble.datasets.later_labels import read_later_labels, tasks_named
-    from ensemble.datasets.new_posts import look_at_posts, read_posts
+    from ensemble.datasets.new_posts import look_at_posts
     from meta.loaded_stack import ask_learners, load_stacks, modalities_needed, stack_posts
     from meta.operating.inputs import compare, input_drift
     from meta.operating.later import Later, score_later
 
     run = record.open(LEARNERS, track)
     asked = run.some_tasks(tasks)
-    needed, form = modalities_needed(run, asked), read_as(dialect)
-    folders = [images] if images else [path for path in (table.parent.resolve(), record.images) if path.is_dir()]
-    extracted = record.home / record.config.run.cache / "embedded"
-    posts = read_posts(table, asked, folders, columns_named(columns), record.columns, extracted, form, needed)
-    named = tasks_named(labels, [task.name for task in asked])
+    named, needed, form = tasks_named(labels, [t.name for t in asked]), modalities_needed(run, asked), read_as(dialect)
+    posts = _read(table, record, asked, images, columns_named(columns), needed, form)
     posts, raw = read_later_labels(table, posts, record.config.data.model_extra or {}, named, form)
     slices = slices_named(raw, by, posts)
     looked_at, scans = look_at_posts(posts, track, needed)
@@ -91,6 +90,23 @@ def score_file(
         "tasks": scored,
         "notes": notes,
     }
+
+
+def _read(
+    table: Path,
+    record: "RunRecord",
+    tasks: "Sequence[Task]",
+    images: Path | None,
+    columns: Mapping[str, str],
+    needed: Sequence[str],
+    form: "Dialect",
+) -> "Dataset":
+    """The posts without their labels, as `ensemble predict` reads them."""
+    from ensemble.datasets.new_posts import read_posts
+
+    folders = [images] if images else [path for path in (table.parent.resolve(), record.images) if path.is_dir()]
+    extracted = record.home / record.config.run.cache / "embedded"
+    return read_posts(table, tasks, folders, columns, record.columns, extracted, form, needed)
 
 
 def _own_posts(session: RecordedSession) -> "tuple[Known | None, list[str]]":

@@ -142,9 +142,8 @@ def test_a_run_is_held_to_its_own_word(tmp_path: Path) -> None:
     assert found["calibration"]["ece"]["chance"] is not None
     assert [one["what"] for one in found["drift"]] == ["a", "b", "stack"]
     assert found["slices"][0]["few"] == ["a", "b"]
-    nothing = score_later(
-        replace(promise, labels=None), Later(later.without_labels(), test, asked), {"half": ["a"] * 30}
-    )
+    unlabelled = Later(later.without_labels(), test, asked)
+    nothing = score_later(replace(promise, labels=None), unlabelled, {"half": ["a"] * 30})
     assert nothing["rows"] == 0 and nothing["verdict"] == "unknown" and nothing["slices"] == []
 
 
