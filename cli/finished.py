@@ -120,9 +120,7 @@ def predict_posts(
     needed = loaded_stack.modalities_needed(run, asked)
     folders = [images] if images else [path for path in (table.parent.resolve(), record.images) if path.is_dir()]
     extracted = record.home / record.config.run.cache / "embedded"
-    posts = read_posts(
-        table, record.tasks, folders, columns_named(columns), record.columns, extracted, written_as, needed
-    )
+    posts = read_posts(table, record.tasks, folders, columns_named(columns), record.columns, extracted, written, needed)
     _say_what_was_trained_on(run, posts.ids.tolist())
     stacks = loaded_stack.load_stacks(run, asked, operating_points)
     path = out or record.store.root / f"predictions.{form}"

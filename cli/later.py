@@ -78,8 +78,6 @@ def score_file(
         kept = {name: list(compress(cells, keep)) for name, cells in slices.items()}
         promise = _promise(run, one, own, notes)
         scored.append(score_later(promise, Later(later, predicted.predictions, of_task), kept))
-    missing = [task.name for task in asked if task.name not in later.task_names]
-    notes += [f"{table.name} has no labels of {', '.join(missing)}"] if missing else []
     return {
         "file": str(table),
         "run": str(record.store.root),
@@ -88,8 +86,13 @@ def score_file(
         "left_out": not with_training,
         "inputs": input_drift(later, own.data, compared.copies(keep), needed) if own is not None else [],
         "tasks": scored,
-        "notes": notes,
+        "notes": [*notes, *_unlabelled(table, asked, later)],
     }
+
+
+def _unlabelled(table: Path, tasks: "Sequence[Task]", later: "Dataset") -> list[str]:
+    missing = [task.name for task in tasks if task.name not in later.task_names]
+    return [f"{table.name} has no labels of {', '.join(missing)}"] if missing else []
 
 
 def _read(
