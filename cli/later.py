@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ensemble.datasets.delimited import Dialect
     from ensemble.jobs.run_record import RunRecord
     from ensemble.run import Run
+    from ensemble.system.progress import Track
     from meta.loaded_stack import LoadedStack
     from meta.operating.drift import Drift
     from meta.operating.inputs import Known
@@ -55,9 +56,8 @@ def score_file(
     from base_models import LEARNERS
     from ensemble.datasets.later_labels import read_later_labels, tasks_named
     from ensemble.datasets.new_posts import look_at_posts
-    from meta.loaded_stack import ask_learners, load_stacks, modalities_needed, stack_posts
+    from meta.loaded_stack import modalities_needed
     from meta.operating.inputs import compare, input_drift
-    from meta.operating.later import Later, score_later
 
     run = record.open(LEARNERS, track)
     asked = run.some_tasks(tasks)
@@ -70,14 +70,8 @@ def score_file(
     compared = compare(looked_at, scans, own, needed)
     keep = ~compared.same if own is not None and not with_training else compared.everything
     later = looked_at.with_columns(group=compared.groups).take(keep)
-    stacks = load_stacks(run, later.tasks, operating_points=False)
-    base = ask_learners(run, stacks, later.without_labels(), track)
-    scored = []
-    for one, predicted in zip(stacks, stack_posts(run, stacks, later, base), strict=True):
-        of_task = {name: base[name, one.task.name] for name in one.stack.learners}
-        kept = {name: list(compress(cells, keep)) for name, cells in slices.items()}
-        promise = _promise(run, one, own, notes)
-        scored.append(score_later(promise, Later(later, predicted.predictions, of_task), kept))
+    kept = {name: list(compress(cells, keep)) for name, cells in slices.items()}
+    scored = _scores(run, later, kept, own, notes, track)
     return {
         "file": str(table),
         "run": str(record.store.root),
@@ -88,6 +82,28 @@ def score_file(
         "tasks": scored,
         "notes": [*notes, *_unlabelled(table, asked, later)],
     }
+
+
+def _scores(
+    run: "Run",
+    later: "Dataset",
+    slices: Mapping[str, Sequence[object]],
+    own: "Known | None",
+    notes: list[str],
+    track: "Track",
+) -> "list[TaskScore]":
+    """By task. What an operating point lacks is added to the ``notes``."""
+    from meta.loaded_stack import ask_learners, load_stacks, stack_posts
+    from meta.operating.later import Later, score_later
+
+    stacks = load_stacks(run, later.tasks, operating_points=False)
+    base = ask_learners(run, stacks, later.without_labels(), track)
+    found = []
+    for one, predicted in zip(stacks, stack_posts(run, stacks, later, base), strict=True):
+        of_task = {name: base[name, one.task.name] for name in one.stack.learners}
+        promise = _promise(run, one, own, notes)
+        found.append(score_later(promise, Later(later, predicted.predictions, of_task), slices))
+    return found
 
 
 def _unlabelled(table: Path, tasks: "Sequence[Task]", later: "Dataset") -> list[str]:
