@@ -43,6 +43,20 @@ JobsPerGpu = Annotated[
 ]
 EngineName = Annotated[str, typer.Option("--engine", help="local: processes of this machine; ray: tasks of Ray.")]
 Address = Annotated[str, typer.Option(help="A Ray cluster's address, or auto. Default: Ray is started here.")]
+
+
+def _checked(budget: str) -> str:
+    """Refused before anything is read."""
+    from ensemble.upkeep.budget import seconds_of
+
+    if budget:
+        seconds_of(budget)
+    return budget
+
+
+Budget = Annotated[
+    str, typer.Option(help="Stop after this time, such as 2h or 90m; most per minute first.", callback=_checked)
+]
 DEFAULT = Path("ensemble.toml")
 
 

@@ -26,10 +26,13 @@ def stack(
     from cli.session import Session
     from cli.stack_tables import print_stacks
     from meta.summary import stack_tasks
+    from meta.table import unfinished_learners
 
     session = Session(config, set, quiet)
     run = session.run
     for chosen in run.some_tasks(task):
+        if left_out := unfinished_learners(run, chosen) if not session.stacking.learners else []:
+            typer.echo(f"  {chosen.name}: stacked without {', '.join(left_out)}, not complete yet", err=True)
         if doubt := not_for_new_posts(session, chosen, config, set):
             typer.echo(f"! {doubt}", err=True)
     found = stack_tasks(run, run.some_tasks(task), session.stacking, session.track)

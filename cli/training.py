@@ -11,6 +11,7 @@ from cli.app import (
     DEFAULT,
     Address,
     AsJson,
+    Budget,
     ConfigPath,
     EngineName,
     Gpus,
@@ -27,7 +28,13 @@ from cli.parallel import HERE, Parallel
 from cli.pasting import pasteable
 
 if TYPE_CHECKING:
-    from ensemble.jobs.job import Outcome
+    from cli.session import Session
+    from cli.tables import TrainedLearners
+    from ensemble.bound_learners import LearnerSpec
+    from ensemble.data import Task
+    from ensemble.jobs.job import JobSpec, Outcome
+    from ensemble.run import Run
+    from ensemble.upkeep.budget import Spent
 
 
 @app.command()
@@ -43,6 +50,7 @@ def train_base(
     engine: EngineName = HERE,
     address: Address = "",
     keep_models: Annotated[str, typer.Option(help="best: keep trained weights; none: probabilities only.")] = "",
+    budget: Budget = "",
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
@@ -50,6 +58,7 @@ def train_base(
 
     Finished jobs are never done again; after Ctrl-C (once: what is under way is saved first) or a crash the same
     command continues. Cores are shared evenly by the processes, unless run.threads says how many each has.
+    Within a --budget no job begins that is not expected to end in time, and what is under way at its end is saved.
 
     \b
     ensemble train-base
@@ -58,15 +67,14 @@ def train_base(
     ensemble train-base --gpus 0,1 --jobs-per-gpu 2
     ensemble train-base --engine ray --address auto --jobs-per-gpu 1 --set run.threads=4    (CPUs of each job)
     ensemble train-base --set base.image.params.views=1 --keep-models none
+    ensemble train-base --budget 2h && ensemble stack       (what is complete by then)
     torchrun --nproc-per-node 2 -m cli.main train-base      (two GPUs on each training)
     """
     from cli.doubts import doubts
     from cli.session import Session
-    from cli.tables import TrainedLearners, print_trained
+    from cli.tables import print_trained
+    from cli.upkeep_tables import print_spent
     from ensemble.jobs.job import list_work
-    from ensemble.jobs.status import baseline_cards, finished
-    from ensemble.jobs.train import check_models, train
-    from ensemble.upkeep.disk import check_disk
 
     kept = [f"run.keep_models={keep_models}"] if keep_models else []
     parallel = Parallel.of(jobs, gpus, jobs_per_gpu, engine, address)
@@ -76,20 +84,49 @@ def train_base(
     for doubt in () if run.distributed.is_worker else doubts(session):
         typer.echo(pasteable(f"{doubt.removesuffix('.')}."), err=True)
     work = list_work(run, specs, tasks, fold)
-    check_models(run, work)
-    check_disk(run, work, parallel.processes)
-    with session.working() as ready:
-        session.record()
-        failures = train(run, work, session.watching(work), ready)
+    spent = _train(session, work, budget)
     if run.distributed.is_worker:
         return
-    failed = [failure.as_json() for failure in failures]
     where = {"--jobs": jobs, "--gpus": gpus, "--jobs-per-gpu": jobs_per_gpu, "--address": address}
-    again = _again(config, [*set, *kept], failures, {**where, "--engine": engine if engine != HERE else None})
-    cards = finished(run, specs, tasks)
-    trained = TrainedLearners(learners=cards, baselines=baseline_cards(run, tasks), failures=failed, again=again)
+    where |= {"--engine": engine if engine != HERE else None, "--budget": budget}
+    trained = _trained(run, specs, tasks, spent, _again(config, [*set, *kept], spent.failures, where))
     show(trained, print_trained, as_json)
-    stop_where_failed(failed)
+    if budget and not as_json:
+        print_spent(spent)
+    stop_where_failed(trained["failures"])
+
+
+def _trained(
+    run: "Run", specs: "Sequence[LearnerSpec]", tasks: "Sequence[Task]", spent: "Spent", again: str | None
+) -> "TrainedLearners":
+    from ensemble.jobs.status import baseline_cards, finished
+
+    return {
+        "learners": finished(run, specs, tasks),
+        "baselines": baseline_cards(run, tasks),
+        "failures": [failure.as_json() for failure in spent.failures],
+        "again": again,
+        "left": spent.left,
+    }
+
+
+def _train(session: "Session", work: "Sequence[JobSpec]", budget: str) -> "Spent":
+    """Check what can be known before, then train."""
+    from ensemble.errors import ConfigError
+    from ensemble.jobs.train import check_models, train
+    from ensemble.upkeep.budget import Spent, seconds_of, train_within
+    from ensemble.upkeep.disk import check_disk
+
+    run, track, processes = session.run, session.watching(work), session.parallel.processes
+    if budget and run.distributed.size > 1:
+        raise ConfigError("--budget is of one command; processes of torchrun would not stop together.")
+    check_models(run, work)
+    check_disk(run, work, processes)
+    with session.working() as engine:
+        session.record()
+        if budget:
+            return train_within(run, work, seconds_of(budget), processes, track, engine)
+        return Spent(train(run, work, track, engine), [], [])
 
 
 def _again(
