@@ -50,6 +50,20 @@ Allow = Annotated[
     list[str],
     typer.Option("--allow", help="PACKAGE whose learners this run may import, as installed here; repeatable."),
 ]
+
+
+def _checked(budget: str) -> str:
+    """Refused before anything is read."""
+    from ensemble.upkeep.budget import seconds_of
+
+    if budget:
+        seconds_of(budget)
+    return budget
+
+
+Budget = Annotated[
+    str, typer.Option(help="Stop after this time, such as 2h or 90m; most per minute first.", callback=_checked)
+]
 DEFAULT = Path("ensemble.toml")
 
 

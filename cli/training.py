@@ -12,6 +12,7 @@ from cli.app import (
     Address,
     Allow,
     AsJson,
+    Budget,
     ConfigPath,
     EngineName,
     Gpus,
@@ -45,6 +46,7 @@ def train_base(
     address: Address = "",
     keep_models: Annotated[str, typer.Option(help="best: keep trained weights; none: probabilities only.")] = "",
     allow: Allow = [],
+    budget: Budget = "",
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
@@ -52,6 +54,7 @@ def train_base(
 
     Finished jobs are never done again; after Ctrl-C (once: what is under way is saved first) or a crash the same
     command continues. Cores are shared evenly by the processes, unless run.threads says how many each has.
+    Within a --budget no job begins that is not expected to end in time, and what is under way at its end is saved.
 
     \b
     ensemble train-base
@@ -60,24 +63,30 @@ def train_base(
     ensemble train-base --gpus 0,1 --jobs-per-gpu 2
     ensemble train-base --engine ray --address auto --jobs-per-gpu 1 --set run.threads=4    (CPUs of each job)
     ensemble train-base --set base.image.params.views=1 --keep-models none
+    ensemble train-base --budget 2h && ensemble stack       (what is complete by then)
     torchrun --nproc-per-node 2 -m cli.main train-base      (two GPUs on each training)
     """
     from cli.api.work import train_learners
     from cli.session import Session
     from cli.tables import TrainedLearners, print_trained
+    from cli.upkeep_tables import print_spent
 
     kept = [f"run.keep_models={keep_models}"] if keep_models else []
     parallel = Parallel.of(jobs, gpus, jobs_per_gpu, engine, address)
     session = Session(config, [*set, *kept], quiet, parallel, allow=allow)
-    found = train_learners(session, learner, task, fold, lambda line: typer.echo(pasteable(line), err=True))
+    found = train_learners(session, learner, task, fold, lambda line: typer.echo(pasteable(line), err=True), budget)
     if session.run.distributed.is_worker:
         return
-    failed = [failure.as_json() for failure in found.failures]
-    where = {"--jobs": jobs, "--gpus": gpus, "--jobs-per-gpu": jobs_per_gpu, "--address": address}
+    failed = [failure.as_json() for failure in found.spent.failures]
+    where = {"--jobs": jobs, "--gpus": gpus, "--jobs-per-gpu": jobs_per_gpu, "--address": address, "--budget": budget}
     where["--engine"] = engine if engine != HERE else None
-    again = _again(config, [*set, *kept], found.failures, where)
-    trained = TrainedLearners(learners=found.learners, baselines=found.baselines, failures=failed, again=again)
+    again = _again(config, [*set, *kept], found.spent.failures, where)
+    trained = TrainedLearners(
+        learners=found.learners, baselines=found.baselines, failures=failed, again=again, left=found.spent.left
+    )
     show(trained, print_trained, as_json)
+    if budget and not as_json:
+        print_spent(found.spent)
     stop_where_failed(failed)
 
 
