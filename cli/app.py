@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from cli.help import Commands
 from ensemble.errors import EnsembleError
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 app = typer.Typer(
     name="ensemble",
+    cls=Commands,
     help="Stacked ensembles that read the feeling of image + text posts.\n\n\b\n"
     "ensemble demo                                    the whole way on small drawn memes, offline\n"
     "ensemble init memotion --root DIR                write ensemble.toml for a dataset\n"

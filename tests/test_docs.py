@@ -1,0 +1,91 @@
+"""What README and docs/ say is so: examples load, links lead somewhere, quoted messages are ones the code has."""
+
+import ast
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support import ROOT
+
+from base_models import LEARNERS
+from ensemble.learner_factory import make_learner
+
+GENERATED = {"commands", "learners", "configuration", "stacking", "recipes", "api"}  # by docs/written_reference.py
+PAGES = sorted(
+    path
+    for path in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    if path.parent.name != "reference" and "_build" not in path.parts
+)
+
+
+def page(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def prose(path: Path) -> str:
+    """A page without its code."""
+    return re.sub(r"```.*?```|`[^`\n]*`", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+
+
+@pytest.mark.parametrize("path", PAGES, ids=page)
+def test_every_example_of_a_configuration_is_valid(path: Path) -> None:
+    for text in re.findall(r"```toml\n(.*?)```", path.read_text(encoding="utf-8"), flags=re.DOTALL):
+        for name, base in tomllib.loads(text).get("base", {}).items():
+            make_learner(LEARNERS, base["learner"], base.get("params", {}), name)
+
+
+@pytest.mark.parametrize("path", PAGES, ids=page)
+def test_links_lead_to_pages_and_headings_that_are_there(path: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", prose(path)):
+        if "://" in target:
+            assert re.fullmatch(r"https://[\w.-]+(/[\w./#?=&%-]*)?", target), target
+            continue
+        file, _, anchor = target.partition("#")
+        linked = (path.parent / file).resolve() if file else path
+        if linked.parent == ROOT / "docs" / "reference":
+            assert linked.stem in GENERATED, f"{target} of {path.name}"
+            continue
+        assert linked.exists(), f"{target} of {path.name} leads nowhere"
+        assert not anchor or anchor in anchors(linked), f"{target} of {path.name}: there is no such heading"
+
+
+def anchors(path: Path) -> set[str]:
+    """The headings of a page as links name them."""
+    found = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).strip().replace(" ", "-") for heading in found}
+
+
+def test_every_page_of_the_site_is_in_its_index() -> None:
+    docs = ROOT / "docs"
+    listed = set(re.findall(r"^([\w/-]+)$", (docs / "index.md").read_text(encoding="utf-8"), flags=re.MULTILINE))
+    pages = {str(path.relative_to(docs).with_suffix("")) for path in PAGES if path.is_relative_to(docs)}
+    assert listed == (pages - {"index"}) | {f"reference/{name}" for name in GENERATED}
+
+
+def test_the_readme_stays_short() -> None:
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) < 150
+
+
+def test_quoted_messages_are_those_of_the_code() -> None:
+    said = "\n".join(sorted(_sentences()))
+    page = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (.+?) \| .+ \| .+ \|$", page, flags=re.MULTILINE)
+    quoted = [row[1:-1] for row in rows if row.startswith("`")]
+    assert len(quoted) > 40
+    for message in quoted:
+        parts = map(re.escape, message.split("…"))
+        assert re.search("[^\n]*".join(parts), said), f"no message reads {message!r}"
+
+
+def _sentences() -> Iterator[str]:
+    """Every text in the code, one a line; what is put into it is a mark."""
+    for package in ("ensemble", "base_models", "meta", "cli"):
+        for path in (ROOT / package).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.JoinedStr):
+                    parts = [part.value if isinstance(part, ast.Constant) else "\x00" for part in node.values]
+                    yield "".join(map(str, parts)).replace("\n", " ")
+                elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    yield node.value.replace("\n", " ")
