@@ -26,7 +26,7 @@ from ensemble.registry import arguments_of, resolve
 from meta import META_ESTIMATORS, NUMBER_ESTIMATORS
 from meta.candidates import StackSpec
 
-SECTIONS = {
+SECTIONS: dict[str, type[BaseModel]] = {
     "folds": config.Folds,
     "run": config.Run,
     "base.NAME": config.Base,

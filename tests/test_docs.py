@@ -6,10 +6,12 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from support import ROOT
 
 from base_models import LEARNERS
+from ensemble.data import Dataset
 from ensemble.learner_factory import make_learner
 
 GENERATED = {"commands", "learners", "configuration", "stacking", "recipes", "api"}  # by docs/written_reference.py
@@ -89,3 +91,18 @@ def _sentences() -> Iterator[str]:
                     yield "".join(map(str, parts)).replace("\n", " ")
                 elif isinstance(node, ast.Constant) and isinstance(node.value, str):
                     yield node.value.replace("\n", " ")
+
+
+def test_the_learner_that_contributing_shows_is_one(posts: Dataset, tmp_path: Path) -> None:
+    """It trains for all tasks and rows with anything missing, and comes back from its folder with the same bits."""
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"), re.DOTALL)
+    made: dict[str, type] = {}
+    exec(code, made)
+    for task in posts.tasks:
+        learner, again = made["Exclaims"](most=2), made["Exclaims"](most=2)
+        learner.fit(posts, task, 0)
+        learner.save(tmp_path)
+        again.load(tmp_path)
+        found = learner.predict_proba(posts)
+        assert found.shape == (len(posts), len(task.classes)) and np.allclose(found.sum(axis=1), 1)
+        assert np.array_equal(found, again.predict_proba(posts))
