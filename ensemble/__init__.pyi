@@ -1,0 +1,9 @@
+from cli.api.posts import Posts as Posts
+from cli.api.predictor import Predictor as Predictor
+from cli.api.predictor import load as load
+from cli.api.project import Project as Project
+from cli.api.project import open_project as open
+from ensemble.errors import EnsembleError as EnsembleError
+
+__version__: str
+__all__ = ["EnsembleError", "Posts", "Predictor", "Project", "__version__", "load", "open"]
