@@ -10,5 +10,6 @@ LEARNERS = {
     "fusion": "base_models.multimodal.fusion:Fusion",
     "flava": "base_models.multimodal.flava:Flava",
     "uegd": "base_models.uegd.uegd:Uegd",
+    "vlm": "base_models.vlm.vlm:Vlm",
     "visual": "base_models.visual.finetuned:Visual",
 }

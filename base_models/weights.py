@@ -4,22 +4,30 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ensemble.errors import LearnerError, first_line
 from ensemble.system.files import known_hash
 from ensemble.system.paths import locate
+
+if TYPE_CHECKING:
+    import torch
 
 HUB_SECONDS = 15.0
 DECISIVE = (".safetensors", ".json", ".txt", ".model", ".spm", ".bin", ".pkl", ".pth", ".pt", ".tar")
 
 
 @contextmanager
-def seeded_init(seed: int) -> Iterator[None]:
-    """New weights are of this seed, and torch's generator goes on as if none had been drawn."""
+def seeded_init(seed: int, where: "torch.device | None" = None) -> Iterator[None]:
+    """New weights are of this seed, and torch's generators, the CPU's and that of ``where``, go on as if none had been
+    drawn."""
     import torch
 
-    with torch.random.fork_rng(devices=[]):
+    gpus = [where] if where is not None and where.type == "cuda" else []
+    with torch.random.fork_rng(devices=gpus):
         torch.default_generator.manual_seed(seed)
+        for gpu in gpus:
+            torch.cuda.default_generators[gpu.index or 0].manual_seed(seed)
         yield
 
 

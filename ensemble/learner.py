@@ -47,7 +47,8 @@ class TrainingInfo(TypedDict, total=False):
     note: str  # what the fit rows were not enough for, and what was done instead
     pooling: str  # of the token vectors of a text
     layer_weights: dict[str, list[float]]  # by modality, of the blocks of its encoder, from the first
-    prompts: list[str]  # the sentence of each class that CLIP was asked about
+    prompts: list[str]  # the sentence of each class that CLIP was asked about; a language model's prompt
+    words: list[list[str]]  # of each class, how likely which a language model was asked
     fit_texts: dict[str, int]  # counts of rows, missing, blank, cut and translated texts
     predicted_texts: dict[str, int]
     sound_window: str  # of a network that was trained on windows of one length: what it reads of a sound

@@ -53,8 +53,9 @@ def memes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def encoders(memes: Path) -> dict[str, str]:
     """Tiny random-weight networks as local folders: ``image``, ``text``, ``clip``, ``flava``, and one of each family of
-    text networks, and of each kind of speech networks."""
+    text networks, of each kind of speech networks, of three kinds of language models that see, or only read."""
     from support.speech import KINDS, make_speech
+    from support.vlms import make_vlm
 
     from base_models.tiny import FAMILIES, make_clip, make_flava, make_image_encoder, make_text_encoder
 
@@ -65,6 +66,7 @@ def encoders(memes: Path) -> dict[str, str]:
         "text": str(make_text_encoder(folder / "text", captions)),
         "clip": str(make_clip(folder / "clip", captions)),
         "flava": str(make_flava(folder / "flava", captions)),
+        **{f"vlm-{kind}": str(make_vlm(folder / f"vlm-{kind}", kind)) for kind in ("llava", "qwen2", "text")},
         **{family: str(make_text_encoder(folder / family, captions, family)) for family in FAMILIES},
         **{kind: str(make_speech(folder / kind, kind)) for kind in KINDS},
     }

@@ -1,12 +1,13 @@
 """CLIP: asked without training, under a new head, with adapters, or tuned whole."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
-from base_models.multimodal.joint import JointLearner
+from base_models.multimodal.joint import JointLearner, with_usual
 from base_models.neural.hyperparameters import Balance, Epochs, LearningRate, Training
 from base_models.parameters import (
     CropRatio,
@@ -20,16 +21,17 @@ from base_models.parameters import (
     Views,
     meaning,
 )
-from base_models.weights import check_available, local_files
+from base_models.weights import check_available, identity, local_files
 from ensemble.data import Dataset, Task
 from ensemble.errors import LearnerError
 from ensemble.features import FeatureCache
 from ensemble.learner import TrainingInfo, Trial
-from ensemble.registry import validate
+from ensemble.system.files import fingerprint
 
 if TYPE_CHECKING:
     from torch import nn
 
+    from base_models.multimodal.clip_network import DualEncoder
     from base_models.multimodal.pairs import PairSource
     from base_models.neural.sampling import Examples
 
@@ -123,7 +125,7 @@ class Clip(JointLearner):
         self.scale = scale
         self.ratio = ratio
         self.degrees = degrees
-        self.training: ClipTraining = _training(train, training or ClipTraining())
+        self.training: ClipTraining = with_usual(ClipTraining, training, SETTINGS.get(train, {}), "clip: training")
 
     @staticmethod
     def search_space(trial: Trial) -> dict[str, object]:
@@ -197,7 +199,7 @@ class Clip(JointLearner):
         import torch
 
         from base_models.multimodal.adapters import add_adapters
-        from base_models.multimodal.clip_network import ClipHead, ClipNetwork, make_dual_encoder, width_of
+        from base_models.multimodal.clip_network import ClipHead, ClipNetwork, width_of
         from base_models.multimodal.zero_shot import ZeroShot
 
         width = width_of(self.model)
@@ -206,11 +208,21 @@ class Clip(JointLearner):
         head = ClipHead(width, outputs, self.missing, seed)
         if self._embeds:
             return head
-        encoder = make_dual_encoder(self.model, pretrained, seed, self.max_length)
-        encoder.requires_grad_(self.train == "full")
+        encoder = self._encoder(pretrained, seed)
         if self.train == "lora":
             add_adapters(encoder.clip, "clip", self.targets, self.rank, self.alpha, self.lora_dropout, seed)
         return ClipNetwork(encoder, head, self.head_rate)
+
+    def _encoder(self, pretrained: bool, seed: int) -> "DualEncoder":
+        """For adapters one whose published weights all jobs of a process share; else one that is trained, or filled
+        with saved weights."""
+        from base_models.multimodal.clip_network import make_dual_encoder
+        from base_models.neural.shared_base import borrow
+
+        load = partial(make_dual_encoder, self.model, pretrained, seed, self.max_length)
+        if self.train == "lora" and pretrained:
+            return borrow(self.model, fingerprint(["clip", identity(self.model), self.max_length]), load)
+        return load().requires_grad_(self.train == "full")
 
     def _warm_up(self, network: "nn.Module", examples: "Examples") -> TrainingInfo:
         """Beside the head, the frozen encoders count among the parameters."""
@@ -218,10 +230,3 @@ class Clip(JointLearner):
 
         head = sum(parameter.numel() for parameter in network.parameters())
         return {"parameters": count_parameters(self.model) + head} if self._embeds else {}
-
-
-def _training(train: Mode, training: ClipTraining) -> ClipTraining:
-    """With the defaults of what is trained; raises ConfigError where what is set does not go with them."""
-    given = {name: getattr(training, name) for name in training.model_fields_set}
-    made: ClipTraining = validate(ClipTraining, {**SETTINGS.get(train, {}), **given}, "clip: training")
-    return made

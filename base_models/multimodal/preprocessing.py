@@ -1,6 +1,9 @@
-"""What a Hugging Face model of texts and images wants of its images, read from its preprocessor_config.json."""
+"""What a Hugging Face model of texts and images wants of its images, read from its preprocessor_config.json, or from
+the processor_config.json in which transformers 5 saves the same."""
 
-from functools import lru_cache
+import json
+from collections.abc import Callable
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +13,9 @@ from base_models.weights import local
 from ensemble.errors import LearnerError, first_line
 
 FILE = "preprocessor_config.json"
+NESTED = ("processor_config.json", "image_processor")  # where a whole processor was saved: the file, and the key in it
 FILTERS = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic"}  # Pillow's numbers
+Channels = tuple[float, float, float]
 MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)  # CLIP's, and so FLAVA's
 
 
@@ -24,11 +29,28 @@ def image_preprocessing(model: str) -> Preprocessing:
     return _preprocessing(model, local(model).resolve())
 
 
+def squashed(model: str, size: tuple[int, int]) -> Preprocessing:
+    """Of a model that takes images of many sizes: all of ``size``, with the means, deviations and filter published."""
+    return _preprocessing(model, local(model).resolve(), size)
+
+
+def published_images(model: str) -> dict[str, Any]:
+    """What is said of a model's images, as it stands; raises LearnerError where nothing is."""
+    return dict(_published(model, local(model).resolve()))
+
+
 @lru_cache(maxsize=16)
-def _preprocessing(model: str, folder: Path) -> Preprocessing:
+def _published(model: str, folder: Path) -> dict[str, Any]:
     """``folder`` is where ``model`` lies if it is a path: a relative one means another folder in another run."""
+    said: dict[str, Any] = attempt(model, _file)
+    return said
+
+
+@lru_cache(maxsize=16)
+def _preprocessing(model: str, folder: Path, size: tuple[int, int] | None = None) -> Preprocessing:
+    read: Callable[[dict[str, Any]], Preprocessing] = _read if size is None else partial(_squashed, size)
     try:
-        return _read(attempt(model, _file))
+        return read(_published(model, folder))
     except (AttributeError, KeyError, TypeError, ValueError) as error:  # of odd contents
         raise LearnerError(
             f"Cannot read how {model!r} takes its images: {first_line(error)}. Its {FILE} gives size "
@@ -39,10 +61,15 @@ def _preprocessing(model: str, folder: Path) -> Preprocessing:
 def _file(name: str, **options: Any) -> dict[str, Any]:
     from transformers import ImageProcessingMixin
 
-    if Path(name).is_dir() and not (Path(name) / FILE).is_file():
+    if Path(name).is_dir() and not (Path(name) / FILE).is_file() and not _nested(Path(name)):
         raise LearnerError(f"there is no {FILE} in that folder, which says how it takes images.")
     config: dict[str, Any] = ImageProcessingMixin.get_image_processor_dict(name)[0]
     return config
+
+
+def _nested(folder: Path) -> bool:
+    name, key = NESTED
+    return (folder / name).is_file() and key in json.loads((folder / name).read_bytes())
 
 
 def _read(config: dict[str, Any]) -> Preprocessing:
@@ -61,8 +88,16 @@ def _read(config: dict[str, Any]) -> Preprocessing:
     share = max(part / whole for part, whole in zip(cut, resized, strict=True))
     if min(cut) < 1 or share > 1:
         raise ValueError(f"an image of {resized} pixels has no crop of {cut}")
+    return Preprocessing(cut, *_numbers(config), share, squashed=edge is None)
+
+
+def _squashed(size: tuple[int, int], config: dict[str, Any]) -> Preprocessing:
+    return Preprocessing(size, *_numbers(config), 1.0, squashed=True)
+
+
+def _numbers(config: dict[str, Any]) -> tuple[Channels, Channels, str]:
+    """Means, deviations and the filter."""
     mean, std = tuple(config.get("image_mean") or MEAN), tuple(config.get("image_std") or STD)
     if not len(mean) == len(std) == 3 or min(std) <= 0:
         raise ValueError(f"image_mean and image_std are not three numbers each: {list(mean)}, {list(std)}")
-    interpolation = FILTERS.get(config.get("resample", 3), "bicubic")
-    return Preprocessing(cut, mean, std, interpolation, share, squashed=edge is None)
+    return mean, std, FILTERS.get(config.get("resample", 3), "bicubic")

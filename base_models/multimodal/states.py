@@ -27,58 +27,72 @@ log = logging.getLogger("ensemble")
 
 
 class StateSource:
-    """Float16 states of posts' texts and images, from ``cache`` where they fit beside the decoded images.
+    """Float16 states of posts' texts and images, from ``cache`` where they fit beside the decoded images; without
+    ``tokens`` of images alone.
 
     ``load`` gives the encoders, called with ``pixels`` or with ``input_ids`` and ``attention_mask``; it is asked only
-    where something is not known yet.
+    where something is not known yet. ``settings`` are what else than the model's files decides what they give.
     """
 
     def __init__(
-        self, model: str, load: Callable[[], nn.Module], tokens: TokenSource, pixels: PixelSource, cache: FeatureCache
+        self,
+        model: str,
+        load: Callable[[], nn.Module],
+        tokens: TokenSource | None,
+        pixels: PixelSource,
+        cache: FeatureCache,
+        settings: Sequence[object] = (),
     ) -> None:
         self.model = model
         self.load = load
         self.tokens = tokens
         self.pixels = pixels
         self.cache = cache
+        self.settings = list(settings)
 
     @cached_property
-    def text_key(self) -> str:
-        return "states-" + fingerprint([ENCODED, identity(self.model), self.tokens.key])
+    def text_key(self) -> str | None:
+        if self.tokens is None:
+            return None
+        return "states-" + fingerprint([ENCODED, identity(self.model), self.tokens.key, *self.settings])
 
     @cached_property
     def image_key(self) -> str:
         size, mean, std = self.pixels.preprocessing.size, self.pixels.preprocessing.mean, self.pixels.preprocessing.std
         return "states-" + fingerprint(
-            [ENCODED, identity(self.model), self.pixels.key, self.pixels.views, size, mean, std]
+            [ENCODED, identity(self.model), self.pixels.key, self.pixels.views, size, mean, std, *self.settings]
         )
 
     def fill(self, data: Dataset) -> bool:
         """Encode what the cache does not hold, as long as there is room; whether it now holds all."""
-        texts, images = self.tokens.of(data), self.pixels.of(data)
-        for key, keys, encode, what in (
-            (self.text_key, data.text_hashes(), partial(self._encode_texts, texts), "texts"),
-            (self.image_key, data.image_hashes(), partial(self._encode_images, images), "images"),
-        ):
-            label = f"blocks of {BLOCK} {what} encoded"
-            self.cache.fill(key, keys, encode, BLOCK, label)
-        absent = self._absent(self.text_key, data.text_hashes()) + self._absent(self.image_key, data.image_hashes())
+        absent = 0
+        if self.tokens is not None and self.text_key is not None:
+            encode = partial(self._encode_texts, self.tokens.of(data))
+            absent += self._fill(self.text_key, data.text_hashes(), encode, "texts")
+        encode = partial(self._encode_images, self.pixels.of(data))
+        absent += self._fill(self.image_key, data.image_hashes(), encode, "images")
         if absent:
             log.warning(
-                "The image cache is full (run.image_bytes = %s): FLAVA's encoders run anew in every epoch.",
+                "The image cache is full (run.image_bytes = %s): the encoders of %s run anew in every epoch.",
                 f"{self.cache.image_bytes:,}",
+                self.model,
             )
         return not absent
 
     def texts(self, data: Dataset) -> "TextStates | None":
         """The texts of these rows; None where some are not kept, or none is there."""
-        states = self._kept(self.text_key, data.text_hashes())
+        states = None if self.text_key is None else self._kept(self.text_key, data.text_hashes())
         return None if states is None else TextStates(states)
 
     def images(self, data: Dataset, views: int) -> "ImageStates | None":
         """The images of these rows, which all have one; None where some are not kept, or none is there."""
         states = self._kept(self.image_key, data.image_hashes())
         return None if states is None else ImageStates([state for state in states if state is not None], views)
+
+    def _fill(self, key: str, keys: Sequence[str | None], encode: Callable[[Sequence[int]], Ragged], what: str) -> int:
+        """How many found no room."""
+        self.cache.fill(key, keys, encode, BLOCK, f"blocks of {BLOCK} {what} encoded")
+        return self._absent(key, keys)
 
     def _kept(self, key: str, keys: Sequence[str | None]) -> list[Array | None] | None:
         whole = any(name is not None for name in keys) and not self._absent(key, keys)
@@ -104,7 +118,7 @@ class StateSource:
         views = self.pixels.views
         examples = ImageExamples(images, self.pixels.preprocessing.size, views)
         states = predict_logits(self._encoders, examples, rows, max(1, rows_at_once(None) // views))
-        return Ragged.of(list(states.astype(np.float16)))
+        return Ragged.of(list(_halved(states)))
 
 
 class _Even(nn.Module):
@@ -118,6 +132,13 @@ class _Even(nn.Module):
     def forward(self, **inputs: torch.Tensor) -> torch.Tensor:
         states: torch.Tensor = self.encoders(**inputs)
         return F.pad(states, (0, 0, 0, self.longest - states.shape[1]))
+
+
+def _halved(states: npt.NDArray[np.float32]) -> Array:
+    """As float16; as they are where some are too large for it."""
+    with np.errstate(over="ignore"):
+        halves = states.astype(np.float16)
+    return halves if np.isfinite(halves).all() else states
 
 
 class TextStates:
@@ -152,6 +173,7 @@ class ImageStates:
     def __init__(self, states: Sequence[Array], views: int) -> None:
         self.states = states
         self.views = views
+        self.dtype = np.result_type(*{state.dtype for state in states})
 
     @property
     def lengths(self) -> None:
@@ -163,15 +185,16 @@ class ImageStates:
     @property
     def blank(self) -> Batch:
         """One view of nothing."""
-        return {"image_states": torch.zeros(self.states[0].shape[1:], dtype=torch.float16)}
+        return {"image_states": torch.from_numpy(np.zeros(self.states[0].shape[1:], self.dtype))}
 
     def batch(self, rows: Sequence[int]) -> Batch:
-        """``image_states`` (rows, views, patches + 1, width) float16."""
+        """``image_states`` (rows, views, patches + 1, width), in half precision where their numbers are not too
+        large."""
         views = [self._centre(row)[None] if self.views == 1 else self.states[row] for row in rows]
         return {"image_states": torch.from_numpy(np.stack(views))}
 
     def augmented(self, drawn: Sequence[Drawn]) -> Batch:
-        """``image_states`` (rows, patches + 1, width) float16."""
+        """``image_states`` (rows, patches + 1, width), of the same kind."""
         return {"image_states": torch.from_numpy(np.stack([self._centre(row) for *_, row in drawn]))}
 
     def _centre(self, row: int) -> Array:

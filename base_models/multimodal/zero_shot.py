@@ -1,6 +1,7 @@
 """Classes as sentences: what CLIP says of a post before it has learned anything of the task."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
+from typing import TypeVar
 
 import torch
 from torch import nn
@@ -9,6 +10,8 @@ from torch.nn.functional import normalize
 from base_models.multimodal.combination import side_by_side
 from ensemble.data import Dataset, Task
 from ensemble.errors import LearnerError, unknown
+
+Said = TypeVar("Said")
 
 
 class ZeroShot(nn.Module):
@@ -36,7 +39,14 @@ class ZeroShot(nn.Module):
 
 
 def sentences_of(task: Task, data: Dataset, template: str, prompts: Mapping[str, str]) -> list[str]:
-    """A sentence per class: the template around the class's words in ``prompts``, else around its name.
+    """A sentence per class: the template around the class's words in ``prompts``, else around its name."""
+    return [template.replace("{}", said) for said in said_of_classes("clip", task, data, prompts, str)]
+
+
+def said_of_classes(
+    learner: str, task: Task, data: Dataset, prompts: Mapping[str, Said], usual: Callable[[str], Said]
+) -> list[Said]:
+    """What ``prompts`` have for each class of a task; where nothing, the ``usual`` of its name in words.
 
     Keys are classes, or ``task.class`` where tasks share their classes' names. Raises LearnerError for a key that is
     neither.
@@ -45,7 +55,6 @@ def sentences_of(task: Task, data: Dataset, template: str, prompts: Mapping[str,
     known = {key for other in tasks for name in other.classes for key in (name, f"{other.name}.{name}")}
     for key in prompts:
         if key not in known:
-            raise LearnerError(f"clip: {unknown('class in prompts', key, known)}")
-    plain = {name: name.replace("_", " ") for name in task.classes}
-    words = [prompts.get(f"{task.name}.{name}", prompts.get(name, plain[name])) for name in task.classes]
-    return [template.replace("{}", name) for name in words]
+            raise LearnerError(f"{learner}: {unknown('class in prompts', key, known)}")
+    plain = {name: usual(name.replace("_", " ")) for name in task.classes}
+    return [prompts.get(f"{task.name}.{name}", prompts.get(name, plain[name])) for name in task.classes]

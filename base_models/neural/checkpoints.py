@@ -87,8 +87,9 @@ class Checkpoints:
 
 
 def frozen_names(network: torch.nn.Module) -> set[str]:
-    """The weights that training leaves as they are."""
-    return {name for name, parameter in network.named_parameters() if not parameter.requires_grad}
+    """The weights that training leaves as they are, tied ones by each of their names."""
+    named = network.named_parameters(remove_duplicate=False)
+    return {name for name, parameter in named if not parameter.requires_grad}
 
 
 def load_trained(network: torch.nn.Module, path: Path) -> None:

@@ -5,12 +5,14 @@ from functools import partial
 from itertools import chain, groupby
 from typing import Any
 
+import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 from base_models.neural.optimization import ParameterGroup
 
 Depths = list[list[nn.Parameter]]
+BATCH_NORM = nn.modules.batchnorm._BatchNorm
 
 
 def by_depth(body: nn.Module, layers: nn.ModuleList, head: nn.Module) -> Depths:
@@ -46,13 +48,34 @@ def decayed(depths: Depths, lr: float, decay: float, head_rate: float = 1.0) -> 
     return [{"params": params, "lr": rate} for params, rate in found if params]
 
 
+def repeated_layers(network: nn.Module) -> list[nn.Module]:
+    """The layers, alike, that stand one above the other anywhere in a network; not those that stand within them, and
+    none with batch normalisation, which would count twice what it sees twice."""
+    layers = list(network.children())
+    if isinstance(network, nn.ModuleList | nn.Sequential) and _alike(layers):
+        return layers
+    found = chain.from_iterable(map(repeated_layers, layers))
+    return list({id(layer): layer for layer in found}.values())
+
+
+def _alike(layers: list[nn.Module]) -> bool:
+    parts = list(chain.from_iterable(layer.modules() for layer in layers))
+    return (
+        len(layers) > 1
+        and len({type(layer) for layer in layers}) == 1
+        and len(parts) > len(layers)  # made of others: of a linear layer nothing is kept but what it is given
+        and not any(isinstance(part, BATCH_NORM) for part in parts)
+    )
+
+
 def checkpoint_layers(layers: Iterable[nn.Module]) -> None:
     """Compute the activations of these layers twice in training instead of keeping them."""
     for layer in layers:
-        layer.forward = partial(_recomputed, layer, layer.forward)
+        if getattr(layer.forward, "func", None) is not _recomputed:
+            layer.forward = partial(_recomputed, layer, layer.forward)
 
 
 def _recomputed(layer: nn.Module, forward: Any, *arguments: Any, **options: Any) -> Any:
-    if not layer.training:
+    if not layer.training or not torch.is_grad_enabled():
         return forward(*arguments, **options)
     return checkpoint(forward, *arguments, use_reentrant=False, **options)

@@ -76,6 +76,9 @@ class Training(BaseModel):
         default=None, ge=1, exclude=True, description="rows (views, of images) predicted at once; not set: what is fast"
     )
     workers: Workers = None
+    recompute: bool = Field(
+        default=False, exclude=True, description="halve the memory of training for a third more time"
+    )
     checkpoint_minutes: float = Field(
         default=5.0, ge=0, exclude=True, description="work that a killed training may lose, in minutes"
     )

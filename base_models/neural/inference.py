@@ -13,6 +13,7 @@ import torch
 
 from base_models.neural.hyperparameters import Training
 from base_models.neural.sampling import Examples
+from base_models.neural.shared_base import let_go
 from ensemble.errors import LearnerError
 from ensemble.learner import TrainingContext
 from ensemble.system.progress import Track, silent
@@ -43,6 +44,11 @@ def half_precision(precision: str, where: torch.device) -> bool:
     if precision == "auto":
         return where.type == "cuda" and torch.cuda.is_bf16_supported()
     return precision == "bfloat16"
+
+
+def weights_dtype(precision: str, where: torch.device) -> torch.dtype:
+    """Of weights that are not trained: as wide as what is computed with them."""
+    return torch.bfloat16 if half_precision(precision, where) else torch.float32
 
 
 def autocast(precision: str, where: torch.device) -> AbstractContextManager[object]:
@@ -112,6 +118,8 @@ def in_parts(run: Callable[[Sequence[Row]], Answer], rows: Sequence[Row], at_onc
         try:
             answer = run(part)
         except torch.OutOfMemoryError as error:
+            if let_go():
+                continue
             if len(part) == 1:
                 raise LearnerError(
                     f"The memory of {device()} does not hold one {one}; use fewer views of it, or cut texts shorter."

@@ -7,13 +7,15 @@ from pathlib import Path
 
 import torch
 
+from base_models.neural.depth import BATCH_NORM
 from base_models.neural.hyperparameters import Training
+from base_models.neural.shared_base import let_go
 from ensemble.learner import TrainingInfo
 from ensemble.system.files import read_json, write_json
 
 Batch = Mapping[str, torch.Tensor]
 Backward = Callable[[Batch, int], torch.Tensor]
-NORMS = (torch.nn.modules.batchnorm._BatchNorm,)
+OWNERS, BY_IMAGE = "image_rows", ("pixels", "image_")
 
 log = logging.getLogger("ensemble")
 
@@ -38,7 +40,7 @@ class MicroBatches:
         self.device = device
         self.retry_on_oom = retry_on_oom
         self.repeated = 0
-        self.normalises = any(isinstance(module, NORMS) for module in network.modules())
+        self.normalises = any(isinstance(module, BATCH_NORM) for module in network.modules())
         self._buffers = [(buffer, torch.empty_like(buffer)) for buffer in network.buffers()]
 
     def step(self, batch: Batch, backward: Backward) -> torch.Tensor:
@@ -46,19 +48,21 @@ class MicroBatches:
         rows = len(batch["labels"])
         random = self._remember()
         while (loss := self._attempt(batch, rows, backward)) is None:
-            self.size = (self._largest(rows) + 1) // 2
-            self.repeated += 1
             self._restore(random)
-            log.warning("Out of memory: going on with %d rows at a time, the same batch.", self.size)
         return loss
 
     def _attempt(self, batch: Batch, rows: int, backward: Backward) -> torch.Tensor | None:
-        """None where memory ran out and smaller micro-batches may fit."""
+        """None where memory ran out and there is more of it now, or smaller micro-batches may fit."""
         try:
             return torch.stack([backward(part, rows) for part in self._split(batch, rows)]).sum()
         except torch.OutOfMemoryError:
+            if self.retry_on_oom and let_go():
+                return None
             if not self.retry_on_oom or self._largest(rows) == 1:
                 raise
+            self.size = (self._largest(rows) + 1) // 2
+            self.repeated += 1
+            log.warning("Out of memory: going on with %d rows at a time, the same batch.", self.size)
             return None
 
     @property
@@ -77,10 +81,8 @@ class MicroBatches:
 
     def _split(self, batch: Batch, rows: int) -> Iterator[Batch]:
         """Of even sizes, so that no row is left alone."""
-        count = -(-rows // self.size)
-        split = {name: tensor.tensor_split(count) for name, tensor in batch.items()}
-        for number in range(count):
-            yield {name: parts[number] for name, parts in split.items()}
+        for part in torch.arange(rows).tensor_split(-(-rows // self.size)):
+            yield cut(batch, int(part[0]), int(part[-1]) + 1)
 
     def _remember(self) -> tuple[torch.Tensor, torch.Tensor | None]:
         if self._buffers:
@@ -97,6 +99,19 @@ class MicroBatches:
             torch.cuda.set_rng_state(random[1], self.device)
             gc.collect()
             torch.cuda.empty_cache()
+
+
+def cut(batch: Batch, start: int, end: int) -> Batch:
+    """Some neighbouring rows of a batch. Where rows have any number of images, ``image_rows`` (images,) ascending says
+    whose each is, and the tensors named ``pixels`` or ``image_...`` have one entry for each image."""
+    owners = batch.get(OWNERS)
+    if owners is None:
+        return {name: tensor[start:end] for name, tensor in batch.items()}
+    first, last = (int((owners < row).sum()) for row in (start, end))
+    parts = {
+        name: tensor[first:last] if name.startswith(BY_IMAGE) else tensor[start:end] for name, tensor in batch.items()
+    }
+    return {**parts, OWNERS: owners[first:last] - start}
 
 
 def remembered_size(memory: Path | None, key: str) -> int | None:
@@ -119,7 +134,9 @@ def memory_key(network: torch.nn.Module, row: Batch, training: Training) -> str:
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
     parameters = sum(parameter.numel() for parameter in network.parameters())
     trained = sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
-    how_much = f"{trained:,} trained" + (", activations recomputed" if getattr(network, "recompute", False) else "")
-    shapes = {name: list(tensor.shape[1:]) for name, tensor in sorted(row.items())}
+    recomputed = training.recompute or getattr(network, "recompute", False)
+    how_much = f"{trained:,} trained" + (", activations recomputed" if recomputed else "")
+    many = BY_IMAGE if OWNERS in row else ()  # a row has several: their number counts
+    shapes = {name: list(tensor.shape[0 if name.startswith(many) else 1 :]) for name, tensor in sorted(row.items())}
     settings = f"{training.optimizer}, {training.precision}, batch {training.batch}"
     return f"{device}, {type(network).__name__} of {parameters:,} parameters, {how_much}, rows {shapes}, {settings}"

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from base_models.neural.checkpoints import Checkpoints
+from base_models.neural.depth import checkpoint_layers, repeated_layers
 from base_models.neural.distributed import barrier
 from base_models.neural.hyperparameters import Training
 from base_models.neural.inference import device, half_precision
@@ -47,7 +48,7 @@ def train(
         "precision": "bfloat16" if half_precision(training.precision, device()) else "float32",
         "processes": rank_and_size()[1],
     }
-    network.to(device()).train()  # all of it: published weights come ready to predict
+    _make_ready(network, training, context)
     with _folder(context) as folder:
         checkpoints = Checkpoints(folder, training.checkpoint_minutes)
         start, state = checkpoints.last()
@@ -89,6 +90,17 @@ def _folder(context: TrainingContext) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory() as scratch:
         yield Path(scratch)
+
+
+def _make_ready(network: torch.nn.Module, training: Training, context: TrainingContext) -> None:
+    layers = repeated_layers(network) if training.recompute else []
+    if training.recompute and not layers:
+        raise LearnerError(
+            f"{context.name or 'training'}: training.recompute is of layers that stand one above the other without "
+            "batch normalisation, and this network has none; leave it out, or set training.micro_batch."
+        )
+    checkpoint_layers(layers)
+    network.to(device()).train()  # all of it: published weights come ready to predict
 
 
 def _out_of_memory(context: TrainingContext, size: int) -> str:

@@ -76,11 +76,18 @@ def no_text_network(model: str, config: Any, reason: str = "") -> LearnerError:
     )
 
 
-def load_body(model: str, kind: Any = "AutoModel", config: Any = None, renamed: Mapping[str, str] | None = None) -> Any:
+def load_body(
+    model: str,
+    kind: Any = "AutoModel",
+    config: Any = None,
+    renamed: Mapping[str, str] | None = None,
+    placed: Mapping[str, Any] | None = None,
+) -> Any:
     """A network with its published weights, in single precision; raises LearnerError where they do not fill it.
 
     ``kind`` is what transformers calls the network with the head that is wanted, or its class. ``config`` stands for
-    the published one; ``renamed`` are patterns of weights' names and what becomes of them.
+    the published one; ``renamed`` are patterns of weights' names and what becomes of them. ``placed`` says what else
+    than single precision on the CPU is wanted: ``dtype``, ``device_map``.
     """
     from transformers.utils import logging as told
 
@@ -88,7 +95,7 @@ def load_body(model: str, kind: Any = "AutoModel", config: Any = None, renamed: 
     verbosity = told.get_verbosity()
     told.set_verbosity_error()  # type: ignore[no-untyped-call]  # what a file lacks is checked below
     try:
-        body, report = attempt(model, partial(_weights, kind, config, renamed))
+        body, report = attempt(model, partial(_weights, kind, config, renamed, placed or {}))
     finally:
         told.set_verbosity(verbosity)
     lost = sorted(name for name in report["missing_keys"] if not name.startswith("pooler."))
@@ -103,13 +110,15 @@ def save_description(folder: Path, config: Any, model: str) -> None:
     load_tokenizer(model).save_pretrained(folder)
 
 
-def _weights(kind: Any, config: Any, renamed: Mapping[str, str] | None, name: str, **options: Any) -> Any:
+def _weights(
+    kind: Any, config: Any, renamed: Mapping[str, str] | None, placed: Mapping[str, Any], name: str, **options: Any
+) -> Any:
     """Safetensors; where a model was published before they were, its tensors alone out of the old file."""
     import torch
     import transformers
 
     published = getattr(transformers, kind) if isinstance(kind, str) else kind
-    options |= {"dtype": torch.float32, "output_loading_info": True}
+    options |= {"dtype": torch.float32, "output_loading_info": True, **placed}
     options |= {} if config is None else {"config": config}
     options |= {} if renamed is None else {"key_mapping": dict(renamed)}
     try:

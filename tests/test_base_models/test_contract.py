@@ -55,6 +55,7 @@ TINY = {
         "heads": 2,
         "training": {"epochs": 1, "warmup": 0, "validation": 0},
     },
+    "vlm": {"model": "vlm-llava", "answer": "head", "max_length": 16, "training": {"epochs": 1}},
     "visual": {"model": "test_resnet", "pretrained": False, "size": 64, "views": 2, "training": {"epochs": 1}},
 }
 # The same learners over other networks; the first of images has a fixed input size and must be told another.
@@ -63,6 +64,18 @@ MORE = {
     "clip, zero-shot of both": ("clip", {"train": "none", "scored": "both", "views": 2}),
     "clip, adapters": ("clip", {"train": "lora", "missing": "learned"}),
     "clip, whole": ("clip", {"train": "full", "views": 2, "pretrained": False}),
+    "vlm, zero-shot": (
+        "vlm",
+        {"train": "none", "answer": "words", "calibrate": True, "shots": 2, "template": "{text}?"},
+    ),
+    "vlm, words": (
+        "vlm",
+        {"answer": "words", "shots": 2, "template": "{text}?", "prompts": {"negative": ["bad", "so sad"]}},
+    ),
+    "vlm, classes": ("vlm", {"model": "vlm-qwen2", "answer": "words", "loss": "classes", "modality_dropout": 0.5}),
+    "vlm, vision and parts": ("vlm", {"adapt": ["language", "vision"], "parts": ["projector"], "hidden_layers": [8]}),
+    "vlm, whole": ("vlm", {"train": "full", "pretrained": False, "pooling": "last"}),
+    "vlm, text alone": ("vlm", {"model": "vlm-text", "answer": "words", "train": "lora"}),
     "visual, attention": ("visual", {"model": "test_vit3"}),
     "visual, depthwise": ("visual", {"model": "test_efficientnet"}),
     "textual, last token": ("textual", {"model": "gpt2", "lstm_layers": 2, "layer_decay": 0.9}),
@@ -86,7 +99,15 @@ MORE = {
 DEGREE = Task("degree", kind="regression")
 ASKED = {"classification": (SENTIMENT, SARCASM), "regression": (DEGREE, DEGREE)}
 # Numbers are learned by these, too.
-NUMBERS = ("acoustic, samples", "clip, adapters", "clip, whole", "textual, linear head", "flava, trained whole")
+NUMBERS = (
+    "vlm, vision and parts",
+    "vlm, whole",
+    "acoustic, samples",
+    "clip, adapters",
+    "clip, whole",
+    "textual, linear head",
+    "flava, trained whole",
+)
 PLAIN = [(name, kind) for kind in ASKED for name in sorted(LEARNERS)]
 CASES = [*PLAIN, *((name, kind) for kind in ASKED for name in MORE if kind == "classification" or name in NUMBERS)]
 

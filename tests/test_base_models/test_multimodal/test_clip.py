@@ -13,10 +13,12 @@ from support.networks import Killed, freeze_imports, killed_after, one_core
 from support.world import SENTIMENT
 
 from base_models import LEARNERS
+from base_models.multimodal import clip_network
 from base_models.multimodal.clip import Clip, ClipTraining
 from base_models.multimodal.clip_network import make_clip, make_dual_encoder
 from base_models.multimodal.embeddings import Embeddings, load_encoder
 from base_models.multimodal.preprocessing import image_preprocessing
+from base_models.neural import shared_base
 from base_models.textual.loading import load_tokenizer
 from base_models.textual.tokens import TokenSource
 from base_models.visual.pixels import PixelSource
@@ -238,6 +240,20 @@ def test_adapters_are_drawn_from_the_seed_and_at_first_change_nothing(model: str
     assert all(torch.equal(made[0][name], made[1][name]) for name in made[0])
     assert not any(torch.equal(made[0][name], made[2][name]) for name in drawn)
     assert not any(made[0][name.replace("lora_A", "lora_B")].any() for name in drawn)
+
+
+def test_adapters_of_all_jobs_share_one_clip_that_stays_as_published(
+    model: str, posts: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, loaded = whole_posts(posts), []
+    make = clip_network.make_clip
+    monkeypatch.setattr(shared_base, "_kept", [])
+    monkeypatch.setattr(clip_network, "make_clip", lambda *given: loaded.append(given) or make(*given))
+    first = [fitted(quick(model, "lora"), data, seed).predict_proba(data) for seed in (0, 1, 0)]
+    assert len(loaded) == 1
+    assert (first[0] == first[2]).all() and not (first[0] == first[1]).all()
+    quick(model, "lora")._network(3, False, 0)
+    assert len(loaded) == 2, "random weights, or saved ones to come, are of one network alone"
 
 
 def test_a_training_of_adapters_that_was_killed_ends_with_the_same_bits(

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from support.networks import Killed, Net, curve, fit, killed_after, quick, same_weights, toy_problem
 
 import base_models.neural.loop
-from base_models.neural.checkpoints import load_trained, write_weights
+from base_models.neural.checkpoints import frozen_names, load_trained, write_weights
 from ensemble.errors import LearnerError, StoreError
 
 HOW = quick(checkpoint_minutes=0, validation=0.25)
@@ -47,6 +47,16 @@ def test_what_is_not_trained_is_in_no_file_and_the_training_goes_on_to_the_same_
     assert len(files) == 2 and not any({"body.0.weight", "body.0.bias"} & set(load_file(file)) for file in files)
     assert curve(fit(again, problem, HOW, tmp_path)) == curve(fit(whole, problem, HOW))
     assert same_weights(again, whole)
+
+
+def test_a_weight_of_two_names_that_is_not_trained_is_saved_under_neither(tmp_path: Path) -> None:
+    networks = Net(), Net()
+    for network in networks:
+        network.again = network.body[0]
+        network.body[0].requires_grad_(False)
+    write_weights(tmp_path / "weights.safetensors", networks[0], frozen_names(networks[0]))
+    assert not {"body.0.weight", "again.weight"} & set(load_file(tmp_path / "weights.safetensors"))
+    load_trained(networks[1], tmp_path / "weights.safetensors")
 
 
 @pytest.mark.parametrize("lacks", ["head.weight", None])

@@ -24,7 +24,7 @@ from support.networks import (
 )
 from torch.nn import functional as F
 
-from base_models.neural.micro_batches import MicroBatches, memory_key
+from base_models.neural.micro_batches import MicroBatches, cut, memory_key
 from ensemble.errors import LearnerError
 
 ROWS = {"batch": 16, "optimizer": "sgd", "validation": 0.25}
@@ -134,6 +134,53 @@ def test_what_fits_depends_on_what_is_trained_and_what_is_recomputed() -> None:
     found = {memory_key(network, row, quick()) for network in (Net("layer"), frozen, recomputed)}
     longer = memory_key(Net("layer"), {"vectors": torch.zeros(1, 7)}, quick())
     assert len({*found, longer}) == 4
+
+
+@given(images=st.lists(st.integers(0, 3), min_size=1, max_size=12), size=st.integers(1, 12))
+def test_rows_of_any_number_of_images_are_cut_with_all_of_theirs_and_no_others(images: list[int], size: int) -> None:
+    owners = torch.repeat_interleave(torch.arange(len(images)), torch.tensor(images))
+    numbers = torch.arange(len(owners))
+    batch = {"labels": torch.arange(len(images)), "pixels": numbers, "image_states": numbers, "image_rows": owners}
+    found = []
+    for start in range(0, len(images), size):
+        part = cut(batch, start, start + size)
+        assert torch.equal(part["pixels"], part["image_states"])
+        found += list(zip(part["labels"][part["image_rows"]].tolist(), part["pixels"].tolist(), strict=True))
+    assert found == list(zip(owners.tolist(), numbers.tolist(), strict=True))
+
+
+class Seeing(Net):
+    """Adds what it makes of the images of each row."""
+
+    def forward(self, vectors: torch.Tensor, pixels: torch.Tensor, image_rows: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+        return super().forward(vectors.index_add(0, image_rows, pixels))
+
+
+@pytest.mark.parametrize("room", [1, 2, 3, 5])
+def test_steps_over_rows_of_several_images_add_up_however_little_fits(room: int) -> None:
+    owners = torch.tensor([0, 2, 2, 3, 3, 3, 6])
+    random = torch.Generator().manual_seed(1)
+    vectors, pixels = (torch.randn(rows, WIDTH, generator=random) for rows in (7, 7))
+    batch = {"vectors": vectors, "pixels": pixels, "image_rows": owners, "labels": torch.arange(7) % 3}
+    losses, networks = [], [Seeing("layer"), Seeing("layer", room=room)]
+    for network in networks:
+        micro_batches = MicroBatches(network, 8, 8, torch.device("cpu"))
+
+        def backward(part: Mapping[str, torch.Tensor], of: int, network: Net = network) -> torch.Tensor:
+            seen = {name: tensor for name, tensor in part.items() if name != "labels"}
+            loss = F.cross_entropy(network(**seen), part["labels"], reduction="sum") / of
+            loss.backward()
+            return loss.detach()
+
+        losses.append(float(micro_batches.step(batch, backward)))
+    assert losses[1] == pytest.approx(losses[0], rel=1e-5)
+    for ours, theirs in zip(*(network.parameters() for network in networks), strict=True):
+        torch.testing.assert_close(ours.grad, theirs.grad, rtol=1e-4, atol=1e-6)
+
+
+def test_what_fits_depends_on_how_many_images_a_row_has() -> None:
+    rows = [{"pixels": torch.zeros(count, 4), "image_rows": torch.zeros(count, dtype=torch.int64)} for count in (1, 2)]
+    assert memory_key(Net(), rows[0], quick()) != memory_key(Net(), rows[1], quick())
 
 
 def test_a_training_that_had_room_writes_nothing_about_the_machine(tmp_path: Path) -> None:
