@@ -26,6 +26,7 @@ from ensemble.registry import arguments_of, resolve
 from meta import META_ESTIMATORS, NUMBER_ESTIMATORS
 from meta.candidates import StackSpec
 
+MADE = ("ensemble.Posts", "ensemble.Project", "ensemble.Predictor")  # by others, not by their constructors
 SECTIONS: dict[str, type[BaseModel]] = {
     "folds": config.Folds,
     "run": config.Run,
@@ -135,18 +136,36 @@ def _is_ours(member: Any) -> bool:
 
 
 def _signature(name: str, found: Any) -> str:
-    if isinstance(found, property):
-        return f"```python\n{name}\n```"
-    arguments = inspect.signature(found)
-    kept = [parameter for key, parameter in arguments.parameters.items() if key not in ("self", "cls")]
-    shown = ",\n    ".join(str(parameter).replace("'", "") for parameter in kept)
-    inside = f"\n    {shown},\n" if len(shown) > 60 else shown
-    back = "" if inspect.isclass(found) or arguments.return_annotation is arguments.empty else _kind(arguments)
-    return f"```python\n{name}({inside}){back}\n```"
+    """As Python, in which types go by their last name; without arguments where users give none."""
+    shown = name
+    if not (isinstance(found, property) or (inspect.isclass(found) and (issubclass(found, Exception) or name in MADE))):
+        arguments = inspect.signature(found)
+        back = arguments.return_annotation
+        shown += _arguments(arguments) + (
+            "" if inspect.isclass(found) or back is arguments.empty else f" -> {_type(back)}"
+        )
+    return f"```python\n{shown}\n```"
 
 
-def _kind(arguments: inspect.Signature) -> str:
-    return f" -> {inspect.formatannotation(arguments.return_annotation)}".replace("'", "")
+def _arguments(signature: inspect.Signature) -> str:
+    parts = []
+    for name, parameter in signature.parameters.items():
+        if parameter.kind is parameter.KEYWORD_ONLY and "*" not in parts:
+            parts.append("*")
+        if name not in ("self", "cls"):
+            typed = f"{name}: {_type(parameter.annotation)}" if parameter.annotation is not parameter.empty else name
+            default = "" if parameter.default is parameter.empty else f" = {_value(parameter.default)}"
+            parts.append(typed + default)
+    line = f"({', '.join(parts)})"
+    return line if len(line) <= 80 else "(\n" + "".join(f"    {part},\n" for part in parts) + ")"
+
+
+def _type(annotation: Any) -> str:
+    return re.sub(r"(?<![\w.])(?:\w+\.)+(?=\w)", "", inspect.formatannotation(annotation)).replace("'", "")
+
+
+def _value(default: Any) -> str:
+    return f'"{default}"' if isinstance(default, str) else repr(default)
 
 
 def _parameters(parameters: Iterable[ParameterDescription]) -> str:

@@ -1,7 +1,7 @@
 """A competition: labelled posts, posts to label, a file in the form that is asked for.
 
-Shows: test rows of a second table, two tasks at once, a submission as a template, its linter and the score its labels have
-out of fold. Draws its own memes; real encoders are hub names in the place of the tiny one.
+Shows: test rows of a second table, two tasks at once, a submission as a template, its linter and the score its labels
+have out of fold. Draws its own memes; real encoders are hub names in the place of the tiny one.
 Prints: what each learner and the stack score, and the first lines of the file.
 
     python examples/competition.py [FOLDER]
@@ -21,6 +21,7 @@ from cli.memes import draw_memes
 def main(folder: Path) -> None:
     draw_memes(folder / "data", 160)
     train, test = (pd.read_csv(folder / "data" / name) for name in ("posts.csv", "test.csv"))
+    encoder = make_image_encoder(folder / "encoder")
     posts = ensemble.Posts.from_frame(
         train,
         tasks={"sentiment": ["negative", "neutral", "positive"], "sarcasm": ["0", "1"]},
@@ -34,7 +35,10 @@ def main(folder: Path) -> None:
         posts,
         learners={
             "words": "tfidf",
-            "image": {"learner": "frozen", "params": {"image": str(make_image_encoder(folder / "encoder")), "views": 2}},
+            "image": {
+                "learner": "frozen",
+                "params": {"image": str(encoder), "views": 2},
+            },
         },
         folder=folder / "run",
         folds={"k": 3},

@@ -1,7 +1,8 @@
 """Moderation: at which probability to act, and which posts a person should see.
 
-Shows: a binary task with a positive class, an operating point that is chosen out of fold, posts between two thresholds
-for review, labels of new posts at that point. Draws its own memes; what is sarcastic stands for what is to be hidden.
+Shows: a binary task with a positive class, an operating point that is chosen out of fold, posts between two
+thresholds for review, labels of new posts at that point. Draws its own memes; what is sarcastic stands for what is to
+be hidden.
 Prints: what precision costs in recall, with its interval, and what becomes of new posts.
 
     python examples/moderation.py [FOLDER]

@@ -1,7 +1,7 @@
 """Bring your own probabilities: a model that was trained elsewhere, stacked beside ours.
 
-Shows: the fold plan handed out, a scikit-learn pipeline trained on it by hand, its out-of-fold probabilities checked and
-brought in, the stack of both. Draws its own memes.
+Shows: the fold plan handed out, a scikit-learn pipeline trained on it by hand, its out-of-fold probabilities checked
+and brought in, the stack of both. Draws its own memes.
 Prints: what was imported, and what each learner and the stack score.
 
     python examples/own_probabilities.py [FOLDER]

@@ -1,7 +1,7 @@
 """A number instead of classes, heard instead of read: the sentiment of short films.
 
-Shows: a regression with bounds, the sound inside a video under a frozen speech encoder, speakers as groups, numbers of new
-clips from a finished run. Draws its own films, in which the tone decides; real encoders are hub names, such as
+Shows: a regression with bounds, the sound inside a video under a frozen speech encoder, speakers as groups, numbers
+of new clips from a finished run. Draws its own films, in which the tone decides; real encoders are hub names, such as
 "openai/whisper-tiny.en", in the place of the tiny one.
 Prints: the mean absolute error of words, of the tone and of the stack; what is said of three new clips.
 

@@ -1,7 +1,7 @@
 """A research table: what each modality is worth, over seeds, with intervals.
 
-Shows: learners of one kind side by side, two seeds, a test part that no fold holds and that is scored once, and a table in
-Markdown as a paper would print it. Draws its own memes.
+Shows: learners of one kind side by side, two seeds, a test part that no fold holds and that is scored once, and a
+table in Markdown as a paper would print it. Draws its own memes.
 Prints: the table, and where the report lies, which has it with the paired differences.
 
     python examples/research_table.py [FOLDER]
