@@ -30,7 +30,12 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-ConfigPath = Annotated[Path, typer.Option("-c", "--config", help="The configuration; paths in it are relative to it.")]
+ConfigPath = Annotated[
+    Path,
+    typer.Option(
+        "-c", "--config", "--run", help="The configuration, to which its paths are relative, or a run folder."
+    ),
+]
 Overrides = Annotated[list[str], typer.Option("--set", help="KEY=VALUE on top of the configuration; repeatable.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bars.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of tables.")]

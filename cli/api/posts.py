@@ -21,7 +21,7 @@ from ensemble.system.files import write_atomic
 log = logging.getLogger("ensemble")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Posts:
     """Posts to train on, and perhaps to predict, as ``from_frame`` makes them: checked tables and their layout."""
 
@@ -83,6 +83,10 @@ class Posts:
 
     def __len__(self) -> int:
         return len(self.train)
+
+    def __repr__(self) -> str:
+        test = "" if self.test is None else f" and {len(self.test):,} to predict"
+        return f"<Posts: {len(self):,}{test}, {', '.join(self.layout.columns)}; labels {', '.join(self.layout.tasks)}>"
 
     @property
     def root(self) -> Path:
