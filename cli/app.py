@@ -50,6 +50,10 @@ JobsPerGpu = Annotated[
 ]
 EngineName = Annotated[str, typer.Option("--engine", help="local: processes of this machine; ray: tasks of Ray.")]
 Address = Annotated[str, typer.Option(help="A Ray cluster's address, or auto. Default: Ray is started here.")]
+Allow = Annotated[
+    list[str],
+    typer.Option("--allow", help="PACKAGE whose learners this run may import, as installed here; repeatable."),
+]
 DEFAULT = Path("ensemble.toml")
 
 

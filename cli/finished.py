@@ -96,6 +96,7 @@ def predict_posts(
     images: Path | None,
     columns: Sequence[str],
     dialect: Mapping[str, str],
+    allow: Sequence[str],
     quiet: bool,
 ) -> Predicted:
     """Write what a run says of the posts in ``table``; what was written, or no file for the printed."""
@@ -114,7 +115,7 @@ def predict_posts(
     form = form or ("csv" if out is None or out == STDOUT else out.suffix.removeprefix(".") or "csv")
     render = format_named(form)
     read_as = _dialect_of(dialect)
-    run = record.open(LEARNERS, track)
+    run = record.open(LEARNERS, track, allow)
     asked = run.some_tasks(tasks)
     needed = loaded_stack.modalities_needed(run, asked)
     folders = [images] if images else [path for path in (table.parent.resolve(), record.images) if path.is_dir()]

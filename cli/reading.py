@@ -7,17 +7,16 @@ from pathlib import Path
 from ensemble.config import Config
 from ensemble.content.given_folds import GivenFolds
 from ensemble.data import Dataset
-from ensemble.datasets import ADAPTERS
+from ensemble.datasets.adapters import bind_adapter
 from ensemble.datasets.delimited import Dialect
 from ensemble.datasets.fold_tables import read_given_folds
 from ensemble.errors import ConfigError, DataError
-from ensemble.registry import bind, resolve
 
 
 def read_data(config: Config, home: Path) -> Dataset:
     """The posts as their adapter reads them."""
     section = config.data
-    read = bind(resolve(ADAPTERS, "preset", section.preset), section.model_extra or {}, "data")
+    read = bind_adapter(section.preset, section.model_extra or {})
     root = home / section.root
     if not root.is_dir():
         raise DataError(f"data.root: the folder {root} does not exist.")

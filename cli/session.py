@@ -39,14 +39,16 @@ class OpenRun:
     config: Path
     overrides: tuple[str, ...]
     session: str
+    allow: tuple[str, ...] = ()
 
     def __call__(self) -> "Run":
-        return Session(self.config, self.overrides, quiet=True).run
+        return Session(self.config, self.overrides, quiet=True, allow=self.allow).run
 
 
 class Session:
     """One invocation: the configuration, the scanned dataset, the run. Relative paths of the configuration begin at
-    ``home``; the working folder stays as it is. ``config`` is a file, a run folder, or what was made of either."""
+    ``home``; the working folder stays as it is. ``config`` is a file, a run folder, or what was made of either;
+    ``allow`` are the packages whose code a run folder may name."""
 
     def __init__(
         self,
@@ -55,8 +57,9 @@ class Session:
         quiet: bool = False,
         parallel: Parallel | None = None,
         bars: "Callable[[OtherJobs | None], Track]" = Bars,
+        allow: Sequence[str] = (),
     ) -> None:
-        self._configured = Configured.read(config, overrides) if isinstance(config, Path) else config
+        self._configured = Configured.read(config, overrides, allow) if isinstance(config, Path) else config
         self.home, self._overrides, self._bars, self._quiet = self._configured.home, tuple(overrides), bars, quiet
         self._prepare(parallel or Parallel())
         self._check_names()
@@ -78,7 +81,7 @@ class Session:
             overrides = (*overrides, f"run.threads={threads}")
             run = self.config.run.model_copy(update={"threads": threads})
             self.config = self.config.model_copy(update={"run": run})
-        self.opener = OpenRun(self._configured.place, overrides, uuid4().hex)
+        self.opener = OpenRun(self._configured.place, overrides, uuid4().hex, self._configured.allow)
         use_threads(self.config.threads)
         rank, processes = rank_and_size()
         parallel.prepare(processes)

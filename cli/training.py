@@ -10,6 +10,7 @@ import typer
 from cli.app import (
     DEFAULT,
     Address,
+    Allow,
     AsJson,
     ConfigPath,
     EngineName,
@@ -43,6 +44,7 @@ def train_base(
     engine: EngineName = HERE,
     address: Address = "",
     keep_models: Annotated[str, typer.Option(help="best: keep trained weights; none: probabilities only.")] = "",
+    allow: Allow = [],
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
@@ -66,7 +68,7 @@ def train_base(
 
     kept = [f"run.keep_models={keep_models}"] if keep_models else []
     parallel = Parallel.of(jobs, gpus, jobs_per_gpu, engine, address)
-    session = Session(config, [*set, *kept], quiet, parallel)
+    session = Session(config, [*set, *kept], quiet, parallel, allow=allow)
     found = train_learners(session, learner, task, fold, lambda line: typer.echo(pasteable(line), err=True))
     if session.run.distributed.is_worker:
         return

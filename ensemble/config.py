@@ -178,7 +178,7 @@ def make_config(values: dict[str, Any], overrides: Sequence[str] = ()) -> Config
     """The checked configuration of these sections, which overrides change in place; raises ConfigError naming the key
     and what would be right."""
     for override in overrides:
-        _override(values, override)
+        apply_override(values, override)
     submit = values.get("submit")
     if isinstance(submit, dict) and str(submit.get("template", "none")).strip() == "":  # a run's record has it so
         raise ConfigError("submit: template is empty; it must be a line such as '{id},{TASK}'.")
@@ -217,7 +217,7 @@ def _check_names(config: Config) -> None:
         raise ConfigError(f"base learners {list(config.base)} differ in case only; some file systems do not tell.")
 
 
-def _override(values: dict[str, Any], override: str) -> None:
+def apply_override(values: dict[str, Any], override: str) -> None:
     """``base.vit.params.lr=1e-5``: the value is read as TOML, or as a plain string where it is not TOML."""
     key, equals, text = override.partition("=")
     *tables, last = key.strip().split(".")

@@ -29,11 +29,13 @@ class Predictor:
     """Made by ``ensemble.load``. Fold models and stacks are loaded once; features of posts that were asked about stay
     in memory up to ``cache_bytes``, and none are written to disk. One call at a time: others wait."""
 
-    def __init__(self, record: RunRecord, tasks: Sequence[str], track: Track, cache_bytes: int) -> None:
+    def __init__(
+        self, record: RunRecord, tasks: Sequence[str], track: Track, cache_bytes: int, allow: Sequence[str] = ()
+    ) -> None:
         self._record, self._track, self._cache_bytes, self._lock = record, track, cache_bytes, Lock()
         with threads_kept():
             use_threads(record.threads)
-            opened = record.open(LEARNERS, track)
+            opened = record.open(LEARNERS, track, allow)
             there = record.home / record.config.run.cache
             kept = there if there.is_dir() and can_write(there) else None
             self._run = replace(opened, cache=FeatureCache(None, track, cache_bytes, kept))
@@ -91,10 +93,13 @@ def load(
     tasks: Sequence[str] = (),
     progress: bool | None = False,
     cache_bytes: int = CACHE_BYTES,
+    allow: Sequence[str] = (),
 ) -> Predictor:
     """A finished run's folder is all that is needed. ``tasks`` are by default all; ``progress`` is as of a project.
+    ``allow`` names the other packages whose learners the folder may import.
 
-    Raises StoreError saying what is missing or stale, and which command makes it again.
+    Raises ConfigError for a package that is not allowed, StoreError saying what is missing or stale, and which command
+    makes it again.
     """
     bars = bars_where(progress)
-    return Predictor(RunRecord.read(run_folder(Path(run))), tasks, bars(None) if bars else silent, cache_bytes)
+    return Predictor(RunRecord.read(run_folder(Path(run))), tasks, bars(None) if bars else silent, cache_bytes, allow)

@@ -81,7 +81,7 @@ class Project:
             "submit": dict(submit or {}),
             "tune": dict(tune or {}),
         }
-        return cls(Configured(make_config(sections), home, place), (), progress, files)
+        return cls(Configured.written(make_config(sections), home, place), (), progress, files)
 
     @property
     def folder(self) -> Path:
@@ -188,7 +188,7 @@ class Project:
         from cli.api.predictor import load
 
         if self._predictor is None:
-            self._predictor = load(self.folder, progress=self._progress)
+            self._predictor = load(self.folder, progress=self._progress, allow=self._configured.allow)
         return self._predictor.predict(posts, root=root)
 
     @contextmanager
@@ -206,15 +206,20 @@ class Project:
 
 
 def open_project(
-    config: str | Path = "ensemble.toml", overrides: Sequence[str] = (), *, progress: bool | None = None
+    config: str | Path = "ensemble.toml",
+    overrides: Sequence[str] = (),
+    *,
+    progress: bool | None = None,
+    allow: Sequence[str] = (),
 ) -> Project:
     """The project of a configuration file, or of a run folder; ``overrides`` are as of ``--set``: "folds.k=10".
+    ``allow`` names the other packages whose learners a run folder may import.
 
     Raises ConfigError and StoreError.
     """
     if isinstance(overrides, str):
         raise ConfigError(f"overrides must be a list of texts, such as [{overrides!r}].")
-    return Project(Configured.read(Path(config), overrides), overrides, progress)
+    return Project(Configured.read(Path(config), overrides, allow), overrides, progress)
 
 
 def _base(learners: Learners) -> dict[str, object]:
