@@ -11,6 +11,8 @@ import pytest
 from support import ROOT
 
 from base_models import LEARNERS
+from base_models.tiny import make_image_encoder, make_text_encoder
+from cli.memes import draw_memes
 from ensemble.data import Dataset
 from ensemble.learner_factory import make_learner
 
@@ -106,3 +108,22 @@ def test_the_learner_that_contributing_shows_is_one(posts: Dataset, tmp_path: Pa
         found = learner.predict_proba(posts)
         assert found.shape == (len(posts), len(task.classes)) and np.allclose(found.sum(axis=1), 1)
         assert np.array_equal(found, again.predict_proba(posts))
+
+
+def test_the_lines_of_the_readme_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As they stand there, but for the encoders, which are tiny here."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", readme, flags=re.DOTALL)
+    printed = re.findall(r"```text\n(.*?)```", readme, flags=re.DOTALL)[0]
+    captions = draw_memes(tmp_path / "artifacts" / "demo" / "data", 120)
+    text = str(make_text_encoder(tmp_path / "text", captions))
+    image = str(make_image_encoder(tmp_path / "image"))
+    code = code.replace('"sentence-transformers/all-MiniLM-L6-v2"', f'{text!r}, "max_length": 64')
+    monkeypatch.chdir(tmp_path)
+    exec(code.replace('"mobilenetv2_100"', repr(image)), {})
+    said = capsys.readouterr().out
+    assert len(said.splitlines()) == len(printed.splitlines())
+    assert said.splitlines()[0].split() == printed.splitlines()[0].split()
+    assert (tmp_path / "artifacts" / "mine" / "report.html").is_file()
