@@ -19,7 +19,7 @@ from cli.memes import draw_memes
 
 
 def main(folder: Path) -> None:
-    draw_memes(folder / "data", 160)
+    draw_memes(folder / "data", 100)
     train, test = (pd.read_csv(folder / "data" / name) for name in ("posts.csv", "test.csv"))
     encoder = make_image_encoder(folder / "encoder")
     posts = ensemble.Posts.from_frame(

@@ -21,7 +21,7 @@ from cli.memes import draw_memes
 
 
 def main(folder: Path) -> None:
-    captions = draw_memes(folder / "data", 240)
+    captions = draw_memes(folder / "data", 180)
     image, text = make_image_encoder(folder / "image"), make_text_encoder(folder / "text", captions)
     train = pd.read_csv(folder / "data" / "posts.csv").replace({"sarcasm": {0: "fine", 1: "hide"}})
     posts = ensemble.Posts.from_frame(

@@ -43,7 +43,7 @@ params = { image = "encoder" }
 
 
 def main(folder: Path) -> None:
-    draw_memes(folder / "data", 200)
+    draw_memes(folder / "data", 120)
     make_image_encoder(folder / "encoder")
     config = folder / "ensemble.toml"
     config.write_text(CONFIGURATION)

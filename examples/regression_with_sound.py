@@ -20,8 +20,8 @@ from cli.drawn_clips import draw_clips, speak
 
 
 def main(folder: Path) -> None:
-    drawn = draw_clips(folder / "data", 90, "tone")
-    encoder = make_speech_encoder(folder / "encoder", [speak(clip) for clip in drawn[:50]])
+    drawn = draw_clips(folder / "data", 70, "tone")
+    encoder = make_speech_encoder(folder / "encoder", [speak(clip) for clip in drawn[:40]])
     clips, new = (pd.read_csv(folder / "data" / name) for name in ("clips.csv", "test.csv"))
     posts = ensemble.Posts.from_frame(
         clips,

@@ -19,7 +19,7 @@ from cli.memes import draw_memes
 
 
 def main(folder: Path) -> None:
-    captions = draw_memes(folder / "data", 200)
+    captions = draw_memes(folder / "data", 120)
     image = str(make_image_encoder(folder / "image"))
     text = str(make_text_encoder(folder / "text", captions))
     posts = ensemble.Posts.from_frame(

@@ -117,7 +117,7 @@ def test_the_lines_of_the_readme_run(
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     (code,) = re.findall(r"```python\n(.*?)```", readme, flags=re.DOTALL)
     printed = re.findall(r"```text\n(.*?)```", readme, flags=re.DOTALL)[0]
-    captions = draw_memes(tmp_path / "artifacts" / "demo" / "data", 120)
+    captions = draw_memes(tmp_path / "artifacts" / "demo" / "data", 80)
     text = str(make_text_encoder(tmp_path / "text", captions))
     image = str(make_image_encoder(tmp_path / "image"))
     code = code.replace('"sentence-transformers/all-MiniLM-L6-v2"', f'{text!r}, "max_length": 64')

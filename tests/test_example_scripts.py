@@ -53,7 +53,7 @@ def test_moderation(run_example) -> None:
 
 def test_own_probabilities(run_example) -> None:
     printed = run_example("own_probabilities")
-    assert "imported, 175 rows, folds: run" in printed
+    assert "imported, 105 rows, folds: run" in printed
     assert score(printed, "stack") >= max(score(printed, "bayes"), score(printed, "image"))
 
 

@@ -18,7 +18,7 @@ from cli.memes import draw_memes
 
 
 def main(folder: Path) -> None:
-    draw_memes(folder / "data", 160)
+    draw_memes(folder / "data", 100)
     train, new = (pd.read_csv(folder / "data" / name) for name in ("posts.csv", "test.csv"))
     posts = ensemble.Posts.from_frame(train, tasks="sentiment", text="caption", root=folder / "data")
     project = ensemble.Project.from_posts(
