@@ -8,14 +8,26 @@ from importlib import import_module
 
 __version__ = "0.1.0"
 PUBLIC = {
+    "EnsembleClassifier": "cli.api.estimators:EnsembleClassifier",
     "EnsembleError": "ensemble.errors:EnsembleError",
+    "EnsembleRegressor": "cli.api.estimators:EnsembleRegressor",
     "Posts": "cli.api.posts:Posts",
     "Predictor": "cli.api.predictor:Predictor",
     "Project": "cli.api.project:Project",
     "load": "cli.api.predictor:load",
     "open": "cli.api.project:open_project",
 }
-__all__ = ["EnsembleError", "Posts", "Predictor", "Project", "__version__", "load", "open"]
+__all__ = [
+    "EnsembleClassifier",
+    "EnsembleError",
+    "EnsembleRegressor",
+    "Posts",
+    "Predictor",
+    "Project",
+    "__version__",
+    "load",
+    "open",
+]
 
 
 def __getattr__(name: str) -> object:

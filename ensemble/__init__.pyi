@@ -1,3 +1,5 @@
+from cli.api.estimators import EnsembleClassifier as EnsembleClassifier
+from cli.api.estimators import EnsembleRegressor as EnsembleRegressor
 from cli.api.posts import Posts as Posts
 from cli.api.predictor import Predictor as Predictor
 from cli.api.predictor import load as load
@@ -6,4 +8,14 @@ from cli.api.project import open_project as open
 from ensemble.errors import EnsembleError as EnsembleError
 
 __version__: str
-__all__ = ["EnsembleError", "Posts", "Predictor", "Project", "__version__", "load", "open"]
+__all__ = [
+    "EnsembleClassifier",
+    "EnsembleError",
+    "EnsembleRegressor",
+    "Posts",
+    "Predictor",
+    "Project",
+    "__version__",
+    "load",
+    "open",
+]

@@ -88,6 +88,11 @@ class Project:
         """The run folder."""
         return (self._configured.home / self._configured.config.run.folder).resolve()
 
+    @property
+    def allow(self) -> tuple[str, ...]:
+        """The other packages whose learners the run folder may import."""
+        return self._configured.allow
+
     def folds(self) -> pd.DataFrame:
         """The fold plan, made on the first call and never redrawn: ``id``, ``fold`` (-1 a test row), ``group`` (copies,
         and rows that belong together, have one number)."""
@@ -188,7 +193,7 @@ class Project:
         from cli.api.predictor import load
 
         if self._predictor is None:
-            self._predictor = load(self.folder, progress=self._progress, allow=self._configured.allow)
+            self._predictor = load(self.folder, progress=self._progress, allow=self.allow)
         return self._predictor.predict(posts, root=root)
 
     @contextmanager
