@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from cli.help import Commands
 from ensemble.errors import EnsembleError
 
 if TYPE_CHECKING:
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 app = typer.Typer(
     name="ensemble",
-    cls=Commands,
     help="Stacked ensembles that read the feeling of image + text posts.\n\n\b\n"
     "ensemble demo                                    the whole way on small drawn memes, offline\n"
     "ensemble init memotion --root DIR                write ensemble.toml for a dataset\n"

@@ -107,9 +107,7 @@ def import_(
     ] = None,
     test: Annotated[Path | None, typer.Option(help="Probabilities of the rows outside the folds.")] = None,
     task: Annotated[str | None, typer.Option("-t", "--task", help="Needed where the data has several tasks.")] = None,
-    unknown_folds: Annotated[
-        bool, typer.Option("--unknown-folds", help="Accept OOF whose folds cannot be checked, and mark it.")
-    ] = False,
+    unknown_folds: Annotated[bool, typer.Option(help="Accept OOF whose folds cannot be checked, and mark it.")] = False,
     modality: Annotated[str, typer.Option(help="What it looked at: text, image or both.")] = "unknown",
     undo: Annotated[
         bool, typer.Option("--undo", help="Remove what was imported under NAME (for --task, or all).")
