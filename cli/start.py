@@ -54,7 +54,8 @@ def init(
         str,
         typer.Argument(
             help="A dataset: memotion, mvsa, hateful-memes, mami, cmu, ravdess, csv. A paper: memotion2020, "
-            "joint-finetuning, flava-mvsa, clip-lora-mvsa, mosi-text, uegd-mosi, uegd-mosei, uegd-sims."
+            "joint-finetuning, flava-mvsa, clip-lora-mvsa, blip2-mvsa, llava-mvsa, tinyllava-mvsa, mosi-text, "
+            "uegd-mosi, uegd-mosei, uegd-sims. Language models that see: vlm-2026."
         ),
     ],
     root: Annotated[Path | None, typer.Option(help="The dataset's folder (with --train: default its folder).")] = None,

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save
 
+from base_models.neural.shared_base import shares_weights
 from base_models.neural.state import TrainingState
 from ensemble.errors import StoreError
 from ensemble.system.files import write_atomic
@@ -95,7 +96,9 @@ def frozen_names(network: torch.nn.Module) -> set[str]:
 def load_trained(network: torch.nn.Module, path: Path) -> None:
     """Weights of a file, which may lack those that training leaves as they are; StoreError where it lacks others."""
     saved, own = load_file(path), network.state_dict()
-    missing = set(own) - set(saved) - frozen_names(network)
+    frozen = frozen_names(network)
+    missing = set(own) - set(saved) - frozen
+    assert not (frozen & set(saved) and shares_weights(network)), "a network that is filled must not be borrowed"
     if missing or any(name not in own or tensor.shape != own[name].shape for name, tensor in saved.items()):
         raise StoreError(f"{path} holds the weights of another network; train it again.")
     network.load_state_dict(saved, strict=False)

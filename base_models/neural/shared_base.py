@@ -54,12 +54,25 @@ def borrow(
     return borrowed
 
 
-def let_go() -> bool:
+def train_only(network: nn.Module, parameters: Iterable[nn.Parameter]) -> None:
+    """Freeze all of a network but these, which get single precision: in half of it small steps are lost."""
+    network.requires_grad_(False)
+    for parameter in parameters:
+        parameter.data = parameter.data.float()
+        parameter.requires_grad_(True)
+
+
+def shares_weights(network: nn.Module) -> bool:
+    """Whether frozen weights of a network are also those of others: they must not be written to."""
+    return any(module in kept.borrowed for kept in _kept for module in network.modules())
+
+
+def let_go(why: str = "Out of memory") -> bool:
     """Free the memory of the network that is kept, where nobody uses it; whether there was one."""
     gc.collect()  # what a finished job has left behind is no use
     if not _kept or len(_kept[0].borrowed):
         return False
-    log.warning("Out of memory: %s, kept for later jobs, is let go and will be loaded again.", _kept[0].name)
+    log.warning("%s: %s, kept for later jobs, is let go and will be loaded again.", why, _kept[0].name)
     _drop()
     return True
 
@@ -75,8 +88,5 @@ def _over_the_same_weights(network: Network, trained: Iterable[nn.Parameter]) ->
     own = {id(parameter) for parameter in trained}
     shared: dict[int, object] = {id(one): one for one in network.parameters() if id(one) not in own}
     copied = copy.deepcopy(network, dict(shared))
-    for parameter in copied.parameters():
-        if id(parameter) not in shared:
-            parameter.data = parameter.data.float()
-            parameter.requires_grad_(True)
+    train_only(copied, [parameter for parameter in copied.parameters() if id(parameter) not in shared])
     return copied

@@ -164,4 +164,6 @@ def _reason(error: Exception, folder: Path) -> str:
         return "its old file of weights holds more than tensors, and nothing else is unpickled"
     if "deserializing header" in message:
         return f"its .safetensors file is damaged ({first_line(error)})"
+    if "ignore_mismatched_sizes" in message:
+        return "its weights have not the shapes that its config.json gives them"
     return first_line(error)

@@ -13,9 +13,13 @@ from ensemble.features import FeatureCache
 
 def frozen_states(body: Any, pixels: torch.Tensor) -> torch.Tensor:
     """(..., positions, width) of (..., height, width, 3) uint8, as long as nothing of the vision tower is trained: in
-    the tower's own precision, and the same whether they are kept or made anew, in half precision where their numbers
-    are not too large. ``body.see`` gives them of (images, height, width, 3)."""
-    with torch.no_grad(), torch.autocast(pixels.device.type, enabled=False):
+    the precision of the network's weights, whatever is asked for around it, so that they are the same whether they are
+    kept or made anew; in half precision where their numbers are not too large.
+
+    ``body.see`` gives them of (images, height, width, 3), ``body.dtype`` is the precision.
+    """
+    half = body.dtype == torch.bfloat16
+    with torch.no_grad(), torch.autocast(pixels.device.type, torch.bfloat16, enabled=half):
         states: torch.Tensor = body.see(pixels.flatten(0, -4))
         halves = states.half()
         kept = halves if halves.isfinite().all() else states.float()

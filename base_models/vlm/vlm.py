@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from base_models.neural.sampling import Examples
     from base_models.vlm.asking import Interviewer, Question
     from base_models.vlm.base import Base
-    from base_models.vlm.body import Body
     from base_models.vlm.examples import PromptSource
     from base_models.vlm.network import VlmNetwork
 
@@ -35,7 +34,7 @@ class Vlm(JointLearner):
     """
 
     of_classes: ClassVar = ("balance",)
-    question_: "Question | None"
+    _asked: "Question | None"
 
     def __init__(
         self,
@@ -109,17 +108,13 @@ class Vlm(JointLearner):
         return [*local_files(self.model), *template_files(self.model)]
 
     def check_models(self, data: Dataset, cache: FeatureCache) -> None:
-        from base_models.vlm.body import architecture
-
         check_available(self.model)
         interviewer, tasks = self._interviewer, [task for task in data.tasks if task.classes]
         if data.tasks and not tasks:
             self._refuse_numbers(data.tasks[0])
         for task in tasks if self.answer == "words" else ():
             interviewer.tokens(self._ask(data, task, 0, 0))
-        body = architecture(self.model)
-        body.parameters_of(self.parts)
-        self._add_adapters(body, 0)
+        self._base.check()
 
     def fit(self, data: Dataset, task: Task, seed: int) -> None:
         self._refuse_numbers(task)
@@ -144,12 +139,12 @@ class Vlm(JointLearner):
         _, read = super()._begin(data, task)
         if self._of_answers and isinstance(self.objective_, Classification):
             self.objective_ = AnswerLikelihood(self.objective_.frequencies, self.objective_.ordinal)
-        self.question_ = self._ask(read, task, self.shots, self._seed)
+        self._asked = self._ask(read, task, self.shots, self._seed)
         return self._source(), read
 
     def _forget(self) -> None:
         super()._forget()
-        self.question_ = None
+        self._asked = None
 
     def _describe(self, folder: Path) -> dict[str, object]:
         asked = {} if self._question is None else {"question": self._question.record()}
@@ -170,7 +165,7 @@ class Vlm(JointLearner):
         from base_models.visual.pixels import ImageSource, PixelSource
         from base_models.vlm.examples import Examined, PromptSource
 
-        interviewer, question = self._interviewer, self._question
+        interviewer, question, base = self._interviewer, self._question, self._base
         asked = None
         if question is not None:
             answered = self._task if self._of_answers else None
@@ -179,7 +174,7 @@ class Vlm(JointLearner):
         if preprocessing is not None:
             pixels = PixelSource(preprocessing, 1, self._cache)
             images = ImageSource(pixels)
-            encoded = self._base.states(pixels, self._cache) if self._tower_frozen and self.pretrained else None
+            encoded = base.states(pixels, self._cache) if base.tower_frozen and self.pretrained else None
         return PromptSource(
             interviewer, self.max_length, images, encoded, self.modalities(), self.modality_dropout, asked
         )
@@ -193,8 +188,7 @@ class Vlm(JointLearner):
 
         question = self._question
         assert question is not None
-        body = self._base.body(pretrained, seed, self.parts)
-        self._add_adapters(body, seed)
+        body = self._base.body(pretrained, seed)
         answer: Words | PooledHead
         if self.answer == "words":
             answer = Words(self._interviewer.tokens(question))
@@ -202,7 +196,7 @@ class Vlm(JointLearner):
             shape = self.hidden_layers, self.activation, self.pooling, self.dropout
             answer = PooledHead(body.width, outputs, *shape, seed)
         pictures = torch.from_numpy(question.shots.pictures)
-        return VlmNetwork(body, answer, self.head_rate, self._tower_frozen, pictures)
+        return VlmNetwork(body, answer, self.head_rate, self._base.tower_frozen, pictures)
 
     # What they are made of.
 
@@ -212,18 +206,13 @@ class Vlm(JointLearner):
         return self.answer == "words" and self.loss == "answer" and self.train != "none"
 
     @property
-    def _tower_frozen(self) -> bool:
-        adapted = self.train == "lora" and "vision" in self.adapt
-        return self.train != "full" and not adapted and "vision" not in self.parts
-
-    @property
     def _question(self) -> "Question | None":
         """Of what was fitted or loaded."""
         from base_models.vlm.asking import Question
 
-        if self.question_ is None and "question" in self._record:
-            self.question_ = Question.restored(self._record["question"])
-        return self.question_
+        if self._asked is None and "question" in self._record:
+            self._asked = Question.restored(self._record["question"])
+        return self._asked
 
     @property
     def _interviewer(self) -> "Interviewer":
@@ -253,13 +242,9 @@ class Vlm(JointLearner):
 
     @property
     def _base(self) -> "Base":
-        from base_models.vlm.base import Base
+        from base_models.vlm.base import Adapters, Base
 
-        return Base(self.model, self.image_size, self.training.precision, self.train == "full")
-
-    def _add_adapters(self, body: "Body", seed: int) -> None:
-        from base_models.multimodal.adapters import add_adapters
-
+        adapters = None
         if self.train == "lora":
-            within = body.linears_of(self.adapt)
-            add_adapters(body, "vlm", self.targets, self.rank, self.alpha, self.lora_dropout, seed, within)
+            adapters = Adapters(self.targets, self.adapt, self.rank, self.alpha, self.lora_dropout)
+        return Base(self.model, self.image_size, self.training.precision, self.train == "full", self.parts, adapters)

@@ -18,6 +18,7 @@ from meta.report.charts import (
     interval_plot,
     reliability_plot,
 )
+from meta.report.class_section import ClassTable, class_tables
 from meta.report.contribution_section import ContributionSection, contribution_section
 from meta.report.facts import CurveRow, Reliability, TaskFacts
 from meta.report.gallery import Gallery, make_gallery
@@ -74,6 +75,7 @@ class TaskSection:
     metrics: Sequence[str]
     paper_metrics: Sequence[str]
     paper_table: Sequence[PaperRow]
+    class_tables: Sequence[ClassTable]
     variants: Sequence[VariantTable]
     scores: Plot
     folds: str
@@ -110,6 +112,7 @@ def task_section(
         metrics=shown_metrics(facts),
         paper_metrics=paper_metrics(facts),
         paper_table=paper_table(leaderboard, facts),
+        class_tables=class_tables(leaderboard, facts),
         variants=variant_tables(facts, modality),
         scores=_scores(leaderboard, facts.report),
         folds=_folds(leaderboard, facts.report),

@@ -38,7 +38,7 @@ class VariantTable:
 
 def variant_tables(facts: TaskFacts, modality: Mapping[str, str]) -> list[VariantTable]:
     """One for each kind of learner of which there are several."""
-    cards = _cards(facts)
+    cards = cards_by_part(facts)
     if "oof" not in cards:
         return []
     shown = OF_CLASSES if facts.numbers is None else OF_NUMBERS
@@ -64,10 +64,10 @@ def variant_tables(facts: TaskFacts, modality: Mapping[str, str]) -> list[Varian
     return tables
 
 
-def _cards(facts: TaskFacts) -> dict[str, Mapping[str, ScoreCard]]:
-    """By part that has labels, and learner."""
+def cards_by_part(facts: TaskFacts) -> dict[str, Mapping[str, ScoreCard]]:
+    """By part that has labels, and learner or stack."""
     report = facts.report
-    parts: dict[str, Mapping[str, ScoreCard]] = {"oof": report["learners"]}
+    parts: dict[str, Mapping[str, ScoreCard]] = {"oof": {**report["learners"], "stack": report["stack"]}}
     if "development" in report:
         parts["dev"] = report["development"]["cards"]
     if "test" in report:

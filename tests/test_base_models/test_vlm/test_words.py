@@ -1,11 +1,8 @@
 """How likely words are after prompts: as whole sequences say, however prompts are padded and in whatever company."""
 
-from collections.abc import Iterator
-
 import pytest
 import torch
-from support.networks import one_core
-from support.vlms import KINDS, make_vlm, pictures
+from support.vlms import KINDS, pictures
 
 from base_models.vlm.body import Body, body_of
 from base_models.vlm.words import Asked, Words, word_likelihoods
@@ -13,16 +10,9 @@ from base_models.vlm.words import Asked, Words, word_likelihoods
 WORDS = [[9], [11, 40], [11, 41, 7], [23]]
 
 
-@pytest.fixture(autouse=True)
-def alone() -> Iterator[None]:
-    with one_core():
-        yield
-
-
 @pytest.fixture(scope="module", params=KINDS)
-def body(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Body:
-    folder = make_vlm(tmp_path_factory.mktemp("vlm") / request.param, request.param)
-    return body_of(str(folder), True, 0).eval()
+def body(request: pytest.FixtureRequest, folders: dict[str, str]) -> Body:
+    return body_of(folders[request.param], True, 0).eval()
 
 
 def prompts(body: Body, side: str = "left") -> Asked:
@@ -32,17 +22,15 @@ def prompts(body: Body, side: str = "left") -> Asked:
     owners = torch.tensor([0, 2] if body.has_images else [], dtype=torch.long)
     rows = [[*body.image_tokens, *text] if row in owners else text for row, text in enumerate(texts)]
     longest = max(map(len, rows))
-    padded = [(longest - len(row)) * [0] for row in rows]
-    ids = [pad + row if side == "left" else row + pad for row, pad in zip(rows, padded, strict=True)]
-    kept = [
-        [0] * len(pad) + [1] * len(row) if side == "left" else [1] * len(row) + [0] * len(pad)
-        for row, pad in zip(rows, padded, strict=True)
-    ]
+    ids, mask = torch.zeros(3, longest, dtype=torch.long), torch.zeros(3, longest, dtype=torch.long)
+    for place, row in enumerate(rows):
+        real = slice(longest - len(row), None) if side == "left" else slice(len(row))
+        ids[place, real], mask[place, real] = torch.tensor(row), 1
     if not body.has_images:
-        return Asked(torch.tensor(ids), torch.tensor(kept))
+        return Asked(ids, mask)
     assert body.preprocessing is not None
     states = body.see(pictures(2, body.preprocessing.size[0]))
-    return Asked(torch.tensor(ids), torch.tensor(kept), states, owners)
+    return Asked(ids, mask, states, owners)
 
 
 def alone_in(asked: Asked, row: int) -> Asked:
@@ -80,9 +68,8 @@ def test_company_changes_nothing(body: Body) -> None:
     together = word_likelihoods(body, WORDS, asked)
     for row in range(3):
         for place, word in enumerate(WORDS):
-            torch.testing.assert_close(
-                word_likelihoods(body, [word], alone_in(asked, row))[0, 0], together[row, place], atol=1e-5, rtol=0
-            )
+            found = word_likelihoods(body, [word], alone_in(asked, row))[0, 0]
+            torch.testing.assert_close(found, together[row, place], atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("side", ["left", "right"])

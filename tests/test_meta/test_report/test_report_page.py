@@ -12,7 +12,9 @@ import pytest
 from support.reported import SCRIPT, draw_pictures, report_facts, with_copies
 
 from meta.records import Contributions, StackReport
+from meta.report.class_section import class_tables
 from meta.report.facts import CandidateScores, ModalityRow, ModalityTable, ReportFacts, TaskFacts
+from meta.report.leaderboard import make_leaderboard
 from meta.report.page import best_candidates, best_cells, draw_page, rule_numbers, verdict
 from meta.wording import GLOSSARY, format_interval, format_mean_std, tuning_note
 
@@ -25,6 +27,7 @@ HEADINGS = (
     "The best meta-estimator of each task",
     "Leaderboard",
     "Learners as papers report them",
+    "Class by class",
     "Decision rule",
     "Confusion",
     "Reliability",
@@ -190,6 +193,24 @@ def test_the_labelled_test_part_stands_beside_the_folds(tmp_path: Path) -> None:
     tested = {row[0]: row[5:9] for row in rows}
     assert all(re.fullmatch(r"\.\d{3}", cell) for cell in tested["stack"] + tested["tfidf †"])
     assert tested["bert_large *"] == [""] * 4, "of one that is not stacked nothing is known"
+
+
+def test_learners_stand_class_by_class_on_every_labelled_part(tmp_path: Path) -> None:
+    facts = report_facts(2, ["tfidf", "bert_large"]).tasks[1]
+    cards, tested = facts.report["learners"], facts.report["test"]["cards"]
+    folds, test = class_tables(make_leaderboard(facts), facts)
+    assert [(table.title, table.rows) for table in (folds, test)] == [
+        ("out of fold", facts.report["stack"]["rows"]),
+        ("labelled test part", tested["stack"]["rows"]),
+    ]
+    for table, of_part in ((folds, {**cards, "stack": facts.report["stack"]}), (test, tested)):
+        assert table.models[-1].model.name == "stack" and len(table.models) == 3
+        assert all(row.classes == of_part[row.model.name]["classes"] for row in table.models)
+        for name in table.support:
+            best = max(round(row.classes[name]["f1"], 3) for row in table.models)
+            assert all((round(row.classes[name]["f1"], 3) == best) == (name in row.best) for row in table.models)
+    page = draw_page(replace(report_facts(1), tasks=[facts]), tmp_path)
+    assert "Class by class" in page and "Labelled test part, 30 rows" in page
 
 
 def test_cards_of_an_older_run_show_their_scores_without_a_deviation(tmp_path: Path) -> None:

@@ -88,6 +88,7 @@ KINDS = {
     "wordlevel": wordlevel(),
 }
 SPELLERS = {kind: Speller(kind, tokenizer) for kind, tokenizer in KINDS.items()}
+HARMLESS = st.one_of(st.sampled_from("so happy love & hate's"), st.characters(categories=["L", "N"]))
 BEFORE, AFTER = "USER: <image>\nPost: ", " what?</s> ASSISTANT:"
 
 
