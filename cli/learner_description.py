@@ -39,16 +39,16 @@ def describe_learners(registry: Mapping[str, str], names: Sequence[str] = ()) ->
         learner = learner_class(registry, name, "learner")
         paragraphs = inspect.cleandoc(learner.__doc__ or "").split("\n\n")
         about = " ".join(paragraph.replace("\n", " ") for paragraph in paragraphs[: None if names else 1])
-        described[name] = LearnerDescription(about, tuple(_describe("", arguments_of(learner))))
+        described[name] = LearnerDescription(about, tuple(describe_parameters(arguments_of(learner))))
     return described
 
 
-def _describe(prefix: str, model: type[BaseModel]) -> Iterator[ParameterDescription]:
+def describe_parameters(model: type[BaseModel], prefix: str = "") -> Iterator[ParameterDescription]:
     """Of a table of parameters one by one, under dotted names."""
     for name, field in model.model_fields.items():
         table = next((kind for kind in (field.annotation, *get_args(field.annotation)) if _is_table(kind)), None)
         if table is not None:
-            yield from _describe(f"{prefix}{name}.", table)
+            yield from describe_parameters(table, f"{prefix}{name}.")
             continue
         default = None if field.default is PydanticUndefined else field.default
         allowed = ", ".join(map(str, _choices(field.annotation))) or _bounds(field)

@@ -23,11 +23,11 @@ def print_learners(described: Mapping[str, LearnerDescription], named: bool) -> 
 
 
 def _print_parameters(learner: LearnerDescription) -> None:
-    rows = [(parameter.name, _default(parameter), _meaning(parameter)) for parameter in learner.parameters]
+    rows = [(parameter.name, default_of(parameter), meaning_of(parameter)) for parameter in learner.parameters]
     table("", ("parameter", "default", "meaning"), rows, names=3)
 
 
-def _default(parameter: ParameterDescription) -> str:
+def default_of(parameter: ParameterDescription) -> str:
     """As TOML has it."""
     if parameter.required:
         return "must be set"
@@ -39,7 +39,8 @@ def _default(parameter: ParameterDescription) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _meaning(parameter: ParameterDescription) -> str:
+def meaning_of(parameter: ParameterDescription) -> str:
+    """Its line, with its bounds or the values it may have."""
     return f"{parameter.meaning}  [{parameter.allowed}]" if parameter.allowed else parameter.meaning
 
 

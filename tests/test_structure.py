@@ -145,7 +145,7 @@ def test_the_layout_names_every_source_file_and_no_other() -> None:
     named = set(re.findall(r"[\w/.-]+\.(?:py|toml)\b", tree))
     files = {path.name for path in SOURCES if path.name != "__init__.py"}
     files |= {path.name for path in (ROOT / "cli" / "recipes").glob("*.toml")}
-    files |= {path.name for path in (ROOT / "benchmarks").glob("*.py")}
+    files |= {path.name for folder in ("benchmarks", "docs", "examples") for path in (ROOT / folder).glob("*.py")}
     assert files - named == set()
     assert named - files == {"pyproject.toml"}
 
