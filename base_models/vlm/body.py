@@ -1,7 +1,7 @@
 """A pretrained language model that sees, at its seams: what is seen, what is said of it, and how it goes on."""
 
 import inspect
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from copy import copy, deepcopy
 from dataclasses import dataclass
 from functools import partial
@@ -86,7 +86,7 @@ class Body(nn.Module):
         Of Qwen3-VL, whose connector reads several layers, their states side by side.
         """
         images = (pixels.permute(0, 3, 1, 2) - self.mean) / self.std
-        return self.family.see(self.model, images.to(self.dtype))
+        return self.family.see(self.model, images.to(next(self.family.tower(self.model).parameters()).dtype))
 
     def hidden(
         self, input_ids: torch.Tensor, attention_mask: torch.Tensor, image_states: torch.Tensor | None = None
@@ -107,7 +107,8 @@ class Body(nn.Module):
 
     def going_on(self, prompt: Prompt, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
         """(rows, tokens, width): the last hidden states of (rows, tokens) text behind each row of ``prompt``, which
-        stays as it is. Padding, where ``attention_mask`` is 0, may stand on either side."""
+        stays as it is. Padding, where ``attention_mask`` is 0, may stand on either side; but where a language model
+        looks through windows (Gemma 3) it counts into them, so prompts are best padded on the left."""
         mask = attention_mask.bool()
         own, _ = positions(mask, torch.zeros_like(mask), None)
         places = own + prompt.following[:, None]
@@ -126,7 +127,7 @@ class Body(nn.Module):
 
     def parts(self) -> list[str]:
         """What can be trained by name: the language model, the tower, the connector, and what that is made of."""
-        return [LANGUAGE, *self.family.parts]
+        return [LANGUAGE, *self.family.traits.parts]
 
     def parameters_of(self, parts: Collection[str]) -> dict[str, nn.Parameter]:
         """The parameters of these parts by name; raises LearnerError for a part that is none."""
@@ -142,7 +143,7 @@ class Body(nn.Module):
             if part not in self.parts():
                 raise LearnerError(f"vlm: {unknown('part', part, self.parts())}")
         inner = f"{name.removeprefix('model.')}."
-        prefixes = [(prefix, part) for part, names in self.family.parts.items() for prefix in names]
+        prefixes = [(prefix, part) for part, names in self.family.traits.parts.items() for prefix in names]
         length = max((len(prefix) for prefix, _ in prefixes if inner.startswith(f"{prefix}.")), default=0)
         own = {part for prefix, part in prefixes if len(prefix) == length and inner.startswith(f"{prefix}.")}
         return bool((own or {LANGUAGE}) & set(parts))
@@ -151,7 +152,7 @@ class Body(nn.Module):
         held = ids == self.placeholder
         images = held & mask
         embedded = self.model.get_input_embeddings()(ids.masked_fill(held, 0))  # a placeholder may have no row
-        deeper: Sequence[torch.Tensor] = ()
+        beside: Mapping[str, Any] = {}
         wanted, given = int(images.sum()), 0 if states is None else len(states) * self.family.run
         if wanted != given:
             raise LearnerError(
@@ -159,16 +160,17 @@ class Body(nn.Module):
                 "prompts are cut inside an image, or posts hold its tokens."
             )
         if states is not None and given:
-            connected, deeper = self.family.connect(self.model, states.to(self.dtype))
+            connected, beside = self.family.connect(self.model, states, images)
             embedded = embedded.masked_scatter(images[..., None], connected.to(embedded.dtype))
         places, following = positions(mask, images, self.family.grid)
-        added = {"visual_pos_masks": images, "deepstack_visual_embeds": [each.flatten(0, 1) for each in deeper]}
-        output = self._decoded(embedded, mask, places, use_cache=keep, **(added if deeper else {}))
+        output = self._decoded(embedded, mask, places, use_cache=keep, **beside)
         return Prompt(output.last_hidden_state, mask, following, getattr(output, self._cache))
 
     def _decoded(self, embedded: torch.Tensor, mask: torch.Tensor, places: torch.Tensor, **options: Any) -> Any:
+        above = self.family.traits.both_ways and "token_type_ids" in options
+        reader = self.model.model if above else self.decoder
         options |= {"position_ids": places} if self._positioned else {}
-        return self.decoder(inputs_embeds=embedded, attention_mask=mask.long(), **options)
+        return reader(inputs_embeds=embedded, attention_mask=mask.long(), **options)
 
 
 def _copied(cache: Any) -> Any:
@@ -221,6 +223,6 @@ def _drawn(family: Family, dtype: torch.dtype, seed: int, where: torch.device) -
     import transformers
 
     with seeded_init(seed, where), where:
-        network = getattr(transformers, _kind(family)).from_config(family.config, dtype=dtype)
+        network = getattr(transformers, _kind(family)).from_config(deepcopy(family.config), dtype=dtype)
         network.tie_weights()  # which some versions forget where there is no device
     return network

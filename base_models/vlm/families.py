@@ -7,10 +7,15 @@ from typing import Any, ClassVar
 
 import torch
 
-from base_models.vlm.family import Connected, Parts, entering, squares
+from base_models.vlm.family import Connected, Traits, connected_by, entering, squares
 from base_models.vlm.qwen import QwenVl
 
 CLASS_TOKENS = {"clip_vision_model": 1, "siglip_vision_model": 0}
+PROJECTED = {  # of LLaVA, and of those made like it
+    "vision": ["model.vision_tower"],
+    "connector": ["model.multi_modal_projector"],
+    "projector": ["model.multi_modal_projector"],
+}
 
 
 @dataclass(frozen=True)
@@ -20,12 +25,8 @@ class Llava:
     config: Any
     side: int
 
+    traits: ClassVar = Traits(PROJECTED)
     grid = None
-    parts: ClassVar[Parts] = {
-        "vision": ["model.vision_tower"],
-        "connector": ["model.multi_modal_projector"],
-        "projector": ["model.multi_modal_projector"],
-    }
 
     def __post_init__(self) -> None:
         vision, layers = self.config.vision_config, self.config.vision_feature_layer
@@ -46,17 +47,74 @@ class Llava:
     def decoder(self, model: Any) -> Any:
         return model.model.language_model
 
-    def see(self, model: Any, pixels: torch.Tensor) -> torch.Tensor:
-        with entering([model.model.multi_modal_projector]) as states:
-            model.model.get_image_features(
-                pixel_values=pixels,
-                vision_feature_layer=self.config.vision_feature_layer,
-                vision_feature_select_strategy=self.config.vision_feature_select_strategy,
-            )
-        return states[0]
+    def tower(self, model: Any) -> Any:
+        return model.model.vision_tower
 
-    def connect(self, model: Any, states: torch.Tensor) -> Connected:
-        return model.model.multi_modal_projector(states), []
+    def see(self, model: Any, pixels: torch.Tensor) -> torch.Tensor:
+        return _entering_projector(model, self.config, pixels)
+
+    def connect(self, model: Any, states: torch.Tensor, images: torch.Tensor) -> Connected:
+        return connected_by(model.model.multi_modal_projector, states), {}
+
+
+@dataclass(frozen=True)
+class InternVl:
+    """InternVL: neighbouring patches are one vector under two linear layers; images are not cut into tiles."""
+
+    config: Any
+    side: int
+
+    traits: ClassVar = Traits(PROJECTED, wrapped=(["<img>"], ["</img>"]))
+    grid = None
+
+    @cached_property
+    def run(self) -> int:
+        patch = self.config.vision_config.patch_size
+        return squares(self.side, int(max(patch) if isinstance(patch, list | tuple) else patch), self._merged) ** 2
+
+    @property
+    def _merged(self) -> int:
+        return round(1 / float(self.config.downsample_ratio))
+
+    def decoder(self, model: Any) -> Any:
+        return model.model.language_model
+
+    def tower(self, model: Any) -> Any:
+        return model.model.vision_tower
+
+    def see(self, model: Any, pixels: torch.Tensor) -> torch.Tensor:
+        return _entering_projector(model, self.config, pixels)
+
+    def connect(self, model: Any, states: torch.Tensor, images: torch.Tensor) -> Connected:
+        return connected_by(model.model.multi_modal_projector, states), {}
+
+
+@dataclass(frozen=True)
+class Gemma3:
+    """Gemma 3: patches of SigLIP's tower, averaged over squares and projected; those of an image see each other."""
+
+    config: Any
+    side: int
+
+    traits: ClassVar = Traits(PROJECTED, both_ways=True)
+    grid = None
+
+    @property
+    def run(self) -> int:
+        return int(self.config.mm_tokens_per_image)
+
+    def decoder(self, model: Any) -> Any:
+        return model.model.language_model
+
+    def tower(self, model: Any) -> Any:
+        return model.model.vision_tower
+
+    def see(self, model: Any, pixels: torch.Tensor) -> torch.Tensor:
+        states: torch.Tensor = model.model.vision_tower(pixel_values=pixels).last_hidden_state
+        return states
+
+    def connect(self, model: Any, states: torch.Tensor, images: torch.Tensor) -> Connected:
+        return connected_by(model.model.multi_modal_projector, states), {"token_type_ids": images.long()}
 
 
 @dataclass(frozen=True)
@@ -66,13 +124,16 @@ class Blip2:
     config: Any
     side: int
 
+    traits: ClassVar = Traits(
+        {
+            "vision": ["vision_model"],
+            "connector": ["query_tokens", "qformer", "language_projection"],
+            "qformer": ["query_tokens", "qformer"],
+            "projector": ["language_projection"],
+        },
+        images_first=True,
+    )
     grid = None
-    parts: ClassVar[Parts] = {
-        "vision": ["vision_model"],
-        "connector": ["query_tokens", "qformer", "language_projection"],
-        "qformer": ["query_tokens", "qformer"],
-        "projector": ["language_projection"],
-    }
 
     def __post_init__(self) -> None:
         if not self.config.use_decoder_only_language_model or self.config.text_config.is_encoder_decoder:
@@ -87,14 +148,17 @@ class Blip2:
     def decoder(self, model: Any) -> Any:
         return model.language_model.get_decoder()
 
+    def tower(self, model: Any) -> Any:
+        return model.vision_model
+
     def see(self, model: Any, pixels: torch.Tensor) -> torch.Tensor:
         states: torch.Tensor = model.vision_model(pixel_values=pixels).last_hidden_state
         return states
 
-    def connect(self, model: Any, states: torch.Tensor) -> Connected:
-        queries = model.query_tokens.expand(len(states), -1, -1)
+    def connect(self, model: Any, states: torch.Tensor, images: torch.Tensor) -> Connected:
+        queries = model.query_tokens.expand(len(states), -1, -1)  # with the Q-Former often in single precision
         asked = model.qformer(query_embeds=queries, encoder_hidden_states=states.to(queries.dtype)).last_hidden_state
-        return model.language_projection(asked.to(model.language_projection.weight.dtype)), []
+        return connected_by(model.language_projection, asked), {}
 
 
 @dataclass(frozen=True)
@@ -104,12 +168,12 @@ class SmolVlm:
     config: Any
     side: int
 
+    traits: ClassVar = Traits(
+        {"vision": ["model.vision_model"], "connector": ["model.connector"], "projector": ["model.connector"]},
+        wrapped=(["<fake_token_around_image>", "<global-img>"], ["<fake_token_around_image>"]),
+        any_size=True,
+    )
     grid = None
-    parts: ClassVar[Parts] = {
-        "vision": ["model.vision_model"],
-        "connector": ["model.connector"],
-        "projector": ["model.connector"],
-    }
 
     @cached_property
     def run(self) -> int:
@@ -118,15 +182,28 @@ class SmolVlm:
     def decoder(self, model: Any) -> Any:
         return model.model.text_model
 
+    def tower(self, model: Any) -> Any:
+        return model.model.vision_model
+
     def see(self, model: Any, pixels: torch.Tensor) -> torch.Tensor:
         states: torch.Tensor = model.model.vision_model(pixel_values=pixels).last_hidden_state
         return states
 
-    def connect(self, model: Any, states: torch.Tensor) -> Connected:
-        return model.model.connector(states), []
+    def connect(self, model: Any, states: torch.Tensor, images: torch.Tensor) -> Connected:
+        return connected_by(model.model.connector, states), {}
 
 
-FAMILIES: Mapping[str, type[Llava | Blip2 | SmolVlm | QwenVl]] = {
+def _entering_projector(model: Any, config: Any, pixels: torch.Tensor) -> torch.Tensor:
+    with entering([model.model.multi_modal_projector]) as states:
+        model.model.get_image_features(
+            pixel_values=pixels,
+            vision_feature_layer=config.vision_feature_layer,
+            vision_feature_select_strategy=config.vision_feature_select_strategy,
+        )
+    return states[0]
+
+
+FAMILIES: Mapping[str, type[Llava | Blip2 | SmolVlm | QwenVl | InternVl | Gemma3]] = {
     "llava": Llava,
     "blip-2": Blip2,
     "smolvlm": SmolVlm,
@@ -134,4 +211,6 @@ FAMILIES: Mapping[str, type[Llava | Blip2 | SmolVlm | QwenVl]] = {
     "qwen2_vl": QwenVl,
     "qwen2_5_vl": QwenVl,
     "qwen3_vl": QwenVl,
+    "internvl": InternVl,
+    "gemma3": Gemma3,
 }

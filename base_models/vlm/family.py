@@ -6,18 +6,37 @@ weights or a tokenizer: a family is known by its configuration.
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
 import torch
 from torch import nn
 
-Connected = tuple[torch.Tensor, Sequence[torch.Tensor]]
-Parts = Mapping[str, Sequence[str]]
+Connected = tuple[torch.Tensor, Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Traits:
+    """What all networks of a family have in common.
+
+    ``parts``: names of modules by part, "vision", "connector" and the parts of it; what none has is of the language
+    model. ``wrapped``: special tokens before and behind the placeholders of an image. Where ``images_first``, images
+    stand before the whole text. A tower of ``any_size`` is shown squares; the others see the one size they were made
+    for. Where ``both_ways``, the tokens of an image see each other, which the model above the decoder takes care of.
+    """
+
+    parts: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    wrapped: tuple[Sequence[str], Sequence[str]] = ((), ())
+    images_first: bool = False
+    any_size: bool = False
+    both_ways: bool = False
 
 
 class Family(Protocol):
-    """What sets one kind of network apart."""
+    """One network's, by its configuration."""
+
+    @property
+    def traits(self) -> Traits: ...
 
     @property
     def config(self) -> Any: ...
@@ -38,22 +57,21 @@ class Family(Protocol):
         its tokens has a position of its own."""
         ...
 
-    @property
-    def parts(self) -> Parts:
-        """Names of modules by part, ``connector`` and the parts of it; what none has is of the language model."""
-        ...
-
     def decoder(self, model: Any) -> Any:
         """The language model without its head."""
+        ...
+
+    def tower(self, model: Any) -> Any:
+        """What sees."""
         ...
 
     def see(self, model: Any, pixels: torch.Tensor) -> torch.Tensor:
         """(images, positions, width) before the connector, of (images, 3, side, side) normalised."""
         ...
 
-    def connect(self, model: Any, states: torch.Tensor) -> Connected:
-        """(images, run, width of the language model) of what is seen; and what is added to it behind the first layers
-        of the language model, in the same shape each."""
+    def connect(self, model: Any, states: torch.Tensor, images: torch.Tensor) -> Connected:
+        """(images, run, width of the language model) of what is seen; and what the language model gets beside it.
+        ``images`` (rows, tokens) is true where placeholders stand."""
         ...
 
 
@@ -63,16 +81,19 @@ class TextAlone:
 
     config: Any
 
+    traits: ClassVar = Traits()
     side, run, grid = 0, 0, None
-    parts: ClassVar[Parts] = {}
 
     def decoder(self, model: Any) -> Any:
         return model.get_decoder()
 
+    def tower(self, model: Any) -> Any:
+        raise AssertionError("it sees nothing")
+
     def see(self, model: Any, pixels: torch.Tensor) -> torch.Tensor:
         raise AssertionError("it sees nothing")
 
-    def connect(self, model: Any, states: torch.Tensor) -> Connected:
+    def connect(self, model: Any, states: torch.Tensor, images: torch.Tensor) -> Connected:
         raise AssertionError("it sees nothing")
 
 
@@ -81,15 +102,23 @@ def entering(modules: Sequence[nn.Module]) -> Iterator[list[torch.Tensor]]:
     """What enters these modules, in their order, once they have been called."""
     found: dict[nn.Module, torch.Tensor] = {}
     states: list[torch.Tensor] = []
-    hooks = [
-        module.register_forward_pre_hook(lambda module, given: found.update({module: given[0]})) for module in modules
-    ]
+
+    def keep(module: nn.Module, given: tuple[torch.Tensor, ...]) -> None:
+        found[module] = given[0]
+
+    hooks = [module.register_forward_pre_hook(keep) for module in modules]
     try:
         yield states
     finally:
         for hook in hooks:
             hook.remove()
     states += [found[module] for module in modules]
+
+
+def connected_by(module: nn.Module, states: torch.Tensor) -> torch.Tensor:
+    """What a connector makes of states in whatever precision they were kept."""
+    connected: torch.Tensor = module(states.to(next(module.parameters()).dtype))
+    return connected
 
 
 def squares(side: int, patch: int, merged: int) -> int:

@@ -1,22 +1,23 @@
 """What is known of a language model that sees before its weights are there: family, image format, chat template."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from base_models.multimodal.preprocessing import image_preprocessing, published_images, squashed
-from base_models.textual.loading import attempt, load_config, load_tokenizer
+from base_models.textual.loading import attempt, load_config, load_tokenizer, tokenizer_identity
 from base_models.visual.views import Preprocessing
-from base_models.vlm.families import FAMILIES, Blip2, SmolVlm
+from base_models.vlm.families import FAMILIES
 from base_models.vlm.family import Family, TextAlone
 from base_models.vlm.qwen import QwenVl
 from base_models.weights import local
 from ensemble.errors import LearnerError, first_line
+from ensemble.system.files import fingerprint, known_hash
 
 SQUARE = 448  # pixels, of a tower that takes any size: 256 tokens of Qwen2.5-VL, 196 of Qwen3-VL
-WRAPPERS = ("<fake_token_around_image>", "<global-img>")  # of SmolVLM and Idefics3
 TEMPLATE = "chat_template.jinja"
 UNREAD = ("logit_scale", "logits_scaling", "lm_head_multiplier")  # what some decoders do to their logits
 
@@ -27,8 +28,9 @@ class Description:
 
     In tokens, ``image_tokens`` take the place of each ``placeholder``; in a text that no chat template makes,
     ``marker`` stands for an image. Where ``images_first``, the tokens of images stand before everything else, even the
-    first special token, and no marker is written. ``preprocessing`` is None, and there are no image tokens, where a
-    model sees none.
+    first special token, and no marker is written. What a chat template has ``written`` for an image, where that is not
+    empty, must become the ``marker`` before tokens are made. ``preprocessing`` is None, and there are no image tokens,
+    where a model sees none.
     """
 
     model: str
@@ -39,12 +41,21 @@ class Description:
     marker: str
     images_first: bool
     template: str | None
+    written: str = ""
 
 
 def describe(model: str, image_size: int | None = None) -> Description:
-    """A hub name's or local folder's description. Raises LearnerError for a network that is of no family here, for an
-    ``image_size`` (pixels) that it cannot see, and for files that contradict each other."""
-    config = load_config(model)
+    """A hub name's or local folder's description, read once per process and content.
+
+    Raises LearnerError for a network that is of no family here, for an ``image_size`` (pixels) that it cannot see, and
+    for files that contradict each other.
+    """
+    return _described(model, image_size, _content(model))
+
+
+@lru_cache(maxsize=64)
+def _described(model: str, image_size: int | None, content: str) -> Description:
+    config = _config(model, content)
     with _said(model, config):
         family = _family(config, _square(model, config) if image_size is None else image_size)
         if isinstance(family, TextAlone):
@@ -52,17 +63,31 @@ def describe(model: str, image_size: int | None = None) -> Description:
                 raise ValueError("it sees no images; leave image_size away")
             return Description(model, family, None, -1, (), "", False, chat_template(model))
         preprocessing = _preprocessing(model, family)
-        placeholder, tokens, marker = _image_tokens(family, load_tokenizer(model))
-    first = isinstance(family, Blip2)
-    return Description(model, family, preprocessing, placeholder, tokens, marker, first, chat_template(model))
+        tokenizer, first = load_tokenizer(model), family.traits.images_first
+        placeholder = _placeholder(config.image_token_id, tokenizer, first)
+        before, behind = (_numbers(tokenizer, tokens) for tokens in family.traits.wrapped)
+        written, marker = ("", "") if first else _texts(config, tokenizer, placeholder)
+    tokens = (*before, *[placeholder] * family.run, *behind)
+    return Description(model, family, preprocessing, placeholder, tokens, marker, first, chat_template(model), written)
 
 
 def sees(model: str) -> bool:
     """Whether images reach a network; of one that cannot be had, too, for that is said elsewhere."""
     try:
-        return not isinstance(family_of(model, load_config(model)), TextAlone)
+        return not isinstance(family_of(model, _config(model, _content(model))), TextAlone)
     except LearnerError:
         return True
+
+
+@lru_cache(maxsize=64)
+def _config(model: str, content: str) -> Any:
+    return load_config(model)
+
+
+def _content(model: str) -> str:
+    """Fingerprint of all files but the weights."""
+    files = [f"{path.name}:{known_hash(path)}" for path in template_files(model)]
+    return fingerprint([str(local(model)), tokenizer_identity(model), files])
 
 
 def family_of(model: str, config: Any) -> Family:
@@ -107,7 +132,8 @@ def _decoder(config: Any) -> Any:
 
 def _published_side(config: Any) -> int:
     """Pixels of the square that a tower was made for, or SQUARE."""
-    return int(getattr(config.vision_config, "image_size", None) or SQUARE)
+    side = getattr(config.vision_config, "image_size", None) or SQUARE
+    return int(max(side) if isinstance(side, list | tuple) else side)
 
 
 def _square(model: str, config: Any) -> int | None:
@@ -123,7 +149,7 @@ def _square(model: str, config: Any) -> int | None:
 
 
 def _preprocessing(model: str, family: Family) -> Preprocessing:
-    if isinstance(family, SmolVlm | QwenVl):
+    if family.traits.any_size:
         return squashed(model, (family.side, family.side))
     cut, own = image_preprocessing(model), _published_side(family.config)
     if cut.size != (own, own):
@@ -133,29 +159,35 @@ def _preprocessing(model: str, family: Family) -> Preprocessing:
     return cut
 
 
-def _image_tokens(family: Family, tokenizer: Any) -> tuple[int, tuple[int, ...], str]:
-    """The placeholder, what takes its place, and the text that stands for an image."""
-    placeholder = family.config.image_token_id
-    if placeholder is None:  # of older folders: any number that no text has
-        placeholder = tokenizer.get_vocab().get("<image>", len(tokenizer))
-    run = (placeholder,) * family.run
-    if isinstance(family, Blip2):
-        return placeholder, run, ""
-    if placeholder not in tokenizer.added_tokens_decoder:
-        raise ValueError(f"its token of images, {placeholder}, is no special one of its tokenizer")
-    marker = str(tokenizer.convert_ids_to_tokens(placeholder))
-    if isinstance(family, QwenVl):
-        ends = [family.config.vision_start_token_id, family.config.vision_end_token_id]
-        start, end = tokenizer.convert_ids_to_tokens(ends)
-        return placeholder, run, f"{start}{marker}{end}"
-    if not isinstance(family, SmolVlm):
-        return placeholder, run, marker
+def _placeholder(known: int | None, tokenizer: Any, first: bool) -> int:
+    """The token that stands for a part of an image."""
+    if known is None:  # of older folders: any number that no text has
+        return int(tokenizer.get_vocab().get("<image>", len(tokenizer)))
+    if known not in tokenizer.added_tokens_decoder and not (first and known >= len(tokenizer)):
+        raise ValueError(f"its token of images, {known}, is no special one of its tokenizer")
+    return known
+
+
+def _numbers(tokenizer: Any, tokens: Sequence[str]) -> list[int]:
     known = tokenizer.get_vocab()
-    lacking = [token for token in WRAPPERS if token not in known]
+    lacking = [token for token in tokens if token not in known]
     if lacking:
         raise ValueError(f"its tokenizer has no {' and no '.join(lacking)}, which stand around an image")
-    around, whole = (known[token] for token in WRAPPERS)
-    return placeholder, (around, whole, *run, around), marker
+    return [known[token] for token in tokens]
+
+
+def _texts(config: Any, tokenizer: Any, placeholder: int) -> tuple[str, str]:
+    """What a template has written that must become the second: the text that stands for an image."""
+    image = str(tokenizer.convert_ids_to_tokens(placeholder))
+    ends = [getattr(config, f"vision_{name}_token_id", None) for name in ("start", "end")]
+    if None not in ends:  # Qwen's, which its templates write
+        start, end = tokenizer.convert_ids_to_tokens(ends)
+        return "", f"{start}{image}{end}"
+    ends = [getattr(config, f"{name}_token_index", None) for name in ("boi", "eoi")]
+    if None not in ends:  # Gemma's: its templates write the first of them alone
+        start, end = tokenizer.convert_ids_to_tokens(ends)
+        return start, f"\n\n{start}{image}{end}\n\n"
+    return "", image
 
 
 def chat_template(model: str) -> str | None:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import torch
 from torch import nn
 
-from base_models.vlm.family import Connected, Parts, entering, squares
+from base_models.vlm.family import Connected, Traits, connected_by, entering, squares
 
 
 @dataclass(frozen=True)
@@ -20,11 +20,14 @@ class QwenVl:
     config: Any
     side: int
 
-    parts: ClassVar[Parts] = {
-        "vision": ["model.visual"],
-        "connector": ["model.visual.merger", "model.visual.deepstack_merger_list"],
-        "projector": ["model.visual.merger", "model.visual.deepstack_merger_list"],
-    }
+    traits: ClassVar = Traits(
+        {
+            "vision": ["model.visual"],
+            "connector": ["model.visual.merger", "model.visual.deepstack_merger_list"],
+            "projector": ["model.visual.merger", "model.visual.deepstack_merger_list"],
+        },
+        any_size=True,
+    )
 
     @cached_property
     def grid(self) -> int:
@@ -41,6 +44,9 @@ class QwenVl:
     def decoder(self, model: Any) -> Any:
         return model.model.language_model
 
+    def tower(self, model: Any) -> Any:
+        return model.model.visual
+
     def see(self, model: Any, pixels: torch.Tensor) -> torch.Tensor:
         grid = self.grid * self._merged
         shape = torch.tensor([[1, grid, grid]] * len(pixels), device=pixels.device)
@@ -49,13 +55,12 @@ class QwenVl:
         found = torch.cat([state.view(len(pixels), grid**2, -1) for state in states], dim=-1)
         return self._in_rows(found)
 
-    def connect(self, model: Any, states: torch.Tensor) -> Connected:
+    def connect(self, model: Any, states: torch.Tensor, images: torch.Tensor) -> Connected:
         mergers = self._mergers(model)
         split = [part.contiguous() for part in states.flatten(0, 1).chunk(len(mergers), dim=-1)]
-        first, *deeper = [
-            merge(part).view(len(states), self.run, -1) for merge, part in zip(mergers, split, strict=True)
-        ]
-        return first, deeper
+        first, *deeper = [connected_by(merge, part) for merge, part in zip(mergers, split, strict=True)]
+        beside = {"visual_pos_masks": images, "deepstack_visual_embeds": deeper} if deeper else {}
+        return first.view(len(states), self.run, -1), beside
 
     def _patches(self, pixels: torch.Tensor) -> torch.Tensor:
         """(images * patches, 3 * frames * patch * patch) in the order in which they are merged; a picture is a film

@@ -52,12 +52,26 @@ SMOL_TOKENS += ["<global-img>"]
 QWEN_TOKENS = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|image_pad|>"]
 QWEN_TOKENS += ["<|video_pad|>"]
 
+INTERN_TOKENS = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<img>", "</img>", "<IMG_CONTEXT>"]
+GEMMA_TOKENS = ["<pad>", "<eos>", "<bos>", "<start_of_turn>", "<end_of_turn>", "<start_of_image>", "<end_of_image>"]
+GEMMA_TOKENS += ["<image_soft_token>"]
+INTERN_CHAT = CHAT.replace("<|vision_start|><|image_pad|><|vision_end|>", "<IMG_CONTEXT>\\n")
+GEMMA_CHAT = (
+    "{{ bos_token }}{% for message in messages %}"
+    "{{ '<start_of_turn>' + message['role'].replace('assistant', 'model') + '\\n' }}"
+    "{% if message['content'] is string %}{{ message['content'] }}{% else %}{% for part in message['content'] %}"
+    "{% if part['type'] == 'image' %}{{ '<start_of_image>' }}{% else %}{{ part['text'] | trim }}{% endif %}"
+    "{% endfor %}{% endif %}{{ '<end_of_turn>\\n' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<start_of_turn>model\\n' }}{% endif %}"
+)
+
 KINDS = ("llava", "tinyllava", "blip2", "blip2-old", "smolvlm", "idefics3", "qwen2", "qwen2.5", "qwen3", "text")
 SEEING = tuple(kind for kind in KINDS if kind != "text")
+MORE = ("internvl", "gemma3")
 
 
 def make_vlm(folder: Path, kind: str, seed: int = 0, **settings: object) -> Path:
-    """A network of one of KINDS; ``settings`` are of its configuration."""
+    """A network of one of KINDS or MORE; ``settings`` are of its configuration."""
     import transformers
     from transformers.utils import logging
 
@@ -99,7 +113,7 @@ def tokenizer(folder: Path, special: Sequence[str], first: str | None, chat: str
         number = model.token_to_id(first)
         model.post_processor = processors.TemplateProcessing(single=f"{first} $A", special_tokens=[(first, number)])
     names = {"pad_token": "<pad>"} if "<pad>" in special else {}
-    end = next(token for token in ("</s>", "<|im_end|>", "<end_of_utterance>") if token in special)
+    end = next(token for token in ("</s>", "<|im_end|>", "<end_of_utterance>", "<eos>") if token in special)
     fast = PreTrainedTokenizerFast(
         tokenizer_object=model,
         bos_token=first,
@@ -191,11 +205,32 @@ def qwen3(known: dict[str, int]) -> dict[str, Any]:
     return qwen(known, {**vision, "deepstack_visual_indexes": [0, 1]}, **text)
 
 
+def internvl(known: dict[str, int]) -> dict[str, Any]:
+    qwen2 = {**llama(known), "model_type": "qwen2", "bos_token_id": 0, "eos_token_id": 2, "pad_token_id": 0}
+    vision = {**TOWER, "image_size": [28, 28], "patch_size": [7, 7], "layer_scale_init_value": 1.0}
+    return {"text_config": qwen2, "vision_config": vision, "image_token_id": known["<IMG_CONTEXT>"]}
+
+
+def gemma3(known: dict[str, int]) -> dict[str, Any]:
+    ends = {"bos_token_id": 2, "eos_token_id": 1, "pad_token_id": 0, "query_pre_attn_scalar": 8}
+    text = {**llama(known), **ends, "model_type": "gemma3_text", "head_dim": 8, "sliding_window": 64}
+    text |= {"layer_types": ["sliding_attention", "full_attention"]}
+    numbers = {"boi": "<start_of_image>", "eoi": "<end_of_image>", "image": "<image_soft_token>"}
+    return {
+        "text_config": text,
+        "vision_config": {**TOWER, "model_type": "siglip_vision_model", "image_size": 28, "patch_size": 7},
+        "mm_tokens_per_image": 4,
+        **{f"{name}_token_index": known[token] for name, token in numbers.items()},
+    }
+
+
 SMOL_PIXELS = {"image_processor_type": "SmolVLMImageProcessor", "size": {"longest_edge": 128}, **HALF, "resample": 1}
 SMOL_PIXELS |= {"max_image_size": {"longest_edge": 32}, "do_image_splitting": True}
 QWEN_PIXELS = {"image_processor_type": "Qwen2VLImageProcessor", "min_pixels": 64, "max_pixels": 576, "patch_size": 4}
 QWEN_PIXELS |= {"merge_size": 2, "temporal_patch_size": 2, "resample": 3}
 BLIP_PIXELS = {"image_processor_type": "BlipImageProcessor", "size": {"height": 28, "width": 28}, "resample": 3}
+INTERN_PIXELS = {"image_processor_type": "GotOcr2ImageProcessor", "size": {"height": 28, "width": 28}, **HALF}
+GEMMA_PIXELS = {"image_processor_type": "Gemma3ImageProcessor", "size": {"height": 28, "width": 28}, **HALF}
 PIXELS = "preprocessor_config.json"
 LLAVA_FILES = {
     PIXELS: CLIPPED,
@@ -218,6 +253,8 @@ MADE: Mapping[str, Made] = {
     "qwen2": Made("Qwen2VL", qwen2, QWEN_TOKENS, CHAT, {PIXELS: QWEN_PIXELS}),
     "qwen2.5": Made("Qwen2_5_VL", qwen25, QWEN_TOKENS, CHAT, {PIXELS: QWEN_PIXELS}),
     "qwen3": Made("Qwen3VL", qwen3, QWEN_TOKENS, CHAT, {PIXELS: QWEN_PIXELS}),
+    "internvl": Made("InternVL", internvl, INTERN_TOKENS, INTERN_CHAT, {PIXELS: {**INTERN_PIXELS, "resample": 3}}),
+    "gemma3": Made("Gemma3", gemma3, GEMMA_TOKENS, GEMMA_CHAT, {PIXELS: {**GEMMA_PIXELS, "resample": 2}}, "<bos>"),
     "text": Made("Llama", llama, QWEN_TOKENS[:3], CHAT, {}),
 }
 

@@ -6,17 +6,18 @@ from typing import Any
 
 import pytest
 import torch
-from support.vlms import KINDS, make_vlm, pictures
+from support.vlms import KINDS, MORE, make_vlm, pictures
 
 from base_models.textual.loading import load_tokenizer
 from base_models.vlm.body import Body, body_of
 from base_models.vlm.families import Blip2, SmolVlm
 from base_models.vlm.loading import Description, describe
+from ensemble.errors import LearnerError
 
 TOLERANCE = {"atol": 1e-5, "rtol": 1e-5}
 
 
-@pytest.fixture(scope="module", params=KINDS)
+@pytest.fixture(scope="module", params=[*KINDS, *MORE])
 def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -64,7 +65,7 @@ def published(folder: Path, body: Body, ids: torch.Tensor, mask: torch.Tensor, c
     """Logits of the whole model, its pixels by its own image processor."""
     from transformers import AutoImageProcessor
 
-    side, taken = body.family.side, inspect.signature(body.model.forward).parameters
+    side, taken = body.family.side, inspect.signature(body.model.forward).parameters.keys()
     inputs: dict[str, Any] = {"input_ids": ids, "attention_mask": mask}
     whole: dict[str, Any] = {"size": {"longest_edge": side}, "do_image_splitting": False}
     processor = AutoImageProcessor.from_pretrained(folder, use_fast=True)
@@ -74,8 +75,8 @@ def published(folder: Path, body: Body, ids: torch.Tensor, mask: torch.Tensor, c
     if isinstance(body.family, SmolVlm):  # it has images by row
         inputs["pixel_values"] = inputs["pixel_values"].view(count, 1, 3, side, side)
         inputs["pixel_attention_mask"] = inputs["pixel_attention_mask"].view(count, 1, side, side)
-    if "mm_token_type_ids" in taken:
-        inputs["mm_token_type_ids"] = (ids == body.placeholder).long()
+    for name in taken & {"mm_token_type_ids", "token_type_ids"}:
+        inputs[name] = (ids == body.placeholder).long()
     if body.model.config.image_token_id is None:  # of old folders: a token that these prompts do not have
         body.model.config.image_token_id = 30
         inputs["input_ids"] = torch.where(ids == body.placeholder, 30, ids)
@@ -154,3 +155,43 @@ def test_an_image_changes_what_is_said(body: Body, prompts: list[list[int]]) -> 
         hidden = body.hidden(ids, mask, states)
         assert (hidden[0, -1] - hidden[1, -1]).abs().max() > 0.01
         assert (states[0] - states[1]).abs().max() > 0.01
+
+
+@torch.inference_mode()
+def test_images_that_do_not_match_their_placeholders_are_refused(body: Body, prompts: list[list[int]]) -> None:
+    states = seen(body)
+    if states is None:
+        return
+    ids, mask = padded([prompts[0]])
+    for wrong in (None, states, states[:0]):
+        with pytest.raises(LearnerError, match="placeholders of images stand in these prompts"):
+            body.hidden(ids, mask, wrong)
+    with pytest.raises(LearnerError, match="prompts are cut inside an image"):
+        body.hidden(ids[:, :3], mask[:, :3], states[:1])
+
+
+def test_each_parameter_is_of_one_part(body: Body) -> None:
+    named = dict(body.named_parameters())
+    whole = [part for part in ("language", "vision", "connector") if part in body.parts()]
+    assert sorted(name for part in whole for name in body.parameters_of([part])) == sorted(named)
+    assert all(body.parameters_of([part]) for part in body.parts())
+    assert body.parameters_of(whole).keys() == named.keys()
+    linears = body.linears_of(["language"])
+    assert linears.keys() <= dict(body.named_modules()).keys()
+    assert any(name.endswith("q_proj") for name in linears)
+    assert not any("vision" in name or "visual" in name for name in linears)
+    with pytest.raises(LearnerError, match="Available: "):
+        body.parameters_of(["head"])
+
+
+def test_what_is_seen_and_connected_learns_where_it_is_asked_to(body: Body, prompts: list[list[int]]) -> None:
+    if not body.has_images:
+        return
+    ids, mask = padded([prompts[0], prompts[1]])
+    body.zero_grad()
+    body.hidden(ids, mask, body.see(pictures(1, body.family.side))).square().mean().backward()
+    for part in ("vision", "connector", "language"):
+        assert any(
+            parameter.grad is not None and parameter.grad.any() for parameter in body.parameters_of([part]).values()
+        )
+    body.zero_grad()

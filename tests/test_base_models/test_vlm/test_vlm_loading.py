@@ -9,7 +9,7 @@ import pytest
 import torch
 from support import ROOT
 from support.networks import same_weights
-from support.vlms import KINDS, SEEING, make_vlm, pictures
+from support.vlms import KINDS, MORE, SEEING, make_vlm, pictures
 
 from base_models.textual.loading import load_tokenizer
 from base_models.tiny import make_text_encoder
@@ -21,7 +21,7 @@ from ensemble.errors import LearnerError
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    return {kind: make_vlm(tmp_path_factory.mktemp(kind), kind) for kind in KINDS}
+    return {kind: make_vlm(tmp_path_factory.mktemp(kind), kind) for kind in (*KINDS, *MORE)}
 
 
 def copied(source: Path, folder: Path) -> Path:
@@ -53,6 +53,8 @@ def changed(folder: Path, **changes: Any) -> str:
         ("qwen2", 24, 9),
         ("qwen2.5", 24, 9),
         ("qwen3", 24, 9),
+        ("internvl", 28, 4),
+        ("gemma3", 28, 4),
     ],
 )
 def test_an_image_stands_for_as_many_tokens(folders: dict[str, Path], kind: str, side: int, run: int) -> None:
@@ -70,6 +72,17 @@ def test_an_image_of_smolvlm_has_its_wrappers_and_qwens_marker_has_them(folders:
     assert smol.marker == "<image>"
     assert qwen.marker == "<|vision_start|><|image_pad|><|vision_end|>"
     assert set(qwen.image_tokens) == {qwen.placeholder}
+
+
+def test_what_gemmas_template_writes_of_an_image_must_become_its_marker(folders: dict[str, Path]) -> None:
+    gemma, intern = describe(str(folders["gemma3"])), describe(str(folders["internvl"]))
+    assert (gemma.written, gemma.marker) == (
+        "<start_of_image>",
+        "\n\n<start_of_image><image_soft_token><end_of_image>\n\n",
+    )
+    known = load_tokenizer(str(folders["internvl"])).get_vocab()
+    assert intern.image_tokens == (known["<img>"], *[intern.placeholder] * 4, known["</img>"])
+    assert (intern.written, intern.marker) == ("", "<IMG_CONTEXT>")
 
 
 def test_images_of_blip_2_come_first_under_a_number_no_text_has(folders: dict[str, Path]) -> None:
@@ -107,7 +120,7 @@ def test_where_nothing_limits_a_tower_of_any_size_images_have_448_pixels(
     assert describe(str(folder)).family.side == 448
 
 
-@pytest.mark.parametrize("kind", SEEING)
+@pytest.mark.parametrize("kind", [*SEEING, *MORE])
 def test_what_transformers_5_saves_is_read_as_well(folders: dict[str, Path], kind: str, tmp_path: Path) -> None:
     folder = copied(folders[kind], tmp_path)
     said = json.loads((folder / "preprocessor_config.json").read_text())
@@ -249,3 +262,13 @@ def test_weights_of_another_network_are_refused(folders: dict[str, Path], tmp_pa
     shutil.copy(make_text_encoder(tmp_path / "bert", ["so sad"]) / "model.safetensors", folder / "model.safetensors")
     with pytest.raises(LearnerError, match="holds the weights of another network: no "):
         body_of(str(folder), True, 0)
+
+
+def test_a_description_is_read_once_until_a_file_changes(folders: dict[str, Path], tmp_path: Path) -> None:
+    folder = copied(folders["llava"], tmp_path)
+    once = describe(str(folder))
+    assert describe(str(folder)) is once
+    (folder / "chat_template.jinja").write_text("other {{ messages }}")
+    assert describe(str(folder)).template == "other {{ messages }}"
+    changed(folder, vision_feature_select_strategy="full")
+    assert describe(str(folder)).family.run == once.family.run + 1
