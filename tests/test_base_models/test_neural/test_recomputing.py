@@ -16,7 +16,7 @@ from base_models.neural.micro_batches import memory_key
 from ensemble.errors import LearnerError
 
 SIZES = {"hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 2, "vocab_size": 20}
-TOKENS = {"input_ids": torch.tensor([[3, 4, 5], [6, 7, 8]])}
+TOKENS = {"input_ids": torch.tensor([[3, 4, 5], [6, 7, 8]]), "use_cache": False}
 
 
 def llama(**parameters: Any) -> nn.Module:
@@ -50,7 +50,7 @@ def vision() -> nn.Module:
 
 
 PIXELS = {"pixel_values": torch.rand(2, 3, 16, 16)}
-NETWORKS: dict[str, tuple[Callable[[], nn.Module], dict[str, torch.Tensor]]] = {
+NETWORKS: dict[str, tuple[Callable[[], nn.Module], dict[str, Any]]] = {
     "a language model": (llama, TOKENS),
     "adapters alone on it, whose inputs need no gradient": (lambda: with_adapters(llama()), TOKENS),
     "another, with dropout": (opt, TOKENS),
