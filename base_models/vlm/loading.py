@@ -50,13 +50,12 @@ def describe(model: str, image_size: int | None = None) -> Description:
     Raises LearnerError for a network that is of no family here, for an ``image_size`` (pixels) that it cannot see, and
     for files that contradict each other.
     """
-    files = [f"{path.name}:{known_hash(path)}" for path in template_files(model)]
-    return _described(model, image_size, fingerprint([str(local(model)), tokenizer_identity(model), files]))
+    return _described(model, image_size, _content(model))
 
 
 @lru_cache(maxsize=64)
-def _described(model: str, image_size: int | None, files: str) -> Description:
-    config = load_config(model)
+def _described(model: str, image_size: int | None, content: str) -> Description:
+    config = _config(model, content)
     with _said(model, config):
         family = _family(config, _square(model, config) if image_size is None else image_size)
         if isinstance(family, TextAlone):
@@ -75,9 +74,20 @@ def _described(model: str, image_size: int | None, files: str) -> Description:
 def sees(model: str) -> bool:
     """Whether images reach a network; of one that cannot be had, too, for that is said elsewhere."""
     try:
-        return not isinstance(family_of(model, load_config(model)), TextAlone)
+        return not isinstance(family_of(model, _config(model, _content(model))), TextAlone)
     except LearnerError:
         return True
+
+
+@lru_cache(maxsize=64)
+def _config(model: str, content: str) -> Any:
+    return load_config(model)
+
+
+def _content(model: str) -> str:
+    """Fingerprint of all files but the weights."""
+    files = [f"{path.name}:{known_hash(path)}" for path in template_files(model)]
+    return fingerprint([str(local(model)), tokenizer_identity(model), files])
 
 
 def family_of(model: str, config: Any) -> Family:

@@ -34,7 +34,7 @@ class Vlm(JointLearner):
     """
 
     of_classes: ClassVar = ("balance",)
-    question_: "Question | None"
+    _asked: "Question | None"
 
     def __init__(
         self,
@@ -139,12 +139,12 @@ class Vlm(JointLearner):
         _, read = super()._begin(data, task)
         if self._of_answers and isinstance(self.objective_, Classification):
             self.objective_ = AnswerLikelihood(self.objective_.frequencies, self.objective_.ordinal)
-        self.question_ = self._ask(read, task, self.shots, self._seed)
+        self._asked = self._ask(read, task, self.shots, self._seed)
         return self._source(), read
 
     def _forget(self) -> None:
         super()._forget()
-        self.question_ = None
+        self._asked = None
 
     def _describe(self, folder: Path) -> dict[str, object]:
         asked = {} if self._question is None else {"question": self._question.record()}
@@ -210,9 +210,9 @@ class Vlm(JointLearner):
         """Of what was fitted or loaded."""
         from base_models.vlm.asking import Question
 
-        if self.question_ is None and "question" in self._record:
-            self.question_ = Question.restored(self._record["question"])
-        return self.question_
+        if self._asked is None and "question" in self._record:
+            self._asked = Question.restored(self._record["question"])
+        return self._asked
 
     @property
     def _interviewer(self) -> "Interviewer":

@@ -17,7 +17,7 @@ from ensemble.search_space import grid, outline, space_of
 NEEDED = {"textual": {"model": "bert"}, "visual": {"model": "resnet"}, "frozen": {"text": "minilm"}}
 NEEDED |= {"acoustic": {"model": "whisper"}}
 NEEDED |= {"fusion": {"image": "resnet", "text": "bert"}, "flava": {"model": "flava"}, "clip": {"model": "clip"}}
-NEEDED |= {"uegd": {"text": "bert"}}
+NEEDED |= {"uegd": {"text": "bert"}, "vlm": {"model": "llava"}}
 DEGREE = Task("degree", kind="regression")
 HAVE = [name for name in LEARNERS if hasattr(resolve(LEARNERS, "learner", name), "search_space")]
 
