@@ -10,14 +10,17 @@ import torch
 
 SAID = ["so sad a day", "so very happy", "the cat is neutral about it", "negative", "neutral", "positive"]
 HALF = {"image_mean": [0.5] * 3, "image_std": [0.5] * 3}
+COLOURS = {
+    "image_mean": [0.48145466, 0.4578275, 0.40821073],
+    "image_std": [0.26862954, 0.26130258, 0.27577711],
+    "resample": 3,
+}
 CLIPPED = {  # how LLaVA's CLIP reads pictures
     "image_processor_type": "CLIPImageProcessor",
     "size": {"shortest_edge": 28},
     "do_center_crop": True,
     "crop_size": {"height": 28, "width": 28},
-    "image_mean": [0.48145466, 0.4578275, 0.40821073],
-    "image_std": [0.26862954, 0.26130258, 0.27577711],
-    "resample": 3,
+    **COLOURS,
 }
 TEXT = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 48}
 LLAMA = {**TEXT, "num_key_value_heads": 2, "max_position_embeddings": 256, "model_type": "llama"}
@@ -227,8 +230,8 @@ def gemma3(known: dict[str, int]) -> dict[str, Any]:
 SMOL_PIXELS = {"image_processor_type": "SmolVLMImageProcessor", "size": {"longest_edge": 128}, **HALF, "resample": 1}
 SMOL_PIXELS |= {"max_image_size": {"longest_edge": 32}, "do_image_splitting": True}
 QWEN_PIXELS = {"image_processor_type": "Qwen2VLImageProcessor", "min_pixels": 64, "max_pixels": 576, "patch_size": 4}
-QWEN_PIXELS |= {"merge_size": 2, "temporal_patch_size": 2, "resample": 3}
-BLIP_PIXELS = {"image_processor_type": "BlipImageProcessor", "size": {"height": 28, "width": 28}, "resample": 3}
+QWEN_PIXELS |= {"merge_size": 2, "temporal_patch_size": 2, **COLOURS}
+BLIP_PIXELS = {"image_processor_type": "BlipImageProcessor", "size": {"height": 28, "width": 28}, **COLOURS}
 INTERN_PIXELS = {"image_processor_type": "GotOcr2ImageProcessor", "size": {"height": 28, "width": 28}, **HALF}
 GEMMA_PIXELS = {"image_processor_type": "Gemma3ImageProcessor", "size": {"height": 28, "width": 28}, **HALF}
 PIXELS = "preprocessor_config.json"
