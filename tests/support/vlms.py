@@ -56,8 +56,8 @@ QWEN_TOKENS = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>"
 QWEN_TOKENS += ["<|video_pad|>"]
 
 INTERN_TOKENS = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<img>", "</img>", "<IMG_CONTEXT>"]
-GEMMA_TOKENS = ["<pad>", "<eos>", "<bos>", "<start_of_turn>", "<end_of_turn>", "<start_of_image>", "<end_of_image>"]
-GEMMA_TOKENS += ["<image_soft_token>"]
+GEMMA_TOKENS = ["<pad>", "<eos>", "<bos>", "<image_soft_token>", "<start_of_image>", "<end_of_image>"]
+GEMMA_TOKENS += ["<start_of_turn>", "<end_of_turn>"]
 INTERN_CHAT = CHAT.replace("<|vision_start|><|image_pad|><|vision_end|>", "<IMG_CONTEXT>\\n")
 GEMMA_CHAT = (
     "{{ bos_token }}{% for message in messages %}"
@@ -68,13 +68,13 @@ GEMMA_CHAT = (
     "{% if add_generation_prompt %}{{ '<start_of_turn>model\\n' }}{% endif %}"
 )
 
-KINDS = ("llava", "tinyllava", "blip2", "blip2-old", "smolvlm", "idefics3", "qwen2", "qwen2.5", "qwen3", "text")
+KINDS = ("llava", "tinyllava", "blip2", "blip2-old", "smolvlm", "idefics3", "qwen2", "qwen2.5", "qwen3", "internvl")
+KINDS += ("gemma3", "text")
 SEEING = tuple(kind for kind in KINDS if kind != "text")
-MORE = ("internvl", "gemma3")
 
 
 def make_vlm(folder: Path, kind: str, seed: int = 0, **settings: object) -> Path:
-    """A network of one of KINDS or MORE; ``settings`` are of its configuration."""
+    """A network of one of KINDS; ``settings`` are of its configuration."""
     import transformers
     from transformers.utils import logging
 
