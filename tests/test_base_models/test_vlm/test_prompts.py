@@ -50,6 +50,9 @@ SAID = {
         ("qwen2", "qwen2.5", "qwen3"),
         "<|im_start|>user\n<|vision_start|><image><|vision_end|>Post: so sad\nMood?<|im_end|>\n<|im_start|>assistant\n",
     ),
+    "internvl": "<|im_start|>user\n<image>\nPost: so sad\nMood?<|im_end|>\n<|im_start|>assistant\n",
+    "gemma3": "<bos><start_of_turn>user\n\n\n<start_of_image><image><end_of_image>\n\nPost: so sad\nMood?"
+    "<end_of_turn>\n<start_of_turn>model\n",
     "text": "<|im_start|>user\nPost: so sad\nMood?<|im_end|>\n<|im_start|>assistant\n",
 }
 
@@ -63,7 +66,8 @@ def test_a_post_is_a_prompt_in_the_models_own_form(folders: dict[str, str], kind
 @pytest.mark.parametrize("kind", SEEING)
 def test_a_post_without_an_image_has_no_place_for_one(folders: dict[str, str], kind: str) -> None:
     asks = interviewer(folders[kind])
-    for mark in ("<image>\n", "<|vision_start|><image><|vision_end|>", "<image>"):
+    framed = "\n\n<start_of_image><image><end_of_image>\n\n"
+    for mark in (framed, "<image>\n", "<|vision_start|><image><|vision_end|>", "<image>"):
         expected = SAID[kind].replace(mark, "", 1)
         if expected != SAID[kind]:
             break

@@ -33,6 +33,7 @@ from ensemble.learner import TrainingContext
             {"answer", "language_model", "multi_modal_projector"},
         ),
         ({"train": "full"}, {"language_model", "vision_tower", "multi_modal_projector", "lm_head"}),
+        ({"train": "full", "answer": "head"}, {"answer", "language_model", "vision_tower", "multi_modal_projector"}),
     ],
 )
 def test_only_what_should_is_trained(llava: str, posts: Dataset, params: dict[str, Any], trained: set[str]) -> None:
@@ -84,6 +85,15 @@ def test_the_loss_of_answers_is_how_unlikely_the_labels_words_are(llava: str, po
     assert likely.shape == (8, 3)
     expected = -likely.numpy()[np.arange(8), labels].mean()
     assert learner.curve()[0]["loss"] == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("params", [{"loss": "answer"}, {"loss": "classes"}, {"answer": "head"}])
+def test_rows_that_were_put_aside_say_when_to_stop(llava: str, posts: Dataset, params: dict[str, Any]) -> None:
+    how = {"epochs": 5, "lr": 0.3, "validation": 0.3, "patience": 1, "stop_on": "loss", "schedule": "constant"}
+    learner = fitted(quick(llava, training=how, **params), whole_posts(posts, 20))
+    losses = [row["validation_loss"] for row in learner.curve()]
+    best = 1 + int(np.argmin(losses))
+    assert learner.training_info()["best_epoch"] == best and len(losses) == min(5, best + 1)
 
 
 def test_classes_may_be_learned_from_shares_of_annotators(llava: str, posts: Dataset) -> None:
