@@ -17,7 +17,7 @@ from base_models.sequences.frames import FrameEncoder, of_timm
 from base_models.sequences.layers import Layer
 from base_models.sequences.pooling import PooledStates, SequencePooling
 from base_models.sequences.speech import SpeechEncoder
-from base_models.standardisation import mean_of, scale_of, widened
+from base_models.standardisation import Standardisation
 from base_models.textual.encoder import TextEncoder
 from base_models.textual.pooling import Pooling
 from base_models.visual.encoder import ImageEncoder
@@ -159,12 +159,18 @@ class Frozen:
         labels = data.labels(task)
         self.kind_: str = task.kind
         self.probe_ = self._probe(objective_of(task, labels))
-        blocks = self._blocks(data)
-        self.means_ = [mean_of(block) for block in blocks]
-        self.scales_ = [scale_of(block - mean) for block, mean in zip(blocks, self.means_, strict=True)]
-        self.probe_.fit(self._standardise(blocks), labels, data.groups, seed)
+        self.probe_.fit(self.fit_features(data), labels, data.groups, seed)
         counts = [found for faces in self._faces() if (found := faces.count(data))]
         self._info = {"fit_posts": {"rows": len(data), **counts[0]}} if counts else {}
+
+    def fit_features(self, data: Dataset) -> Features:
+        """(rows, width) features, those of each encoder centred and scaled by these rows."""
+        self.scaled_ = Standardisation().fit(blocks := self._blocks(data))
+        return self.scaled_.transform(blocks)
+
+    def features(self, data: Dataset) -> Features:
+        """(rows, width), centred and scaled as the fit rows were."""
+        return self.scaled_.transform(self._blocks(data))
 
     def predict_proba(self, data: Dataset) -> npt.NDArray[np.float64]:
         """(rows, classes)."""
@@ -178,22 +184,26 @@ class Frozen:
         return self._info
 
     def save(self, folder: Path) -> None:
-        tensors = {**{f"mean{number}": mean for number, mean in enumerate(self.means_)}, **self.probe_.tensors()}
-        tensors["scales"] = np.array(self.scales_, dtype=np.float32)
-        write_tensors(folder / "frozen.safetensors", tensors, self.kind_)
+        write_tensors(folder / "frozen.safetensors", {**self.feature_tensors(), **self.probe_.tensors()}, self.kind_)
 
     def load(self, folder: Path) -> None:
         tensors, self.kind_ = read_tensors(folder / "frozen.safetensors")
-        self.scales_ = tensors["scales"].tolist()
-        self.means_ = [tensors[f"mean{number}"] for number in range(len(self.scales_))]
+        self.restore_features(tensors)
         self.probe_ = self._probe(restored_objective({"kind": self.kind_}))
         self.probe_.restore(tensors)
+
+    def feature_tensors(self) -> dict[str, npt.NDArray[Any]]:
+        """By what features are centred and scaled."""
+        return self.scaled_.tensors()
+
+    def restore_features(self, tensors: Mapping[str, npt.NDArray[Any]]) -> None:
+        self.scaled_ = Standardisation.restored(tensors)
 
     def _probe(self, objective: Objective) -> Probe:
         return objective.probe(self.probe, self.penalties, self.costs, self.balance)
 
     def _predictions(self, data: Dataset) -> npt.NDArray[np.float64]:
-        return self.probe_.predictions(self._standardise(self._blocks(data)))
+        return self.probe_.predictions(self.features(data))
 
     def _blocks(self, data: Dataset) -> list[Features]:
         """(rows, width) features of each encoder; NaN rows where the modality is missing."""
@@ -238,11 +248,3 @@ class Frozen:
     def _models(self) -> dict[str, str]:
         """The encoders that are set."""
         return {name: model for name in ENCODERS if (model := getattr(self, name)) is not None}
-
-    def _standardise(self, blocks: Sequence[Features]) -> Features:
-        """Missing rows become zeros: the mean, which moves the probe in no direction."""
-        parts = [
-            np.nan_to_num((widened(block, mean) - mean) / scale, nan=0.0)
-            for block, mean, scale in zip(blocks, self.means_, self.scales_, strict=True)
-        ]
-        return np.concatenate(parts, axis=1).astype(np.float32)

@@ -28,7 +28,10 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-ConfigPath = Annotated[Path, typer.Option("-c", "--config", help="The configuration; paths in it are relative to it.")]
+ConfigPath = Annotated[
+    Path,
+    typer.Option("-c", "--config", "--run", help="The configuration, where its paths begin; or a run folder."),
+]
 Overrides = Annotated[list[str], typer.Option("--set", help="KEY=VALUE on top of the configuration; repeatable.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bars.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of tables.")]
@@ -43,6 +46,10 @@ JobsPerGpu = Annotated[
 ]
 EngineName = Annotated[str, typer.Option("--engine", help="local: processes of this machine; ray: tasks of Ray.")]
 Address = Annotated[str, typer.Option(help="A Ray cluster's address, or auto. Default: Ray is started here.")]
+Allow = Annotated[
+    list[str],
+    typer.Option("--allow", help="PACKAGE whose learners this run may import, as installed here; repeatable."),
+]
 DEFAULT = Path("ensemble.toml")
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
 from cli.progress import Bars
-from cli.session import use_threads
+from ensemble.system.threads import use_threads
 
 if TYPE_CHECKING:
     from ensemble.datasets.delimited import Dialect
@@ -77,7 +77,7 @@ def _check_output(path: Path, table: Path) -> None:
     check_writable(path)
 
 
-def _say_what_was_trained_on(run: "Run", ids: list[str]) -> None:
+def say_what_was_trained_on(run: "Run", ids: list[str]) -> None:
     """Where posts have the ids of training posts; ids that only number the rows tell nothing."""
     from ensemble.datasets.new_posts import log
 
@@ -96,6 +96,7 @@ def predict_posts(
     images: Path | None,
     columns: Sequence[str],
     dialect: Mapping[str, str],
+    allow: Sequence[str],
     quiet: bool,
 ) -> Predicted:
     """Write what a run says of the posts in ``table``; what was written, or no file for the printed."""
@@ -114,13 +115,13 @@ def predict_posts(
     form = form or ("csv" if out is None or out == STDOUT else out.suffix.removeprefix(".") or "csv")
     render = format_named(form)
     read_as = _dialect_of(dialect)
-    run = record.open(LEARNERS, track)
+    run = record.open(LEARNERS, track, allow)
     asked = run.some_tasks(tasks)
     needed = loaded_stack.modalities_needed(run, asked)
     folders = [images] if images else [path for path in (table.parent.resolve(), record.images) if path.is_dir()]
     extracted = record.home / record.config.run.cache / "embedded"
     posts = read_posts(table, record.tasks, folders, columns_named(columns), record.columns, extracted, read_as, needed)
-    _say_what_was_trained_on(run, posts.ids.tolist())
+    say_what_was_trained_on(run, posts.ids.tolist())
     stacks = loaded_stack.load_stacks(run, asked)
     path = out or record.store.root / f"predictions.{form}"
     _check_output(path, table)

@@ -9,7 +9,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from ensemble.registry import arguments_of, resolve
+from ensemble.learner_factory import learner_class
+from ensemble.registry import arguments_of
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ def describe_learners(registry: Mapping[str, str], names: Sequence[str] = ()) ->
     """Of the learners that are named, or all. Raises ConfigError for an unknown name."""
     described = {}
     for name in names or registry:
-        learner = resolve(registry, "learner", name)
+        learner = learner_class(registry, name, "learner")
         paragraphs = inspect.cleandoc(learner.__doc__ or "").split("\n\n")
         about = " ".join(paragraph.replace("\n", " ") for paragraph in paragraphs[: None if names else 1])
         described[name] = LearnerDescription(about, tuple(_describe("", arguments_of(learner))))

@@ -1,7 +1,8 @@
 """What `ensemble learners` prints: what each learner is, and its parameters with their meaning."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from cli.learner_check import Checked
 from cli.learner_description import LearnerDescription, ParameterDescription
 from cli.tables import line, table
 
@@ -40,3 +41,19 @@ def _default(parameter: ParameterDescription) -> str:
 
 def _meaning(parameter: ParameterDescription) -> str:
     return f"{parameter.meaning}  [{parameter.allowed}]" if parameter.allowed else parameter.meaning
+
+
+def print_checked(checked: Sequence[Checked]) -> None:
+    """A line per sentence of the contract, and for each that does not hold, why."""
+    kinds = list(dict.fromkeys(kind for one in checked for kind in one["kinds"]))
+
+    def cell(one: Checked, kind: str) -> str:
+        return "does not" if kind in one["failures"] else "holds" if kind in one["kinds"] else ""
+
+    rows = [(one["sentence"], *(cell(one, kind) for kind in kinds)) for one in checked]
+    table("", ("", *kinds), rows)
+    for one in checked:
+        for kind, reason in one["failures"].items():
+            line(f"! {kind}: {one['sentence']} Here: {reason}.")
+    broken = sum(bool(one["failures"]) for one in checked)
+    line(f"{broken} of {len(checked)} do not hold." if broken else f"All {len(checked)} hold.")

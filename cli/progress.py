@@ -18,7 +18,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from ensemble.system.progress import EVERY, Label
+from cli.notebook import NotebookBars, in_notebook
+from ensemble.system.progress import EVERY, Label, Track
 
 Item = TypeVar("Item")
 OtherJobs = Callable[[], Mapping[str, tuple[str, int, int]]]
@@ -96,3 +97,11 @@ def _text(label: Label) -> str:
 
 def _print(label: Label, total: str) -> None:
     print(f"  {total} {_text(label)}", file=sys.stderr, flush=True)
+
+
+def bars_where(progress: bool | None) -> Callable[[OtherJobs | None], Track] | None:
+    """Of the Python interface: with None bars where they can be drawn, on a terminal or in a notebook; with True also
+    lines elsewhere."""
+    if progress is not False and in_notebook():
+        return NotebookBars
+    return Bars if progress or (progress is None and Console(stderr=True).is_terminal) else None

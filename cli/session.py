@@ -1,18 +1,20 @@
 """From a configuration file to the objects the layers below work on."""
 
-import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
+from cli.configured import Configured
 from cli.parallel import Parallel
-from cli.progress import Bars
-from ensemble.config import Config, load_config
+from cli.progress import Bars, OtherJobs
+from ensemble.config import Config
+from ensemble.system.threads import use_threads
 
 if TYPE_CHECKING:
     from ensemble.content.given_folds import GivenFolds
@@ -31,46 +33,60 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class OpenRun:
-    """Opens the run of a configuration file in another process; ``config`` is an absolute path."""
+    """Opens the run of a configuration in another process; ``config``, a file or a run folder, is an absolute path.
+    What lies there may change from ``session`` to session, so that no two open the same."""
 
     config: Path
     overrides: tuple[str, ...]
+    session: str
+    allow: tuple[str, ...] = ()
 
     def __call__(self) -> "Run":
-        return Session(self.config, self.overrides, quiet=True).run
-
-
-def use_threads(count: int) -> None:
-    """Exactly this many threads for every library, loaded already or from here on; bits depend on the number."""
-    from threadpoolctl import threadpool_limits
-
-    from ensemble.system.threads import threads_of
-
-    os.environ.update(threads_of(count))
-    threadpool_limits(count)
+        return Session(self.config, self.overrides, quiet=True, allow=self.allow).run
 
 
 class Session:
     """One invocation: the configuration, the scanned dataset, the run. Relative paths of the configuration begin at
-    ``home``, its own folder; the working folder stays as it is."""
+    ``home``; the working folder stays as it is. ``config`` is a file, a run folder, or what was made of either;
+    ``allow`` are the packages whose code a run folder may name."""
 
-    def __init__(self, config: Path, overrides: Sequence[str], quiet: bool, parallel: Parallel | None = None) -> None:
+    def __init__(
+        self,
+        config: Path | Configured,
+        overrides: Sequence[str] = (),
+        quiet: bool = False,
+        parallel: Parallel | None = None,
+        bars: "Callable[[OtherJobs | None], Track]" = Bars,
+        allow: Sequence[str] = (),
+    ) -> None:
+        self._configured = Configured.read(config, overrides, allow) if isinstance(config, Path) else config
+        self.home, self._overrides, self._bars, self._quiet = self._configured.home, tuple(overrides), bars, quiet
+        self._prepare(parallel or Parallel())
+        self._check_names()
+
+    def with_jobs(self, parallel: Parallel) -> "Session":
+        """The same posts and folds, opened already, for so many jobs at a time."""
+        other = copy(self)
+        other._prepare(parallel)
+        return other
+
+    def _prepare(self, parallel: Parallel) -> None:
         from ensemble.system.distributed import rank_and_size
         from ensemble.system.progress import silent
 
-        self.parallel = parallel or Parallel()
-        self.config: Config = load_config(config, overrides)
+        self.parallel, overrides = parallel, self._overrides
+        self.config: Config = self._configured.config
         if not self.config.run.threads:  # written down, so that every process has the same
-            overrides = (*overrides, f"run.threads={max(1, self.config.threads // self.parallel.processes)}")
-            self.config = load_config(config, overrides)
-        self.opener = OpenRun(config.resolve(), tuple(overrides))
-        self.home = self.opener.config.parent
+            threads = max(1, self.config.threads // parallel.processes)
+            overrides = (*overrides, f"run.threads={threads}")
+            run = self.config.run.model_copy(update={"threads": threads})
+            self.config = self.config.model_copy(update={"run": run})
+        self.opener = OpenRun(self._configured.place, overrides, uuid4().hex, self._configured.allow)
         use_threads(self.config.threads)
         rank, processes = rank_and_size()
-        self.parallel.prepare(processes)
-        self._quiet = quiet or rank > 0
-        self.track: Track = silent if self._quiet else Bars()
-        self._check_names()
+        parallel.prepare(processes)
+        self._quiet = self._quiet or rank > 0
+        self.track: Track = silent if self._quiet else self._bars(None)
 
     def _check_names(self) -> None:
         """What later commands would refuse is refused before the first hour of training."""
@@ -91,25 +107,12 @@ class Session:
 
     @cached_property
     def _scanned(self) -> "tuple[Dataset, Scans]":
+        from cli.reading import read_data
         from ensemble.content.scan import scan
 
-        return scan(self._with_metrics(self._read()), self.home / self.config.run.cache, self.track)
-
-    def _read(self) -> "Dataset":
-        """The posts as their adapter reads them."""
-        from ensemble.datasets import ADAPTERS
-        from ensemble.errors import DataError
-        from ensemble.registry import bind, resolve
-
-        section = self.config.data
-        read = bind(resolve(ADAPTERS, "preset", section.preset), section.model_extra or {}, "data")
-        root = self.home / section.root
-        if not root.is_dir():
-            raise DataError(f"data.root: the folder {root} does not exist.")
-        if "extracted" in signature(read).parameters and "extracted" not in (section.model_extra or {}):
-            read = partial(read, extracted=self.home / self.config.run.cache / "embedded")
-        data: Dataset = read(root=root)
-        return data
+        return scan(
+            self._with_metrics(read_data(self.config, self.home)), self.home / self.config.run.cache, self.track
+        )
 
     def _with_metrics(self, data: "Dataset") -> "Dataset":
         from ensemble.metrics import metric_of
@@ -153,23 +156,9 @@ class Session:
     @cached_property
     def given_folds(self) -> "GivenFolds | None":
         """The plan that ``[folds]`` names, in a file or in a column of the training table."""
-        from ensemble.datasets.delimited import Dialect
-        from ensemble.datasets.fold_tables import read_given_folds
-        from ensemble.errors import ConfigError
+        from cli.reading import read_folds
 
-        folds, data = self.config.folds, self.config.data
-        if folds.file:
-            return read_given_folds(self.home / folds.file)
-        if not folds.column:
-            return None
-        options = data.model_extra or {}
-        table, dialect = options.get("train"), {name: options.get(name) for name in ("delimiter", "quotes", "encoding")}
-        if data.preset != "csv" or not isinstance(table, str):
-            raise ConfigError(
-                'folds.column names a column of data.train, one table of the preset "csv"; give folds.file instead.'
-            )
-        path = self.home / data.root / table
-        return read_given_folds(path, folds.column, options.get("id") or "id", Dialect(**dialect))
+        return read_folds(self.config, self.home)
 
     @cached_property
     def run(self) -> "Run":
@@ -232,7 +221,7 @@ class Session:
         from ensemble.jobs.status import under_way
         from ensemble.system.progress import silent
 
-        return silent if self._quiet else Bars(partial(under_way, self.run, work))
+        return silent if self._quiet else self._bars(partial(under_way, self.run, work))
 
     def _distributed(self) -> "DistributedContext":
         from ensemble.system.distributed import DistributedContext, rank_and_size

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cli.app import DEFAULT, AsJson, ConfigPath, Overrides, Quiet, TaskNames, app, show
+from cli.app import DEFAULT, Allow, AsJson, ConfigPath, Overrides, Quiet, TaskNames, app, show
 
 
 @app.command()
@@ -13,6 +13,7 @@ def stack(
     config: ConfigPath = DEFAULT,
     set: Overrides = [],
     task: TaskNames = [],
+    allow: Allow = [],
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
@@ -27,7 +28,7 @@ def stack(
     from cli.stack_tables import print_stacks
     from meta.summary import stack_tasks
 
-    session = Session(config, set, quiet)
+    session = Session(config, set, quiet, allow=allow)
     run = session.run
     for chosen in run.some_tasks(task):
         if doubt := not_for_new_posts(session, chosen, config, set):
@@ -41,6 +42,7 @@ def report(
     out: Annotated[Path | None, typer.Option("-o", "--out", help="Default: <run>/report.html.")] = None,
     config: ConfigPath = DEFAULT,
     set: Overrides = [],
+    allow: Allow = [],
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
@@ -56,7 +58,7 @@ def report(
     from cli.stack_tables import print_report
     from meta.report.writing import write_report
 
-    session = Session(config, set, quiet)
+    session = Session(config, set, quiet, allow=allow)
     check_output(session, out)
     show(write_report(session.run, session.stacking, session.scans, out, session.track), print_report, as_json)
 
@@ -67,6 +69,7 @@ def submit(
     out: Annotated[Path | None, typer.Option("-o", "--out", help="Default: <run>/submission/<its usual name>.")] = None,
     config: ConfigPath = DEFAULT,
     set: Overrides = [],
+    allow: Allow = [],
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
@@ -84,7 +87,7 @@ def submit(
     from cli.stack_tables import print_submission
     from meta.decisions import write_submission
 
-    session = Session(config, set, quiet)
+    session = Session(config, set, quiet, allow=allow)
     check_output(session, out)
     form = session.submission_format(format)
     show(write_submission(session.run, form, out, session.stacking), print_submission, as_json)
@@ -115,6 +118,7 @@ def predict(
     delimiter: Annotated[str, typer.Option(help="Default: what the header of POSTS tells.")] = "",
     quotes: Annotated[str, typer.Option(help="literal: quotation marks are text; csv: they enclose values.")] = "",
     encoding: Annotated[str, typer.Option(help="Default: UTF-8, or what the words look like.")] = "",
+    allow: Allow = [],
     quiet: Quiet = False,
 ) -> None:
     """Label new posts with a finished run.
@@ -133,6 +137,6 @@ def predict(
     from cli.stack_tables import print_predictions
 
     dialect = {"delimiter": delimiter, "quotes": quotes, "encoding": encoding}
-    found = predict_posts(posts, folder, out, format, task, images, column, dialect, quiet)
+    found = predict_posts(posts, folder, out, format, task, images, column, dialect, allow, quiet)
     if found["file"] is not None:
         print_predictions(found)

@@ -169,6 +169,32 @@ def learners(
 
 
 @app.command()
+def check_learner(
+    learner: Annotated[str, typer.Argument(help="A name, or my_package.module:Class of an installed package.")],
+    set: Annotated[list[str], typer.Option("--set", help="KEY=VALUE, a parameter of the learner; repeatable.")] = [],
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run the contract that every base learner keeps on a learner, with small drawn posts; exit with 2 where it breaks.
+
+    Drawn are texts, images and sounds, classes and numbers. A class of another package is imported, and checked to be
+    one of a learner before anything is called.
+
+    \b
+    ensemble check-learner tfidf
+    ensemble check-learner my_package.learners:Mine --set width=8
+    ensemble check-learner sklearn --set estimator=sklearn.svm:LinearSVC
+    """
+    from cli.learner_check import check_contract
+    from cli.learner_tables import print_checked
+
+    found = check_contract(learner, set, quiet)
+    show(found, print_checked, as_json)
+    if any(one["failures"] for one in found):
+        raise typer.Exit(2)
+
+
+@app.command()
 def convert_features(
     file: Annotated[Path, typer.Argument(help="A pickle of conventional features, by part: of MMSA, MulT, MISA.")],
     out: Annotated[Path, typer.Option(help="The folder that gets features.parquet.")],

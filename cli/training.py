@@ -10,6 +10,7 @@ import typer
 from cli.app import (
     DEFAULT,
     Address,
+    Allow,
     AsJson,
     ConfigPath,
     EngineName,
@@ -43,6 +44,7 @@ def train_base(
     engine: EngineName = HERE,
     address: Address = "",
     keep_models: Annotated[str, typer.Option(help="best: keep trained weights; none: probabilities only.")] = "",
+    allow: Allow = [],
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
@@ -60,34 +62,21 @@ def train_base(
     ensemble train-base --set base.image.params.views=1 --keep-models none
     torchrun --nproc-per-node 2 -m cli.main train-base      (two GPUs on each training)
     """
-    from cli.doubts import doubts
+    from cli.api.work import train_learners
     from cli.session import Session
     from cli.tables import TrainedLearners, print_trained
-    from ensemble.jobs.job import list_work
-    from ensemble.jobs.status import baseline_cards, finished
-    from ensemble.jobs.train import check_models, train
-    from ensemble.upkeep.disk import check_disk
 
     kept = [f"run.keep_models={keep_models}"] if keep_models else []
     parallel = Parallel.of(jobs, gpus, jobs_per_gpu, engine, address)
-    session = Session(config, [*set, *kept], quiet, parallel)
-    run = session.run
-    specs, tasks = run.learners.some(learner), run.some_tasks(task)
-    for doubt in () if run.distributed.is_worker else doubts(session):
-        typer.echo(pasteable(f"{doubt.removesuffix('.')}."), err=True)
-    work = list_work(run, specs, tasks, fold)
-    check_models(run, work)
-    check_disk(run, work, parallel.processes)
-    with session.working() as ready:
-        session.record()
-        failures = train(run, work, session.watching(work), ready)
-    if run.distributed.is_worker:
+    session = Session(config, [*set, *kept], quiet, parallel, allow=allow)
+    found = train_learners(session, learner, task, fold, lambda line: typer.echo(pasteable(line), err=True))
+    if session.run.distributed.is_worker:
         return
-    failed = [failure.as_json() for failure in failures]
+    failed = [failure.as_json() for failure in found.failures]
     where = {"--jobs": jobs, "--gpus": gpus, "--jobs-per-gpu": jobs_per_gpu, "--address": address}
-    again = _again(config, [*set, *kept], failures, {**where, "--engine": engine if engine != HERE else None})
-    cards = finished(run, specs, tasks)
-    trained = TrainedLearners(learners=cards, baselines=baseline_cards(run, tasks), failures=failed, again=again)
+    where["--engine"] = engine if engine != HERE else None
+    again = _again(config, [*set, *kept], found.failures, where)
+    trained = TrainedLearners(learners=found.learners, baselines=found.baselines, failures=failed, again=again)
     show(trained, print_trained, as_json)
     stop_where_failed(failed)
 

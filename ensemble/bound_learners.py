@@ -8,14 +8,16 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from ensemble.data import Task
-from ensemble.errors import ConfigError, LearnerError, unknown
+from ensemble.errors import ConfigError, EnsembleError, LearnerError, unknown
 from ensemble.learner import BaseLearner
 from ensemble.learner_factory import learner_factory, source_files
 from ensemble.modalities import modalities_of
 from ensemble.provenance import Provenance
 from ensemble.records import BestTrial
+from ensemble.registry import is_foreign
 from ensemble.store import Store
 from ensemble.system.files import known_hash
+from ensemble.system.installed import failure, version_of
 from ensemble.system.paths import relative_to
 from ensemble.tuned import overlay, read_best
 
@@ -115,13 +117,23 @@ class BoundLearners:
 
     def settings(self, spec: LearnerSpec, task: Task) -> Provenance:
         """The same without the files of weights, which need not be there any more once a model is trained."""
-        return Provenance.of_learner(self.identity, self.registry[spec.learner], task, self.bind(spec, task).params)
+        params = self.bind(spec, task).params
+        if not is_foreign(self.registry, spec.learner):
+            return Provenance.of_learner(self.identity, self.registry[spec.learner], task, params)
+        settings = Provenance.of_learner(self.identity, spec.learner, task, params)
+        return settings.with_parts(code=version_of(spec.learner))
 
 
 def bind_learner(registry: Mapping[str, str], spec: LearnerSpec, home: Path) -> BoundLearner:
-    """Raises ConfigError for a name or parameter there is not."""
+    """Raises ConfigError for a name or parameter there is not, LearnerError where another package's learner cannot be
+    made with these."""
     make = learner_factory(registry, spec.learner, spec.params, f"base.{spec.name}.params")
-    return BoundLearner(make, make(), home)
+    try:
+        return BoundLearner(make, make(), home)
+    except Exception as error:
+        if isinstance(error, EnsembleError) or not is_foreign(registry, spec.learner):
+            raise
+        raise LearnerError(f"base.{spec.name}: {failure(spec.learner, error)}") from error
 
 
 def check_kind(learner: BaseLearner, task: Task, where: str) -> None:

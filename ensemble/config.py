@@ -168,16 +168,22 @@ class Config(Section):
 def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
     """The checked configuration; raises ConfigError naming file, key and what would be right."""
     values = _read(path)
+    try:
+        return make_config(values, overrides)
+    except ConfigError as error:
+        raise error if str(error).startswith("--set ") else ConfigError(f"{path}: {error}") from error.__cause__
+
+
+def make_config(values: dict[str, Any], overrides: Sequence[str] = ()) -> Config:
+    """The checked configuration of these sections, which overrides change in place; raises ConfigError naming the key
+    and what would be right."""
     for override in overrides:
-        _override(values, override)
+        apply_override(values, override)
     submit = values.get("submit")
     if isinstance(submit, dict) and str(submit.get("template", "none")).strip() == "":  # a run's record has it so
-        raise ConfigError(f"{path}: submit: template is empty; it must be a line such as '{{id}},{{TASK}}'.")
-    try:
-        config: Config = validate(Config, values, "")
-    except ConfigError as error:
-        raise ConfigError(f"{path}: {error}") from error.__cause__
-    _check_names(config, path)
+        raise ConfigError("submit: template is empty; it must be a line such as '{id},{TASK}'.")
+    config: Config = validate(Config, values, "")
+    _check_names(config)
     return config
 
 
@@ -199,21 +205,19 @@ def _read(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: not valid TOML: {error}{wrong and f': {wrong}'}{hint and f' ({hint})'}.") from error
 
 
-def _check_names(config: Config, path: Path) -> None:
+def _check_names(config: Config) -> None:
     for name in config.tune:
         if name not in config.base:
-            raise ConfigError(f"{path}: tune.{name}: {unknown('base learner', name, config.base)}")
+            raise ConfigError(f"tune.{name}: {unknown('base learner', name, config.base)}")
     for name in config.base:
         if not is_name(name):
-            raise ConfigError(f"{path}: base learner name {name!r} must be {NAMING}.")
+            raise ConfigError(f"base learner name {name!r} must be {NAMING}.")
     folded = [name.casefold() for name in config.base]
     if len(set(folded)) < len(folded):
-        raise ConfigError(
-            f"{path}: base learners {list(config.base)} differ in case only; some file systems do not tell."
-        )
+        raise ConfigError(f"base learners {list(config.base)} differ in case only; some file systems do not tell.")
 
 
-def _override(values: dict[str, Any], override: str) -> None:
+def apply_override(values: dict[str, Any], override: str) -> None:
     """``base.vit.params.lr=1e-5``: the value is read as TOML, or as a plain string where it is not TOML."""
     key, equals, text = override.partition("=")
     *tables, last = key.strip().split(".")

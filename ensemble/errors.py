@@ -83,6 +83,6 @@ def shortened(text: str, limit: int = 80) -> str:
     return line if len(line) <= limit else f"{line[: limit // 3]}...{line[-(limit - limit // 3 - 3) :]}"
 
 
-def first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
     """The first line of what another library says, for a message of ours; its kind where it says nothing."""
     return next(iter(str(error).strip().splitlines()), type(error).__name__).rstrip(".")

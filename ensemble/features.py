@@ -36,12 +36,20 @@ class FeatureCache:
 
     ``image_bytes`` bounds what is bulky and can be had again: decoded images and sounds, and states of all tokens of a
     content.
+    ``beside`` is where learners keep what is no features, by default ``root``.
     ``asked`` says of how many contents each encoder's features were asked for, ``spent`` how many seconds of encoding
     were spent on it here.
     """
 
-    def __init__(self, root: Path | None = None, track: Track = silent, image_bytes: int = IMAGE_BYTES) -> None:
+    def __init__(
+        self,
+        root: Path | None = None,
+        track: Track = silent,
+        image_bytes: int = IMAGE_BYTES,
+        beside: Path | None = None,
+    ) -> None:
         self.root = root
+        self.beside = beside or root
         self.track = track
         self.image_bytes = image_bytes
         self.asked: dict[str, int] = {}
@@ -52,12 +60,12 @@ class FeatureCache:
     @property
     def batch_sizes(self) -> Path | None:
         """Where learners remember how many rows the machine's memory holds."""
-        return None if self.root is None else self.root / "batch-sizes.json"
+        return None if self.beside is None else self.beside / "batch-sizes.json"
 
     @property
     def exports(self) -> Path | None:
         """Where encoders keep what they were compiled to."""
-        return None if self.root is None else self.root / "onnx"
+        return None if self.beside is None else self.beside / "onnx"
 
     def get(self, encoder: str, keys: Sequence[str | None], encode: Encode, block: int, label: str) -> Features:
         """(rows, width) features of the contents named by ``keys``; NaN rows where a key is None."""
@@ -172,6 +180,11 @@ class FeatureCache:
             write_atomic(self.root / encoder / name, content)
         self._open(encoder).map(self.root / encoder, name_of(keys))  # what is bulky does not stay in memory
         return taken
+
+    def forget(self) -> None:
+        """Nothing stays in memory; what is on disk is found there again."""
+        self._opened.clear()
+        self._bytes.clear()
 
     def room(self) -> int:
         """Bytes that what is bulky may still take."""

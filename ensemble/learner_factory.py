@@ -24,7 +24,7 @@ from ensemble.learner import (
     TrainsLong,
     WeighsModalities,
 )
-from ensemble.registry import bind, resolve
+from ensemble.registry import bind, is_foreign, resolve, wrong_arguments
 from ensemble.targets import TARGETS
 
 OPTIONAL: tuple[type, ...] = (
@@ -55,10 +55,26 @@ def learner_factory(
 ) -> Callable[[], BaseLearner]:
     """Makes unfitted learners; raises ConfigError for a name or parameter the learner does not have, and for a class
     whose methods are not those of the protocols."""
+    return bind(learner_class(registry, learner, where.removesuffix(".params")), params, where)
+
+
+def learner_class(registry: Mapping[str, str], learner: str, where: str) -> Any:
+    """What makes a learner of that name, checked and not called; raises ConfigError as ``learner_factory`` does."""
     made: Any = resolve(registry, "learner", learner)
-    for reason in _wrong_methods(made):
-        raise ConfigError(f"{where.removesuffix('.params')}: {reason}")
-    return bind(made, params, where)
+    reason = _not_a_learner(learner, made) if is_foreign(registry, learner) else None
+    for wrong in [reason] if reason else _wrong_methods(made):
+        raise ConfigError(f"{where}: {wrong}")
+    return made
+
+
+def _not_a_learner(place: str, made: Any) -> str | None:
+    """What keeps that which another package has in a place from being a learner's class, but for its methods."""
+    if not inspect.isclass(made):
+        return f"{place!r} is of type {type(made).__name__!r}; a base learner is a class (see ensemble/learner.py)."
+    if inspect.isabstract(made) or getattr(made, "_is_protocol", False):
+        return f"{place!r} is an abstract class; a base learner is one that can be made."
+    wrong = wrong_arguments(made)
+    return f"{place!r} {wrong}." if wrong else None
 
 
 def make_learner(registry: Mapping[str, str], learner: str, params: Mapping[str, object], where: str) -> BaseLearner:

@@ -1,4 +1,7 @@
-"""Names to code: literal tables ``name -> "module:attribute"``, imported on use, arguments checked by signature."""
+"""Names to code: literal tables ``name -> "module:attribute"``, imported on use, arguments checked by signature.
+
+Of learners and of layouts of data other packages may have more: their name is their place, ``my_package.module:Name``.
+"""
 
 import inspect
 import re
@@ -11,13 +14,23 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from pydantic_core import ErrorDetails
 
-from ensemble.errors import ConfigError, unknown
+from ensemble.errors import ConfigError, first_line, unknown
+from ensemble.system.installed import load_installed
 
 SHOWN = 80  # characters of a wrong value
+OPEN = ("learner", "preset")  # the kinds that other packages may have more of
+
+
+def is_foreign(registry: Mapping[str, str], name: str) -> bool:
+    """Whether a name is a place in another package."""
+    return name not in registry and ":" in name
 
 
 def resolve(registry: Mapping[str, str], kind: str, name: str) -> Callable[..., Any]:
-    """The class or function behind a name; raises ConfigError with a suggestion for an unknown one."""
+    """The class or function behind a name; raises ConfigError with a suggestion for an unknown one. That of another
+    package may be anything: who resolves it checks it before it is called."""
+    if kind in OPEN and is_foreign(registry, name):
+        return load_installed(name)  # type: ignore[no-any-return]
     if name not in registry:
         raise ConfigError(unknown(kind, name, registry))
     module, _, attribute = registry[name].partition(":")
@@ -41,11 +54,27 @@ def arguments_of(function: Callable[..., Any]) -> type[BaseModel]:
     and meaning. Of every learner's every task the same, and slow to make."""
     fields: dict[str, Any] = {
         name: (parameter.annotation, ... if parameter.default is parameter.empty else parameter.default)
-        for name, parameter in inspect.signature(function).parameters.items()
+        for name, parameter in inspect.signature(function, eval_str=True).parameters.items()
         if name != "root"
     }
     rules = ConfigDict(extra="forbid", strict=False, allow_inf_nan=False)
     return create_model("Arguments", __config__=rules, **fields)
+
+
+def wrong_arguments(function: Callable[..., Any]) -> str | None:
+    """What keeps a function or class of another package from being bound: an argument that has no name or no type; in
+    words, None where nothing does."""
+    try:
+        parameters = inspect.signature(function, eval_str=True).parameters
+        for name, parameter in parameters.items():
+            if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
+                return f"takes {parameter}; it may only take keyword arguments that are named"
+            if parameter.annotation is parameter.empty:
+                return f"does not say of which type its argument {name!r} is"
+        arguments_of(function)
+    except Exception as error:  # a name in an annotation that is none, a type that nothing can be checked by
+        return f"has arguments that cannot be checked: {first_line(error)}"
+    return None
 
 
 def validate(model: type[BaseModel], value: object, where: str) -> Any:

@@ -10,8 +10,7 @@ from typing import Any
 from ensemble.data import Task
 from ensemble.errors import ConfigError
 from ensemble.learner import Searchable, Trial
-from ensemble.learner_factory import make_learner
-from ensemble.registry import resolve
+from ensemble.learner_factory import learner_class, make_learner
 
 Space = Callable[[Trial], dict[str, object]]
 RANGE = {"low", "high", "log"}
@@ -61,7 +60,7 @@ def space_of(
     calls ``of_classes``; raises ConfigError where there is neither."""
     if own:
         return partial(suggest, own)
-    made = resolve(registry, "learner", learner)
+    made = learner_class(registry, learner, f"base.{name}")
     declared: Space | None = made.search_space if isinstance(made, Searchable) else None
     if declared is None and not vars(make_learner(registry, learner, {}, name)):
         raise ConfigError(f"base.{name}: the learner {learner!r} has no parameters to tune.")

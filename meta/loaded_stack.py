@@ -8,7 +8,7 @@ import numpy as np
 
 from ensemble.data import Codes, Dataset, Floats, Task
 from ensemble.errors import StoreError, command, some
-from ensemble.jobs.finished import base_probabilities, find_models
+from ensemble.jobs.finished import KeptModels, base_probabilities, find_models, load_model
 from ensemble.jobs.job import JobSpec
 from ensemble.modalities import MODALITIES
 from ensemble.predictions import Predictions
@@ -111,15 +111,20 @@ def _load_stack(run: Run, task: Task, found: Models) -> LoadedStack:
     return LoadedStack(task, stack, jobs, np.concatenate([values.mean(axis=0) for values in oof]), related)
 
 
+def load_models(run: Run, stacks: Sequence[LoadedStack]) -> KeptModels:
+    """All fold models behind these stacks, to be kept in memory."""
+    return {job.job: load_model(run, job) for one in stacks for jobs in one.jobs.values() for job in jobs}
+
+
 def predict_posts(
-    run: Run, stacks: Sequence[LoadedStack], posts: Dataset, track: Track = silent
+    run: Run, stacks: Sequence[LoadedStack], posts: Dataset, track: Track = silent, kept: KeptModels | None = None
 ) -> list[PostPredictions]:
     """What each stack predicts for the posts. The fold models of a learner run one after the other, whatever the task,
-    since they share features. Linked tasks are decided together."""
+    since they share features; they are loaded unless they are ``kept``. Linked tasks are decided together."""
     pairs = {pair: jobs for one in stacks for pair, jobs in one.jobs.items()}
     names = list(dict.fromkeys(name for name, _ in pairs))
     ordered = sorted(pairs, key=lambda pair: names.index(pair[0]))
-    base = base_probabilities(run, [job for pair in ordered for job in pairs[pair]], posts, track)
+    base = base_probabilities(run, [job for pair in ordered for job in pairs[pair]], posts, track, kept)
     features = {one.task.name: one.features(base) for one in stacks}
     stacked = {one.task.name: one.stack.predict(features[one.task.name]) for one in stacks}
     labels = {name: decided for name, (_, decided) in stacked.items()}

@@ -44,6 +44,16 @@ def render_csv(tasks: Sequence[PostPredictions]) -> str:
 
     Ids are written as they were read, also those a spreadsheet would take for a formula: other programs join by them.
     """
+    columns = columns_of(tasks)
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(zip(*columns.values(), strict=True))
+    return buffer.getvalue()
+
+
+def columns_of(tasks: Sequence[PostPredictions]) -> dict[str, list[object]]:
+    """The same by name, (rows,) each."""
     columns: dict[str, list[object]] = {"id": tasks[0].predictions.ids.tolist()}
     for one in tasks:
         task = one.predictions.task
@@ -51,11 +61,7 @@ def render_csv(tasks: Sequence[PostPredictions]) -> str:
         columns[name] = list(one.names)
         columns |= _named(f"{name}:", task.classes, one.predictions.values[:, : len(task.classes)])
         columns |= _named(f"{name}|", one.learners, one.shares)
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(zip(*columns.values(), strict=True))
-    return buffer.getvalue()
+    return columns
 
 
 def _named(prefix: str, names: Sequence[str], values: npt.NDArray[np.float64]) -> dict[str, list[object]]:

@@ -1,7 +1,7 @@
 """One tiny generated world for all tests: drawn memes, tiny encoders, and runs built from toy tables."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 # Several processes of tests share the cores: threads that wait must not spin. Before torch, which reads it once.
@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from support import SHARED
+from support.packages import Install, installing
 from support.world import SARCASM, SENTIMENT
 
 from base_models import LEARNERS
@@ -105,3 +106,10 @@ def make_run(tmp_path: Path) -> Callable[..., Run]:
         return Run(Store(tmp_path / folder), plan.with_groups(data), plan, registry, specs)
 
     return make
+
+
+@pytest.fixture
+def install(tmp_path: Path) -> Iterator[Install]:
+    """Packages of other people, installed for this test."""
+    with installing(tmp_path / "site") as install:
+        yield install

@@ -29,6 +29,7 @@ ROOMS = (
     "jobs",
     "tuning",
     "upkeep",
+    "contract",
 )  # each knows those before it
 SOURCES = sorted(path for package in LAYERS for path in (ROOT / package).rglob("*.py"))
 

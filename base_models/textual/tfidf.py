@@ -1,6 +1,7 @@
 """Words and characters counted: tf-idf under a regression, the learner every other one must beat."""
 
 import logging
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
@@ -72,15 +73,24 @@ class Tfidf:
         self.kind_: str = task.kind
         labels = data.labels(task)
         objective = objective_of(task, labels)
+        features = self.fit_features(data)
+        self.note_ = "" if len(self.columns_) else self._without_vocabulary(objective.usual_note)
+        self.coefficients_, self.intercept_ = objective.regress(
+            features, labels, data.groups, self.strengths, self.balance, seed
+        )
+
+    def fit_features(self, data: Dataset) -> csr_matrix:
+        """(rows, n-grams) of these rows, whose vocabulary and document frequencies count from here on."""
         counts = self._counts(data)
         self.columns_ = np.flatnonzero(np.asarray((counts > 0).sum(axis=0)).ravel() >= self.min_documents)
-        self.note_ = "" if len(self.columns_) else self._without_vocabulary(objective.usual_note)
         weigh = TfidfTransformer(sublinear_tf=True)
         known = len(self.columns_) > 0  # scikit-learn refuses a table without columns
         self.inverse_frequency_ = weigh.fit(counts[:, self.columns_]).idf_.astype(np.float64) if known else np.zeros(0)
-        self.coefficients_, self.intercept_ = objective.regress(
-            self._weigh(counts), labels, data.groups, self.strengths, self.balance, seed
-        )
+        return self._weigh(counts)
+
+    def features(self, data: Dataset) -> csr_matrix:
+        """(rows, n-grams), weighed as those of the fit rows."""
+        return self._weigh(self._counts(data))
 
     def _without_vocabulary(self, usual: str) -> str:
         note = (
@@ -102,21 +112,23 @@ class Tfidf:
         return self._predictions(data)[:, 0]
 
     def save(self, folder: Path) -> None:
-        tensors = {
-            "columns": self.columns_,
-            "inverse_frequency": self.inverse_frequency_,
-            "coefficients": self.coefficients_,
-            "intercept": self.intercept_,
-        }
-        write_tensors(folder / "tfidf.safetensors", tensors, self.kind_)
+        learned = {"coefficients": self.coefficients_, "intercept": self.intercept_}
+        write_tensors(folder / "tfidf.safetensors", {**self.feature_tensors(), **learned}, self.kind_)
 
     def load(self, folder: Path) -> None:
         tensors, self.kind_ = read_tensors(folder / "tfidf.safetensors")
-        self.columns_, self.inverse_frequency_ = tensors["columns"], tensors["inverse_frequency"]
+        self.restore_features(tensors)
         self.coefficients_, self.intercept_ = tensors["coefficients"], tensors["intercept"]
 
+    def feature_tensors(self) -> dict[str, npt.NDArray[Any]]:
+        """By what n-grams are weighed, and which count."""
+        return {"columns": self.columns_, "inverse_frequency": self.inverse_frequency_}
+
+    def restore_features(self, tensors: Mapping[str, npt.NDArray[Any]]) -> None:
+        self.columns_, self.inverse_frequency_ = tensors["columns"], tensors["inverse_frequency"]
+
     def _predictions(self, data: Dataset) -> npt.NDArray[np.float64]:
-        scores = self._weigh(self._counts(data)) @ self.coefficients_ + self.intercept_
+        scores = self.features(data) @ self.coefficients_ + self.intercept_
         return restored_objective({"kind": self.kind_}).predictions(scores, "logits")[0]
 
     def _counts(self, data: Dataset) -> csr_matrix:

@@ -44,9 +44,24 @@ def read_posts(
 
     Raises DataError.
     """
-    named, usual = named or {}, usual or {}
     asked = ("id", *(MODALITIES if needed is None else needed))
-    table = _read(path, [name for kind, name in named.items() if kind in asked and name and "{" not in name], dialect)
+    names = [name for kind, name in (named or {}).items() if kind in asked and name and "{" not in name]
+    table = _read(path, names, dialect)
+    return posts_of(table, path, tasks, folders, named, usual, extracted, needed)
+
+
+def posts_of(
+    table: pd.DataFrame,
+    path: Path,
+    tasks: Sequence[Task],
+    folders: Sequence[Path] = (),
+    named: Mapping[str, str] | None = None,
+    usual: Columns | None = None,
+    extracted: Path | None = None,
+    needed: Collection[str] | None = None,
+) -> Dataset:
+    """The same of a table that was read already; messages call it ``path``."""
+    named, usual = named or {}, usual or {}
     _warn(notes_of(table))
     columns = find_columns(path, table, named, usual, needed)
     if not len(table):

@@ -16,6 +16,8 @@ from ensemble.store import Job
 from ensemble.system.paths import relative_to
 from ensemble.system.progress import Track, silent
 
+KeptModels = Mapping[Job, BaseLearner]
+
 
 def find_models(run: Run, learner: str, task: Task, others: Sequence[str]) -> tuple[BaseRecord, list[JobSpec]]:
     """A learner's checked record for a task, and the jobs whose models can predict new posts.
@@ -82,27 +84,37 @@ def _without(others: Sequence[str]) -> str:
 
 
 def base_probabilities(
-    run: Run, work: Sequence[JobSpec], posts: Dataset, track: Track = silent
+    run: Run, work: Sequence[JobSpec], posts: Dataset, track: Track = silent, kept: KeptModels | None = None
 ) -> Mapping[tuple[str, str], Predictions]:
-    """By (learner, task): the mean over all fold models and seeds, as the run's own test rows have it."""
+    """By (learner, task): the mean over all fold models and seeds, as the run's own test rows have it. Models that are
+    not among the ``kept`` ones are loaded, one after the other."""
     parts: dict[tuple[str, str], list[Predictions]] = {}
     for job_spec in track(work, "fold models asked", len(work)):
-        predictions = predict_with_model(run, job_spec, posts, posts, track)
+        predictions = predict_with_model(run, job_spec, posts, posts, track, kept)
         parts.setdefault((job_spec.job.learner, job_spec.job.task), []).append(predictions)
     return {pair: mean(predictions) for pair, predictions in parts.items()}
 
 
-def predict_with_model(run: Run, job_spec: JobSpec, posts: Dataset, rows: Dataset, track: Track) -> Predictions:
+def predict_with_model(
+    run: Run, job_spec: JobSpec, posts: Dataset, rows: Dataset, track: Track, kept: KeptModels | None = None
+) -> Predictions:
     """What the model of a finished job says of ``rows``, some of the ``posts`` that all models are asked about."""
+    learner = (kept or {}).get(job_spec.job) or load_model(run, job_spec)
     with relative_to(run.home):
-        return predict(_load_model(run, job_spec, posts, track), job_spec, rows)
+        _prepare_model(learner, run, job_spec, posts, track)
+        return predict(learner, job_spec, rows)
 
 
-def _load_model(run: Run, job_spec: JobSpec, posts: Dataset, track: Track) -> BaseLearner:
-    learner = run.learners.make(job_spec.spec, job_spec.task)
-    learner.load(run.store.job(job_spec.job).model)
+def load_model(run: Run, job_spec: JobSpec) -> BaseLearner:
+    """The model of a finished job."""
+    with relative_to(run.home):
+        learner = run.learners.make(job_spec.spec, job_spec.task)
+        learner.load(run.store.job(job_spec.job).model)
+        return learner
+
+
+def _prepare_model(learner: BaseLearner, run: Run, job_spec: JobSpec, posts: Dataset, track: Track) -> None:
     if isinstance(learner, Prepares):
         learner.prepare(posts, run.cache)
     if isinstance(learner, TrainsLong):
         learner.set_context(TrainingContext(None, run.cache.batch_sizes, str(job_spec.job), track))
-    return learner

@@ -2,7 +2,7 @@
 
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -12,14 +12,16 @@ import pandas as pd
 from ensemble.bound_learners import LearnerSpec
 from ensemble.config import Config, Submit
 from ensemble.data import Dataset, Task
+from ensemble.datasets import ADAPTERS
 from ensemble.errors import ConfigError, StoreError
 from ensemble.features import FeatureCache
 from ensemble.folds import FoldPlan
 from ensemble.modalities import BOTH, MODALITIES
-from ensemble.registry import validate
+from ensemble.registry import is_foreign, validate
 from ensemble.run import Run
 from ensemble.store import Store
 from ensemble.system.files import read_json, write_json
+from ensemble.system.installed import package_of
 from ensemble.system.progress import Track, silent
 
 RESTORED = "`ensemble train-base` with the configuration of this run writes it again (what is done is not done again)"
@@ -129,9 +131,20 @@ class RunRecord:
         inner = str((data.model_extra or {}).get("images", ".")) if data.preset == "csv" else "."
         return self.home / data.root / inner
 
-    def open(self, registry: Mapping[str, str], track: Track = silent) -> Run:
+    def check_allowed(self, registry: Mapping[str, str], allow: Collection[str]) -> None:
+        """Raises ConfigError where the folder names code of another package than those to ``allow``: whoever made it
+        says what is imported here."""
+        for package, named in foreign_packages(self.config, registry).items():
+            if package not in map(package_of, allow):
+                raise ConfigError(
+                    f"{self.store.record} names {named}, code of another package. Where you trust {package} as it is "
+                    f"installed here: --allow {package} (in Python: allow=[{package!r}])"
+                )
+
+    def open(self, registry: Mapping[str, str], track: Track = silent, allow: Collection[str] = ()) -> Run:
         """The run without its posts. Features go to the run's cache where that is still there, else they stay in
-        memory."""
+        memory. Raises ConfigError as ``check_allowed`` does."""
+        self.check_allowed(registry, allow)
         columns = ["id", *self.modalities, "part", *(task.name for task in self.tasks)]
         no_posts = Dataset(
             pd.DataFrame(columns=columns, dtype=object), self.home, self.tasks, linked_tasks=self.linked_tasks
@@ -163,3 +176,13 @@ class RunRecord:
 def learner_specs(config: Config) -> tuple[LearnerSpec, ...]:
     """The base learners that a configuration names."""
     return tuple(LearnerSpec(name, base.learner, base.params, base.tuned) for name, base in config.base.items())
+
+
+def foreign_packages(config: Config, registry: Mapping[str, str]) -> dict[str, str]:
+    """The packages whose code a configuration names, learners that are not of the ``registry`` or a layout that is none
+    of ours, and the first place that does."""
+    places = {f"base.{name}.learner": base.learner for name, base in config.base.items()}
+    foreign = {where: place for where, place in places.items() if is_foreign(registry, place)}
+    if is_foreign(ADAPTERS, config.data.preset):
+        foreign["data.preset"] = config.data.preset
+    return {package_of(place): f"{where} = {place!r}" for where, place in reversed(foreign.items())}

@@ -1,5 +1,6 @@
 """Where relative paths of a configuration begin. No working folder changes for it: a process may open several runs."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -21,3 +22,8 @@ def relative_to(home: Path) -> Iterator[None]:
 def locate(path: str | Path) -> Path:
     """The place of a path that a configuration names."""
     return _home.get(Path()) / Path(path).expanduser()
+
+
+def relative_path(path: Path, start: Path) -> str:
+    """An absolute path as seen from a folder, with / on every system."""
+    return Path(os.path.relpath(path, start)).as_posix()

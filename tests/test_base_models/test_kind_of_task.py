@@ -119,7 +119,7 @@ class FirstMetric:
         return METRICS["log_loss"]
 
 
-@pytest.mark.parametrize("learner", sorted(set(LEARNERS) - {"prior"}))
+@pytest.mark.parametrize("learner", sorted(set(LEARNERS) - {"prior", "sklearn"}))
 def test_a_kind_of_task_more_is_learned_saved_and_loaded(
     learner: str, encoders: dict[str, str], posts: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,244 @@
+"""A project: a configuration, or posts of a frame with learners, and what the commands do with it, as methods."""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from cli.api.posts import PostFiles, Posts
+from cli.api.wording import said_of_arguments
+from cli.configured import Configured
+from cli.parallel import Parallel
+from cli.progress import Bars, bars_where
+from ensemble.config import make_config
+from ensemble.errors import ConfigError, LearnerError
+from ensemble.system.paths import relative_path
+from ensemble.system.threads import threads_kept
+
+if TYPE_CHECKING:
+    from cli.api.predictor import Predictor
+    from cli.session import Session
+
+log = logging.getLogger("ensemble")
+Learners = Sequence[str] | Mapping[str, str | Mapping[str, object]]
+
+
+class Project:
+    """Made by ``ensemble.open`` or ``from_posts``. Every method does what the command of its name does, in the same run
+    folder: finished work is never done again, also not by a later process. What is to be known before hours are spent
+    is logged (logger "ensemble"); mistakes are raised as EnsembleError, in one line.
+
+    ``progress`` None shows bars in notebooks and on terminals, True also prints a line per step elsewhere, False shows
+    nothing.
+    """
+
+    def __init__(
+        self,
+        configured: Configured,
+        overrides: Sequence[str] = (),
+        progress: bool | None = None,
+        files: PostFiles | None = None,
+    ) -> None:
+        self._configured, self._overrides, self._progress, self._files = configured, overrides, progress, files
+        self._opened: Session | None = None
+        self._predictor: Predictor | None = None
+
+    @classmethod
+    def from_posts(
+        cls,
+        posts: Posts,
+        learners: Learners,
+        folder: str | Path = "artifacts/run",
+        *,
+        folds: Mapping[str, object] | None = None,
+        run: Mapping[str, object] | None = None,
+        stack: Mapping[str, object] | None = None,
+        submit: Mapping[str, object] | None = None,
+        tune: Mapping[str, Mapping[str, object]] | None = None,
+        progress: bool | None = None,
+    ) -> "Project":
+        """A project of posts in a run folder.
+
+        ``learners`` are the tables ``[base.NAME]`` of a configuration: names of learners, or by name a learner, or
+        ``{"learner": ..., "params": {...}}``. The other mappings are its tables of the same name: ``folds={"k": 3}``,
+        ``run={"seeds": [0, 1]}``, ``stack={"metrics": {"label": "accuracy"}}``. Relative paths begin at the current
+        folder. The posts are written into the run folder, so that it serves the commands, too: ``--run FOLDER``.
+
+        Raises ConfigError naming the key and what would be right.
+        """
+        home, place = Path.cwd().resolve(), Path(folder).expanduser().resolve()
+        files = PostFiles.of(posts)
+        tables = {part: relative_path(place / name, posts.root) for part, name in files.names.items()}
+        root = relative_path(posts.root, home)
+        sections: dict[str, Any] = {
+            "data": {"preset": "csv", "root": root, **tables, **posts.layout.section()},
+            "folds": dict(folds or {}),
+            "run": {**(run or {}), "folder": relative_path(place, home)},
+            "base": _base(learners),
+            "stack": dict(stack or {}),
+            "submit": dict(submit or {}),
+            "tune": dict(tune or {}),
+        }
+        return cls(Configured.written(make_config(sections), home, place), (), progress, files)
+
+    @property
+    def folder(self) -> Path:
+        """The run folder."""
+        return (self._configured.home / self._configured.config.run.folder).resolve()
+
+    @property
+    def allow(self) -> tuple[str, ...]:
+        """The other packages whose learners the run folder may import."""
+        return self._configured.allow
+
+    def folds(self) -> pd.DataFrame:
+        """The fold plan, made on the first call and never redrawn: ``id``, ``fold`` (-1 a test row), ``group`` (copies,
+        and rows that belong together, have one number)."""
+        with self._working() as session:
+            plan = session.run.plan.frame
+            return plan[["id", "fold", "group"]].reset_index(drop=True)
+
+    def plan(self, n_jobs: int = 1) -> pd.DataFrame:
+        """What is done and to do, a row per learner and task, with what it will take where finished jobs tell; trains
+        nothing."""
+        from ensemble.jobs.status import listed
+        from ensemble.upkeep.planning import plan_jobs
+
+        with self._working() as session:
+            run = session.run
+            work, waiting = listed(run, run.learners.some(()), run.data.tasks)
+            return pd.DataFrame([vars(learner) for learner in plan_jobs(run, work, n_jobs, waiting).learners])
+
+    def train(
+        self,
+        learners: Sequence[str] = (),
+        tasks: Sequence[str] = (),
+        folds: Sequence[int] = (),
+        n_jobs: int = 1,
+    ) -> pd.DataFrame:
+        """Train the base learners, fold by fold, ``n_jobs`` at a time, each in a process of its own where there are
+        several; what they score out of fold, beside what knows the labels alone.
+
+        Raises LearnerError where jobs have failed; the others are done all the same, and the next call does the rest.
+        """
+        from cli.api.results import trained_frame
+        from cli.api.work import train_learners
+        from cli.causes import by_cause
+
+        self._predictor = None
+        with self._working(Parallel.of(n_jobs)) as session:
+            found = train_learners(session, learners, tasks, folds, _say)
+        if found.failures:
+            causes = by_cause({str(failure.job): failure.reason or "" for failure in found.failures})
+            raise LearnerError(f"{len(found.failures)} jobs failed: {'; '.join(causes)}")
+        return trained_frame(found)
+
+    def stack(self, tasks: Sequence[str] = ()) -> pd.DataFrame:
+        """Stack the finished base learners; what these, the candidates and the stack score, ``shipped`` what predicts
+        new posts."""
+        from cli.api.results import stack_frame
+        from cli.doubts import not_for_new_posts
+        from meta.summary import stack_tasks
+
+        self._predictor = None
+        with self._working() as session:
+            run = session.run
+            for task in run.some_tasks(tasks):
+                if doubt := not_for_new_posts(session, task, self._configured.place, self._overrides):
+                    _say(doubt)
+            return stack_frame(stack_tasks(run, run.some_tasks(tasks), session.stacking, session.track))
+
+    def report(self, out: str | Path | None = None) -> Path:
+        """Draw everything that is known of the run on one page; the file, by default ``report.html`` in the run
+        folder."""
+        from cli.doubts import check_output
+        from meta.report.writing import write_report
+
+        with self._working() as session:
+            path = _output(out)
+            check_output(session, path)
+            made = write_report(session.run, session.stacking, session.scans, path, session.track)
+            return Path(made["page"])
+
+    def submit(self, format: str | None = None, out: str | Path | None = None) -> Path:
+        """Write the labels of the test rows as the competition wants them, linted; the file."""
+        from cli.doubts import check_output
+        from meta.decisions import write_submission
+
+        with self._working() as session:
+            path, form = _output(out), session.submission_format(format)
+            check_output(session, path)
+            return Path(write_submission(session.run, form, path, session.stacking)["file"])
+
+    def predictions(self, task: str | None = None, learner: str | None = None, test: bool = False) -> pd.DataFrame:
+        """What the stack, or a base learner, says of the run's own posts: out of fold, or of the ``test`` rows. Columns
+        ``id``, TASK (the label) and TASK:CLASS (probabilities)."""
+        from cli.api.results import predictions_frame
+        from meta.stack import read_stack
+        from meta.table import assemble
+
+        with self._working() as session:
+            run = session.run
+            asked = run.only_task(task)
+            if learner is None:
+                stack = read_stack(run, assemble(run, asked, session.stacking))
+                return predictions_frame(stack.test if test else stack.oof)
+            run.results.base_record(learner, asked)
+            return predictions_frame(run.store.base(learner, asked.name).read("test" if test else "oof", asked))
+
+    def predict(self, posts: pd.DataFrame, *, root: str | Path | None = None) -> pd.DataFrame:
+        """What the finished stacks say of new posts; ``ensemble.load`` does the same for the run folder alone."""
+        from cli.api.predictor import load
+
+        if self._predictor is None:
+            self._predictor = load(self.folder, progress=self._progress, allow=self.allow)
+        return self._predictor.predict(posts, root=root)
+
+    @contextmanager
+    def _working(self, parallel: Parallel | None = None) -> "Iterator[Session]":
+        """The session, opened once, with its number of threads as long as it works."""
+        from cli.session import Session
+
+        with threads_kept(), said_of_arguments():
+            if self._opened is None:
+                if self._files is not None:
+                    self._files.write(self._configured.place)
+                bars = bars_where(self._progress)
+                self._opened = Session(self._configured, self._overrides, bars is None, None, bars or Bars)
+            yield self._opened.with_jobs(parallel or Parallel())
+
+
+def open_project(
+    config: str | Path = "ensemble.toml",
+    overrides: Sequence[str] = (),
+    *,
+    progress: bool | None = None,
+    allow: Sequence[str] = (),
+) -> Project:
+    """The project of a configuration file, or of a run folder; ``overrides`` are as of ``--set``: "folds.k=10".
+    ``allow`` names the other packages whose learners a run folder may import.
+
+    Raises ConfigError and StoreError.
+    """
+    if isinstance(overrides, str):
+        raise ConfigError(f"overrides must be a list of texts, such as [{overrides!r}].")
+    return Project(Configured.read(Path(config), overrides, allow), overrides, progress)
+
+
+def _base(learners: Learners) -> dict[str, object]:
+    """The tables of base learners."""
+    if isinstance(learners, str):
+        raise ConfigError(f"learners must be a list of names or a mapping, such as [{learners!r}].")
+    named = learners if isinstance(learners, Mapping) else {name: name for name in learners}
+    return {name: {"learner": of} if isinstance(of, str) else of for name, of in named.items()}
+
+
+def _say(line: str) -> None:
+    log.log(logging.WARNING if line.startswith("!") else logging.INFO, "%s", line.removeprefix("! "))
+
+
+def _output(out: str | Path | None) -> Path | None:
+    return None if out is None else Path(out).resolve()

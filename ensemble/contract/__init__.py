@@ -1,0 +1,1 @@
+"""What every base learner keeps: checks that run it on small posts, for the tests and for `ensemble check-learner`."""
