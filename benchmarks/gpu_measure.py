@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from unittest.mock import patch
 
@@ -91,13 +92,14 @@ def case_on(learner: NeuralLearner, examples: Examples, data: Dataset, task: Tas
 
 
 def draw_on(where: torch.device, learner: NeuralLearner) -> None:
-    make = learner._network
+    """What its hooks make, weights and whatever a network is tried on, lies there at once."""
 
-    def draw(*arguments: Any) -> torch.nn.Module:
+    def there(hook: Callable[..., Any], *arguments: Any) -> Any:
         with where:
-            return make(*arguments)
+            return hook(*arguments)
 
-    setattr(learner, "_network", draw)  # noqa: B010
+    for name in ("_network", "_warm_up"):
+        setattr(learner, name, partial(there, getattr(learner, name)))
 
 
 def speeds(name: str, case: Case, predicted: int | None = None) -> Row:

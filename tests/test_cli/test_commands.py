@@ -124,7 +124,7 @@ def test_what_the_readme_and_the_recipes_comments_say_is_valid(tmp_path: Path) -
 
     readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
     texts = re.findall(r"```toml\n(.*?)```", readme, flags=re.DOTALL)
-    for name in ("memotion2020", "flava-mvsa"):
+    for name in ("memotion2020", "flava-mvsa", "vlm-2026"):
         recipe = (files("cli.recipes") / f"{name}.toml").read_text(encoding="utf-8")
         commented = recipe[recipe.index("# [base.") :].partition("\n[")[0]
         texts.append(re.sub(r"^# ?", "", commented, flags=re.MULTILINE))
@@ -137,6 +137,7 @@ def test_what_the_readme_and_the_recipes_comments_say_is_valid(tmp_path: Path) -
         ["uegd"],
         ["convnext", "efficientnet", "roberta", "vit"],
         ["flava_attention", "flava_linear", "flava_two_layers", "flava_unfrozen", "flava_weighted"],
+        ["gemma"],
     ]
     for table in tables:
         for name, base in table.items():
