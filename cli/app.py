@@ -30,9 +30,7 @@ app = typer.Typer(
 
 ConfigPath = Annotated[
     Path,
-    typer.Option(
-        "-c", "--config", "--run", help="The configuration, to which its paths are relative, or a run folder."
-    ),
+    typer.Option("-c", "--config", "--run", help="The configuration, where its paths begin; or a run folder."),
 ]
 Overrides = Annotated[list[str], typer.Option("--set", help="KEY=VALUE on top of the configuration; repeatable.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bars.")]

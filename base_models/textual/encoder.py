@@ -62,10 +62,9 @@ class TextEncoder:
     def encode_layers(self, texts: Sequence[str], layers: Sequence[int | None]) -> list[Features]:
         """The same of each of several layers, in one pass. Batches are of texts of similar length, so that little is
         spent on padding."""
-        from base_models.textual.network import check_tokens
-
-        tokenizer, network = load(self.model, fingerprint(identity(self.model)))
-        check_tokens(network, self.model, self.max_length, "frozen")
+        weights = fingerprint(identity(self.model))
+        tokenizer, network = load(self.model, weights)
+        _check(self.model, weights, self.max_length)
         tokens = tokenizer(list(texts), truncation=True, max_length=self.max_length)["input_ids"]
         order = np.argsort([len(ids) for ids in tokens], kind="stable")
         batches = [order[start : start + TEXTS_AT_ONCE] for start in range(0, len(order), TEXTS_AT_ONCE)]
@@ -102,6 +101,14 @@ class TextEncoder:
 def _texts(data: Dataset, rows: Sequence[int]) -> list[str]:
     texts = data.texts
     return [texts[row] or "" for row in rows]
+
+
+@lru_cache(maxsize=4)
+def _check(model: str, weights: str, max_length: int) -> None:
+    """Raises LearnerError where it reads no texts of this length; told once of each network."""
+    from base_models.textual.network import check_tokens
+
+    check_tokens(load(model, weights)[1], model, max_length, "frozen")
 
 
 @lru_cache(maxsize=2)

@@ -1,15 +1,20 @@
 """A finished run that stays in memory and is asked about new posts, again and again."""
 
-from collections.abc import Mapping, Sequence
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Lock
 
 import pandas as pd
+from threadpoolctl import ThreadpoolController
 
 from base_models import LEARNERS
 from cli.api.frames import FRAME, table_of
+from cli.api.wording import said_of_arguments
 from cli.finished import run_folder, say_what_was_trained_on
 from cli.progress import bars_where
 from ensemble.datasets.new_posts import posts_of, scan_posts
@@ -18,7 +23,7 @@ from ensemble.jobs.finished import KeptModels
 from ensemble.jobs.run_record import RunRecord
 from ensemble.system.folders import can_write
 from ensemble.system.progress import Track, silent
-from ensemble.system.threads import threads_kept, use_threads
+from ensemble.system.threads import environment_kept, threads_of
 from meta import loaded_stack
 from meta.post_predictions import columns_of
 
@@ -33,8 +38,8 @@ class Predictor:
         self, record: RunRecord, tasks: Sequence[str], track: Track, cache_bytes: int, allow: Sequence[str] = ()
     ) -> None:
         self._record, self._track, self._cache_bytes, self._lock = record, track, cache_bytes, Lock()
-        with threads_kept():
-            use_threads(record.threads)
+        self._modules = 0
+        with self._threads():
             opened = record.open(LEARNERS, track, allow)
             there = record.home / record.config.run.cache
             kept = there if there.is_dir() and can_write(there) else None
@@ -43,6 +48,17 @@ class Predictor:
             self._needed = loaded_stack.modalities_needed(self._run, asked)
             self._stacks = loaded_stack.load_stacks(self._run, asked)
             self._models: KeptModels = loaded_stack.load_models(self._run, self._stacks)
+
+    @contextmanager
+    def _threads(self) -> Iterator[None]:
+        """The run's number of threads, on which bits depend. Libraries are looked for again where anything has been
+        imported: each time it would take longer than many a post."""
+        with environment_kept():
+            os.environ.update(threads_of(self._record.threads))
+            if self._modules != len(sys.modules):
+                self._libraries, self._modules = ThreadpoolController(), len(sys.modules)
+            with self._libraries.limit(limits=self._record.threads):
+                yield
 
     @property
     def classes(self) -> Mapping[str, tuple[str, ...]]:
@@ -67,8 +83,7 @@ class Predictor:
         """
         folders = [Path(root)] if root is not None else [Path.cwd(), self._record.images]
         folders = folders if root is not None else [folder for folder in folders if folder.is_dir()]
-        with self._lock, threads_kept(), TemporaryDirectory(prefix="ensemble-") as extracted:
-            use_threads(self._record.threads)
+        with self._lock, self._threads(), said_of_arguments(), TemporaryDirectory(prefix="ensemble-") as extracted:
             if self._run.cache.used("") > self._cache_bytes:
                 self._run.cache.forget()
             read = posts_of(
@@ -102,4 +117,6 @@ def load(
     makes it again.
     """
     bars = bars_where(progress)
-    return Predictor(RunRecord.read(run_folder(Path(run))), tasks, bars(None) if bars else silent, cache_bytes, allow)
+    with said_of_arguments():
+        record = RunRecord.read(run_folder(Path(run)))
+        return Predictor(record, tasks, bars(None) if bars else silent, cache_bytes, allow)

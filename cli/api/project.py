@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from cli.api.posts import PostFiles, Posts
+from cli.api.wording import said_of_arguments
 from cli.configured import Configured
 from cli.parallel import Parallel
 from cli.progress import Bars, bars_where
@@ -201,7 +202,7 @@ class Project:
         """The session, opened once, with its number of threads as long as it works."""
         from cli.session import Session
 
-        with threads_kept():
+        with threads_kept(), said_of_arguments():
             if self._opened is None:
                 if self._files is not None:
                     self._files.write(self._configured.place)

@@ -31,13 +31,20 @@ def use_threads(count: int) -> None:
 
 @contextmanager
 def threads_kept() -> Iterator[None]:
-    """Whatever is set inside, afterwards the environment, and libraries that were loaded before, have what they had."""
+    """Whatever is set inside, afterwards the environment, and libraries that were loaded before, have what they had;
+    one that is loaded inside keeps what it found."""
     from threadpoolctl import threadpool_limits
 
+    with environment_kept(), threadpool_limits(None):  # restores what it finds
+        yield
+
+
+@contextmanager
+def environment_kept() -> Iterator[None]:
+    """Afterwards the environment says of threads what it said before."""
     before = {name: os.environ.get(name) for name in threads_of(1)}
     try:
-        with threadpool_limits(None):  # restores what it finds
-            yield
+        yield
     finally:
         for name, value in before.items():
             os.environ.pop(name, None) if value is None else os.environ.update({name: value})
