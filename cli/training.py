@@ -123,6 +123,7 @@ def import_(
     ] = False,
     config: ConfigPath = DEFAULT,
     set: Overrides = [],
+    allow: Allow = [],
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
@@ -140,7 +141,7 @@ def import_(
 
     if undo == bool(oof or test):
         raise ConfigError("--oof FILE must name the out-of-fold probabilities; --undo takes no files.")
-    session = Session(config, set, quiet)
+    session = Session(config, set, quiet, allow=allow)
     if oof is None:
         show(undo_import(session.run, name, session.run.some_tasks([task] if task else [])), print_undone, as_json)
         return
@@ -162,6 +163,7 @@ def ablate(
     address: Address = "",
     config: ConfigPath = DEFAULT,
     set: Overrides = [],
+    allow: Allow = [],
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
@@ -181,7 +183,7 @@ def ablate(
     from ensemble.jobs.ablation import ways_named
 
     ways = ways_named(way)
-    session = Session(config, set, quiet, Parallel.of(jobs, gpus, jobs_per_gpu, engine, address))
+    session = Session(config, set, quiet, Parallel.of(jobs, gpus, jobs_per_gpu, engine, address), allow=allow)
     run, track = session.run, session.track
     with session.working() as ready:
         ablations = [hide_and_score(run, name, chosen, ways, track, ready) for chosen in run.some_tasks(task)]
@@ -190,7 +192,9 @@ def ablate(
 
 
 @app.command()
-def status(config: ConfigPath = DEFAULT, set: Overrides = [], quiet: Quiet = False, as_json: AsJson = False) -> None:
+def status(
+    config: ConfigPath = DEFAULT, set: Overrides = [], allow: Allow = [], quiet: Quiet = False, as_json: AsJson = False
+) -> None:
     """Which jobs are done, missing, stale or failed, and why.
 
     \b
@@ -200,4 +204,4 @@ def status(config: ConfigPath = DEFAULT, set: Overrides = [], quiet: Quiet = Fal
     from cli.upkeep_tables import print_status
     from ensemble.jobs.status import status as find_status
 
-    show(find_status(Session(config, set, quiet).run), print_status, as_json)
+    show(find_status(Session(config, set, quiet, allow=allow).run), print_status, as_json)
