@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cli.app import Allow, AsJson, Quiet, TaskNames, app, show
+from cli.app import Allow, AsJson, OneTask, Quiet, TaskNames, app, show
 
 RunFolder = Annotated[Path | None, typer.Argument(help="The run folder. Default: that of ./ensemble.toml.")]
 
@@ -13,19 +13,21 @@ RunFolder = Annotated[Path | None, typer.Argument(help="The run folder. Default:
 @app.command()
 def thresholds(
     run: RunFolder = None,
-    task: Annotated[str | None, typer.Option("-t", "--task", help="Needed where the run has several tasks.")] = None,
+    task: OneTask = None,
     precision: Annotated[float | None, typer.Option(help="At least this precision, with most recall.")] = None,
     recall: Annotated[float | None, typer.Option(help="At least this recall, with most precision.")] = None,
     label: Annotated[
-        str | None, typer.Option(help="The class that both are of. Default: the positive one of two.")
+        str | None, typer.Option(metavar="class", help="The class that both are of. Default: the positive one of two.")
     ] = None,
     review: Annotated[
-        float | None, typer.Option(help="The share of posts, the least sure ones, that a person looks at.")
+        float | None,
+        typer.Option(metavar="share", help="The share of posts, the least sure, that a person looks at."),
     ] = None,
     cost: Annotated[
         list[str],
         typer.Option(
-            help="CLASS=NUMBER: what missing it costs; others 1. TRUE:DECIDED=NUMBER, review=NUMBER. Repeatable."
+            metavar="class=number",
+            help="What missing it costs; others 1. TRUE:DECIDED=NUMBER, review=NUMBER. Repeatable.",
         ),
     ] = [],
     undo: Annotated[bool, typer.Option("--undo", help="Take the operating point away again.")] = False,
@@ -69,22 +71,24 @@ def thresholds(
 def score(
     posts: Annotated[Path, typer.Argument(help="A table of later posts with their labels.")],
     folder: Annotated[
-        Path | None, typer.Option("--run", help="The run folder. Default: that of ./ensemble.toml.")
+        Path | None, typer.Option("--run", metavar="folder", help="The run folder. Default: that of ./ensemble.toml.")
     ] = None,
     task: TaskNames = [],
     by: Annotated[
-        list[str], typer.Option(help="Scores by the values of this column, numbers in quarters. Repeatable.")
+        list[str],
+        typer.Option(metavar="name", help="Scores by this column, numbers in quarters. Repeatable."),
     ] = [],
     label: Annotated[
-        list[str], typer.Option(help="TASK=COLUMN, where labels are in a column of another name. Repeatable.")
+        list[str], typer.Option(metavar="task=column", help="Where labels are in a column of another name. Repeatable.")
     ] = [],
     with_training: Annotated[
         bool, typer.Option("--with-training", help="Posts that the run was trained on count, too.")
     ] = False,
     images: Annotated[
-        Path | None, typer.Option(help="Where paths of files begin. Default: beside POSTS, or as in the run.")
+        Path | None,
+        typer.Option(metavar="folder", help="Where paths of files begin. Default: beside POSTS, or as in the run."),
     ] = None,
-    column: Annotated[list[str], typer.Option(help="KIND=NAME, as of `ensemble predict`. Repeatable.")] = [],
+    column: Annotated[list[str], typer.Option(metavar="kind=name", help="As of `ensemble predict`. Repeatable.")] = [],
     delimiter: Annotated[str, typer.Option(help="Default: what the header of POSTS tells.")] = "",
     quotes: Annotated[str, typer.Option(help="literal: quotation marks are text; csv: they enclose values.")] = "",
     encoding: Annotated[str, typer.Option(help="Default: UTF-8, or what the words look like.")] = "",

@@ -100,7 +100,10 @@ def submit(
 def predict(
     posts: Annotated[Path, typer.Argument(help="A CSV, TSV, JSON lines or Parquet table of posts.")],
     folder: Annotated[
-        Path | None, typer.Option("--run", help="The run folder, all that is needed. Default: that of ./ensemble.toml.")
+        Path | None,
+        typer.Option(
+            "--run", metavar="folder", help="The run folder, all that is needed. Default: that of ./ensemble.toml."
+        ),
     ] = None,
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="Default: <run>/predictions.<format>; - prints.")
@@ -109,13 +112,13 @@ def predict(
     task: TaskNames = [],
     images: Annotated[
         Path | None,
-        typer.Option(help="Where paths of files begin. Default: beside POSTS, or as in the run."),
+        typer.Option(metavar="folder", help="Where paths of files begin. Default: beside POSTS, or as in the run."),
     ] = None,
     column: Annotated[
         list[str],
         typer.Option(
-            help="KIND=NAME: text=tweet, image=photo, audio=sound, video=clip, id=key; image= for none. "
-            "Default: as in the run."
+            metavar="kind=name",
+            help="text=tweet, image=photo, audio=sound, video=clip, id=key; image= for none. Default: as in the run.",
         ),
     ] = [],
     delimiter: Annotated[str, typer.Option(help="Default: what the header of POSTS tells.")] = "",

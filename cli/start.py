@@ -58,7 +58,9 @@ def init(
             "uegd-mosi, uegd-mosei, uegd-sims. Language models that see: vlm-2026."
         ),
     ],
-    root: Annotated[Path | None, typer.Option(help="The dataset's folder (with --train: default its folder).")] = None,
+    root: Annotated[
+        Path | None, typer.Option(metavar="folder", help="The dataset's folder (with --train: default its folder).")
+    ] = None,
     out: Annotated[Path, typer.Option(help="The file to write.")] = DEFAULT,
     train: Annotated[Path | None, typer.Option(help="csv: look at this table, so that nothing need be edited.")] = None,
     label: Annotated[list[str], typer.Option(help="csv: a column of classes; repeatable.")] = [],
@@ -200,7 +202,7 @@ def check_learner(
 @app.command()
 def convert_features(
     file: Annotated[Path, typer.Argument(help="A pickle of conventional features, by part: of MMSA, MulT, MISA.")],
-    out: Annotated[Path, typer.Option(help="The folder that gets features.parquet.")],
+    out: Annotated[Path, typer.Option(metavar="folder", help="The folder that gets features.parquet.")],
     as_json: AsJson = False,
 ) -> None:
     """Make a published pickle of conventional features (Facet, COVAREP, GloVe) into a plain table, once.

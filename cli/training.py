@@ -18,6 +18,8 @@ from cli.app import (
     Gpus,
     Jobs,
     JobsPerGpu,
+    LearnerNames,
+    OneTask,
     Overrides,
     Quiet,
     TaskNames,
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
 def train_base(
     config: ConfigPath = DEFAULT,
     set: Overrides = [],
-    learner: Annotated[list[str], typer.Option("-l", "--learner", help="Only this base learner; repeatable.")] = [],
+    learner: LearnerNames = [],
     task: TaskNames = [],
     fold: Annotated[list[int], typer.Option("-f", "--fold", help="Only this fold; repeatable.")] = [],
     jobs: Jobs = None,
@@ -115,7 +117,7 @@ def import_(
         Path | None, typer.Option(help="Out-of-fold predictions: Parquet or CSV with id and class columns (or value).")
     ] = None,
     test: Annotated[Path | None, typer.Option(help="Probabilities of the rows outside the folds.")] = None,
-    task: Annotated[str | None, typer.Option("-t", "--task", help="Needed where the data has several tasks.")] = None,
+    task: OneTask = None,
     unknown_folds: Annotated[bool, typer.Option(help="Accept OOF whose folds cannot be checked, and mark it.")] = False,
     modality: Annotated[str, typer.Option(help="What it looked at: text, image or both.")] = "unknown",
     undo: Annotated[

@@ -4,14 +4,14 @@ from typing import Annotated
 
 import typer
 
-from cli.app import DEFAULT, Allow, AsJson, ConfigPath, Overrides, Quiet, TaskNames, app, show
+from cli.app import DEFAULT, Allow, AsJson, ConfigPath, LearnerNames, Overrides, Quiet, TaskNames, app, show
 
 
 @app.command()
 def plan(
     config: ConfigPath = DEFAULT,
     set: Overrides = [],
-    learner: Annotated[list[str], typer.Option("-l", "--learner", help="Only this base learner; repeatable.")] = [],
+    learner: LearnerNames = [],
     task: TaskNames = [],
     fold: Annotated[list[int], typer.Option("-f", "--fold", help="Only this fold; repeatable.")] = [],
     jobs: Annotated[int, typer.Option("-j", "--jobs", min=1, help="Jobs at a time.")] = 1,
