@@ -91,6 +91,10 @@ def test_training_adapters_and_parts_leaves_the_base_bit_for_bit(folders: dict[s
 def test_adapters_stand_on_the_parts_that_are_named_and_no_others(
     folders: dict[str, Path], kind: str, part: str
 ) -> None:
+    if (kind, part) == ("gemma3", "connector"):
+        with pytest.raises(LearnerError, match=r"^toy: targets names no layer of connector by \[\]; it has \[\]\.$"):
+            adapted(folders[kind], [part])
+        return
     body = adapted(folders[kind], [part])
     inside = {name for name in borrowed(folders[kind]).linears_of([part]) if not name.endswith("lm_head")}
     assert {name.partition(".lora_")[0] for name in trained_names(body)} == inside
@@ -102,7 +106,7 @@ def test_adapters_stand_on_the_parts_that_are_named_and_no_others(
 def test_activations_that_are_computed_twice_give_the_same_gradients(folders: dict[str, Path], kind: str) -> None:
     gradients = []
     for recompute in (False, True):
-        body = adapted(folders[kind], EVERYWHERE if kind in SEEING else ["language"]).train()
+        body = adapted(folders[kind], ["language", "vision"] if kind in SEEING else ["language"]).train()
         if recompute:
             checkpoint_layers(repeated_layers(body))
         torch.manual_seed(0)
