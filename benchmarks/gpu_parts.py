@@ -99,37 +99,20 @@ class Bench:
         yield SPEED, speeds("BLIP-2 OPT-2.7b, Q-Former and head", self.blip2(256, 32))
 
     def part_halving(self) -> Result:
-        """Of a network of texts, and of one whose images are of some rows."""
+        """Of a network whose images are of some rows, and of one of texts."""
+        from gpu_checks import halved
+
         makers: dict[str, Callable[[], Case]] = {
             "LLaVA-1.5-7B, adapters": lambda: self.llava(32, 16),
             "BERT-large": lambda: self.textual("bert-large-uncased", 512, 256, lr=1e-5),
         }
         for name, make in makers.items():
-            yield from guarded(HALVING, name, make, self._halved)
-
-    def _halved(self, name: str, case: "Case") -> "Row":
-        """One epoch whole, one under a limit, one more that remembers what fits; from the same weights."""
-        from gpu_measure import kept_memory, little_memory, peak
-
-        from ensemble.learner import TrainingContext
-
-        start = trained_state(case.network)
-        with peak() as most:
-            whole = case.train(epochs=1).state.curve[-1]["loss"]
-        limit = kept_memory(case.network) + 0.45 * (most() - kept_memory(case.network))
-        row: Row = {"network": name, "batch": case.how.batch, "GiB whole": most(), "GiB allowed": limit, "loss": whole}
-        context = TrainingContext(memory=self.folder / f"{name}.json")
-        for note in ("halved", "remembered"):
-            restore(case.network, start)
-            with little_memory(case.network, max(1, case.how.batch // 2), limit):
-                again = case.train(context, epochs=1)
-            row[f"rows at once, {note}"] = again.info.get("micro_batch", case.how.batch)
-            row[f"steps repeated, {note}"] = again.info.get("steps_repeated", 0)
-            row[f"loss, {note}"] = again.state.curve[-1]["loss"]
-        return row
+            yield from guarded(HALVING, name, make, partial(halved, memory=self.folder / f"{name}.json"))
 
     def part_precision(self) -> Result:
         """After some training, so that probabilities differ between rows."""
+        from gpu_checks import precise
+
         makers: dict[str, Callable[[], Case]] = {
             "BERT-large": lambda: self.textual("bert-large-uncased", 256, 32, lr=1e-5),
             "Inception-ResNet-v2, ten views": lambda: self.visual("inception_resnet_v2", 64, 32, lr=1e-3),
@@ -137,21 +120,7 @@ class Bench:
             "LLaVA-1.5-7B, words": lambda: self.llava(64, 16),
         }
         for name, make in makers.items():
-            yield from guarded(PRECISION, name, make, self._precise)
-
-    def _precise(self, name: str, case: "Case") -> "Row":
-        import numpy as np
-        from gpu_measure import probabilities
-
-        case.train(epochs=1)
-        half = probabilities(case.predict("bfloat16"))
-        case.network.float()
-        single = probabilities(case.predict("float32"))
-        apart = np.abs(half - single)
-        spread = float(single.std(axis=0).mean())
-        same = float((half.argmax(axis=1) == single.argmax(axis=1)).mean())
-        largest, mean = float(apart.max()), float(apart.mean())
-        return {"network": name, "rows": len(half), "largest": largest, "mean": mean, "same class": same, "sd": spread}
+            yield from guarded(PRECISION, name, make, precise)
 
     def part_visual(self) -> Result:
         from gpu_measure import speeds
@@ -212,7 +181,7 @@ class Bench:
             yield WORKERS, {"processes": workers, "training": rows_per_second(case, workers=workers, epochs=3)}
 
     def part_resume(self) -> Result:
-        from gpu_resume import kill_and_go_on
+        from gpu_checks import kill_and_go_on
 
         yield RESUME, kill_and_go_on(self.folder / "resume", self.tiny, self.absent)
 
@@ -222,12 +191,12 @@ def guarded(table: str, name: str, make: "Callable[[], Case]", measure: "Callabl
     try:
         yield table, measure(name, make())
     except Exception as error:  # whatever it is, the next may be well
-        traceback.print_exc()
         yield table, {"network": name, "note": said(error)}
     give_back()
 
 
 def said(error: Exception) -> str:
+    traceback.print_exc()
     return f"{type(error).__name__}: {str(error)[:300]}"
 
 
@@ -241,20 +210,12 @@ def give_back() -> None:
     torch.cuda.empty_cache()
 
 
-def trained_state(network: Any) -> dict[str, Any]:
-    """Copies of what training changes."""
-    trained = {name for name, parameter in network.named_parameters() if parameter.requires_grad}
-    trained |= {name for name, _ in network.named_buffers()}
-    return {name: tensor.detach().cpu().clone() for name, tensor in network.state_dict().items() if name in trained}
-
-
-def restore(network: Any, state: dict[str, Any]) -> None:
-    network.load_state_dict(state, strict=False)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("parts", nargs="+")
+    parser.add_argument("parts", nargs="*")
+    parser.add_argument(
+        "--doomed", type=Path, help="train in that folder until the process is killed, and nothing else"
+    )
     parser.add_argument("--tiny", action="store_true")
     parser.add_argument("--without", nargs="+", default=[])
     ask = parser.parse_args()
@@ -266,6 +227,10 @@ def main() -> None:
     from stand_ins import install
 
     missing = install(ask.without)
+    if ask.doomed:
+        from gpu_checks import KILLED_AT, run
+
+        run(ask.doomed, ask.tiny, KILLED_AT)
     import torch
 
     what = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
@@ -278,7 +243,6 @@ def main() -> None:
                 for table, row in getattr(bench, f"part_{part}")():
                     say(part=part, table=table, row=row)
             except Exception as error:  # whatever it is, the next part may be well
-                traceback.print_exc()
                 say(part=part, error=said(error))
             give_back()
             say(part=part, done=True, seconds=round(time.perf_counter() - began, 1))
