@@ -1,5 +1,5 @@
-"""What is to hold on a GPU: a batch in pieces is the whole batch, bfloat16 says what float32 says, and a training that is
-killed ends like one that was left in peace."""
+"""What is to hold on a GPU: a batch in pieces is the whole batch, bfloat16 says what float32 says, a killed training
+ends like one that was left in peace."""
 
 import os
 import signal

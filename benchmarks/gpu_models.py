@@ -177,6 +177,7 @@ class Models:
         ).save_pretrained(made)
         side = vision["image_size"]
         said = {"image_processor_type": "BlipImageProcessor", "size": {"height": side, "width": side}, "resample": 3}
+        said |= {"image_mean": CLIP_MEAN, "image_std": CLIP_STD}
         self._write(made / "preprocessor_config.json", said)
         return str(made)
 

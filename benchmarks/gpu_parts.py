@@ -213,9 +213,7 @@ def give_back() -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("parts", nargs="*")
-    parser.add_argument(
-        "--doomed", type=Path, help="train in that folder until the process is killed, and nothing else"
-    )
+    parser.add_argument("--doomed", type=Path, help="train there until the process is killed")
     parser.add_argument("--tiny", action="store_true")
     parser.add_argument("--without", nargs="+", default=[])
     ask = parser.parse_args()
