@@ -16,6 +16,7 @@ from cli.progress import Bars, bars_where
 from ensemble.config import make_config
 from ensemble.errors import ConfigError, LearnerError
 from ensemble.system.paths import relative_path
+from ensemble.system.processes import cores
 from ensemble.system.threads import threads_kept
 
 if TYPE_CHECKING:
@@ -28,8 +29,10 @@ Learners = Sequence[str] | Mapping[str, str | Mapping[str, object]]
 
 class Project:
     """Made by ``ensemble.open`` or ``from_posts``. Every method does what the command of its name does, in the same run
-    folder: finished work is never done again, also not by a later process. What is to be known before hours are spent
-    is logged (logger "ensemble"); mistakes are raised as EnsembleError, in one line.
+    folder: finished work is never done again, also not by a later process. Posts are read on the first call and kept.
+    What is to be known before hours are spent is logged (logger "ensemble"); mistakes are raised as EnsembleError, in
+    one line. Working folder, environment and threads are afterwards what they were; a library that is loaded by a call,
+    such as torch, keeps the number of threads that the run has.
 
     ``progress`` None shows bars in notebooks and on terminals, True also prints a line per step elsewhere, False shows
     nothing.
@@ -101,7 +104,7 @@ class Project:
             plan = session.run.plan.frame
             return plan[["id", "fold", "group"]].reset_index(drop=True)
 
-    def plan(self, n_jobs: int = 1) -> pd.DataFrame:
+    def plan(self) -> pd.DataFrame:
         """What is done and to do, a row per learner and task, with what it will take where finished jobs tell; trains
         nothing."""
         from ensemble.jobs.status import listed
@@ -110,17 +113,17 @@ class Project:
         with self._working() as session:
             run = session.run
             work, waiting = listed(run, run.learners.some(()), run.data.tasks)
-            return pd.DataFrame([vars(learner) for learner in plan_jobs(run, work, n_jobs, waiting).learners])
+            return pd.DataFrame([vars(learner) for learner in plan_jobs(run, work, 1, waiting).learners])
 
     def train(
         self,
         learners: Sequence[str] = (),
         tasks: Sequence[str] = (),
         folds: Sequence[int] = (),
-        n_jobs: int = 1,
+        n_jobs: int | None = 1,
     ) -> pd.DataFrame:
-        """Train the base learners, fold by fold, ``n_jobs`` at a time, each in a process of its own where there are
-        several; what they score out of fold, beside what knows the labels alone.
+        """Train the base learners, fold by fold, ``n_jobs`` at a time (-1: one for each core), in processes of their
+        own where there are several; what they score out of fold, beside what knows the labels alone.
 
         Raises LearnerError where jobs have failed; the others are done all the same, and the next call does the rest.
         """
@@ -129,7 +132,7 @@ class Project:
         from cli.causes import by_cause
 
         self._predictor = None
-        with self._working(Parallel.of(n_jobs)) as session:
+        with self._working(Parallel.of(_count(n_jobs))) as session:
             found = train_learners(session, learners, tasks, folds, _say)
         if found.failures:
             causes = by_cause({str(failure.job): failure.reason or "" for failure in found.failures})
@@ -226,6 +229,15 @@ def open_project(
     if isinstance(overrides, str):
         raise ConfigError(f"overrides must be a list of texts, such as [{overrides!r}].")
     return Project(Configured.read(Path(config), overrides, allow), overrides, progress)
+
+
+def _count(n_jobs: int | None) -> int:
+    """As scikit-learn's: None is 1, -1 one for each core."""
+    if n_jobs == -1:
+        return cores()
+    if n_jobs is not None and n_jobs < 1:
+        raise ConfigError(f"n_jobs = {n_jobs}: must be at least 1, or -1 for all cores.")
+    return n_jobs or 1
 
 
 def _base(learners: Learners) -> dict[str, object]:
