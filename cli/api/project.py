@@ -45,6 +45,7 @@ class Project:
         files: PostFiles | None = None,
     ) -> None:
         self._configured, self._overrides, self._progress, self._files = configured, overrides, progress, files
+        self.allow = configured.allow  # the other packages whose learners the run folder may import
         self._opened: Session | None = None
         self._predictor: Predictor | None = None
 
@@ -90,11 +91,6 @@ class Project:
     def folder(self) -> Path:
         """The run folder."""
         return (self._configured.home / self._configured.config.run.folder).resolve()
-
-    @property
-    def allow(self) -> tuple[str, ...]:
-        """The other packages whose learners the run folder may import."""
-        return self._configured.allow
 
     def folds(self) -> pd.DataFrame:
         """The fold plan, made on the first call and never redrawn: ``id``, ``fold`` (-1 a test row), ``group`` (copies,
@@ -218,9 +214,7 @@ def open_project(
     allow: Sequence[str] = (),
 ) -> Project:
     """The project of a configuration file, or of a run folder; ``overrides`` are as of ``--set``: "folds.k=10".
-    ``allow`` names the other packages whose learners a run folder may import.
-
-    Raises ConfigError and StoreError.
+    ``allow`` names the other packages whose learners a run folder may import. Raises ConfigError and StoreError.
     """
     if isinstance(overrides, str):
         raise ConfigError(f"overrides must be a list of texts, such as [{overrides!r}].")
