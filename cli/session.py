@@ -54,6 +54,8 @@ class Session:
     """One invocation: the configuration, the scanned dataset, the run. Relative paths of the configuration begin at
     ``home``, its own folder; the working folder stays as it is."""
 
+    extend_folds = False  # whether the fold plan takes in new rows
+
     def __init__(self, config: Path, overrides: Sequence[str], quiet: bool, parallel: Parallel | None = None) -> None:
         from ensemble.system.distributed import rank_and_size
         from ensemble.system.progress import silent
@@ -180,9 +182,9 @@ class Session:
         from ensemble.jobs.run_record import learner_specs
 
         check_learners(LEARNERS, learner_specs(self.config), self.home)
-        plan = bind_folds(self.store, self.data, self.scans, self.fold_settings, self.given_folds)
-        if plan.lost and not self._quiet:
-            print(f"  {plan.lost}: drawn again, the same plan by its fingerprint", file=sys.stderr)
+        plan = bind_folds(self.store, self.data, self.scans, self.fold_settings, self.given_folds, self.extend_folds)
+        if plan.note and not self._quiet:
+            print(f"  {plan.note}", file=sys.stderr)
         return self.run_on(plan)
 
     def run_on(self, plan: "FoldPlan") -> "Run":

@@ -53,6 +53,9 @@ def train_base(
     address: Address = "",
     keep_models: Annotated[str, typer.Option(help="best: keep trained weights; none: probabilities only.")] = "",
     budget: Budget = "",
+    extend_folds: Annotated[
+        bool, typer.Option("--extend-folds", help="New rows of the table get folds; old ones stay where they are.")
+    ] = False,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
@@ -81,6 +84,7 @@ def train_base(
     kept = [f"run.keep_models={keep_models}"] if keep_models else []
     parallel = Parallel.of(jobs, gpus, jobs_per_gpu, engine, address)
     session = Session(config, [*set, *kept], quiet, parallel)
+    session.extend_folds = extend_folds
     run = session.run
     specs, tasks = run.learners.some(learner), run.some_tasks(task)
     for doubt in () if run.distributed.is_worker else doubts(session):
