@@ -25,7 +25,7 @@ class RecordedSession(Session):
         use_threads(self.recorded.threads)
         self.parallel = Parallel()
         self.config, self.home = self.recorded.config, self.recorded.home
-        self._quiet = quiet
+        self._quiet, self.extend_folds = quiet, False
         self.track = silent if quiet else Bars()
 
     @cached_property

@@ -54,8 +54,6 @@ class Session:
     """One invocation: the configuration, the scanned dataset, the run. Relative paths of the configuration begin at
     ``home``, its own folder; the working folder stays as it is."""
 
-    extend_folds = False  # whether the fold plan takes in new rows
-
     def __init__(self, config: Path, overrides: Sequence[str], quiet: bool, parallel: Parallel | None = None) -> None:
         from ensemble.system.distributed import rank_and_size
         from ensemble.system.progress import silent
@@ -72,6 +70,7 @@ class Session:
         self.parallel.prepare(processes)
         self._quiet = quiet or rank > 0
         self.track: Track = silent if self._quiet else Bars()
+        self.extend_folds = False  # whether the fold plan takes in new rows
         self._check_names()
 
     def _check_names(self) -> None:
@@ -194,16 +193,15 @@ class Session:
         from ensemble.jobs.run_record import learner_specs
         from ensemble.run import Run
 
-        config = self.config
         return Run(
             self.store,
             plan.with_groups(self.data),
             plan,
             LEARNERS,
-            learner_specs(config),
-            tuple(config.run.seeds),
-            FeatureCache(self.home / config.run.cache, self.track, config.run.image_bytes),
-            config.run.keep_models,
+            learner_specs(self.config),
+            tuple(self.config.run.seeds),
+            FeatureCache(self.home / self.config.run.cache, self.track, self.config.run.image_bytes),
+            self.config.run.keep_models,
             self._distributed(),
             self.home,
         )

@@ -24,9 +24,8 @@ def extended_plan(plan: FoldPlan, data: Dataset, group: Codes) -> FoldPlan:
     fold, held = rows_outside(data), kept.loc[data.ids[old]]
     fold[old] = held["fold"].to_numpy()
     train = (data.frame["part"] == TRAIN).to_numpy()
-    names = [f"old {name}" for name in held["group"]]
-    groups = pd.Series([f"new {code}" for code in group], dtype=object)
-    groups[old] = names
+    groups = np.array([f"new {code}" for code in group], dtype=object)
+    groups[old] = [f"old {name}" for name in held["group"]]
     fresh = []
     for code in np.unique(group[train & ~old]):
         inside = train & (group == code)
@@ -37,7 +36,7 @@ def extended_plan(plan: FoldPlan, data: Dataset, group: Codes) -> FoldPlan:
             fold[inside & ~old] = UNUSED
         else:
             fold[inside & ~old] = next(iter(homes))
-            groups[groups.isin(set(groups[inside]))] = f"joined {code}"
+            groups[np.isin(groups, list(set(groups[inside])))] = f"joined {code}"
     rows = np.flatnonzero(np.isin(group, fresh) & train & ~old)
     fold[rows] = _spread(plan, data, group, rows)
     frame = pd.DataFrame({"id": data.ids, "fold": fold, "group": pd.factorize(groups)[0], "digest": row_digests(data)})
