@@ -21,7 +21,7 @@ def extended_plan(plan: FoldPlan, data: Dataset, group: Codes) -> FoldPlan:
     """
     old = pd.Index(data.ids).isin(plan.frame["id"])
     kept = plan.frame.set_index("id")
-    fold, held = rows_outside(data), kept.loc[data.ids[old]]
+    fold, held = rows_outside(data), kept.loc[list(data.ids[old])]
     fold[old] = held["fold"].to_numpy()
     train = (data.frame["part"] == TRAIN).to_numpy()
     groups = np.array([f"new {code}" for code in group], dtype=object)
