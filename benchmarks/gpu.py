@@ -47,7 +47,7 @@ HERE = Path(__file__).resolve().parent
 
 def watched(parts: list[str], ask: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """The lines of all parts; a part that fails, hangs or dies gives one that says so."""
-    ends = time.monotonic() + ask.seconds
+    ends = time.monotonic() + float(ask.seconds)
     while parts:
         process = _start(parts, ask)
         assert process.stdout is not None
@@ -79,7 +79,7 @@ def watched(parts: list[str], ask: argparse.Namespace) -> Iterator[dict[str, Any
 
 
 def _until(part: str, ask: argparse.Namespace, ends: float) -> float:
-    return min(ends, time.monotonic() + BUDGETS[part] * ask.patience)
+    return min(ends, time.monotonic() + BUDGETS[part] * float(ask.patience))
 
 
 def _start(parts: list[str], ask: argparse.Namespace) -> "subprocess.Popen[str]":

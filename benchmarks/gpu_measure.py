@@ -3,9 +3,10 @@
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from unittest.mock import patch
 
@@ -24,6 +25,7 @@ from base_models.objectives.objective import objective_of
 from ensemble.data import Dataset, Task
 from ensemble.features import FeatureCache
 from ensemble.learner import TrainingContext
+from ensemble.system.progress import Item, Label
 
 Row = dict[str, Any]  # of a table: numbers and words by column
 
@@ -90,13 +92,14 @@ def case_on(learner: NeuralLearner, examples: Examples, data: Dataset, task: Tas
 
 
 def draw_on(where: torch.device, learner: NeuralLearner) -> None:
-    make = learner._network
+    """What its hooks make, weights and whatever a network is tried on, lies there at once."""
 
-    def draw(*arguments: Any) -> torch.nn.Module:
+    def there(hook: Callable[..., Any], *arguments: Any) -> Any:
         with where:
-            return make(*arguments)
+            return hook(*arguments)
 
-    setattr(learner, "_network", draw)  # noqa: B010
+    for name in ("_network", "_warm_up"):
+        setattr(learner, name, partial(there, getattr(learner, name)))
 
 
 def speeds(name: str, case: Case, predicted: int | None = None) -> Row:
@@ -109,10 +112,11 @@ def speeds(name: str, case: Case, predicted: int | None = None) -> Row:
         trained = case.train(TrainingContext(track=steps), epochs=1)
     counted = sum(map(len, case.steps[1:]))
     own = counted / (steps.ends[-1] - steps.ends[0])
-    row = {"network": name, "precision": trained.info["precision"]}
+    row: Row = {"network": name, "precision": trained.info["precision"]}
     row |= {"parameters": trained.info["parameters"], "trained": trained.info["trainable_parameters"]}
     row |= {"training": own, "of bare": own / bare_training(case), "GiB training": training_peak()}
-    row |= {key: trained.info[key] for key in ("micro_batch", "steps_repeated") if key in trained.info}  # type: ignore[literal-required]
+    info: Mapping[str, Any] = trained.info
+    row |= {key: info[key] for key in ("micro_batch", "steps_repeated") if key in info}
     count = len(case.seen) if predicted is None else min(predicted, len(case.seen))
     case.predict(case.how.precision, rows_at_once(case.how.eval_batch))  # warms up
     with peak() as predicting_peak:
@@ -125,14 +129,14 @@ def rows_per_second(case: Case, **how: Any) -> float:
     """By the product's loop, without its first epoch."""
     ends: list[float] = []
 
-    def each(items: Iterable[Any], label: Any, total: int) -> Iterator[Any]:
+    def each(items: Iterable[Item], label: Label, total: int) -> Generator[Item, None, None]:
         for item in items:
             yield item
             ends.append(now())
 
     case.train(TrainingContext(track=each), **how)
     first = len(case.steps)
-    return len(case.split.training) * (how["epochs"] - 1) / (ends[-1] - ends[first - 1])
+    return len(case.split.training) * int(how["epochs"] - 1) / (ends[-1] - ends[first - 1])
 
 
 def bare_training(case: Case) -> float:

@@ -51,9 +51,14 @@ SMALL_TEXT: dict[str, dict[str, Any]] = {
         "clamp_len": 32,
     },
 }
-SPEECH = {"feat_extract_norm": "layer", "do_stable_layer_norm": True, "layerdrop": 0.0}
-WAVLM = {"hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16, "intermediate_size": 4096}
-SMALL_WAVLM = {
+SPEECH: dict[str, Any] = {"feat_extract_norm": "layer", "do_stable_layer_norm": True, "layerdrop": 0.0}
+WAVLM: dict[str, Any] = {
+    "hidden_size": 1024,
+    "num_hidden_layers": 24,
+    "num_attention_heads": 16,
+    "intermediate_size": 4096,
+}
+SMALL_WAVLM: dict[str, Any] = {
     "hidden_size": 32,
     "num_hidden_layers": 2,
     "num_attention_heads": 2,

@@ -7,6 +7,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -89,7 +90,8 @@ class Bench:
 
         yield SPEED, speeds("LLaVA-1.5-7B, adapters", self.llava(192, 16), predicted=128)
         name = "the same, activations computed twice"
-        yield from guarded(SPEED, name, lambda: speeds(name, self.llava(128, 32, recompute=True), predicted=32))
+        make = partial(self.llava, 128, 32, recompute=True)
+        yield from guarded(SPEED, name, make, partial(speeds, predicted=32))
 
     def part_blip2(self) -> Result:
         from gpu_measure import speeds
@@ -103,7 +105,7 @@ class Bench:
             "BERT-large": lambda: self.textual("bert-large-uncased", 512, 256, lr=1e-5),
         }
         for name, make in makers.items():
-            yield from guarded(HALVING, name, lambda name=name, make=make: self._halved(name, make()))
+            yield from guarded(HALVING, name, make, self._halved)
 
     def _halved(self, name: str, case: "Case") -> "Row":
         """One epoch whole, one under a limit, one more that remembers what fits; from the same weights."""
@@ -135,7 +137,7 @@ class Bench:
             "LLaVA-1.5-7B, words": lambda: self.llava(64, 16),
         }
         for name, make in makers.items():
-            yield from guarded(PRECISION, name, lambda name=name, make=make: self._precise(name, make()))
+            yield from guarded(PRECISION, name, make, self._precise)
 
     def _precise(self, name: str, case: "Case") -> "Row":
         import numpy as np
@@ -156,14 +158,14 @@ class Bench:
         from gpu_models import VISUAL
 
         for name in VISUAL:
-            yield from guarded(SPEED, name, lambda name=name: speeds(name, self.visual(name, 256, 32), predicted=64))
+            yield from guarded(SPEED, name, partial(self.visual, name, 256, 32), partial(speeds, predicted=64))
 
     def part_textual(self) -> Result:
         from full_size import FULL_SIZE
         from gpu_measure import speeds
 
         for name in FULL_SIZE:
-            yield from guarded(SPEED, name, lambda name=name: speeds(name, self.textual(name, 512, 32, lr=1e-5)))
+            yield from guarded(SPEED, name, partial(self.textual, name, 512, 32, lr=1e-5), speeds)
 
     def part_flava(self) -> Result:
         from gpu_measure import case_of, speeds
@@ -183,7 +185,7 @@ class Bench:
 
         for train in ("full", "lora"):
             training = self.how(ClipTraining, 32, lr=1e-5)
-            learner = Clip(self.models.clip(), train, False, training=training)  # type: ignore[arg-type]
+            learner = Clip(self.models.clip(), train, False, training=training)
             yield SPEED, speeds(f"CLIP ViT-B/32, {train}", case_of(learner, self.rows(512), SENTIMENT))
 
     def part_wavlm(self) -> Result:
@@ -215,10 +217,10 @@ class Bench:
         yield RESUME, kill_and_go_on(self.folder / "resume", self.tiny, self.absent)
 
 
-def guarded(table: str, name: str, measure: "Callable[[], Row]") -> Result:
+def guarded(table: str, name: str, make: "Callable[[], Case]", measure: "Callable[[str, Case], Row]") -> Result:
     """One network's failure does not end the others'."""
     try:
-        yield table, measure()
+        yield table, measure(name, make())
     except Exception as error:  # whatever it is, the next may be well
         traceback.print_exc()
         yield table, {"network": name, "note": said(error)}

@@ -4,12 +4,14 @@ import multiprocessing
 import os
 import signal
 import tempfile
-from collections.abc import Iterable, Iterator
-from functools import partial
+from collections.abc import Generator, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+
+from ensemble.system.progress import Item, Label
 
 BATCH, STEPS, KILLED_AT = 16, 12, 7
 
@@ -58,13 +60,18 @@ def run(folder: Path, tiny: bool, killed_at: int | None = None) -> torch.nn.Modu
         data = posts(Path(drawn), BATCH * STEPS // 2, tiny)
         learner = Visual("test_resnet" if tiny else "resnet18", False, training=training)
         case: Case = case_of(learner, data, SENTIMENT, where=torch.device("cpu"))  # of its seed in every process
-        case.train(TrainingContext(folder, track=partial(counted, killed_at)))
+        case.train(TrainingContext(folder, track=Counted(killed_at)))
     return case.network.cpu()
 
 
-def counted(killed_at: int | None, items: Iterable[Any], label: object, total: int) -> Iterator[Any]:
+@dataclass(frozen=True)
+class Counted:
     """A track that ends the process after so many steps."""
-    for number, item in enumerate(items):
-        if number == killed_at:
-            os.kill(os.getpid(), signal.SIGKILL)
-        yield item
+
+    killed_at: int | None
+
+    def __call__(self, items: Iterable[Item], label: Label, total: int) -> Generator[Item, None, None]:
+        for number, item in enumerate(items):
+            if number == self.killed_at:
+                os.kill(os.getpid(), signal.SIGKILL)
+            yield item

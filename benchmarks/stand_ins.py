@@ -53,10 +53,10 @@ class Absent(ModuleType):
     """A module that is not here; its classes, which annotations name, are nothing, its functions refuse."""
 
     __version__ = "0"
-    __path__: ClassVar[list[str]] = []
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
+        self.__path__: list[str] = []
         self.__spec__ = ModuleSpec(name, None)
 
     def __getattr__(self, name: str) -> Any:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from cli.help import Commands
 from ensemble.errors import EnsembleError
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 app = typer.Typer(
     name="ensemble",
+    cls=Commands,
     help="Stacked ensembles that read the feeling of image + text posts.\n\n\b\n"
     "ensemble demo                                    the whole way on small drawn memes, offline\n"
     "ensemble init memotion --root DIR                write ensemble.toml for a dataset\n"
@@ -32,23 +34,50 @@ ConfigPath = Annotated[
     Path,
     typer.Option("-c", "--config", "--run", help="The configuration, where its paths begin; or a run folder."),
 ]
-Overrides = Annotated[list[str], typer.Option("--set", help="KEY=VALUE on top of the configuration; repeatable.")]
+Overrides = Annotated[
+    list[str], typer.Option("--set", metavar="key=value", help="On top of the configuration; repeatable.")
+]
+LearnerNames = Annotated[
+    list[str], typer.Option("-l", "--learner", metavar="name", help="Only this base learner; repeatable.")
+]
+OneTask = Annotated[
+    str | None, typer.Option("-t", "--task", metavar="name", help="Needed where there are several tasks.")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bars.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of tables.")]
-TaskNames = Annotated[list[str], typer.Option("-t", "--task", help="Only this task; repeatable.")]
+TaskNames = Annotated[list[str], typer.Option("-t", "--task", metavar="name", help="Only this task; repeatable.")]
 Jobs = Annotated[
     int | None,
     typer.Option("-j", "--jobs", min=1, help="Jobs at a time. Default: 1; train-base on a cluster: all it can hold."),
 ]
-Gpus = Annotated[str, typer.Option(help="GPUs of this machine that jobs run on, such as 0,1.")]
+Gpus = Annotated[str, typer.Option(metavar="numbers", help="GPUs of this machine that jobs run on, such as 0,1.")]
 JobsPerGpu = Annotated[
     int | None, typer.Option(min=0, help="Jobs at a time on each GPU, of --gpus or of Ray (0: jobs without a GPU).")
 ]
-EngineName = Annotated[str, typer.Option("--engine", help="local: processes of this machine; ray: tasks of Ray.")]
+EngineName = Annotated[
+    str, typer.Option("--engine", metavar="name", help="local: processes of this machine; ray: tasks of Ray.")
+]
 Address = Annotated[str, typer.Option(help="A Ray cluster's address, or auto. Default: Ray is started here.")]
 Allow = Annotated[
     list[str],
-    typer.Option("--allow", help="PACKAGE whose learners this run may import, as installed here; repeatable."),
+    typer.Option("--allow", metavar="package", help="Its learners may be imported, as installed here; repeatable."),
+]
+
+
+def _checked(budget: str) -> str:
+    """Refused before anything is read."""
+    from ensemble.upkeep.budget import seconds_of
+
+    if budget:
+        seconds_of(budget)
+    return budget
+
+
+Budget = Annotated[
+    str,
+    typer.Option(
+        metavar="time", help="Stop after this time, such as 2h or 90m; most per minute first.", callback=_checked
+    ),
 ]
 DEFAULT = Path("ensemble.toml")
 

@@ -55,7 +55,7 @@ def columns_named(given: Sequence[str]) -> dict[str, str]:
     return named
 
 
-def _dialect_of(options: Mapping[str, str]) -> "Dialect":
+def read_as(options: Mapping[str, str]) -> "Dialect":
     from ensemble.datasets.delimited import Dialect
     from ensemble.datasets.new_posts import as_options
     from ensemble.errors import ConfigError
@@ -98,6 +98,7 @@ def predict_posts(
     dialect: Mapping[str, str],
     allow: Sequence[str],
     quiet: bool,
+    operating_points: bool = True,
 ) -> Predicted:
     """Write what a run says of the posts in ``table``; what was written, or no file for the printed."""
     from ensemble.jobs.run_record import RunRecord
@@ -114,15 +115,15 @@ def predict_posts(
     track = silent if quiet else Bars()
     form = form or ("csv" if out is None or out == STDOUT else out.suffix.removeprefix(".") or "csv")
     render = format_named(form)
-    read_as = _dialect_of(dialect)
+    written = read_as(dialect)
     run = record.open(LEARNERS, track, allow)
     asked = run.some_tasks(tasks)
     needed = loaded_stack.modalities_needed(run, asked)
     folders = [images] if images else [path for path in (table.parent.resolve(), record.images) if path.is_dir()]
     extracted = record.home / record.config.run.cache / "embedded"
-    posts = read_posts(table, record.tasks, folders, columns_named(columns), record.columns, extracted, read_as, needed)
+    posts = read_posts(table, record.tasks, folders, columns_named(columns), record.columns, extracted, written, needed)
     say_what_was_trained_on(run, posts.ids.tolist())
-    stacks = loaded_stack.load_stacks(run, asked)
+    stacks = loaded_stack.load_stacks(run, asked, operating_points)
     path = out or record.store.root / f"predictions.{form}"
     _check_output(path, table)
     predictions = loaded_stack.predict_posts(run, stacks, scan_posts(posts, track, needed), track)

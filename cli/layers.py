@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.app import DEFAULT, AsJson, ConfigPath, Overrides, Quiet, TaskNames, app, show
+from cli.app import DEFAULT, Allow, AsJson, ConfigPath, Overrides, Quiet, TaskNames, app, show
 
 if TYPE_CHECKING:
     from ensemble.tuning.layers import LayerCurve, LayerCurves
@@ -22,6 +22,7 @@ def layers(
     metric: Annotated[
         str, typer.Option(help="What says which layer is best. Default: pearson of numbers, else the task's.")
     ] = "",
+    allow: Allow = [],
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
@@ -39,7 +40,7 @@ def layers(
     from cli.session import Session
     from ensemble.tuning.layers import score_layers
 
-    session = Session(config, set, quiet)
+    session = Session(config, set, quiet, allow=allow)
     run = session.run
     run.learners.spec(learner)
     with session.working() as ready:

@@ -27,10 +27,13 @@ def stack(
     from cli.session import Session
     from cli.stack_tables import print_stacks
     from meta.summary import stack_tasks
+    from meta.table import unfinished_learners
 
     session = Session(config, set, quiet, allow=allow)
     run = session.run
     for chosen in run.some_tasks(task):
+        if left_out := unfinished_learners(run, chosen) if not session.stacking.learners else []:
+            typer.echo(f"  {chosen.name}: stacked without {', '.join(left_out)}, not complete yet", err=True)
         if doubt := not_for_new_posts(session, chosen, config, set):
             typer.echo(f"! {doubt}", err=True)
     found = stack_tasks(run, run.some_tasks(task), session.stacking, session.track)
@@ -97,7 +100,10 @@ def submit(
 def predict(
     posts: Annotated[Path, typer.Argument(help="A CSV, TSV, JSON lines or Parquet table of posts.")],
     folder: Annotated[
-        Path | None, typer.Option("--run", help="The run folder, all that is needed. Default: that of ./ensemble.toml.")
+        Path | None,
+        typer.Option(
+            "--run", metavar="folder", help="The run folder, all that is needed. Default: that of ./ensemble.toml."
+        ),
     ] = None,
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="Default: <run>/predictions.<format>; - prints.")
@@ -106,19 +112,22 @@ def predict(
     task: TaskNames = [],
     images: Annotated[
         Path | None,
-        typer.Option(help="Where paths of files begin. Default: beside POSTS, or as in the run."),
+        typer.Option(metavar="folder", help="Where paths of files begin. Default: beside POSTS, or as in the run."),
     ] = None,
     column: Annotated[
         list[str],
         typer.Option(
-            help="KIND=NAME: text=tweet, image=photo, audio=sound, video=clip, id=key; image= for none. "
-            "Default: as in the run."
+            metavar="kind=name",
+            help="text=tweet, image=photo, audio=sound, video=clip, id=key; image= for none. Default: as in the run.",
         ),
     ] = [],
     delimiter: Annotated[str, typer.Option(help="Default: what the header of POSTS tells.")] = "",
     quotes: Annotated[str, typer.Option(help="literal: quotation marks are text; csv: they enclose values.")] = "",
     encoding: Annotated[str, typer.Option(help="Default: UTF-8, or what the words look like.")] = "",
     allow: Allow = [],
+    no_operating_point: Annotated[
+        bool, typer.Option("--no-operating-point", help="The stack's own labels, whatever `ensemble thresholds` chose.")
+    ] = False,
     quiet: Quiet = False,
 ) -> None:
     """Label new posts with a finished run.
@@ -126,6 +135,7 @@ def predict(
     Each gets labels, probabilities, and how much of each decision each learner carries.
     POSTS needs a column of what the stacked learners look at: texts, images, or both; either may be empty in a row, and
     what none of them looks at is left out. Without ids, rows are numbered.
+    Where `ensemble thresholds` has chosen an operating point, labels are those at it, review among them.
     CSV has the columns id, TASK (the label), TASK:CLASS (probabilities), TASK|LEARNER (shares; below 0: against it).
 
     \b
@@ -137,6 +147,7 @@ def predict(
     from cli.stack_tables import print_predictions
 
     dialect = {"delimiter": delimiter, "quotes": quotes, "encoding": encoding}
-    found = predict_posts(posts, folder, out, format, task, images, column, dialect, allow, quiet)
+    operating = not no_operating_point
+    found = predict_posts(posts, folder, out, format, task, images, column, dialect, allow, quiet, operating)
     if found["file"] is not None:
         print_predictions(found)

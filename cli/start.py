@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cli.app import DEFAULT, AsJson, ConfigPath, Overrides, Quiet, app, show, stop_where_refused
+from cli.app import DEFAULT, Allow, AsJson, ConfigPath, Overrides, Quiet, app, show, stop_where_refused
 
 
 class World(StrEnum):
@@ -58,7 +58,9 @@ def init(
             "uegd-mosi, uegd-mosei, uegd-sims. Language models that see: vlm-2026."
         ),
     ],
-    root: Annotated[Path | None, typer.Option(help="The dataset's folder (with --train: default its folder).")] = None,
+    root: Annotated[
+        Path | None, typer.Option(metavar="folder", help="The dataset's folder (with --train: default its folder).")
+    ] = None,
     out: Annotated[Path, typer.Option(help="The file to write.")] = DEFAULT,
     train: Annotated[Path | None, typer.Option(help="csv: look at this table, so that nothing need be edited.")] = None,
     label: Annotated[list[str], typer.Option(help="csv: a column of classes; repeatable.")] = [],
@@ -100,7 +102,9 @@ def init(
 
 
 @app.command()
-def data(config: ConfigPath = DEFAULT, set: Overrides = [], quiet: Quiet = False, as_json: AsJson = False) -> None:
+def data(
+    config: ConfigPath = DEFAULT, set: Overrides = [], allow: Allow = [], quiet: Quiet = False, as_json: AsJson = False
+) -> None:
     """Audit the dataset: rows, classes, missing and unreadable media, duplicates, train/test overlap.
 
     Lines with ! say what is wrong; what `ensemble train-base` would refuse is refused here, too.
@@ -113,7 +117,7 @@ def data(config: ConfigPath = DEFAULT, set: Overrides = [], quiet: Quiet = False
     from cli.session import Session
     from cli.tables import print_audit
 
-    found = judge(Session(config, set, quiet))
+    found = judge(Session(config, set, quiet, allow=allow))
     show(dict(found), print_audit, as_json)
     stop_where_refused(found["refused"])
 
@@ -123,6 +127,7 @@ def folds(
     out: Annotated[Path | None, typer.Option("-o", "--out", help=".csv or .parquet. Default: <run>/plan.csv.")] = None,
     config: ConfigPath = DEFAULT,
     set: Overrides = [],
+    allow: Allow = [],
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
@@ -140,7 +145,7 @@ def folds(
     from cli.tables import print_folds
     from ensemble.datasets.fold_tables import write_folds
 
-    session = Session(config, set, quiet)
+    session = Session(config, set, quiet, allow=allow)
     check_output(session, out)
     run = session.run
     show(write_folds(run.plan, out or run.store.root / "plan.csv"), print_folds, as_json)
@@ -197,7 +202,7 @@ def check_learner(
 @app.command()
 def convert_features(
     file: Annotated[Path, typer.Argument(help="A pickle of conventional features, by part: of MMSA, MulT, MISA.")],
-    out: Annotated[Path, typer.Option(help="The folder that gets features.parquet.")],
+    out: Annotated[Path, typer.Option(metavar="folder", help="The folder that gets features.parquet.")],
     as_json: AsJson = False,
 ) -> None:
     """Make a published pickle of conventional features (Facet, COVAREP, GloVe) into a plain table, once.

@@ -1,7 +1,7 @@
 """What commands print: tables that fit the terminal, and the lines between them."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from rich.console import Console
 from rich.text import Text
@@ -19,15 +19,19 @@ from ensemble.jobs.status import FinishedLearner
 from ensemble.scoring import BaselineCard, ScoreCard
 from meta.wording import format_interval, format_mean_std, format_number, format_size, printable, tuning_note
 
+if TYPE_CHECKING:
+    from ensemble.upkeep.budget import Left
+
 
 class TrainedLearners(TypedDict):
     """Learners whose folds are all done, by task what knows the labels alone, jobs that failed, and the command
-    that tries these ``again``."""
+    that tries these ``again``; where a budget was given, what it has ``left``."""
 
     learners: list[FinishedLearner]
     baselines: dict[str, BaselineCard]
     failures: list[Failure]
     again: str | None
+    left: "list[Left]"
 
 
 class Ablations(TypedDict):

@@ -12,11 +12,14 @@ from cli.app import (
     Address,
     Allow,
     AsJson,
+    Budget,
     ConfigPath,
     EngineName,
     Gpus,
     Jobs,
     JobsPerGpu,
+    LearnerNames,
+    OneTask,
     Overrides,
     Quiet,
     TaskNames,
@@ -35,7 +38,7 @@ if TYPE_CHECKING:
 def train_base(
     config: ConfigPath = DEFAULT,
     set: Overrides = [],
-    learner: Annotated[list[str], typer.Option("-l", "--learner", help="Only this base learner; repeatable.")] = [],
+    learner: LearnerNames = [],
     task: TaskNames = [],
     fold: Annotated[list[int], typer.Option("-f", "--fold", help="Only this fold; repeatable.")] = [],
     jobs: Jobs = None,
@@ -45,6 +48,7 @@ def train_base(
     address: Address = "",
     keep_models: Annotated[str, typer.Option(help="best: keep trained weights; none: probabilities only.")] = "",
     allow: Allow = [],
+    budget: Budget = "",
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
@@ -52,6 +56,7 @@ def train_base(
 
     Finished jobs are never done again; after Ctrl-C (once: what is under way is saved first) or a crash the same
     command continues. Cores are shared evenly by the processes, unless run.threads says how many each has.
+    Within a --budget no job begins that is not expected to end in time, and what is under way at its end is saved.
 
     \b
     ensemble train-base
@@ -60,24 +65,30 @@ def train_base(
     ensemble train-base --gpus 0,1 --jobs-per-gpu 2
     ensemble train-base --engine ray --address auto --jobs-per-gpu 1 --set run.threads=4    (CPUs of each job)
     ensemble train-base --set base.image.params.views=1 --keep-models none
+    ensemble train-base --budget 2h && ensemble stack       (what is complete by then)
     torchrun --nproc-per-node 2 -m cli.main train-base      (two GPUs on each training)
     """
     from cli.api.work import train_learners
     from cli.session import Session
     from cli.tables import TrainedLearners, print_trained
+    from cli.upkeep_tables import print_spent
 
     kept = [f"run.keep_models={keep_models}"] if keep_models else []
     parallel = Parallel.of(jobs, gpus, jobs_per_gpu, engine, address)
     session = Session(config, [*set, *kept], quiet, parallel, allow=allow)
-    found = train_learners(session, learner, task, fold, lambda line: typer.echo(pasteable(line), err=True))
+    found = train_learners(session, learner, task, fold, lambda line: typer.echo(pasteable(line), err=True), budget)
     if session.run.distributed.is_worker:
         return
-    failed = [failure.as_json() for failure in found.failures]
-    where = {"--jobs": jobs, "--gpus": gpus, "--jobs-per-gpu": jobs_per_gpu, "--address": address}
+    failed = [failure.as_json() for failure in found.spent.failures]
+    where = {"--jobs": jobs, "--gpus": gpus, "--jobs-per-gpu": jobs_per_gpu, "--address": address, "--budget": budget}
     where["--engine"] = engine if engine != HERE else None
-    again = _again(config, [*set, *kept], found.failures, where)
-    trained = TrainedLearners(learners=found.learners, baselines=found.baselines, failures=failed, again=again)
+    again = _again(config, [*set, *kept], found.spent.failures, where)
+    trained = TrainedLearners(
+        learners=found.learners, baselines=found.baselines, failures=failed, again=again, left=found.spent.left
+    )
     show(trained, print_trained, as_json)
+    if budget and not as_json:
+        print_spent(found.spent)
     stop_where_failed(failed)
 
 
@@ -106,7 +117,7 @@ def import_(
         Path | None, typer.Option(help="Out-of-fold predictions: Parquet or CSV with id and class columns (or value).")
     ] = None,
     test: Annotated[Path | None, typer.Option(help="Probabilities of the rows outside the folds.")] = None,
-    task: Annotated[str | None, typer.Option("-t", "--task", help="Needed where the data has several tasks.")] = None,
+    task: OneTask = None,
     unknown_folds: Annotated[bool, typer.Option(help="Accept OOF whose folds cannot be checked, and mark it.")] = False,
     modality: Annotated[str, typer.Option(help="What it looked at: text, image or both.")] = "unknown",
     undo: Annotated[
@@ -114,6 +125,7 @@ def import_(
     ] = False,
     config: ConfigPath = DEFAULT,
     set: Overrides = [],
+    allow: Allow = [],
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
@@ -131,7 +143,7 @@ def import_(
 
     if undo == bool(oof or test):
         raise ConfigError("--oof FILE must name the out-of-fold probabilities; --undo takes no files.")
-    session = Session(config, set, quiet)
+    session = Session(config, set, quiet, allow=allow)
     if oof is None:
         show(undo_import(session.run, name, session.run.some_tasks([task] if task else [])), print_undone, as_json)
         return
@@ -153,6 +165,7 @@ def ablate(
     address: Address = "",
     config: ConfigPath = DEFAULT,
     set: Overrides = [],
+    allow: Allow = [],
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
@@ -172,7 +185,7 @@ def ablate(
     from ensemble.jobs.ablation import ways_named
 
     ways = ways_named(way)
-    session = Session(config, set, quiet, Parallel.of(jobs, gpus, jobs_per_gpu, engine, address))
+    session = Session(config, set, quiet, Parallel.of(jobs, gpus, jobs_per_gpu, engine, address), allow=allow)
     run, track = session.run, session.track
     with session.working() as ready:
         ablations = [hide_and_score(run, name, chosen, ways, track, ready) for chosen in run.some_tasks(task)]
@@ -181,7 +194,9 @@ def ablate(
 
 
 @app.command()
-def status(config: ConfigPath = DEFAULT, set: Overrides = [], quiet: Quiet = False, as_json: AsJson = False) -> None:
+def status(
+    config: ConfigPath = DEFAULT, set: Overrides = [], allow: Allow = [], quiet: Quiet = False, as_json: AsJson = False
+) -> None:
     """Which jobs are done, missing, stale or failed, and why.
 
     \b
@@ -191,4 +206,4 @@ def status(config: ConfigPath = DEFAULT, set: Overrides = [], quiet: Quiet = Fal
     from cli.upkeep_tables import print_status
     from ensemble.jobs.status import status as find_status
 
-    show(find_status(Session(config, set, quiet).run), print_status, as_json)
+    show(find_status(Session(config, set, quiet, allow=allow).run), print_status, as_json)

@@ -9,6 +9,7 @@ import typer
 from cli.app import (
     DEFAULT,
     Address,
+    Allow,
     AsJson,
     ConfigPath,
     EngineName,
@@ -47,6 +48,7 @@ def tune(
     jobs_per_gpu: JobsPerGpu = None,
     engine: EngineName = HERE,
     address: Address = "",
+    allow: Allow = [],
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
@@ -71,7 +73,7 @@ def tune(
     from ensemble.tuning.trials import tune as run_study
 
     parallel = Parallel.of(jobs, gpus, jobs_per_gpu, engine, address)
-    session = Session(config, set, quiet, parallel)
+    session = Session(config, set, quiet, parallel, allow=allow)
     run = session.run
     run.learners.spec(learner)
     section = session.config.tune.get(learner, Tune())

@@ -4,17 +4,18 @@ from typing import Annotated
 
 import typer
 
-from cli.app import DEFAULT, AsJson, ConfigPath, Overrides, Quiet, TaskNames, app, show
+from cli.app import DEFAULT, Allow, AsJson, ConfigPath, LearnerNames, Overrides, Quiet, TaskNames, app, show
 
 
 @app.command()
 def plan(
     config: ConfigPath = DEFAULT,
     set: Overrides = [],
-    learner: Annotated[list[str], typer.Option("-l", "--learner", help="Only this base learner; repeatable.")] = [],
+    learner: LearnerNames = [],
     task: TaskNames = [],
     fold: Annotated[list[int], typer.Option("-f", "--fold", help="Only this fold; repeatable.")] = [],
     jobs: Annotated[int, typer.Option("-j", "--jobs", min=1, help="Jobs at a time.")] = 1,
+    allow: Allow = [],
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
@@ -33,7 +34,7 @@ def plan(
     from ensemble.jobs.status import listed
     from ensemble.upkeep.planning import plan_jobs
 
-    run = Session(config, set, quiet).run
+    run = Session(config, set, quiet, allow=allow).run
     work, waiting = listed(run, run.learners.some(learner), run.some_tasks(task), fold)
     show(plan_jobs(run, work, jobs, waiting), print_plan, as_json)
 
@@ -45,6 +46,7 @@ def clean(
     yes: Annotated[bool, typer.Option("--yes", help="Delete; otherwise only list what would go.")] = False,
     config: ConfigPath = DEFAULT,
     set: Overrides = [],
+    allow: Allow = [],
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
@@ -65,4 +67,4 @@ def clean(
     from cli.upkeep_tables import print_cleaned
     from ensemble.upkeep.removal import clean as clean_run
 
-    show(clean_run(Session(config, set, quiet).run, kind, match, yes), print_cleaned, as_json)
+    show(clean_run(Session(config, set, quiet, allow=allow).run, kind, match, yes), print_cleaned, as_json)

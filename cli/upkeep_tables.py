@@ -6,6 +6,7 @@ from cli.causes import by_cause
 from cli.tables import line, table
 from ensemble.errors import command
 from ensemble.jobs.status import RunStatus
+from ensemble.upkeep.budget import Spent
 from ensemble.upkeep.disk import FLOOR, readable
 from ensemble.upkeep.planning import STATES, JobPlan, PlannedLearner
 from ensemble.upkeep.removal import KINDS, Cleanup
@@ -28,6 +29,25 @@ def print_status(result: RunStatus) -> None:
         line(reason)
     if result["jobs"].get("done", 0) < sum(result["jobs"].values()):
         line("`ensemble train-base` does what is not done.")
+
+
+def print_spent(spent: Spent) -> None:
+    """What became of a budget."""
+    if spent.order:
+        line(f"Begun in this order: {', '.join(f'{learner} ({task})' for learner, task in spent.order)}.")
+    if not spent.left:
+        line("All is done within the budget.")
+        return
+    rows = [
+        [one["learner"], one["task"], f"{one['done']} of {one['jobs']}", _others_take(one["seconds"])]
+        for one in spent.left
+    ]
+    table("left by the budget", ["base learner", "task", "jobs done", "the others take"], rows, names=2)
+    line("The same command goes on with these; `ensemble stack` takes what is complete.")
+
+
+def _others_take(seconds: float | None) -> str:
+    return "not known" if seconds is None else duration(seconds)
 
 
 def print_plan(jobs: JobPlan) -> None:

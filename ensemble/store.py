@@ -193,6 +193,10 @@ class Store:
     def stack(self, task: str) -> ResultFolder[StackRecord]:
         return ResultFolder(self.root / "stack" / quote(task, safe=""), REPORT)
 
+    def operating_point(self, task: str) -> Path:
+        """Beside the stacks: a new one leaves it there, and it is refused under it."""
+        return self.root / "operating_points" / f"{quote(task, safe='')}.json"
+
     @contextmanager
     def lock(self) -> Iterator[None]:
         """The whole run folder, for the moments in which the plan or the run's record is written. One that may only be

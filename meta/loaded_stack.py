@@ -16,7 +16,10 @@ from ensemble.provenance import Provenance
 from ensemble.records import BaseRecord
 from ensemble.run import Run
 from ensemble.system.progress import Track, silent
+from ensemble.targets import Labels, Mask
 from meta.linked_tasks import decode
+from meta.operating.kept import point_of
+from meta.operating.points import OperatingPoint
 from meta.post_predictions import PostPredictions
 from meta.records import StackReport
 from meta.stack import Stack, read_report
@@ -34,7 +37,8 @@ STILL = 1e-12  # falls of a probability, or of a number, below this are rounding
 class LoadedStack:
     """A stack, the fold models behind it, and ``usual`` (learners * columns,): its learners' mean OOF predictions.
 
-    ``related`` are the learners of each other task whose means are further columns.
+    ``related`` are the learners of each other task whose means are further columns. At a ``point`` labels are those of
+    an operating point in place of the stack's own.
     """
 
     task: Task
@@ -42,6 +46,7 @@ class LoadedStack:
     jobs: Mapping[Pair, list[JobSpec]]
     usual: Floats
     related: Mapping[str, Sequence[str]]
+    point: OperatingPoint | None = None
 
     def features(self, base: Mapping[Pair, Predictions]) -> Floats:
         """(rows, columns) as the stack was fitted on them."""
@@ -83,13 +88,14 @@ def _learners_by_task(run: Run, task: Task, report: StackReport) -> dict[str, li
     return {task.name: list(report["stacked"]), **{name: learners for name, learners in others.items() if learners}}
 
 
-def load_stacks(run: Run, tasks: Sequence[Task]) -> list[LoadedStack]:
-    """Everything that predicting these tasks needs, checked; raises StoreError naming what is missing or stale."""
+def load_stacks(run: Run, tasks: Sequence[Task], operating_points: bool = True) -> list[LoadedStack]:
+    """Everything that predicting these tasks needs, checked, and their operating points unless these are left out;
+    raises StoreError naming what is missing or stale."""
     found: Models = {}
-    return [_load_stack(run, task, found) for task in tasks]
+    return [_load_stack(run, task, found, operating_points) for task in tasks]
 
 
-def _load_stack(run: Run, task: Task, found: Models) -> LoadedStack:
+def _load_stack(run: Run, task: Task, found: Models, operating_points: bool) -> LoadedStack:
     folder = run.store.stack(task.name)
     again = f"run {command('stack', '--task', task.name)}"
     report = read_report(folder, None, "--task", task.name)
@@ -108,7 +114,19 @@ def _load_stack(run: Run, task: Task, found: Models) -> LoadedStack:
         raise StoreError(f"{folder.path} is stale: {difference}; {again}.")
     oof = [run.store.base(name, task.name).read("oof", task).values for name in stack.learners]
     related = {name: names for name, names in learners.items() if name != task.name}
-    return LoadedStack(task, stack, jobs, np.concatenate([values.mean(axis=0) for values in oof]), related)
+    point = point_of(run, task, report) if operating_points else None
+    return LoadedStack(task, stack, jobs, np.concatenate([values.mean(axis=0) for values in oof]), related, point)
+
+
+def ask_learners(
+    run: Run, stacks: Sequence[LoadedStack], posts: Dataset, track: Track = silent, kept: KeptModels | None = None
+) -> Mapping[Pair, Predictions]:
+    """What the learners behind the stacks predict for the posts. The fold models of a learner run one after the other,
+    whatever the task, since they share features; they are loaded unless they are ``kept``."""
+    pairs = {pair: jobs for one in stacks for pair, jobs in one.jobs.items()}
+    names = list(dict.fromkeys(name for name, _ in pairs))
+    ordered = sorted(pairs, key=lambda pair: names.index(pair[0]))
+    return base_probabilities(run, [job for pair in ordered for job in pairs[pair]], posts, track, kept)
 
 
 def load_models(run: Run, stacks: Sequence[LoadedStack]) -> KeptModels:
@@ -119,12 +137,14 @@ def load_models(run: Run, stacks: Sequence[LoadedStack]) -> KeptModels:
 def predict_posts(
     run: Run, stacks: Sequence[LoadedStack], posts: Dataset, track: Track = silent, kept: KeptModels | None = None
 ) -> list[PostPredictions]:
-    """What each stack predicts for the posts. The fold models of a learner run one after the other, whatever the task,
-    since they share features; they are loaded unless they are ``kept``. Linked tasks are decided together."""
-    pairs = {pair: jobs for one in stacks for pair, jobs in one.jobs.items()}
-    names = list(dict.fromkeys(name for name, _ in pairs))
-    ordered = sorted(pairs, key=lambda pair: names.index(pair[0]))
-    base = base_probabilities(run, [job for pair in ordered for job in pairs[pair]], posts, track, kept)
+    """What each stack predicts for the posts; linked tasks are decided together."""
+    return stack_posts(run, stacks, posts, ask_learners(run, stacks, posts, track, kept))
+
+
+def stack_posts(
+    run: Run, stacks: Sequence[LoadedStack], posts: Dataset, base: Mapping[Pair, Predictions]
+) -> list[PostPredictions]:
+    """The same of what their learners predict."""
     features = {one.task.name: one.features(base) for one in stacks}
     stacked = {one.task.name: one.stack.predict(features[one.task.name]) for one in stacks}
     labels = {name: decided for name, (_, decided) in stacked.items()}
@@ -135,13 +155,22 @@ def predict_posts(
     found = []
     for one in stacks:
         name, learners = one.task.name, one.stack.learners
+        labels[name], review = at_operating_point(one, stacked[name][0], labels[name])
         decided = labels[name] if target_of(one.task).ruled else None
         predictions = Predictions(one.task, posts.ids, stacked[name][0], decided=decided)
         columns = target_of(one.task).credited(labels[name])
         carried = shares(one.stack.fitted.predict, features[name], columns, one.usual, len(learners))
         _say_who_is_not_looked_at(run, one, posts, carried)
-        found.append(PostPredictions(predictions, learners, carried))
+        found.append(PostPredictions(predictions, learners, carried, review))
     return found
+
+
+def at_operating_point(one: LoadedStack, values: Floats, labels: Labels) -> tuple[Labels, Mask | None]:
+    """The labels (rows,) to give, and which posts are for review, of a stack's predictions and its own labels; these
+    as they are where there is no operating point."""
+    if one.point is None:
+        return labels, None
+    return one.point.decide(values, one.stack.rule, np.asarray(labels, dtype=np.int64))
 
 
 def _say_who_is_not_looked_at(run: Run, one: LoadedStack, posts: Dataset, carried: Floats) -> None:

@@ -12,30 +12,35 @@ import pandas as pd
 
 from ensemble.errors import ConfigError, unknown
 from ensemble.predictions import Predictions
+from meta.operating.points import REVIEW
 
 SEPARATORS = str.maketrans({"%": "%25", ":": "%3A", "|": "%7C"})  # in the name of a task they would part it
 
 
 @dataclass(frozen=True)
 class PostPredictions:
-    """Of one task: probabilities and labels, or numbers, and ``shares`` (rows, learners) of ``learners``."""
+    """Of one task: probabilities and labels, or numbers, and ``shares`` (rows, learners) of ``learners``. Posts in
+    ``review`` (rows,), where there is an operating point, are for a person to label."""
 
     predictions: Predictions
     learners: tuple[str, ...]
     shares: npt.NDArray[np.float64]
+    review: npt.NDArray[np.bool_] | None = None
 
     @property
     def names(self) -> list[str | float]:
-        """The label of each row as a table has it: the name of a class, a number."""
+        """The label of each row as a table has it: the name of a class, a number, or REVIEW."""
         task = self.predictions.task
-        return list(task.target.decode(task, self.predictions.labels()))
+        names = task.target.decode(task, self.predictions.labels())
+        return list(names if self.review is None else np.where(self.review, REVIEW, names))
 
     @property
     def counts(self) -> dict[str, int]:
         """How many rows have each label, or lie in each range of numbers."""
         task = self.predictions.task
         counts = task.target.count_labels(task, pd.Series(self.names, dtype=object))
-        return {name: rows for name, rows in counts.items() if name != "missing"}
+        found = {name: rows for name, rows in counts.items() if name != "missing"}
+        return found if self.review is None else found | {REVIEW: int(self.review.sum())}
 
 
 def render_csv(tasks: Sequence[PostPredictions]) -> str:

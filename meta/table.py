@@ -117,20 +117,29 @@ class StackInputs:
 
 
 def choose_learners(run: Run, task: Task, named: Sequence[str]) -> tuple[str, ...]:
-    """The named learners, or all of the configuration and all imported ones whose folds are known; raises ConfigError
-    for unknown names. What was imported with unknown folds may have seen what it predicts: it must be named."""
+    """The named learners, or all of the configuration that are complete and all imported ones whose folds are known;
+    raises ConfigError for unknown names. What was imported with unknown folds may have seen what it predicts: it must
+    be named."""
     known = list(dict.fromkeys([*(spec.name for spec in run.specs), *run.results.imported(task)]))
     for name in named:
         if name not in known:
             raise ConfigError(unknown("base learner", name, known))
     doubtful = () if named else unknown_folds(run, task)  # once: it reads and hashes the files of every imported one
     chosen = tuple(named) or tuple(name for name in known if name not in doubtful)
+    unfinished = () if named else unfinished_learners(run, task)
+    if len(unfinished) < len(chosen):  # else the first is refused, with what to do about it
+        chosen = tuple(name for name in chosen if name not in unfinished)
     if not chosen:
         raise ConfigError(
             "There is nothing to stack: the configuration has no [base.NAME], and no learner with known folds was "
             "imported (stack.learners may name others)."
         )
     return chosen
+
+
+def unfinished_learners(run: Run, task: Task) -> list[str]:
+    """Those of the configuration that have no results of all folds yet; stale or damaged ones are not among them."""
+    return [spec.name for spec in run.specs if not run.store.base(spec.name, task.name).record.is_file()]
 
 
 def unknown_folds(run: Run, task: Task) -> list[str]:

@@ -73,7 +73,7 @@ class StateSource:
         absent += self._fill(self.image_key, data.image_hashes(), encode, "images")
         if absent:
             log.warning(
-                "The image cache is full (run.image_bytes = %s): the encoders of %s run anew in every epoch.",
+                "The image cache has no room (run.image_bytes = %s): the encoders of %s run anew in every epoch.",
                 f"{self.cache.image_bytes:,}",
                 self.model,
             )
@@ -90,8 +90,13 @@ class StateSource:
         return None if states is None else ImageStates([state for state in states if state is not None], views)
 
     def _fill(self, key: str, keys: Sequence[str | None], encode: Callable[[Sequence[int]], Ragged], what: str) -> int:
-        """How many found no room."""
-        self.cache.fill(key, keys, encode, BLOCK, f"blocks of {BLOCK} {what} encoded")
+        """How many found no room. By a first block it is seen whether all will: some alone would serve nobody."""
+        contents = list(dict.fromkeys(name for name in keys if name is not None))
+        ahead, label = set(contents[:BLOCK]), f"blocks of {BLOCK} {what} encoded"
+        self.cache.fill(key, [name if name in ahead else None for name in keys], encode, BLOCK, label)
+        sizes = [states.nbytes for states in self.cache.find(key, contents) if states is not None]
+        if sizes and np.mean(sizes) * (len(contents) - len(sizes)) <= self.cache.room():
+            self.cache.fill(key, keys, encode, BLOCK, label)
         return self._absent(key, keys)
 
     def _kept(self, key: str, keys: Sequence[str | None]) -> list[Array | None] | None:

@@ -45,12 +45,7 @@ class TokenSource:
     def warn_of_cut(self, data: Dataset) -> None:
         """Once per process, where texts lose their ends."""
         kept = [array for array in self.cache.find(self.key, data.text_hashes()) if array is not None]
-        cut = sum(int(array[0]) >= len(array) for array in kept)
-        if cut:
-            known = (
-                f"{self.model}: {cut:,} of {len(kept):,} texts are longer than max_length = {self.max_length} tokens"
-            )
-            _warn_once(f"{known} and are cut; a larger max_length keeps them whole.")
+        warn_of_cut(self.model, sum(int(array[0]) >= len(array) for array in kept), len(kept), self.max_length)
 
     def of(self, data: Dataset) -> "TokenExamples":
         """The texts of these rows; a missing one is one padding token."""
@@ -78,8 +73,11 @@ class TokenSource:
 
 
 @lru_cache
-def _warn_once(message: str) -> None:
-    log.warning(message)
+def warn_of_cut(model: str, cut: int, texts: int, max_length: int) -> None:
+    """Once per process, where some of so many texts lose their ends."""
+    if cut:
+        known = f"{model}: {cut:,} of {texts:,} texts are longer than max_length = {max_length} tokens"
+        log.warning("%s and are cut; a larger max_length keeps them whole.", known)
 
 
 class TokenExamples:

@@ -10,6 +10,7 @@ import torch
 
 from base_models.multimodal.pairs import EncodedSource, Flags, Images, PairExamples, present
 from base_models.neural.sampling import Batch, Drawn
+from base_models.textual.tokens import warn_of_cut
 from base_models.visual.pixels import ImageSource
 from base_models.vlm.asking import Interviewer, Question
 from base_models.vlm.prompts import Prompts, Turn
@@ -184,7 +185,9 @@ class PromptSource:
         self.asked = asked
 
     def fill(self, data: Dataset) -> None:
-        """Decoded images are not needed beside what the tower made of them."""
+        """Decoded images are not needed beside what the tower made of them. What is cut is said."""
+        texts = len(data) - data.texts.count(None)
+        warn_of_cut(self.interviewer.described.model, self._texts(data)[1], texts, self.max_length)
         if (
             self.images is not None
             and "image" in self.looked_at

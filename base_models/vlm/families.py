@@ -74,7 +74,7 @@ class InternVl:
 
     @property
     def _merged(self) -> int:
-        return round(1 / self.config.downsample_ratio)
+        return round(1 / float(self.config.downsample_ratio))
 
     def decoder(self, model: Any) -> Any:
         return model.model.language_model

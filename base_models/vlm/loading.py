@@ -18,6 +18,7 @@ from ensemble.errors import LearnerError, first_line
 from ensemble.system.files import fingerprint, known_hash
 
 SQUARE = 448  # pixels, of a tower that takes any size: 256 tokens of Qwen2.5-VL, 196 of Qwen3-VL
+DECISIVE = ("image_mean", "image_std", "resample")
 TEMPLATE = "chat_template.jinja"
 UNREAD = ("logit_scale", "logits_scaling", "lm_head_multiplier")  # what some decoders do to their logits
 
@@ -149,6 +150,9 @@ def _square(model: str, config: Any) -> int | None:
 
 
 def _preprocessing(model: str, family: Family) -> Preprocessing:
+    unsaid = [name for name in DECISIVE if published_images(model).get(name) is None]
+    if unsaid:  # what each processor would put there is another thing by family and version
+        raise ValueError(f"what is said of its images gives no {' and no '.join(unsaid)}")
     if family.traits.any_size:
         return squashed(model, (family.side, family.side))
     cut, own = image_preprocessing(model), _published_side(family.config)

@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
@@ -9,7 +10,7 @@ from torch import nn
 
 from base_models.neural.inference import device, predict_logits
 from base_models.neural.optimization import ParameterGroup
-from base_models.vlm.body import Body
+from base_models.vlm.body import LANGUAGE, Body
 from base_models.vlm.examples import PromptSource
 from base_models.vlm.heads import PooledHead
 from base_models.vlm.vision_states import frozen_states
@@ -34,7 +35,10 @@ class VlmNetwork(nn.Module):
         self.answer = answer
         self.head_rate = head_rate
         self.frozen = frozen
-        self.sparse = not frozen  # a batch without an image leaves the tower out
+        if isinstance(answer, PooledHead):
+            _leave_out_words(body.model)
+        seeing = body.parameters_of([part for part in body.parts() if part != LANGUAGE]).values()
+        self.sparse = any(parameter.requires_grad for parameter in seeing)  # a batch without an image leaves them out
         self.pictures: torch.Tensor
         self.register_buffer("pictures", pictures)
 
@@ -99,3 +103,10 @@ class VlmNetwork(nn.Module):
         owners = torch.cat((rows, image_rows))
         order = torch.argsort(owners, stable=True)
         return every[order], owners[order]
+
+
+def _leave_out_words(model: Any) -> None:
+    """Under a head no word is asked for: weights of theirs alone would count as trained."""
+    words = model.get_output_embeddings()
+    if words.weight is not model.get_input_embeddings().weight:
+        words.requires_grad_(False)

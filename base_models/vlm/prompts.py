@@ -85,7 +85,7 @@ class Chat:
                 continue
             whole = SLOTS.findall(said) == SLOTS.findall("".join(messages)) and "'type'" not in said
             if whole and (not images or said.count(self._image) == images):
-                return said
+                return said.replace(self.described.written, self.described.marker) if self._rewrites(as_parts) else said
             reason = reason or "it leaves out texts or images"
         raise LearnerError(f"vlm: the model's chat template does not write this conversation: {reason}.")
 
@@ -98,7 +98,12 @@ class Chat:
 
     @property
     def _image(self) -> str:
-        return str(self.tokenizer.convert_ids_to_tokens(self.described.placeholder))
+        """What a template writes for an image."""
+        return self.described.written or str(self.tokenizer.convert_ids_to_tokens(self.described.placeholder))
+
+    def _rewrites(self, as_parts: bool) -> bool:
+        """Whether that must become the marker; a message that is one text holds it already."""
+        return as_parts and bool(self.described.written)
 
     def _plain(self, turns: Sequence[Turn], messages: Sequence[str], system: str | None) -> str:
         asked, answered = CONVERSING.get(self.described.family.config.model_type, COMPLETING)
@@ -122,11 +127,11 @@ class Chat:
             conversation.append(said_by("user", message, turn.has_image))
             if turn.answer is not None:
                 conversation.append(said_by("assistant", turn.answer))
-        return str(
-            self.tokenizer.apply_chat_template(
-                conversation, chat_template=self.described.template, tokenize=False, add_generation_prompt=True
-            )
+        said = self.tokenizer.apply_chat_template(
+            conversation, chat_template=self.described.template, tokenize=False, add_generation_prompt=True
         )
+        written = self.described.written if as_parts else ""
+        return str(said.replace(written, self.described.marker) if written else said)
 
 
 @dataclass(frozen=True)

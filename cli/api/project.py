@@ -118,9 +118,11 @@ class Project:
         tasks: Sequence[str] = (),
         folds: Sequence[int] = (),
         n_jobs: int = 1,
+        budget: str = "",
     ) -> pd.DataFrame:
         """Train the base learners, fold by fold, ``n_jobs`` at a time, each in a process of its own where there are
-        several; what they score out of fold, beside what knows the labels alone.
+        several; what they score out of fold, beside what knows the labels alone. Within a ``budget`` such as "2h" what
+        adds most per minute comes first, and no job begins that is not expected to end in time.
 
         Raises LearnerError where jobs have failed; the others are done all the same, and the next call does the rest.
         """
@@ -130,10 +132,10 @@ class Project:
 
         self._predictor = None
         with self._working(Parallel.of(n_jobs)) as session:
-            found = train_learners(session, learners, tasks, folds, _say)
-        if found.failures:
-            causes = by_cause({str(failure.job): failure.reason or "" for failure in found.failures})
-            raise LearnerError(f"{len(found.failures)} jobs failed: {'; '.join(causes)}")
+            found = train_learners(session, learners, tasks, folds, _say, budget)
+        if found.spent.failures:
+            causes = by_cause({str(failure.job): failure.reason or "" for failure in found.spent.failures})
+            raise LearnerError(f"{len(found.spent.failures)} jobs failed: {'; '.join(causes)}")
         return trained_frame(found)
 
     def stack(self, tasks: Sequence[str] = ()) -> pd.DataFrame:

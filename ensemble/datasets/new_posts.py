@@ -17,7 +17,7 @@ from ensemble.datasets.media import ENDINGS, MediaColumn
 from ensemble.datasets.post_columns import Columns, find_columns
 from ensemble.datasets.tables import image_folder, notes_of, read_frame
 from ensemble.errors import DataError, some
-from ensemble.modalities import MODALITIES, get_modality
+from ensemble.modalities import MODALITIES, Scans, get_modality
 from ensemble.system.progress import Track, silent
 
 log = logging.getLogger("ensemble")
@@ -162,6 +162,13 @@ def _without_links(names: "pd.Series[str]", path: Path, kind: str) -> "pd.Series
 
 
 def scan_posts(posts: Dataset, track: Track = silent, needed: Collection[str] | None = None) -> Dataset:
+    """The posts with their images and clips scanned, as ``look_at_posts`` does."""
+    return look_at_posts(posts, track, needed)[0]
+
+
+def look_at_posts(
+    posts: Dataset, track: Track = silent, needed: Collection[str] | None = None
+) -> tuple[Dataset, Scans]:
     """The posts with their images and clips scanned; one that cannot be used is missing from here on, and said.
 
     Raises DataError where no post has anything to go by, unless nothing is ``needed`` (default: all modalities).
@@ -192,7 +199,7 @@ def scan_posts(posts: Dataset, track: Track = silent, needed: Collection[str] | 
         lacking, names = " nor ".join(kinds), some(scanned.ids[blank])
         said = f"neither {lacking}" if len(kinds) > 1 else f"no {lacking}"
         log.warning("%s posts have %s, so nothing is known of them: %s.", f"{blank.sum():,}", said, names)
-    return scanned
+    return scanned, scans
 
 
 def _blank(posts: Dataset) -> npt.NDArray[np.bool_]:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 _asked = False
+_time_is_up = False  # and nobody but a clock has asked
 _deferred = 0  # how many stretches of work, one within the other, are brought to their end first
 
 
@@ -47,8 +48,38 @@ def deferred() -> Iterator[None]:
         raise KeyboardInterrupt
 
 
+@contextmanager
+def ending_after(seconds: float) -> Iterator[None]:
+    """After so many seconds what is inside, in the main thread, is asked to come to an end, as by Ctrl-C; ends so and
+    by no error, unless a person, too, has asked."""
+    global _asked, _time_is_up
+    before = signal.signal(signal.SIGALRM, _rung)
+    signal.setitimer(signal.ITIMER_REAL, max(seconds, 1e-6))
+    try:
+        yield
+    except KeyboardInterrupt:
+        if not _time_is_up:
+            raise
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+        if _time_is_up:
+            _asked = _time_is_up = False
+
+
+def _rung(number: int, frame: FrameType | None) -> None:
+    global _asked, _time_is_up
+    if _asked:
+        return
+    _asked = _time_is_up = True
+    if not _deferred:
+        raise KeyboardInterrupt
+    os.write(sys.stderr.fileno(), b"\nThe time is up: what is under way is saved.\n")
+
+
 def _heard(number: int, frame: FrameType | None) -> None:
-    global _asked
+    global _asked, _time_is_up
+    _time_is_up = False  # a person wants more than the clock
     if _asked or not _deferred:
         _asked = True
         raise KeyboardInterrupt

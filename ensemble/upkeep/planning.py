@@ -98,7 +98,7 @@ def plan_jobs(run: Run, work: Sequence[JobSpec], jobs: int = 1, waiting: Mapping
         {name: counts[name] for name in STATES if counts[name]},
         sum(owner_of(run.store.job(item.job).path) is not None for item in todo),
         tuple(_plan_learner(group, states, estimates) for group in _groups(work)),
-        _time(todo, estimates, history, cache, jobs),
+        time_needs(todo, estimates, history, cache, jobs),
         disk_needs(run, todo, history, jobs),
         MemoryNeeds(sum(nlargest(jobs, peaks)) or None, machine_bytes()),
         tuple(cache),
@@ -135,7 +135,7 @@ def _plan_learner(
     )
 
 
-def _time(
+def time_needs(
     todo: Sequence[JobSpec],
     estimates: Mapping[Job, Estimate],
     history: History,

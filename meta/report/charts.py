@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from ensemble.scoring import Score
-from meta.report.facts import Reliability
+from meta.report.reliability import Reliability
 from meta.report.svg import COLOURS, as_svg, make_axes
 from meta.wording import format_number, truncate
 

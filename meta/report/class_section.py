@@ -37,7 +37,8 @@ def class_tables(leaderboard: Sequence[Model], facts: TaskFacts) -> list[ClassTa
 
 
 def _table(title: str, shown: Sequence[Model], cards: Mapping[str, ScoreCard]) -> ClassTable:
-    found = {model.name: cards[model.name]["classes"] for model in shown if cards.get(model.name, {}).get("rows")}
+    there = [model.name for model in shown if model.name in cards and cards[model.name]["rows"]]
+    found = {name: cards[name]["classes"] for name in there}
     most = next(iter(found.values()))
     greatest = {name: max(round(of[name]["f1"], 3) for of in found.values()) for name in most}
     return ClassTable(

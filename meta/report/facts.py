@@ -8,6 +8,7 @@ from ensemble.scoring import BaselineCard, Score, Spread
 from ensemble.tuning.layers import LayerCurves
 from meta.records import Contributions, Diversity, LabelConflict, LabelIssue, LeakSign, StackReport, Summary
 from meta.report.number_facts import NumberFacts
+from meta.report.reliability import Reliability
 from meta.report.seed_scores import SeedScores
 from meta.report.variants import Variants
 from meta.report.weight_facts import ModalityWeights
@@ -32,16 +33,6 @@ class LearnerCost:
     features: float | None = None
     parameters: int | None = None
     trainable_parameters: int | None = None
-
-
-@dataclass(frozen=True)
-class Reliability:
-    """Bins of rows by confidence: its mean, the share that is right, how many; the expected calibration error."""
-
-    confidence: Sequence[float]
-    accuracy: Sequence[float]
-    rows: Sequence[int]
-    ece: float | None
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,9 @@ import numpy as np
 import pandas as pd
 
 from ensemble.data import Dataset, Task
-from ensemble.metrics import metric_named, score, sign_named
-from ensemble.metrics.probabilities import BINS
-from ensemble.predictions import Predictions
+from ensemble.metrics import sign_named
 from ensemble.run import Run
-from ensemble.scoring import BaselineCard, finite
+from ensemble.scoring import BaselineCard
 from ensemble.store import Job
 from ensemble.system.files import read_json
 from ensemble.system.progress import Track, silent
@@ -21,10 +19,11 @@ from meta.diversity import diversity
 from meta.label_issues import conflicts, hardest, label_issues
 from meta.leaks import leak_signs
 from meta.records import StackReport
-from meta.report.facts import CandidateScores, CurveRow, LearnerCost, Reliability, ReportFacts, TaskFacts
+from meta.report.facts import CandidateScores, CurveRow, LearnerCost, ReportFacts, TaskFacts
 from meta.report.group_facts import GroupFacts, group_facts
 from meta.report.modality_table import modality_table
 from meta.report.number_facts import number_facts
+from meta.report.reliability import reliability
 from meta.report.seed_scores import seed_scores
 from meta.report.variants import variants
 from meta.report.weight_facts import layer_weights, modality_weights
@@ -89,7 +88,7 @@ def _task_facts(
         label_issues=label_issues(cv_rows, stack.shipped, MAX_POSTS),
         conflicts=conflicts(cv_rows, task)[:MAX_POSTS],
         hardest=hardest(cv_rows, stack.shipped, MAX_POSTS),
-        reliability={} if of_numbers else {name: reliability(table, each) for name, each in models.items()},
+        reliability={} if of_numbers else {name: reliability(table.labels, each) for name, each in models.items()},
         curves={name: rows for name, rows in curves.items() if rows},
         numbers=number_facts(table, models, _groups(run, table, stack)) if of_numbers else None,
         modality_weights=_known(learners, lambda name: modality_weights(run, name, task)),
@@ -119,22 +118,6 @@ def _baselines(run: Run, task: Task) -> dict[str, BaselineCard]:
     found = baselines(run, (task,))
     parts = {"oof": found["oof"], "test": found["test"], "dev": found["dev"]}
     return {part: cards[task.name] for part, cards in parts.items() if task.name in cards}
-
-
-def reliability(table: MetaTable, predictions: Predictions) -> Reliability:
-    """Mean probability of the most probable class and how often it is right, in bins of equal width."""
-    known = table.known
-    values = predictions.values[known]
-    confidence, right = values.max(axis=1, initial=0), values.argmax(axis=1) == table.labels[known]
-    bins = np.minimum((confidence * BINS).astype(np.int64), BINS - 1)
-    rows = np.bincount(bins, minlength=BINS)
-    filled = np.flatnonzero(rows)
-    return Reliability(
-        confidence=(np.bincount(bins, confidence, BINS)[filled] / rows[filled]).tolist(),
-        accuracy=(np.bincount(bins, right, BINS)[filled] / rows[filled]).tolist(),
-        rows=rows[filled].tolist(),
-        ece=finite(ece=score(metric_named("ece"), table.labels, predictions.values))["ece"],
-    )
 
 
 def _subtasks_of(data: Dataset, task: str) -> str:

@@ -20,7 +20,7 @@ from meta.report.charts import (
 )
 from meta.report.class_section import ClassTable, class_tables
 from meta.report.contribution_section import ContributionSection, contribution_section
-from meta.report.facts import CurveRow, Reliability, TaskFacts
+from meta.report.facts import CurveRow, TaskFacts
 from meta.report.gallery import Gallery, make_gallery
 from meta.report.inside_section import InsideSection, inside_section
 from meta.report.leaderboard import (
@@ -33,6 +33,7 @@ from meta.report.leaderboard import (
     shown_metrics,
 )
 from meta.report.number_section import NumberSection, number_section
+from meta.report.reliability import Reliability
 from meta.report.variant_section import VariantTable, variant_tables
 from meta.wording import display_name
 

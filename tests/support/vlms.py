@@ -10,14 +10,17 @@ import torch
 
 SAID = ["so sad a day", "so very happy", "the cat is neutral about it", "negative", "neutral", "positive"]
 HALF = {"image_mean": [0.5] * 3, "image_std": [0.5] * 3}
+COLOURS = {
+    "image_mean": [0.48145466, 0.4578275, 0.40821073],
+    "image_std": [0.26862954, 0.26130258, 0.27577711],
+    "resample": 3,
+}
 CLIPPED = {  # how LLaVA's CLIP reads pictures
     "image_processor_type": "CLIPImageProcessor",
     "size": {"shortest_edge": 28},
     "do_center_crop": True,
     "crop_size": {"height": 28, "width": 28},
-    "image_mean": [0.48145466, 0.4578275, 0.40821073],
-    "image_std": [0.26862954, 0.26130258, 0.27577711],
-    "resample": 3,
+    **COLOURS,
 }
 TEXT = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 48}
 LLAMA = {**TEXT, "num_key_value_heads": 2, "max_position_embeddings": 256, "model_type": "llama"}
@@ -53,8 +56,8 @@ QWEN_TOKENS = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>"
 QWEN_TOKENS += ["<|video_pad|>"]
 
 INTERN_TOKENS = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<img>", "</img>", "<IMG_CONTEXT>"]
-GEMMA_TOKENS = ["<pad>", "<eos>", "<bos>", "<start_of_turn>", "<end_of_turn>", "<start_of_image>", "<end_of_image>"]
-GEMMA_TOKENS += ["<image_soft_token>"]
+GEMMA_TOKENS = ["<pad>", "<eos>", "<bos>", "<image_soft_token>", "<start_of_image>", "<end_of_image>"]
+GEMMA_TOKENS += ["<start_of_turn>", "<end_of_turn>"]
 INTERN_CHAT = CHAT.replace("<|vision_start|><|image_pad|><|vision_end|>", "<IMG_CONTEXT>\\n")
 GEMMA_CHAT = (
     "{{ bos_token }}{% for message in messages %}"
@@ -65,13 +68,13 @@ GEMMA_CHAT = (
     "{% if add_generation_prompt %}{{ '<start_of_turn>model\\n' }}{% endif %}"
 )
 
-KINDS = ("llava", "tinyllava", "blip2", "blip2-old", "smolvlm", "idefics3", "qwen2", "qwen2.5", "qwen3", "text")
+KINDS = ("llava", "tinyllava", "blip2", "blip2-old", "smolvlm", "idefics3", "qwen2", "qwen2.5", "qwen3", "internvl")
+KINDS += ("gemma3", "text")
 SEEING = tuple(kind for kind in KINDS if kind != "text")
-MORE = ("internvl", "gemma3")
 
 
 def make_vlm(folder: Path, kind: str, seed: int = 0, **settings: object) -> Path:
-    """A network of one of KINDS or MORE; ``settings`` are of its configuration."""
+    """A network of one of KINDS; ``settings`` are of its configuration."""
     import transformers
     from transformers.utils import logging
 
@@ -227,8 +230,8 @@ def gemma3(known: dict[str, int]) -> dict[str, Any]:
 SMOL_PIXELS = {"image_processor_type": "SmolVLMImageProcessor", "size": {"longest_edge": 128}, **HALF, "resample": 1}
 SMOL_PIXELS |= {"max_image_size": {"longest_edge": 32}, "do_image_splitting": True}
 QWEN_PIXELS = {"image_processor_type": "Qwen2VLImageProcessor", "min_pixels": 64, "max_pixels": 576, "patch_size": 4}
-QWEN_PIXELS |= {"merge_size": 2, "temporal_patch_size": 2, "resample": 3}
-BLIP_PIXELS = {"image_processor_type": "BlipImageProcessor", "size": {"height": 28, "width": 28}, "resample": 3}
+QWEN_PIXELS |= {"merge_size": 2, "temporal_patch_size": 2, **COLOURS}
+BLIP_PIXELS = {"image_processor_type": "BlipImageProcessor", "size": {"height": 28, "width": 28}, **COLOURS}
 INTERN_PIXELS = {"image_processor_type": "GotOcr2ImageProcessor", "size": {"height": 28, "width": 28}, **HALF}
 GEMMA_PIXELS = {"image_processor_type": "Gemma3ImageProcessor", "size": {"height": 28, "width": 28}, **HALF}
 PIXELS = "preprocessor_config.json"

@@ -123,11 +123,11 @@ def test_what_is_commented_out_in_recipes_is_valid() -> None:
     from importlib.resources import files
 
     learners = {}
-    for name in ("memotion2020", "flava-mvsa"):
+    for name in ("memotion2020", "flava-mvsa", "vlm-2026"):
         recipe = (files("cli.recipes") / f"{name}.toml").read_text(encoding="utf-8")
         commented = recipe[recipe.index("# [base.") :].partition("\n[")[0]
         learners |= tomllib.loads(re.sub(r"^# ?", "", commented, flags=re.MULTILINE))["base"]
-    assert len(learners) == 9
+    assert len(learners) == 10
     for name, base in learners.items():
         make_learner(LEARNERS, base["learner"], base["params"], name)
 

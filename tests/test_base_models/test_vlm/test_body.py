@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from support.vlms import KINDS, MORE, make_vlm, pictures
+from support.vlms import KINDS, make_vlm, pictures
 
 from base_models.textual.loading import load_tokenizer
 from base_models.vlm.body import Body, body_of
@@ -17,7 +17,7 @@ from ensemble.errors import LearnerError
 TOLERANCE = {"atol": 1e-5, "rtol": 1e-5}
 
 
-@pytest.fixture(scope="module", params=[*KINDS, *MORE])
+@pytest.fixture(scope="module", params=KINDS)
 def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

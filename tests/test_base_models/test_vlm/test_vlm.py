@@ -11,6 +11,7 @@ from base_models.multimodal.preprocessing import image_preprocessing
 from base_models.textual.loading import load_tokenizer
 from ensemble.data import Dataset
 from ensemble.errors import LearnerError
+from ensemble.features import FeatureCache
 from ensemble.modalities import describe, modalities_of
 
 
@@ -111,10 +112,12 @@ def test_training_hides_texts_and_images(llava: str, posts: Dataset) -> None:
     assert all(torch.equal(batch[name], again[name]) for name in batch)
 
 
-def test_long_texts_are_cut_and_counted(llava: str, posts: Dataset) -> None:
+def test_long_texts_are_cut_counted_and_said(llava: str, posts: Dataset, caplog: pytest.LogCaptureFixture) -> None:
     data = whole_posts(posts).with_columns(text=["so", "so " * 500, *["the"] * 10])
-    facts = fitted(quick(llava, "none"), data).training_info()
-    assert facts["fit_posts"]["cut"] == 1
+    learner = quick(llava, "none", max_length=13)
+    learner.prepare(data, FeatureCache())
+    assert fitted(learner, data).training_info()["fit_posts"]["cut"] == 1
+    assert "1 of 12 texts are longer than max_length = 13 tokens and are cut" in caplog.text
 
 
 def test_prompts_that_are_longer_than_the_model_reads_are_refused(llava: str, posts: Dataset) -> None:

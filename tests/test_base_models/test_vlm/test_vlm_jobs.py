@@ -14,6 +14,7 @@ from support.photos import blind, photographed
 from support.vlms import make_vlm
 from support.world import SARCASM, SENTIMENT
 
+from base_models.multimodal import states
 from base_models.neural import shared_base
 from base_models.vlm import base
 from base_models.vlm.body import Body, body_of
@@ -122,9 +123,23 @@ def test_whatever_room_there_is_changes_no_probability(
     one = learner(models[kind], **adapt)
     one.prepare(shots.without_labels(), FeatureCache(image_bytes=image_bytes))
     np.testing.assert_allclose(fitted(one, shots).predict_proba(shots), plain, atol=1e-4)
-    anew = f"The image cache is full (run.image_bytes = 0): the encoders of {models[kind]} run anew in every epoch."
+    anew = f"The image cache has no room (run.image_bytes = 0): the encoders of {models[kind]} run anew in every epoch."
     assert (anew in caplog.messages) == (not image_bytes)
     assert (counts["seen"] == 8) == bool(image_bytes)
+
+
+@pytest.mark.parametrize(("image_bytes", "seen"), [(5000, 2), (20_000, 8)])
+def test_where_not_all_states_will_find_room_the_first_block_is_the_last(
+    models: dict[str, str],
+    shots: Dataset,
+    counts: dict[str, int],
+    image_bytes: int,
+    seen: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(states, "BLOCK", 2)
+    learner(models["llava"]).prepare(shots.without_labels(), FeatureCache(image_bytes=image_bytes))
+    assert counts["seen"] == seen
 
 
 @pytest.mark.parametrize(

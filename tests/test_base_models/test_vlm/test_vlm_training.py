@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 from support.asked import fitted, quick, trained_names, whole_posts
 from support.networks import Killed, killed_after
-from support.vlms import KINDS
+from support.vlms import KINDS, MORE
 from support.world import SENTIMENT
 
 from ensemble.data import Dataset
@@ -33,6 +33,7 @@ from ensemble.learner import TrainingContext
             {"answer", "language_model", "multi_modal_projector"},
         ),
         ({"train": "full"}, {"language_model", "vision_tower", "multi_modal_projector", "lm_head"}),
+        ({"train": "full", "answer": "head"}, {"answer", "language_model", "vision_tower", "multi_modal_projector"}),
     ],
 )
 def test_only_what_should_is_trained(llava: str, posts: Dataset, params: dict[str, Any], trained: set[str]) -> None:
@@ -86,6 +87,15 @@ def test_the_loss_of_answers_is_how_unlikely_the_labels_words_are(llava: str, po
     assert learner.curve()[0]["loss"] == pytest.approx(expected, rel=1e-4)
 
 
+@pytest.mark.parametrize("params", [{"loss": "answer"}, {"loss": "classes"}, {"answer": "head"}])
+def test_rows_that_were_put_aside_say_when_to_stop(llava: str, posts: Dataset, params: dict[str, Any]) -> None:
+    how = {"epochs": 5, "lr": 0.3, "validation": 0.3, "patience": 1, "stop_on": "loss", "schedule": "constant"}
+    learner = fitted(quick(llava, training=how, **params), whole_posts(posts, 20))
+    losses = [row["validation_loss"] for row in learner.curve()]
+    best = 1 + int(np.argmin(losses))
+    assert learner.training_info()["best_epoch"] == best and len(losses) == min(5, best + 1)
+
+
 def test_classes_may_be_learned_from_shares_of_annotators(llava: str, posts: Dataset) -> None:
     data = whole_posts(posts, 8)
     how = {"loss": "soft_cross_entropy"}
@@ -124,7 +134,7 @@ SAVED: Sequence[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("params", SAVED)
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*KINDS, *MORE])
 def test_a_saved_learner_of_any_family_predicts_the_same_again(
     folders: dict[str, str], posts: Dataset, kind: str, params: dict[str, Any], tmp_path: Path
 ) -> None:

@@ -2,15 +2,15 @@
 
 import pytest
 import torch
-from support.vlms import KINDS, pictures
+from support.vlms import KINDS, MORE, pictures
 
 from base_models.vlm.body import Body, body_of
 from base_models.vlm.words import Asked, Words, word_likelihoods
 
-WORDS = [[9], [11, 40], [11, 41, 7], [23]]
+WORDS = [[29], [31, 40], [31, 41, 27], [23]]
 
 
-@pytest.fixture(scope="module", params=KINDS)
+@pytest.fixture(scope="module", params=[*KINDS, *MORE])
 def body(request: pytest.FixtureRequest, folders: dict[str, str]) -> Body:
     return body_of(folders[request.param], True, 0).eval()
 
@@ -90,7 +90,7 @@ def test_words_of_one_token_need_no_second_pass(body: Body, monkeypatch: pytest.
     monkeypatch.setattr(body, "hidden", lambda *given: passes.append(1) or hidden(*given))
     monkeypatch.setattr(body, "prompt", lambda *given: passes.append(2) or prompt(*given))
     monkeypatch.setattr(body, "going_on", lambda *given: passes.append(3) or going_on(*given))
-    word_likelihoods(body, [[9], [11], [12]], prompts(body))
+    word_likelihoods(body, [[29], [31], [23]], prompts(body))
     assert passes == [1]
     word_likelihoods(body, WORDS, prompts(body))
     assert passes == [1, 2, 3], "the prompt once, and further tokens of all words together"

@@ -1,6 +1,6 @@
 """scikit-learn's own checks of the estimators. Their rows of numbers are spelled out as texts, a word for each column.
 
-`python -m test_cli.test_api.test_estimator_checks` (in tests/) prints the table for the documentation.
+Run as a module in tests/, this prints the table for the documentation.
 """
 
 from collections.abc import Callable, Iterator
@@ -52,6 +52,7 @@ MADE = {
     "regressor": lambda: Regressor(CHEAP, meta_estimators=("mean",), folds=3, random_state=0),
 }
 LEFT_OUT = {  # and why
+    "check_array_api_input": "is about arrays on other devices; posts are texts and files",
     "check_classifiers_train": "wants rows of fewer columns refused; a text has as many words as it has",
     "check_complex_data": "wants complex numbers refused in certain words; posts are no numbers",
     "check_dtype_object": "gives numbers as objects; posts are no numbers",
@@ -75,6 +76,20 @@ def checks_of(kind: str) -> dict[str, Callable[..., None]]:
         return {name_of(check): check for check in listed}
 
 
+ALWAYS = (  # the others take minutes together; they are run by hand, with -m slow
+    "check_do_not_raise_errors_in_init_or_set_params",
+    "check_estimator_repr",
+    "check_estimator_sparse_tag",
+    "check_estimator_tags_renamed",
+    "check_estimators_unfitted",
+    "check_fit_idempotent",
+    "check_get_params_invariance",
+    "check_mixin_order",
+    "check_no_attributes_set_in_init",
+    "check_parameters_default_constructible",
+    "check_set_params",
+    "check_valid_tag_types",
+)
 CASES = [(kind, name) for kind in MADE for name in checks_of(kind)]
 
 
@@ -84,9 +99,27 @@ def _texts_for_numbers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
 
 
-@pytest.mark.parametrize(("kind", "name"), [case for case in CASES if case[1] not in LEFT_OUT])
+def marked(kind: str, name: str) -> Any:
+    return pytest.param(kind, name, marks=() if name in ALWAYS else pytest.mark.slow)
+
+
+@pytest.mark.parametrize(("kind", "name"), [marked(*case) for case in CASES if case[1] not in LEFT_OUT])
 def test_a_check_of_scikit_learn_passes(kind: str, name: str, tmp_path: Path) -> None:
     made = MADE[kind]()
     if name == "check_estimators_pickle":
         made.set_params(folder=tmp_path)  # what is kept nowhere else is not in the pickle either
     checks_of(kind)[name](type(made).__name__, made)
+
+
+def test_what_is_left_out_and_what_is_always_run_are_checks_of_scikit_learn() -> None:
+    assert {*LEFT_OUT, *ALWAYS} <= {name for _, name in CASES}
+
+
+def as_table() -> str:
+    """Which checks pass, and which are left out and why, as Markdown."""
+    rows = [f"| `{name}` | {LEFT_OUT.get(name, 'passes')} |" for name in sorted({name for _, name in CASES})]
+    return "\n".join(["| check | |", "|---|---|", *rows])
+
+
+if __name__ == "__main__":
+    print(as_table())

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from support.reported import CANDIDATES, LEARNERS, SCRIPT, report_facts
 
 from meta.report.charts import IntervalRow, correlation_map, cost_plot, curve_plot, interval_plot, reliability_plot
-from meta.report.facts import Reliability
 from meta.report.leaderboard import make_leaderboard, most_telling
+from meta.report.reliability import Reliability
 
 SCORED = {"value": 0.5, "low": 0.45, "high": 0.56}
 

@@ -18,9 +18,10 @@ from ensemble.jobs.train import train
 from ensemble.run import LearnerSpec, Run
 from ensemble.store import Store
 from meta.report.facts import ReportFacts
-from meta.report.gather import gather_facts, reliability
+from meta.report.gather import gather_facts
 from meta.report.leaderboard import make_leaderboard, paper_table
 from meta.report.modality_table import modality_table
+from meta.report.reliability import reliability
 from meta.report.writing import write_report
 from meta.stack import stack_task
 from meta.table import StackSettings, assemble
@@ -132,7 +133,7 @@ def test_seeds_alone_and_the_test_part_of_every_learner_are_among_the_facts(make
 
 def test_reliability_counts_every_labelled_row_once(run: Run) -> None:
     table = assemble(run, SENTIMENT, FEW).table
-    curve = reliability(table, table.learner_oof("words"))
+    curve = reliability(table.labels, table.learner_oof("words"))
     assert sum(curve.rows) == 400
     right = np.dot(curve.accuracy, curve.rows) / 400
     assert right == pytest.approx((table.learner_oof("words").labels() == table.labels).mean())
