@@ -52,17 +52,15 @@ def score_file(
     quiet: bool,
 ) -> LaterScores:
     """What a run's stacks score on the labelled posts of ``table``, against what they scored out of fold."""
-    from ensemble.jobs.run_record import RunRecord
-
-    folder = run_folder(named_run)
-    session = Session(folder, quiet=quiet, allow=allow)
-    record, track = RunRecord.read(folder), session.track
+    session = Session(run_folder(named_run), quiet=quiet, allow=allow)
     from base_models import LEARNERS
     from ensemble.datasets.later_labels import read_later_labels, tasks_named
     from ensemble.datasets.new_posts import look_at_posts
+    from ensemble.jobs.run_record import RunRecord
     from meta.loaded_stack import modalities_needed
     from meta.operating.inputs import compare, input_drift
 
+    record, track = RunRecord.read(session.store.root), session.track
     run = record.open(LEARNERS, track, allow)
     asked = run.some_tasks(tasks)
     named, needed, form = tasks_named(labels, [t.name for t in asked]), modalities_needed(run, asked), read_as(dialect)
