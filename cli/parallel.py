@@ -110,3 +110,15 @@ def _check_gpus(gpus: Sequence[str]) -> None:
     if absent := sorted({int(gpu) for gpu in gpus if int(gpu) >= there}):
         have = f"has {there}, numbered from 0" if there else "has none that PyTorch can use"
         raise ConfigError(f"--gpus {', '.join(map(str, absent))}: this machine {have}.")
+
+
+def processes_of(n_jobs: int | None) -> int:
+    """As scikit-learn's ``n_jobs``: None is 1, -1 one for each core."""
+    from ensemble.errors import ConfigError
+    from ensemble.system.processes import cores
+
+    if n_jobs == -1:
+        return cores()
+    if n_jobs is not None and n_jobs < 1:
+        raise ConfigError(f"n_jobs = {n_jobs}: must be at least 1, or -1 for all cores.")
+    return n_jobs or 1

@@ -58,9 +58,12 @@ class Session:
         parallel: Parallel | None = None,
         bars: "Callable[[OtherJobs | None], Track]" = Bars,
         allow: Sequence[str] = (),
+        extend_folds: bool = False,
     ) -> None:
+        """With ``extend_folds`` the fold plan takes in new rows."""
         self._configured = Configured.read(config, overrides, allow) if isinstance(config, Path) else config
         self.home, self._overrides, self._bars, self._quiet = self._configured.home, tuple(overrides), bars, quiet
+        self._extend_folds = extend_folds
         self._prepare(parallel or Parallel())
         self._check_names()
 
@@ -169,9 +172,9 @@ class Session:
         from ensemble.jobs.run_record import learner_specs
 
         check_learners(LEARNERS, learner_specs(self.config), self.home)
-        plan = bind_folds(self.store, self.data, self.scans, self.fold_settings, self.given_folds)
-        if plan.lost and not self._quiet:
-            print(f"  {plan.lost}: drawn again, the same plan by its fingerprint", file=sys.stderr)
+        plan = bind_folds(self.store, self.data, self.scans, self.fold_settings, self.given_folds, self._extend_folds)
+        if plan.note and not self._quiet:
+            print(f"  {plan.note}", file=sys.stderr)
         return self.run_on(plan)
 
     def run_on(self, plan: "FoldPlan") -> "Run":
@@ -181,16 +184,15 @@ class Session:
         from ensemble.jobs.run_record import learner_specs
         from ensemble.run import Run
 
-        config = self.config
         return Run(
             self.store,
             plan.with_groups(self.data),
             plan,
             LEARNERS,
-            learner_specs(config),
-            tuple(config.run.seeds),
-            FeatureCache(self.home / config.run.cache, self.track, config.run.image_bytes),
-            config.run.keep_models,
+            learner_specs(self.config),
+            tuple(self.config.run.seeds),
+            FeatureCache(self.home / self.config.run.cache, self.track, self.config.run.image_bytes),
+            self.config.run.keep_models,
             self._distributed(),
             self.home,
         )

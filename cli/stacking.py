@@ -23,20 +23,12 @@ def stack(
     ensemble stack
     ensemble stack --task sentiment --json
     """
-    from cli.doubts import not_for_new_posts
+    from cli.api.work import stack_learners
     from cli.session import Session
     from cli.stack_tables import print_stacks
-    from meta.summary import stack_tasks
-    from meta.table import unfinished_learners
 
     session = Session(config, set, quiet, allow=allow)
-    run = session.run
-    for chosen in run.some_tasks(task):
-        if left_out := unfinished_learners(run, chosen) if not session.stacking.learners else []:
-            typer.echo(f"  {chosen.name}: stacked without {', '.join(left_out)}, not complete yet", err=True)
-        if doubt := not_for_new_posts(session, chosen, config, set):
-            typer.echo(f"! {doubt}", err=True)
-    found = stack_tasks(run, run.some_tasks(task), session.stacking, session.track)
+    found = stack_learners(session, task, config, set, lambda line: typer.echo(line, err=True))
     show(found, print_stacks, as_json)
 
 

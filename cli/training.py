@@ -49,6 +49,9 @@ def train_base(
     keep_models: Annotated[str, typer.Option(help="best: keep trained weights; none: probabilities only.")] = "",
     allow: Allow = [],
     budget: Budget = "",
+    extend_folds: Annotated[
+        bool, typer.Option("--extend-folds", help="New rows of the table get folds; old ones stay where they are.")
+    ] = False,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
@@ -75,7 +78,7 @@ def train_base(
 
     kept = [f"run.keep_models={keep_models}"] if keep_models else []
     parallel = Parallel.of(jobs, gpus, jobs_per_gpu, engine, address)
-    session = Session(config, [*set, *kept], quiet, parallel, allow=allow)
+    session = Session(config, [*set, *kept], quiet, parallel, allow=allow, extend_folds=extend_folds)
     found = train_learners(session, learner, task, fold, lambda line: typer.echo(pasteable(line), err=True), budget)
     if session.run.distributed.is_worker:
         return

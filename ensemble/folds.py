@@ -55,13 +55,15 @@ class FoldPlan:
     ``group``, ``digest``.
 
     ``digest`` is of the row's content and labels, so that a changed table is noticed and the row named; ``tasks`` are
-    the names of the label columns. ``lost`` says what was wrong with the plan on the disk that this one replaces.
+    the names of the label columns. ``lost`` says what was wrong with the plan on the disk that this one replaces,
+    ``extended`` what it adds to that one.
     """
 
     settings: FoldSettings
     frame: pd.DataFrame
     tasks: tuple[str, ...] = ()
     lost: str = ""
+    extended: str = ""
 
     def __post_init__(self) -> None:
         held = self.frame[self.frame["fold"] >= 0]
@@ -70,6 +72,11 @@ class FoldPlan:
         straddling = held.groupby("group")["fold"].nunique()
         if (straddling > 1).any():
             raise FoldError(f"Groups {some(straddling[straddling > 1].index)} straddle folds.")
+
+    @property
+    def note(self) -> str:
+        """What to say of a plan that replaces another one; nothing of others."""
+        return self.extended or (f"{self.lost}: drawn again, the same plan by its fingerprint" if self.lost else "")
 
     @property
     def fold(self) -> Codes:
@@ -126,8 +133,9 @@ class FoldPlan:
         """The same plan with its rows in the order of the table, which may have been sorted anew."""
         return replace(self, frame=self.frame.set_index("id").loc[list(data.ids)].reset_index())
 
-    def check(self, data: Dataset, settings: FoldSettings) -> None:
-        """Raises FoldError naming the first differences if the settings or the table are not those of the plan."""
+    def check(self, data: Dataset, settings: FoldSettings, extend: bool = False) -> None:
+        """Raises FoldError naming the first differences if the settings or the table are not those of the plan; new
+        rows are none where it is to ``extend`` to them."""
         for name, was in vars(self.settings).items():
             says = vars(settings.as_in(self))[name]
             if says != was:
@@ -142,16 +150,20 @@ class FoldPlan:
             )
         planned = dict(zip(self.frame["id"], self.frame["digest"], strict=True))
         present = dict(zip(data.ids, row_digests(data), strict=True))
+        new = [row for row in present if row not in planned]
         differences = {
             "no longer there": [row for row in planned if row not in present],
-            "new": [row for row in present if row not in planned],
+            "new": [] if extend else new,
             "changed": [row for row, digest in present.items() if planned.get(row, digest) != digest],
         }
         found = [f"{len(rows)} rows {what} ({some(rows)})" for what, rows in differences.items() if rows]
         if found:
+            grown = len(found) == 1 and differences["new"]
+            kept = "`ensemble train-base --extend-folds` keeps the folds of the others; or restore"
+            ways = kept if grown else "Restore"
             raise FoldError(
                 f"The table is not the one this run's folds were made for: {'; '.join(found)}. "
-                "Restore the data or choose another run folder."
+                f"{ways} the data or choose another run folder."
             )
 
     def write(self, path: Path) -> None:

@@ -62,7 +62,7 @@ def test_own_learner(run_example, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(folder)
     monkeypatch.setattr("site.getsitepackages", lambda: [str(folder)])
     printed = run_example("own_learner/train")
-    assert score(printed, "lengths") > 0 and "Not allowed: " in printed and "--allow" in printed
+    assert score(printed, "lengths") > 0 and "Not allowed: " in printed and "allow=['lengths']" in printed
     assert "Allowed: {'" in printed
 
 

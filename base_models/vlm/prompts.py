@@ -127,11 +127,11 @@ class Chat:
             conversation.append(said_by("user", message, turn.has_image))
             if turn.answer is not None:
                 conversation.append(said_by("assistant", turn.answer))
-        said = self.tokenizer.apply_chat_template(
-            conversation, chat_template=self.described.template, tokenize=False, add_generation_prompt=True
+        return str(
+            self.tokenizer.apply_chat_template(
+                conversation, chat_template=self.described.template, tokenize=False, add_generation_prompt=True
+            )
         )
-        written = self.described.written if as_parts else ""
-        return str(said.replace(written, self.described.marker) if written else said)
 
 
 @dataclass(frozen=True)

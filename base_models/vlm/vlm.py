@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Vlm(JointLearner):
-    """Any language model that sees (LLaVA, BLIP-2, SmolVLM, Qwen-VL), or only reads, by hub name or local folder.
+    """Any language model that sees (LLaVA, BLIP-2, SmolVLM, Qwen-VL, Gemma 3) or only reads, by hub name or folder.
 
     A post is a prompt in the model's own chat template: what ``template`` makes of its text, and its image. A text can
     spell no mark of that template. ``answer`` "words": a class is as likely as its word is as the answer, of several

@@ -11,7 +11,7 @@ import pandas as pd
 from cli.api.posts import PostFiles, Posts
 from cli.api.wording import said_of_arguments
 from cli.configured import Configured
-from cli.parallel import Parallel
+from cli.parallel import Parallel, processes_of
 from cli.progress import Bars, bars_where
 from ensemble.config import make_config
 from ensemble.errors import ConfigError, LearnerError
@@ -28,8 +28,10 @@ Learners = Sequence[str] | Mapping[str, str | Mapping[str, object]]
 
 class Project:
     """Made by ``ensemble.open`` or ``from_posts``. Every method does what the command of its name does, in the same run
-    folder: finished work is never done again, also not by a later process. What is to be known before hours are spent
-    is logged (logger "ensemble"); mistakes are raised as EnsembleError, in one line.
+    folder: finished work is never done again, also not by a later process. Posts are read on the first call and kept.
+    What is to be known before hours are spent is logged (logger "ensemble"); mistakes are raised as EnsembleError, in
+    one line. Working folder, environment and threads are afterwards what they were; a library that is loaded by a call,
+    such as torch, keeps the number of threads that the run has.
 
     ``progress`` None shows bars in notebooks and on terminals, True also prints a line per step elsewhere, False shows
     nothing.
@@ -43,6 +45,7 @@ class Project:
         files: PostFiles | None = None,
     ) -> None:
         self._configured, self._overrides, self._progress, self._files = configured, overrides, progress, files
+        self.allow = configured.allow  # the other packages whose learners the run folder may import
         self._opened: Session | None = None
         self._predictor: Predictor | None = None
 
@@ -89,11 +92,6 @@ class Project:
         """The run folder."""
         return (self._configured.home / self._configured.config.run.folder).resolve()
 
-    @property
-    def allow(self) -> tuple[str, ...]:
-        """The other packages whose learners the run folder may import."""
-        return self._configured.allow
-
     def folds(self) -> pd.DataFrame:
         """The fold plan, made on the first call and never redrawn: ``id``, ``fold`` (-1 a test row), ``group`` (copies,
         and rows that belong together, have one number)."""
@@ -101,7 +99,7 @@ class Project:
             plan = session.run.plan.frame
             return plan[["id", "fold", "group"]].reset_index(drop=True)
 
-    def plan(self, n_jobs: int = 1) -> pd.DataFrame:
+    def plan(self) -> pd.DataFrame:
         """What is done and to do, a row per learner and task, with what it will take where finished jobs tell; trains
         nothing."""
         from ensemble.jobs.status import listed
@@ -110,19 +108,19 @@ class Project:
         with self._working() as session:
             run = session.run
             work, waiting = listed(run, run.learners.some(()), run.data.tasks)
-            return pd.DataFrame([vars(learner) for learner in plan_jobs(run, work, n_jobs, waiting).learners])
+            return pd.DataFrame([vars(learner) for learner in plan_jobs(run, work, 1, waiting).learners])
 
     def train(
         self,
         learners: Sequence[str] = (),
         tasks: Sequence[str] = (),
         folds: Sequence[int] = (),
-        n_jobs: int = 1,
+        n_jobs: int | None = 1,
         budget: str = "",
     ) -> pd.DataFrame:
-        """Train the base learners, fold by fold, ``n_jobs`` at a time, each in a process of its own where there are
-        several; what they score out of fold, beside what knows the labels alone. Within a ``budget`` such as "2h" what
-        adds most per minute comes first, and no job begins that is not expected to end in time.
+        """Train the base learners, fold by fold, ``n_jobs`` at a time (-1: one for each core), in processes of their
+        own where there are several; what they score out of fold, beside what knows the labels alone. Within a
+        ``budget`` such as "2h" what adds most per minute comes first, and no job begins that would not end in time.
 
         Raises LearnerError where jobs have failed; the others are done all the same, and the next call does the rest.
         """
@@ -131,7 +129,7 @@ class Project:
         from cli.causes import by_cause
 
         self._predictor = None
-        with self._working(Parallel.of(n_jobs)) as session:
+        with self._working(Parallel.of(processes_of(n_jobs))) as session:
             found = train_learners(session, learners, tasks, folds, _say, budget)
         if found.spent.failures:
             causes = by_cause({str(failure.job): failure.reason or "" for failure in found.spent.failures})
@@ -142,16 +140,11 @@ class Project:
         """Stack the finished base learners; what these, the candidates and the stack score, ``shipped`` what predicts
         new posts."""
         from cli.api.results import stack_frame
-        from cli.doubts import not_for_new_posts
-        from meta.summary import stack_tasks
+        from cli.api.work import stack_learners
 
         self._predictor = None
         with self._working() as session:
-            run = session.run
-            for task in run.some_tasks(tasks):
-                if doubt := not_for_new_posts(session, task, self._configured.place, self._overrides):
-                    _say(doubt)
-            return stack_frame(stack_tasks(run, run.some_tasks(tasks), session.stacking, session.track))
+            return stack_frame(stack_learners(session, tasks, self._configured.place, self._overrides, _say))
 
     def report(self, out: str | Path | None = None) -> Path:
         """Draw everything that is known of the run on one page; the file, by default ``report.html`` in the run
@@ -221,9 +214,7 @@ def open_project(
     allow: Sequence[str] = (),
 ) -> Project:
     """The project of a configuration file, or of a run folder; ``overrides`` are as of ``--set``: "folds.k=10".
-    ``allow`` names the other packages whose learners a run folder may import.
-
-    Raises ConfigError and StoreError.
+    ``allow`` names the other packages whose learners a run folder may import. Raises ConfigError and StoreError.
     """
     if isinstance(overrides, str):
         raise ConfigError(f"overrides must be a list of texts, such as [{overrides!r}].")
@@ -239,7 +230,7 @@ def _base(learners: Learners) -> dict[str, object]:
 
 
 def _say(line: str) -> None:
-    log.log(logging.WARNING if line.startswith("!") else logging.INFO, "%s", line.removeprefix("! "))
+    log.log(logging.WARNING if line.startswith("!") else logging.INFO, "%s", line.removeprefix("! ").strip())
 
 
 def _output(out: str | Path | None) -> Path | None:

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from cli.doubts import doubts
+from cli.doubts import doubts, not_for_new_posts
 from cli.session import Session
 from ensemble.errors import ConfigError
 from ensemble.jobs.job import list_work
@@ -12,6 +14,9 @@ from ensemble.jobs.train import check_models, train
 from ensemble.scoring import BaselineCard
 from ensemble.upkeep.budget import Spent, seconds_of, train_within
 from ensemble.upkeep.disk import check_disk
+
+if TYPE_CHECKING:
+    from meta.records import StackedTasks
 
 
 @dataclass(frozen=True)
@@ -52,3 +57,20 @@ def train_learners(
     if run.distributed.is_worker:
         return Trained([], {}, spent)
     return Trained(finished(run, specs, asked), baseline_cards(run, asked), spent)
+
+
+def stack_learners(
+    session: Session, tasks: Sequence[str], config: Path, overrides: Sequence[str], say: Callable[[str], None]
+) -> "StackedTasks":
+    """Stack what is complete; ``say`` hears what is left out, and of ``config`` with ``overrides`` what to run so that
+    new posts can be predicted."""
+    from meta.summary import stack_tasks
+    from meta.table import unfinished_learners
+
+    run = session.run
+    for task in run.some_tasks(tasks):
+        if left_out := unfinished_learners(run, task) if not session.stacking.learners else []:
+            say(f"  {task.name}: stacked without {', '.join(left_out)}, not complete yet")
+        if doubt := not_for_new_posts(session, task, config, overrides):
+            say(f"! {doubt}")
+    return stack_tasks(run, run.some_tasks(tasks), session.stacking, session.track)

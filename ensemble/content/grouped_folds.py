@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from ensemble.content.duplicates import Duplicates, find_duplicates, united_groups
+from ensemble.content.extended_folds import extended_plan
 from ensemble.content.given_folds import GivenFolds, given_plan
 from ensemble.data import Codes, Dataset
 from ensemble.errors import FoldError, StoreError, some
@@ -18,13 +19,18 @@ from ensemble.system.files import read_json
 
 
 def bind_folds(
-    store: Store, data: Dataset, scans: Scans, settings: FoldSettings, given: GivenFolds | None = None
+    store: Store,
+    data: Dataset,
+    scans: Scans,
+    settings: FoldSettings,
+    given: GivenFolds | None = None,
+    extend: bool = False,
 ) -> FoldPlan:
     """With other settings, or another ``given`` plan, it is made again as long as nothing has been made on it. One that
     is gone or damaged is made again where that gives the plan the results were made on. Raises FoldError where data
-    changed."""
+    changed, but to ``extend`` it is where they have grown."""
     with store.lock():
-        plan, is_new = find_plan(store, data, scans, settings, given)
+        plan, is_new = find_plan(store, data, scans, settings, given, extend=extend)
         if is_new:
             plan.write(store.plan)
         return plan
@@ -62,11 +68,14 @@ def find_plan(
     settings: FoldSettings,
     given: GivenFolds | None = None,
     copies: Duplicates | None = None,
+    extend: bool = False,
 ) -> tuple[FoldPlan, bool]:
     """The plan of a run, and whether it is new and not written yet; ``copies`` where they have been looked for."""
     plan, lost = _kept_plan(store)
     if plan is not None and (store.has_results() or (given is None and plan.settings == settings)):
-        plan.check(data, settings)
+        plan.check(data, settings, extend)
+        if extend and len(data) > len(plan.frame):
+            return _extended(store, plan, data, scans, settings, given), True
         plan = plan.ordered(data)
         check_given_groups(plan, data)
         if given is not None:
@@ -79,6 +88,20 @@ def find_plan(
     if lost:
         _check_same(store, plan, data, lost)
     return replace(plan, lost=lost), True
+
+
+def _extended(
+    store: Store, plan: FoldPlan, data: Dataset, scans: Scans, settings: FoldSettings, given: GivenFolds | None
+) -> FoldPlan:
+    """For the rows that the table has more. Raises FoldError where a given plan would have to say where they are."""
+    if given is not None:
+        raise FoldError(
+            f"{given.path} holds this run's plan, so it says where new rows are: choose another run folder for the "
+            "longer one, or extend a plan of our own."
+        )
+    longer = extended_plan(plan, data, find_groups(data, scans, settings))
+    stale = dict.fromkeys(folder.learner for folder in store.learner_folders() if folder.finished_jobs())
+    return replace(longer, extended=f"{longer.extended}; stale from now on: {', '.join(stale) or 'nothing'}")
 
 
 def find_groups(data: Dataset, scans: Scans, settings: FoldSettings, copies: Duplicates | None = None) -> Codes:

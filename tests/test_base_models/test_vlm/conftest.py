@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from support.networks import freeze_imports, one_core
-from support.vlms import KINDS, MORE, make_vlm
+from support.vlms import KINDS, make_vlm
 
 
 @pytest.fixture(autouse=True)
@@ -18,7 +18,7 @@ def alone() -> Iterator[None]:
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """By kind."""
     folder = tmp_path_factory.mktemp("vlm")
-    return {kind: str(make_vlm(folder / kind, kind)) for kind in (*KINDS, *MORE)}
+    return {kind: str(make_vlm(folder / kind, kind)) for kind in KINDS}
 
 
 @pytest.fixture

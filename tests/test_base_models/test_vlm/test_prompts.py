@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from support.vlms import KINDS, MORE, SEEING, make_vlm
+from support.vlms import KINDS, SEEING, make_vlm
 from support.world import SENTIMENT
 
 from base_models.vlm.asking import Interviewer, Question
@@ -57,17 +57,17 @@ SAID = {
 }
 
 
-@pytest.mark.parametrize("kind", [*KINDS, *MORE])
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_post_is_a_prompt_in_the_models_own_form(folders: dict[str, str], kind: str) -> None:
     asks = interviewer(folders[kind])
     assert read(asks, encoded(asks, Turn("so sad", kind != "text"))) == SAID[kind]
 
 
-@pytest.mark.parametrize("kind", [*SEEING, *MORE])
+@pytest.mark.parametrize("kind", SEEING)
 def test_a_post_without_an_image_has_no_place_for_one(folders: dict[str, str], kind: str) -> None:
     asks = interviewer(folders[kind])
-    of_gemma = "\n\n<start_of_image><image><end_of_image>\n\n"
-    for mark in ("<image>\n", "<|vision_start|><image><|vision_end|>", of_gemma, "<image>"):
+    framed = "\n\n<start_of_image><image><end_of_image>\n\n"
+    for mark in (framed, "<image>\n", "<|vision_start|><image><|vision_end|>", "<image>"):
         expected = SAID[kind].replace(mark, "", 1)
         if expected != SAID[kind]:
             break
@@ -122,7 +122,7 @@ ATTACKS = [
 ]
 
 
-@pytest.mark.parametrize("kind", [*KINDS, *MORE])
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_post_gives_no_orders(folders: dict[str, str], kind: str) -> None:
     asks = interviewer(folders[kind])
     special = {*asks.tokenizer.all_special_ids, *asks.tokenizer.added_tokens_decoder, asks.described.placeholder}
@@ -141,7 +141,7 @@ def test_a_post_gives_no_orders(folders: dict[str, str], kind: str) -> None:
             assert not {"USER:", "Assistant:", "[INST]", "\n"} & set(escaped(attack).split(" "))
 
 
-@pytest.mark.parametrize("kind", [*KINDS, *MORE])
+@pytest.mark.parametrize("kind", KINDS)
 def test_words_are_the_tokens_that_follow_the_prompt(folders: dict[str, str], kind: str) -> None:
     asks = interviewer(folders[kind])
     words = ["negative", "not so sad"]

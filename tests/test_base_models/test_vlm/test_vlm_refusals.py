@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support.asked import fitted, quick, whole_posts
-from support.vlms import KINDS, MORE
+from support.vlms import KINDS
 
 from base_models.vlm.vlm import Vlm
 from base_models.vlm.words import Words
@@ -52,7 +52,7 @@ def test_models_are_checked_before_the_first_job(
     def check(model: str, **params: Any) -> None:
         quick(model, **params).check_models(posts, FeatureCache())
 
-    for kind in (*KINDS, *MORE):
+    for kind in KINDS:
         check(folders[kind])
     for model, message in ((encoders["bert"], "a bert network"), (encoders["clip"], "a clip network")):
         with pytest.raises(LearnerError, match=f"^vlm: cannot use .*{message}: it is neither a decoder of text nor"):

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 from support.asked import fitted, quick, trained_names, whole_posts
 from support.networks import Killed, killed_after
-from support.vlms import KINDS, MORE
+from support.vlms import KINDS
 from support.world import SENTIMENT
 
 from ensemble.data import Dataset
@@ -134,7 +134,7 @@ SAVED: Sequence[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("params", SAVED)
-@pytest.mark.parametrize("kind", [*KINDS, *MORE])
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_saved_learner_of_any_family_predicts_the_same_again(
     folders: dict[str, str], posts: Dataset, kind: str, params: dict[str, Any], tmp_path: Path
 ) -> None:

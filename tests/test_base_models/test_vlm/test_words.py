@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from support.vlms import KINDS, MORE, pictures
+from support.vlms import KINDS, pictures
 
 from base_models.vlm.body import Body, body_of
 from base_models.vlm.words import Asked, Words, word_likelihoods
@@ -10,7 +10,7 @@ from base_models.vlm.words import Asked, Words, word_likelihoods
 WORDS = [[29], [31, 40], [31, 41, 27], [23]]
 
 
-@pytest.fixture(scope="module", params=[*KINDS, *MORE])
+@pytest.fixture(scope="module", params=KINDS)
 def body(request: pytest.FixtureRequest, folders: dict[str, str]) -> Body:
     return body_of(folders[request.param], True, 0).eval()
 

@@ -176,7 +176,7 @@ def test_the_metric_decides_the_labels(texts: list[str], labels: np.ndarray) -> 
         (
             pd.DataFrame({"tweet": ["a"] * 9}),
             [0, 1, 1] * 3,
-            r"X has columns \['tweet'\]; those of posts are named text",
+            r"X has columns \['tweet'\]; posts have columns named text",
         ),
         (["a"] * 9, [0, 1], "inconsistent numbers of samples"),
         (["a"] * 9, [1] * 9, r"one class only, \[1\]"),

@@ -140,6 +140,8 @@ def test_mistakes_are_one_line(
         make(posts, ["tfidff"]).plan()
     with pytest.raises(StoreError, match="is not finished; run `ensemble train-base"):
         make(posts, ["prior"], **SETTINGS).predictions("sentiment")
+    with pytest.raises(ConfigError, match="n_jobs = 0: must be at least 1"):
+        make(posts, ["prior"]).train(n_jobs=0)
     with pytest.raises(ConfigError, match="No such file: nowhere"):
         ensemble.open("nowhere.toml")
     with pytest.raises(StoreError, match="does not exist"):
