@@ -9,7 +9,7 @@ from typer.main import get_command
 from cli.commands import app
 
 COMMANDS = sorted(get_command(app).commands)  # type: ignore[attr-defined]
-WORDS = {"number", "numbers", "text", "file", "folder", "name", "time", "class", "share"}
+WORDS = {"number", "numbers", "text", "file", "folder", "name", "time", "class", "share", "package"}
 WORDS |= {"key=value", "kind=name", "task=column", "class=number"}
 
 
