@@ -66,7 +66,7 @@ class SklearnLearner:
         estimator: Annotated[str, meaning("place of its class, such as sklearn.svm:LinearSVC")],
         params: Annotated[dict[str, Any] | None, meaning("parameters of the estimator")] = None,
         encoders: Annotated[
-            dict[str, Any] | None, meaning("encoders as parameters of frozen: text, image, views, ...")
+            dict[str, Any] | None, meaning("encoders, as parameters of frozen: text, image, views and others")
         ] = None,
         ngrams: Annotated[
             dict[str, Any] | None, meaning("n-grams as parameters of tfidf: words, characters, min_documents")
