@@ -41,6 +41,7 @@ class VlmNetwork(nn.Module):
         self.sparse = any(parameter.requires_grad for parameter in seeing)  # a batch without an image leaves them out
         self.pictures: torch.Tensor
         self.register_buffer("pictures", pictures)
+        self._seen: torch.Tensor | None = None
 
     def forward(
         self,
@@ -89,6 +90,15 @@ class VlmNetwork(nn.Module):
             return None
         return frozen_states(self.body, pixels) if self.frozen else self.body.see(pixels)
 
+    def _see_pictures(self) -> torch.Tensor:
+        """Those of examples; under a tower that does not change, once for all batches."""
+        kept = self._seen
+        if kept is None or kept.device != self.pictures.device:
+            kept = self._see(self.pictures)
+            self._seen = kept if self.frozen else None
+        assert kept is not None
+        return kept
+
     def _with_examples(
         self, states: torch.Tensor | None, image_rows: torch.Tensor, shown: torch.Tensor
     ) -> tuple[torch.Tensor | None, torch.Tensor]:
@@ -96,10 +106,8 @@ class VlmNetwork(nn.Module):
         rows, places = torch.nonzero(shown >= 0, as_tuple=True)
         if not len(rows):
             return states, image_rows
-        pictures = self._see(self.pictures)
-        assert pictures is not None
-        examples = pictures[shown[rows, places]]
-        every = examples if states is None else torch.cat((examples, states.to(examples.dtype)))
+        examples = self._see_pictures()[shown[rows, places]]
+        every = examples if states is None else torch.cat((examples, states))  # as wide as the wider of the two
         owners = torch.cat((rows, image_rows))
         order = torch.argsort(owners, stable=True)
         return every[order], owners[order]
