@@ -14,7 +14,7 @@ from base_models.vlm.body import LANGUAGE, Body
 from base_models.vlm.examples import PromptSource
 from base_models.vlm.heads import PooledHead
 from base_models.vlm.vision_states import frozen_states
-from base_models.vlm.words import Asked, Words
+from base_models.vlm.words import PromptBatch, Words
 from ensemble.data import Dataset
 
 NOTHING = ["N/A", "", "[MASK]"]  # content-free texts
@@ -59,14 +59,14 @@ class VlmNetwork(nn.Module):
         if shown is not None:
             states, image_rows = self._with_examples(states, image_rows, shown)
         seen = states if states is not None and len(states) else None
-        asked = Asked(input_ids, attention_mask, seen, image_rows)
+        prompts = PromptBatch(input_ids, attention_mask, seen, image_rows)
         if isinstance(self.answer, PooledHead):
             hidden = self.body.hidden(input_ids, attention_mask, seen)
             logits: torch.Tensor = self.answer(hidden, attention_mask)
             return logits
         if answers is not None:
-            return self.answer.answer(self.body, asked, answers)
-        likelihoods: torch.Tensor = self.answer(self.body, asked)
+            return self.answer.answer(self.body, prompts, answers)
+        likelihoods: torch.Tensor = self.answer(self.body, prompts)
         return likelihoods
 
     def parameter_groups(self, lr: float) -> list[ParameterGroup]:
