@@ -109,7 +109,8 @@ def test_a_frozen_tower_sees_examples_once(
     whole = whole_posts(grouped)
     network = (learner := fitted(asked(folders["llava"], 2), whole)).network_
     assert network is not None
-    see, seen = network.body.see, list[int]()
+    see: Any = network.body.see
+    seen: list[int] = []
     monkeypatch.setattr(network.body, "see", lambda pixels: seen.append(len(pixels)) or see(pixels))
     first = learner.predict_proba(whole)
     assert (learner.predict_proba(whole) == first).all()
