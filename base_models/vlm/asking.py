@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import permutations
 from typing import TYPE_CHECKING, Any
 
 from base_models.textual.loading import load_tokenizer, tokenizer_identity
@@ -61,12 +62,6 @@ class Interviewer:
         return Chat(self.tokenizer, self.described)
 
     @property
-    def longest(self) -> int | None:
-        """Tokens that the model reads."""
-        limit = getattr(self.described.family.config.get_text_config(), "max_position_embeddings", None)
-        return None if limit is None else int(limit)
-
-    @property
     def takes_several(self) -> bool:
         """Whether a prompt may hold several images, each in its place."""
         return bool(self.described.image_tokens) and not self.described.images_first
@@ -84,17 +79,23 @@ class Interviewer:
         return Prompts(self.chat, self.speller, question.message, self.system)
 
     def tokens(self, question: Question) -> list[list[list[int]]]:
-        """Of each class's words. Raises LearnerError where two classes are said alike."""
-        flat = self.prompts(question).answers([word for said in question.words for word in said])
-        for place, tokens in enumerate(flat):
-            if tokens in flat[:place]:
-                words = [word for said in question.words for word in said]
+        """Of each class's words. Raises LearnerError where one starts as another does: both would count as that."""
+        words = [word for said in question.words for word in said]
+        flat = self.prompts(question).answers(words)
+        for (start, first), (word, tokens) in permutations(zip(words, flat, strict=True), 2):
+            if tokens[: len(first)] == first:
                 raise LearnerError(
-                    f"vlm: {words[flat.index(tokens)]!r} and {words[place]!r} are the same tokens; a word is of one "
-                    f"class: give others in prompts."
+                    f"vlm: {word!r} starts with the tokens of {start!r}, so that it can never be the likelier of the "
+                    f"two; give other words in prompts."
                 )
         queue = iter(flat)
         return [[next(queue) for _ in said] for said in question.words]
+
+    def room(self, question: Question) -> int | None:
+        """Tokens of a prompt that a model can read with any answer, of which it need not read the last."""
+        limit = getattr(self.described.family.config.get_text_config(), "max_position_embeddings", None)
+        longest = max((len(word) for of_class in self.tokens(question) for word in of_class), default=1)
+        return None if limit is None else int(limit) - longest + 1
 
 
 @lru_cache(maxsize=4)

@@ -68,7 +68,8 @@ class Base:
         load = partial(body_of, self.model, pretrained, seed, self.dtype, self.image_size, device())
         if pretrained and not self.trained:
             key = fingerprint([identity(self.model), str(self.dtype), self.image_size])
-            body = borrow(self.model, key, load, lambda body: body.parameters_of(self.parts).values())
+            name = f"{self.model} in {str(self.dtype).removeprefix('torch.')}"
+            body = borrow(name, key, load, lambda body: body.parameters_of(self.parts).values())
         else:
             let_go(f"{self.model} is loaded for one job alone")
             body = load()

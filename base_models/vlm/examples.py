@@ -24,12 +24,12 @@ AT_ONCE = 1024  # prompts that are tokenised
 
 @dataclass(frozen=True)
 class Examined:
-    """What posts are asked: the ``question`` in ``prompts`` of at most ``longest`` tokens. Where a training row's own
+    """What posts are asked: the ``question`` in ``prompts`` of at most ``room`` tokens. Where a training row's own
     answer is read with its prompt, that is its label of the task ``answered``."""
 
     prompts: Prompts
     question: Question
-    longest: int | None
+    room: int | None
     answered: Task | None
 
 
@@ -54,10 +54,10 @@ class PromptTokens:
         parts = [rows[start : start + AT_ONCE] for start in range(0, len(rows), AT_ONCE)]
         self._whole = [ids for part in parts for ids in self._encode(part, has_text[part], has_image[part])]
         self.lengths: npt.NDArray[np.int64] = np.array([len(ids) for ids in self._whole], dtype=np.int64)
-        if asked.longest is not None and len(rows) and self.lengths.max() > asked.longest:
+        if asked.room is not None and len(rows) and self.lengths.max() > asked.room:
             raise LearnerError(
-                f"vlm: a prompt has {self.lengths.max():,} tokens, and the model reads {asked.longest:,}; choose a "
-                "smaller max_length, fewer shots, or a shorter template."
+                f"vlm: a prompt has {self.lengths.max():,} tokens, and the model has room for {asked.room:,} before an "
+                "answer; choose a smaller max_length, fewer shots, or a shorter template."
             )
 
     def __len__(self) -> int:

@@ -14,7 +14,7 @@ from base_models.vlm.body import LANGUAGE, Body
 from base_models.vlm.examples import PromptSource
 from base_models.vlm.heads import PooledHead
 from base_models.vlm.vision_states import frozen_states
-from base_models.vlm.words import Asked, Words
+from base_models.vlm.words import PromptBatch, Words
 from ensemble.data import Dataset
 
 NOTHING = ["N/A", "", "[MASK]"]  # content-free texts
@@ -41,6 +41,7 @@ class VlmNetwork(nn.Module):
         self.sparse = any(parameter.requires_grad for parameter in seeing)  # a batch without an image leaves them out
         self.pictures: torch.Tensor
         self.register_buffer("pictures", pictures)
+        self._seen: torch.Tensor | None = None
 
     def forward(
         self,
@@ -58,14 +59,14 @@ class VlmNetwork(nn.Module):
         if shown is not None:
             states, image_rows = self._with_examples(states, image_rows, shown)
         seen = states if states is not None and len(states) else None
-        asked = Asked(input_ids, attention_mask, seen, image_rows)
+        prompts = PromptBatch(input_ids, attention_mask, seen, image_rows)
         if isinstance(self.answer, PooledHead):
             hidden = self.body.hidden(input_ids, attention_mask, seen)
             logits: torch.Tensor = self.answer(hidden, attention_mask)
             return logits
         if answers is not None:
-            return self.answer.answer(self.body, asked, answers)
-        likelihoods: torch.Tensor = self.answer(self.body, asked)
+            return self.answer.answer(self.body, prompts, answers)
+        likelihoods: torch.Tensor = self.answer(self.body, prompts)
         return likelihoods
 
     def parameter_groups(self, lr: float) -> list[ParameterGroup]:
@@ -89,6 +90,15 @@ class VlmNetwork(nn.Module):
             return None
         return frozen_states(self.body, pixels) if self.frozen else self.body.see(pixels)
 
+    def _see_pictures(self) -> torch.Tensor:
+        """Those of examples; under a tower that does not change, once for all batches."""
+        kept = self._seen
+        if kept is None or kept.device != self.pictures.device:
+            kept = self._see(self.pictures)
+            self._seen = kept if self.frozen else None
+        assert kept is not None
+        return kept
+
     def _with_examples(
         self, states: torch.Tensor | None, image_rows: torch.Tensor, shown: torch.Tensor
     ) -> tuple[torch.Tensor | None, torch.Tensor]:
@@ -96,10 +106,8 @@ class VlmNetwork(nn.Module):
         rows, places = torch.nonzero(shown >= 0, as_tuple=True)
         if not len(rows):
             return states, image_rows
-        pictures = self._see(self.pictures)
-        assert pictures is not None
-        examples = pictures[shown[rows, places]]
-        every = examples if states is None else torch.cat((examples, states.to(examples.dtype)))
+        examples = self._see_pictures()[shown[rows, places]]
+        every = examples if states is None else torch.cat((examples, states))  # as wide as the wider of the two
         owners = torch.cat((rows, image_rows))
         order = torch.argsort(owners, stable=True)
         return every[order], owners[order]

@@ -29,7 +29,7 @@ Questions = Annotated[
 ]
 System = Annotated[str | None, meaning("said before all else")]
 Prompts = Annotated[
-    Mapping[str, str | Sequence[str]] | None,
+    Mapping[str, str | Annotated[Sequence[str], Field(min_length=1)]] | None,
     meaning("answer = words: a word or several for classes, by class or task.class; not set: their names"),
 ]
 Calibrate = Annotated[bool, meaning("train = none: less the likelihood of the words where there is no post")]
@@ -37,7 +37,10 @@ ShotCount = Annotated[int, Field(ge=0, description="answer = words: fit rows tha
 WordLoss = Annotated[
     Literal["answer", "classes"], meaning("of trained words: the answer's tokens, or which of the classes it is")
 ]
-Pooled = Annotated[Literal["mean", "last", "first"], meaning("states of the prompt under a head")]
+Pooled = Annotated[
+    Literal["mean", "last", "first"],
+    meaning("states of the prompt under a head; the first knows nothing of the others"),
+]
 HiddenLayers = Annotated[
     Sequence[Annotated[int, Field(ge=1)]], meaning("widths of the head's hidden layers, such as [512, 256]")
 ]
@@ -49,7 +52,8 @@ LoraDropout = Annotated[
 ]
 Targets = Annotated[Sequence[str], meaning("layers with adapters, of what adapt names")]
 Adapted = Annotated[
-    Sequence[Literal["language", "vision", "connector"]], meaning("where adapters are: language, vision, connector")
+    Sequence[Literal["language", "vision", "connector"]],
+    Field(min_length=1, description="where adapters are: language, vision, connector"),
 ]
 Parts = Annotated[Sequence[str], meaning("parts that are trained, too, such as qformer, projector")]
 

@@ -169,7 +169,7 @@ class Vlm(JointLearner):
         asked = None
         if question is not None:
             answered = self._task if self._of_answers else None
-            asked = Examined(interviewer.prompts(question), question, interviewer.longest, answered)
+            asked = Examined(interviewer.prompts(question), question, interviewer.room(question), answered)
         images, encoded, preprocessing = None, None, interviewer.described.preprocessing
         if preprocessing is not None:
             pixels = PixelSource(preprocessing, 1, self._cache)

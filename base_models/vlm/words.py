@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Asked:
+class PromptBatch:
     """Prompts in tokens: (rows, tokens) ids and mask, padded on either side; the states of their images, in the order
     of their places."""
 
@@ -23,15 +23,15 @@ class Asked:
     image_states: torch.Tensor | None = None
     image_rows: torch.Tensor | None = None  # (images,) whose each is
 
-    def repeated(self, times: int) -> "Asked":
+    def repeated(self, times: int) -> "PromptBatch":
         """Each row ``times`` times, one after the other."""
         ids, mask = (one.repeat_interleave(times, dim=0) for one in (self.input_ids, self.attention_mask))
         if self.image_states is None or self.image_rows is None:
-            return Asked(ids, mask)
+            return PromptBatch(ids, mask)
         images = [torch.nonzero(self.image_rows == row)[:, 0] for row in range(len(self.input_ids))]
         order = torch.cat([own for own in images for _ in range(times)])
         owners = [row * times + time for row, own in enumerate(images) for time in range(times) for _ in own]
-        return Asked(ids, mask, self.image_states[order], torch.tensor(owners, device=ids.device))
+        return PromptBatch(ids, mask, self.image_states[order], torch.tensor(owners, device=ids.device))
 
 
 class Words(nn.Module):
@@ -51,46 +51,46 @@ class Words(nn.Module):
         self.expected: torch.Tensor
         self.register_buffer("expected", torch.zeros(len(words)))
 
-    def forward(self, body: "Body", asked: Asked) -> torch.Tensor:
-        likelihoods = word_likelihoods(body, self.tokens, asked)
+    def forward(self, body: "Body", prompts: PromptBatch) -> torch.Tensor:
+        likelihoods = word_likelihoods(body, self.tokens, prompts)
         of_classes = [likelihoods[:, places.start : places.stop].logsumexp(dim=1) for places in self.places]
         return torch.stack(of_classes, dim=1) - self.expected
 
-    def answer(self, body: "Body", asked: Asked, answers: torch.Tensor) -> torch.Tensor:
+    def answer(self, body: "Body", prompts: PromptBatch, answers: torch.Tensor) -> torch.Tensor:
         """(rows,) the log-likelihood of the first word of each row's own class, in one pass."""
         first = [self.tokens[places.start] for places in self.places]
-        tokens, mask = _padded(first, asked.input_ids.device)
-        return whole_likelihoods(body, asked, tokens[answers], mask[answers])
+        tokens, mask = _padded(first, prompts.input_ids.device)
+        return whole_likelihoods(body, prompts, tokens[answers], mask[answers])
 
 
-def word_likelihoods(body: "Body", words: Sequence[Sequence[int]], asked: Asked) -> torch.Tensor:
+def word_likelihoods(body: "Body", words: Sequence[Sequence[int]], prompts: PromptBatch) -> torch.Tensor:
     """(rows, words) log-likelihoods of each word after each prompt.
 
     A prompt is read once, and its last token says each word's first; further tokens are read behind repeated keys and
     values. With gradients, for which layers may be computed twice, a prompt is read anew with each word.
     """
-    rows, longer = len(asked.input_ids), [number for number, word in enumerate(words) if len(word) > 1]
-    inputs = (asked.input_ids, asked.attention_mask, asked.image_states)
+    rows, longer = len(prompts.input_ids), [number for number, word in enumerate(words) if len(word) > 1]
+    inputs = (prompts.input_ids, prompts.attention_mask, prompts.image_states)
     if longer and torch.is_grad_enabled():
-        tokens, mask = (one.repeat(rows, 1) for one in _padded(words, asked.input_ids.device))
-        return whole_likelihoods(body, asked.repeated(len(words)), tokens, mask).view(rows, -1)
+        tokens, mask = (one.repeat(rows, 1) for one in _padded(words, prompts.input_ids.device))
+        return whole_likelihoods(body, prompts.repeated(len(words)), tokens, mask).view(rows, -1)
     prompt = body.prompt(*inputs) if longer else None
     states = body.hidden(*inputs) if prompt is None else prompt.hidden
-    likely = _log_softmax(body, pool(states, asked.attention_mask, "last"))[:, [word[0] for word in words]]
+    likely = _log_softmax(body, pool(states, prompts.attention_mask, "last"))[:, [word[0] for word in words]]
     if prompt is not None:
-        padded = _padded([words[number] for number in longer], asked.input_ids.device)
+        padded = _padded([words[number] for number in longer], prompts.input_ids.device)
         tokens, mask = (one.repeat(rows, 1) for one in padded)
         further = body.going_on(prompt.repeated(len(longer)), tokens[:, :-1], mask[:, 1:])
         likely[:, longer] += _said(_log_softmax(body, further), tokens[:, 1:], mask[:, 1:]).view(rows, -1)
     return likely
 
 
-def whole_likelihoods(body: "Body", asked: Asked, tokens: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+def whole_likelihoods(body: "Body", prompts: PromptBatch, tokens: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     """(rows,) log-likelihoods of each row's own (rows, longest) tokens behind its prompt, read as one sequence."""
-    ids = torch.cat((asked.input_ids, tokens[:, :-1]), dim=1)
-    states = body.hidden(ids, torch.cat((asked.attention_mask, mask[:, 1:]), dim=1), asked.image_states)
-    length = asked.input_ids.shape[1]
-    first = pool(states[:, :length], asked.attention_mask, "last")
+    ids = torch.cat((prompts.input_ids, tokens[:, :-1]), dim=1)
+    states = body.hidden(ids, torch.cat((prompts.attention_mask, mask[:, 1:]), dim=1), prompts.image_states)
+    length = prompts.input_ids.shape[1]
+    first = pool(states[:, :length], prompts.attention_mask, "last")
     telling = torch.cat((first[:, None], states[:, length:]), dim=1)
     return _said(_log_softmax(body, telling), tokens, mask)
 

@@ -158,10 +158,15 @@ def test_a_word_that_runs_into_the_prompt_is_refused(folders: dict[str, str]) ->
         prompts.answers([""])
 
 
-def test_classes_that_are_said_alike_are_refused(folders: dict[str, str]) -> None:
+def test_a_word_that_starts_as_another_does_is_refused(folders: dict[str, str]) -> None:
     asks = interviewer(folders["llava"])
-    with pytest.raises(LearnerError, match=r"^vlm: 'sad' and 'sad' are the same tokens"):
-        asks.tokens(Question("mood", MESSAGE, (("sad",), ("fine", "sad"))))
+    for classes, message in (
+        ((("sad",), ("fine", "sad")), "'sad' starts with the tokens of 'sad'"),
+        ((("very sad",), ("very",)), "'very sad' starts with the tokens of 'very'"),
+        ((("very", "very sad"), ("fine",)), "'very sad' starts with the tokens of 'very'"),
+    ):
+        with pytest.raises(LearnerError, match=f"^vlm: {message}, so that it can never be the likelier"):
+            asks.tokens(Question("mood", MESSAGE, classes))
     tokens = asks.tokens(Question("mood", MESSAGE, (("sad",), ("fine", "happy"))))
     assert [len(of_class) for of_class in tokens] == [1, 2]
 

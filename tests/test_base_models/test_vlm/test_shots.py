@@ -11,7 +11,7 @@ from support.world import SENTIMENT
 
 from base_models.vlm.shots import Shot, Shots, draw_rows, keys_of
 from base_models.vlm.vlm import Vlm
-from base_models.vlm.words import Asked
+from base_models.vlm.words import PromptBatch
 from ensemble.data import Dataset
 from ensemble.folds import FoldSettings, make_plan
 
@@ -99,8 +99,22 @@ def test_examples_stand_in_the_network_as_if_they_were_posts(folders: dict[str, 
         for row in range(2):
             ids, mask = batch["input_ids"][row : row + 1], batch["attention_mask"][row : row + 1]
             states = torch.cat((pictures[batch["shown"][row]], own[row : row + 1]))
-            alone = network.answer(network.body, Asked(ids, mask, states))
+            alone = network.answer(network.body, PromptBatch(ids, mask, states))
             torch.testing.assert_close(found[row : row + 1], alone, atol=2e-3, rtol=1e-3)
+
+
+def test_a_frozen_tower_sees_examples_once(
+    folders: dict[str, str], grouped: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = whole_posts(grouped)
+    network = (learner := fitted(asked(folders["llava"], 2), whole)).network_
+    assert network is not None
+    see: Any = network.body.see
+    seen: list[int] = []
+    monkeypatch.setattr(network.body, "see", lambda pixels: seen.append(len(pixels)) or see(pixels))
+    first = learner.predict_proba(whole)
+    assert (learner.predict_proba(whole) == first).all()
+    assert seen == [len(whole), len(network.pictures), len(whole)]
 
 
 def test_examples_are_kept_with_the_learner(folders: dict[str, str], grouped: Dataset, tmp_path: Path) -> None:

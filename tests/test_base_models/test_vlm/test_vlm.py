@@ -122,5 +122,17 @@ def test_long_texts_are_cut_counted_and_said(llava: str, posts: Dataset, caplog:
 
 def test_prompts_that_are_longer_than_the_model_reads_are_refused(llava: str, posts: Dataset) -> None:
     data = whole_posts(posts).with_columns(text="so happy " * 200)
-    with pytest.raises(LearnerError, match=r"^vlm: a prompt has \d+ tokens, and the model reads 256; choose a smaller"):
+    with pytest.raises(LearnerError, match=r"^vlm: a prompt has \d+ tokens, and the model has room for \d+ before an"):
         fitted(quick(llava, "none", max_length=400), data).predict_proba(data)
+
+
+def test_prompts_leave_room_for_the_longest_answer(folders: dict[str, str], posts: Dataset) -> None:
+    data, prompts = whole_posts(posts).with_columns(text="so happy " * 200), {"positive": "happy as can be"}
+    done = []
+    for max_length in range(235, 251):  # 256 learned positions, 6 of them of the image
+        learner = quick(folders["blip2"], "none", prompts=prompts, max_length=max_length)
+        try:
+            done.append(np.isfinite(fitted(learner, data).predict_proba(data)).all())
+        except LearnerError as error:
+            assert "and the model has room for" in str(error)
+    assert all(done) and 0 < len(done) < 16

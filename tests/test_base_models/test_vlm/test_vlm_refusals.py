@@ -10,8 +10,9 @@ from support.vlms import KINDS
 from base_models.vlm.vlm import Vlm
 from base_models.vlm.words import Words
 from ensemble.data import Dataset, Task
-from ensemble.errors import LearnerError
+from ensemble.errors import ConfigError, LearnerError
 from ensemble.features import FeatureCache
+from ensemble.registry import bind
 
 DEGREE = Task("degree", kind="regression")
 
@@ -32,6 +33,12 @@ DEGREE = Task("degree", kind="regression")
 def test_parameters_that_do_not_go_together_are_refused(message: str, params: dict[str, Any]) -> None:
     with pytest.raises(LearnerError, match=f"^vlm: {message}"):
         Vlm("somewhere", **params)
+
+
+@pytest.mark.parametrize(("name", "value"), [("prompts.negative", {"negative": []}), ("adapt", [])])
+def test_a_class_without_a_word_and_adapters_nowhere_are_refused(name: str, value: object) -> None:
+    with pytest.raises(ConfigError, match=rf"^params\.{name} = \[\]: must .*have 1 or more entries"):
+        bind(Vlm, {"model": "somewhere", name.partition(".")[0]: value}, "params")
 
 
 def test_numbers_have_no_words(llava: str, posts: Dataset) -> None:
@@ -67,8 +74,11 @@ def test_models_are_checked_before_the_first_job(
         check(folders["llava"], adapt=["connector"])
     with pytest.raises(LearnerError, match=r"^vlm: Unknown class in prompts 'sadness'"):
         check(folders["llava"], prompts={"sadness": "sad"})
-    with pytest.raises(LearnerError, match=r"^vlm: 'so' and 'so' are the same tokens"):
-        check(folders["llava"], prompts={"negative": "so", "positive": "so"})
+    for word in ("so", "so happy"):
+        with pytest.raises(
+            LearnerError, match=f"^vlm: '{word}' starts with the tokens of 'so', so that it can never be"
+        ):
+            check(folders["llava"], prompts={"negative": "so", "positive": word})
 
 
 def test_words_know_their_classes() -> None:

@@ -5,7 +5,7 @@ import torch
 from support.vlms import KINDS, pictures
 
 from base_models.vlm.body import Body, body_of
-from base_models.vlm.words import Asked, Words, word_likelihoods
+from base_models.vlm.words import PromptBatch, Words, word_likelihoods
 
 WORDS = [[29], [31, 40], [31, 41, 27], [23]]
 
@@ -15,7 +15,7 @@ def body(request: pytest.FixtureRequest, folders: dict[str, str]) -> Body:
     return body_of(folders[request.param], True, 0).eval()
 
 
-def prompts(body: Body, side: str = "left") -> Asked:
+def prompts(body: Body, side: str = "left") -> PromptBatch:
     """Of different lengths; where the model sees, two of three have an image."""
     random = torch.Generator().manual_seed(0)
     texts = [torch.randint(30, 60, (length,), generator=random).tolist() for length in (4, 9, 6)]
@@ -27,23 +27,23 @@ def prompts(body: Body, side: str = "left") -> Asked:
         real = slice(longest - len(row), None) if side == "left" else slice(len(row))
         ids[place, real], mask[place, real] = torch.tensor(row), 1
     if not body.has_images:
-        return Asked(ids, mask)
+        return PromptBatch(ids, mask)
     assert body.preprocessing is not None
     states = body.see(pictures(2, body.preprocessing.size[0]))
-    return Asked(ids, mask, states, owners)
+    return PromptBatch(ids, mask, states, owners)
 
 
-def alone_in(asked: Asked, row: int) -> Asked:
+def alone_in(asked: PromptBatch, row: int) -> PromptBatch:
     """One prompt without its padding."""
     real = asked.attention_mask[row].bool()
     ids = asked.input_ids[row][real][None]
     if asked.image_states is None or asked.image_rows is None or not (asked.image_rows == row).any():
-        return Asked(ids, torch.ones_like(ids))
+        return PromptBatch(ids, torch.ones_like(ids))
     own = asked.image_states[asked.image_rows == row]
-    return Asked(ids, torch.ones_like(ids), own, torch.zeros(1, dtype=torch.long))
+    return PromptBatch(ids, torch.ones_like(ids), own, torch.zeros(1, dtype=torch.long))
 
 
-def by_hand(body: Body, asked: Asked, word: list[int]) -> float:
+def by_hand(body: Body, asked: PromptBatch, word: list[int]) -> float:
     """Of one prompt and one word, from the model's own logits of the whole sequence."""
     ids = torch.cat((asked.input_ids, torch.tensor([word])), dim=1)
     likely = body.logits(body.hidden(ids, torch.ones_like(ids), asked.image_states))[0].log_softmax(dim=-1)
@@ -110,7 +110,7 @@ class Said:
 
 
 def test_a_class_of_several_words_is_as_likely_as_that_one_of_them_is_said() -> None:
-    asked = Asked(torch.zeros(2, 3, dtype=torch.long), torch.ones(2, 3, dtype=torch.long))
+    asked = PromptBatch(torch.zeros(2, 3, dtype=torch.long), torch.ones(2, 3, dtype=torch.long))
     words = Words([[[0], [1]], [[2]]])
     body = Said([0.1, 0.2, 0.3, 0.4])
     torch.testing.assert_close(words(body, asked).exp(), torch.tensor([[0.3, 0.3]] * 2))
