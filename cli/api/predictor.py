@@ -35,7 +35,13 @@ class Predictor:
     in memory up to ``cache_bytes``, and none are written to disk. One call at a time: others wait."""
 
     def __init__(
-        self, record: RunRecord, tasks: Sequence[str], track: Track, cache_bytes: int, allow: Sequence[str] = ()
+        self,
+        record: RunRecord,
+        tasks: Sequence[str],
+        track: Track,
+        cache_bytes: int,
+        allow: Sequence[str] = (),
+        operating_points: bool = True,
     ) -> None:
         self._record, self._track, self._cache_bytes, self._lock = record, track, cache_bytes, Lock()
         self._modules = 0
@@ -46,7 +52,7 @@ class Predictor:
             self._run = replace(opened, cache=FeatureCache(None, track, cache_bytes, kept))
             asked = self._run.some_tasks(tasks)
             self._needed = loaded_stack.modalities_needed(self._run, asked)
-            self._stacks = loaded_stack.load_stacks(self._run, asked)
+            self._stacks = loaded_stack.load_stacks(self._run, asked, operating_points)
             self._models: KeptModels = loaded_stack.load_models(self._run, self._stacks)
 
     @contextmanager
@@ -73,7 +79,8 @@ class Predictor:
         columns: Mapping[str, str] | None = None,
     ) -> pd.DataFrame:
         """(posts, ...) with the index of ``posts``: ``id``, and of each task TASK (the label, or the number),
-        TASK:CLASS (probabilities) and TASK|LEARNER (how much of the decision it carries).
+        TASK:CLASS (probabilities) and TASK|LEARNER (how much of the decision it carries). At an operating point a label
+        may be "review": a person decides.
 
         Columns are called as in the run's own table, or by kind (``{"text": "tweet"}``, "" for none); what no stacked
         learner looks at may be missing. Paths of files begin at ``root``, by default at the current folder, or where
@@ -109,9 +116,11 @@ def load(
     progress: bool | None = False,
     cache_bytes: int = CACHE_BYTES,
     allow: Sequence[str] = (),
+    operating_points: bool = True,
 ) -> Predictor:
     """A finished run's folder is all that is needed. ``tasks`` are by default all; ``progress`` is as of a project.
-    ``allow`` names the other packages whose learners the folder may import.
+    ``allow`` names the other packages whose learners the folder may import. Without ``operating_points`` labels are the
+    stack's own, whatever `ensemble thresholds` chose.
 
     Raises ConfigError for a package that is not allowed, StoreError saying what is missing or stale, and which command
     makes it again.
@@ -119,4 +128,4 @@ def load(
     bars = bars_where(progress)
     with said_of_arguments():
         record = RunRecord.read(run_folder(Path(run)))
-        return Predictor(record, tasks, bars(None) if bars else silent, cache_bytes, allow)
+        return Predictor(record, tasks, bars(None) if bars else silent, cache_bytes, allow, operating_points)

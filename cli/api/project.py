@@ -218,7 +218,8 @@ def open_project(
     """
     if isinstance(overrides, str):
         raise ConfigError(f"overrides must be a list of texts, such as [{overrides!r}].")
-    return Project(Configured.read(Path(config), overrides, allow), overrides, progress)
+    with said_of_arguments():
+        return Project(Configured.read(Path(config), overrides, allow), overrides, progress)
 
 
 def _base(learners: Learners) -> dict[str, object]:

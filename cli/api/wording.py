@@ -7,6 +7,9 @@ from contextlib import contextmanager
 from ensemble.errors import EnsembleError
 
 COLUMN = re.compile(r"--column '?(\w+)=([^';. ]*)'?")
+PACKAGE = re.compile(r"--allow ([\w.]+)")
+OPTION = re.compile(r"(?<![\w-])--(no-)?([a-z]+(?:-[a-z]+)*)")
+ARGUMENTS = {"images": "root", "set": "overrides", "operating-point": "operating_points"}  # of another name
 
 
 @contextmanager
@@ -30,4 +33,9 @@ def in_arguments(text: str) -> str:
 
 def _in_arguments(text: str) -> str:
     text = COLUMN.sub(lambda found: f'columns={{"{found[1]}": "{found[2]}"}}', text)
-    return re.sub(r"(?<![\w-])--([a-z]+)", lambda found: f"{dict(images='root').get(found[1], found[1])}=", text)
+    return OPTION.sub(_argument, PACKAGE.sub(lambda found: f"allow=[{found[1]!r}]", text))
+
+
+def _argument(option: "re.Match[str]") -> str:
+    name = ARGUMENTS.get(option[2], option[2].replace("-", "_"))
+    return f"{name}=False" if option[1] else f"{name}="

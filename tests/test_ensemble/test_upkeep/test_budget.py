@@ -143,3 +143,19 @@ def test_a_clock_ends_what_is_inside_and_a_person_is_heard_all_the_same() -> Non
     with pytest.raises(KeyboardInterrupt), ending_after(5):
         threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
         time.sleep(5)
+
+
+def test_where_no_alarm_can_ring_a_budget_is_refused() -> None:
+    refused = []
+
+    def begin() -> None:
+        try:
+            with ending_after(5):
+                raise AssertionError("not reached")
+        except ConfigError as error:
+            refused.append(str(error))
+
+    other = threading.Thread(target=begin)
+    other.start()
+    other.join()
+    assert len(refused) == 1 and refused[0].startswith("--budget needs an alarm")
