@@ -117,10 +117,12 @@ class Project:
         folds: Sequence[int] = (),
         n_jobs: int | None = 1,
         budget: str = "",
+        extend_folds: bool = False,
     ) -> pd.DataFrame:
         """Train the base learners, fold by fold, ``n_jobs`` at a time (-1: one for each core), in processes of their
         own where there are several; what they score out of fold, beside what knows the labels alone. Within a
         ``budget`` such as "2h" what adds most per minute comes first, and no job begins that would not end in time.
+        With ``extend_folds`` posts that came later get folds; old ones stay where they are.
 
         Raises LearnerError where jobs have failed; the others are done all the same, and the next call does the rest.
         """
@@ -129,7 +131,7 @@ class Project:
         from cli.causes import by_cause
 
         self._predictor = None
-        with self._working(Parallel.of(processes_of(n_jobs))) as session:
+        with self._working(Parallel.of(processes_of(n_jobs)), extend_folds) as session:
             found = train_learners(session, learners, tasks, folds, _say, budget)
         if found.spent.failures:
             causes = by_cause({str(failure.job): failure.reason or "" for failure in found.spent.failures})
@@ -193,16 +195,18 @@ class Project:
         return self._predictor.predict(posts, root=root)
 
     @contextmanager
-    def _working(self, parallel: Parallel | None = None) -> "Iterator[Session]":
+    def _working(self, parallel: Parallel | None = None, extend_folds: bool = False) -> "Iterator[Session]":
         """The session, opened once, with its number of threads as long as it works."""
         from cli.session import Session
 
         with threads_kept(), said_of_arguments():
-            if self._opened is None:
+            if self._opened is None or extend_folds:
                 if self._files is not None:
                     self._files.write(self._configured.place)
                 bars = bars_where(self._progress)
-                self._opened = Session(self._configured, self._overrides, bars is None, None, bars or Bars)
+                self._opened = Session(
+                    self._configured, self._overrides, bars is None, None, bars or Bars, extend_folds=extend_folds
+                )
             yield self._opened.with_jobs(parallel or Parallel())
 
 

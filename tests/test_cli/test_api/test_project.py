@@ -172,3 +172,21 @@ def test_what_is_to_be_known_is_logged(
     with caplog.at_level(logging.INFO, logger="ensemble"):
         ensemble.Posts.from_frame(frame, ["sarcasm"], text="caption", id="name")
     assert caplog.messages == ["sarcasm: classes 0, 1."]
+
+
+def test_posts_that_came_later_get_folds_and_old_ones_stay_in_theirs(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"text": [f"words {row}" for row in range(45)], "label": ["a", "b", "b"] * 15})
+
+    def project(rows: int) -> ensemble.Project:
+        posts = ensemble.Posts.from_frame(frame.head(rows), {"label": ["a", "b"]}, root=tmp_path)
+        return ensemble.Project.from_posts(posts, ["prior"], tmp_path / "run", folds={"k": 3}, progress=False)
+
+    first = project(30)
+    first.train()
+    before = first.folds().set_index("id")["fold"]
+    grown = project(45)
+    with pytest.raises(FoldError, match="15 rows new .* --extend-folds` keeps the folds of the others"):
+        grown.train()
+    grown.train(extend_folds=True)
+    after = grown.folds().set_index("id")["fold"]
+    assert len(after) == 45 and after[before.index].equals(before)
