@@ -14,7 +14,7 @@ from threadpoolctl import ThreadpoolController
 
 from base_models import LEARNERS
 from cli.api.frames import FRAME, table_of
-from cli.api.wording import said_of_arguments
+from cli.api.wording import rephrased_errors
 from cli.finished import run_folder, say_what_was_trained_on
 from cli.progress import bars_where
 from ensemble.datasets.new_posts import posts_of, scan_posts
@@ -90,7 +90,7 @@ class Predictor:
         """
         folders = [Path(root)] if root is not None else [Path.cwd(), self._record.images]
         folders = folders if root is not None else [folder for folder in folders if folder.is_dir()]
-        with self._lock, self._threads(), said_of_arguments(), TemporaryDirectory(prefix="ensemble-") as extracted:
+        with self._lock, self._threads(), rephrased_errors(), TemporaryDirectory(prefix="ensemble-") as extracted:
             if self._run.cache.used("") > self._cache_bytes:
                 self._run.cache.forget()
             read = posts_of(
@@ -126,6 +126,6 @@ def load(
     makes it again.
     """
     bars = bars_where(progress)
-    with said_of_arguments():
+    with rephrased_errors():
         record = RunRecord.read(run_folder(Path(run)))
         return Predictor(record, tasks, bars(None) if bars else silent, cache_bytes, allow, operating_points)

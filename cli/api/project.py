@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from cli.api.posts import PostFiles, Posts
-from cli.api.wording import said_of_arguments
+from cli.api.wording import rephrased_errors
 from cli.configured import Configured
 from cli.parallel import Parallel, processes_of
 from cli.progress import Bars, bars_where
@@ -68,7 +68,8 @@ class Project:
         ``learners`` are the tables ``[base.NAME]`` of a configuration: names of learners, or by name a learner, or
         ``{"learner": ..., "params": {...}}``. The other mappings are its tables of the same name: ``folds={"k": 3}``,
         ``run={"seeds": [0, 1]}``, ``stack={"metrics": {"label": "accuracy"}}``. Relative paths begin at the current
-        folder. The posts are written into the run folder, so that it serves the commands, too: ``--run FOLDER``.
+        folder, so features of media are kept in ``artifacts/cache`` there, for all runs, unless ``run`` has a ``cache``.
+        The posts are written into the run folder, so that it serves the commands, too: ``--run FOLDER``.
 
         Raises ConfigError naming the key and what would be right.
         """
@@ -199,7 +200,7 @@ class Project:
         """The session, opened once, with its number of threads as long as it works."""
         from cli.session import Session
 
-        with threads_kept(), said_of_arguments():
+        with threads_kept(), rephrased_errors():
             if self._opened is None or extend_folds:
                 if self._files is not None:
                     self._files.write(self._configured.place)
@@ -222,7 +223,7 @@ def open_project(
     """
     if isinstance(overrides, str):
         raise ConfigError(f"overrides must be a list of texts, such as [{overrides!r}].")
-    with said_of_arguments():
+    with rephrased_errors():
         return Project(Configured.read(Path(config), overrides, allow), overrides, progress)
 
 

@@ -13,7 +13,7 @@ ARGUMENTS = {"images": "root", "set": "overrides", "operating-point": "operating
 
 
 @contextmanager
-def said_of_arguments() -> Iterator[None]:
+def rephrased_errors() -> Iterator[None]:
     """Errors of the user's from inside, in these words."""
     try:
         yield

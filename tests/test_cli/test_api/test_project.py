@@ -185,7 +185,7 @@ def test_posts_that_came_later_get_folds_and_old_ones_stay_in_theirs(tmp_path: P
     first.train()
     before = first.folds().set_index("id")["fold"]
     grown = project(45)
-    with pytest.raises(FoldError, match="15 rows new .* --extend-folds` keeps the folds of the others"):
+    with pytest.raises(FoldError, match=r"15 rows new .* --extend-folds` keeps the folds of the others"):
         grown.train()
     grown.train(extend_folds=True)
     after = grown.folds().set_index("id")["fold"]
