@@ -1,6 +1,5 @@
 """A project: a configuration, or posts of a frame with learners, and what the commands do with it, as methods."""
 
-import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from cli.api.posts import PostFiles, Posts
-from cli.api.wording import rephrased_errors
-from cli.configured import Configured
+from cli.api.wording import log_line, rephrased_errors
+from cli.configured import Configured, Learners, learner_tables
 from cli.parallel import Parallel, processes_of
 from cli.progress import Bars, bars_where
 from ensemble.config import make_config
@@ -21,9 +20,6 @@ from ensemble.system.threads import threads_kept
 if TYPE_CHECKING:
     from cli.api.predictor import Predictor
     from cli.session import Session
-
-log = logging.getLogger("ensemble")
-Learners = Sequence[str] | Mapping[str, str | Mapping[str, object]]
 
 
 class Project:
@@ -68,8 +64,8 @@ class Project:
         ``learners`` are the tables ``[base.NAME]`` of a configuration: names of learners, or by name a learner, or
         ``{"learner": ..., "params": {...}}``. The other mappings are its tables of the same name: ``folds={"k": 3}``,
         ``run={"seeds": [0, 1]}``, ``stack={"metrics": {"label": "accuracy"}}``. Relative paths begin at the current
-        folder, so features of media are kept in ``artifacts/cache`` there, for all runs, unless ``run`` has a ``cache``.
-        The posts are written into the run folder, so that it serves the commands, too: ``--run FOLDER``.
+        folder; features of media are kept in ``artifacts/cache`` there, unless ``run`` names a ``cache``. The posts are
+        written into the run folder, so that it serves the commands, too: ``--run FOLDER``.
 
         Raises ConfigError naming the key and what would be right.
         """
@@ -81,7 +77,7 @@ class Project:
             "data": {"preset": "csv", "root": root, **tables, **posts.layout.section()},
             "folds": dict(folds or {}),
             "run": {**(run or {}), "folder": relative_path(place, home)},
-            "base": _base(learners),
+            "base": learner_tables(learners),
             "stack": dict(stack or {}),
             "submit": dict(submit or {}),
             "tune": dict(tune or {}),
@@ -133,7 +129,7 @@ class Project:
 
         self._predictor = None
         with self._working(Parallel.of(processes_of(n_jobs)), extend_folds) as session:
-            found = train_learners(session, learners, tasks, folds, _say, budget)
+            found = train_learners(session, learners, tasks, folds, log_line, budget)
         if found.spent.failures:
             causes = by_cause({str(failure.job): failure.reason or "" for failure in found.spent.failures})
             raise LearnerError(f"{len(found.spent.failures)} jobs failed: {'; '.join(causes)}")
@@ -147,7 +143,7 @@ class Project:
 
         self._predictor = None
         with self._working() as session:
-            return stack_frame(stack_learners(session, tasks, self._configured.place, self._overrides, _say))
+            return stack_frame(stack_learners(session, tasks, self._configured.place, self._overrides, log_line))
 
     def report(self, out: str | Path | None = None) -> Path:
         """Draw everything that is known of the run on one page; the file, by default ``report.html`` in the run
@@ -156,7 +152,7 @@ class Project:
         from meta.report.writing import write_report
 
         with self._working() as session:
-            path = _output(out)
+            path = Path(out).resolve() if out is not None else None
             check_output(session, path)
             made = write_report(session.run, session.stacking, session.scans, path, session.track)
             return Path(made["page"])
@@ -167,7 +163,7 @@ class Project:
         from meta.decisions import write_submission
 
         with self._working() as session:
-            path, form = _output(out), session.submission_format(format)
+            path, form = Path(out).resolve() if out is not None else None, session.submission_format(format)
             check_output(session, path)
             return Path(write_submission(session.run, form, path, session.stacking)["file"])
 
@@ -186,6 +182,33 @@ class Project:
                 return predictions_frame(stack.test if test else stack.oof)
             run.results.base_record(learner, asked)
             return predictions_frame(run.store.base(learner, asked.name).read("test" if test else "oof", asked))
+
+    def thresholds(
+        self,
+        task: str | None = None,
+        *,
+        precision: float | None = None,
+        recall: float | None = None,
+        label: str | None = None,
+        review: float | None = None,
+        cost: Mapping[str, float] | None = None,
+    ) -> pd.DataFrame:
+        """Choose at which probabilities the stack decides, one question at a time, as `ensemble thresholds` does;
+        ``predict`` and ``ensemble.load`` then give labels at that point. A row per figure, of points chosen anew for
+        each fold, with its interval. What to doubt is logged. Raises ConfigError where nothing reaches what is asked.
+        """
+        from cli.api.results import point_frame
+        from meta.operating.asked import Asked
+        from meta.operating.kept import choose_point
+
+        self._predictor = None
+        costs = tuple(f"{name}={value}" for name, value in (cost or {}).items())
+        with self._working() as session:
+            asked = Asked(label, precision, recall, review, costs)
+            found = choose_point(session.run, session.run.only_task(task), asked)
+        for doubt in found["doubts"]:
+            log_line(f"! {found['task']}: {doubt}")
+        return point_frame(found)
 
     def predict(self, posts: pd.DataFrame, *, root: str | Path | None = None) -> pd.DataFrame:
         """What the finished stacks say of new posts; ``ensemble.load`` does the same for the run folder alone."""
@@ -225,19 +248,3 @@ def open_project(
         raise ConfigError(f"overrides must be a list of texts, such as [{overrides!r}].")
     with rephrased_errors():
         return Project(Configured.read(Path(config), overrides, allow), overrides, progress)
-
-
-def _base(learners: Learners) -> dict[str, object]:
-    """The tables of base learners."""
-    if isinstance(learners, str):
-        raise ConfigError(f"learners must be a list of names or a mapping, such as [{learners!r}].")
-    named = learners if isinstance(learners, Mapping) else {name: name for name in learners}
-    return {name: {"learner": of} if isinstance(of, str) else of for name, of in named.items()}
-
-
-def _say(line: str) -> None:
-    log.log(logging.WARNING if line.startswith("!") else logging.INFO, "%s", line.removeprefix("! ").strip())
-
-
-def _output(out: str | Path | None) -> Path | None:
-    return None if out is None else Path(out).resolve()

@@ -1,5 +1,6 @@
 """Messages that name options of a command, said of arguments; commands in them stay as they are."""
 
+import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -39,3 +40,9 @@ def _in_arguments(text: str) -> str:
 def _argument(option: "re.Match[str]") -> str:
     name = ARGUMENTS.get(option[2], option[2].replace("-", "_"))
     return f"{name}=False" if option[1] else f"{name}="
+
+
+def log_line(line: str) -> None:
+    """What a command prints beside its result; lines with ! are warnings."""
+    level = logging.WARNING if line.startswith("!") else logging.INFO
+    logging.getLogger("ensemble").log(level, "%s", line.removeprefix("! ").strip())
