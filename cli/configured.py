@@ -1,11 +1,14 @@
 """A configuration and where it stands: a TOML file, or a run folder, which says of itself what it was made with."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ensemble.config import Config, load_config, make_config
+from ensemble.errors import ConfigError
+
+Learners = Sequence[str] | Mapping[str, str | Mapping[str, object]]
 
 
 @dataclass(frozen=True)
@@ -42,3 +45,11 @@ class Configured:
         values = record.config.model_dump(mode="json", exclude_unset=True)
         values.setdefault("run", {})["folder"] = os.path.relpath(place, record.home)  # it may have moved
         return cls.written(make_config(values, overrides), record.home, place, allow)
+
+
+def learner_tables(learners: Learners) -> dict[str, object]:
+    """The tables ``[base.NAME]`` of learners that are named in Python."""
+    if isinstance(learners, str):
+        raise ConfigError(f"learners must be a list of names or a mapping, such as [{learners!r}].")
+    named = learners if isinstance(learners, Mapping) else {name: name for name in learners}
+    return {name: {"learner": of} if isinstance(of, str) else of for name, of in named.items()}

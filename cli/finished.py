@@ -9,7 +9,9 @@ from cli.progress import Bars
 from ensemble.system.threads import use_threads
 
 if TYPE_CHECKING:
+    from ensemble.data import Dataset, Task
     from ensemble.datasets.delimited import Dialect
+    from ensemble.jobs.run_record import RunRecord
     from ensemble.run import Run
 
 STDOUT = Path("-")
@@ -28,15 +30,17 @@ def run_folder(named: Path | None) -> Path:
     from cli.app import DEFAULT
     from ensemble.config import load_config
     from ensemble.errors import StoreError
+    from ensemble.jobs.run_record import RunRecord
 
-    if named is not None:
-        inner = sorted(path.parent for path in named.glob("*/run.json")) if not (named / "run.json").is_file() else []
-        if inner:
-            raise StoreError(f"{named} is not a run folder; {inner[0]} is: --run {inner[0]}")
-        return named
-    if not DEFAULT.is_file():
+    if named is None and not DEFAULT.is_file():
         raise StoreError(f"There is no {DEFAULT} here; --run FOLDER names a finished run.")
-    return load_config(DEFAULT).run.folder
+    folder = load_config(DEFAULT).run.folder if named is None else named
+    if not (folder / "run.json").is_file():
+        inner = sorted(path.parent for path in folder.glob("*/run.json"))
+        if inner:
+            raise StoreError(f"{folder} is not a run folder; {inner[0]} is: --run {inner[0]}")
+        RunRecord.read(folder)  # says what is missing
+    return folder
 
 
 def columns_named(given: Sequence[str]) -> dict[str, str]:
@@ -64,6 +68,24 @@ def read_as(options: Mapping[str, str]) -> "Dialect":
         return Dialect(**{key: value for key, value in options.items() if value})  # type: ignore[arg-type]
     except ConfigError as error:
         raise ConfigError(as_options(str(error))) from error
+
+
+def read_new_posts(
+    record: "RunRecord",
+    table: Path,
+    tasks: "Sequence[Task]",
+    images: Path | None,
+    columns: Mapping[str, str],
+    form: "Dialect",
+    needed: Sequence[str],
+) -> "Dataset":
+    """Posts of a table, without labels, as the run's own were read; paths begin at ``images``, by default beside the
+    table or where the run's own do."""
+    from ensemble.datasets.new_posts import read_posts
+
+    folders = [images] if images else [path for path in (table.parent.resolve(), record.images) if path.is_dir()]
+    extracted = record.home / record.config.run.cache / "embedded"
+    return read_posts(table, tasks, folders, columns, record.columns, extracted, form, needed)
 
 
 def _check_output(path: Path, table: Path) -> None:
@@ -106,7 +128,7 @@ def predict_posts(
     record = RunRecord.read(run_folder(named_run))
     use_threads(record.threads)
     from base_models import LEARNERS
-    from ensemble.datasets.new_posts import read_posts, scan_posts
+    from ensemble.datasets.new_posts import scan_posts
     from ensemble.system.files import write_atomic
     from ensemble.system.progress import silent
     from meta import loaded_stack
@@ -119,9 +141,7 @@ def predict_posts(
     run = record.open(LEARNERS, track, allow)
     asked = run.some_tasks(tasks)
     needed = loaded_stack.modalities_needed(run, asked)
-    folders = [images] if images else [path for path in (table.parent.resolve(), record.images) if path.is_dir()]
-    extracted = record.home / record.config.run.cache / "embedded"
-    posts = read_posts(table, record.tasks, folders, columns_named(columns), record.columns, extracted, written, needed)
+    posts = read_new_posts(record, table, asked, images, columns_named(columns), written, needed)
     say_what_was_trained_on(run, posts.ids.tolist())
     stacks = loaded_stack.load_stacks(run, asked, operating_points)
     path = out or record.store.root / f"predictions.{form}"

@@ -5,15 +5,13 @@ from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
-from cli.finished import columns_named, read_as, run_folder
+from cli.finished import columns_named, read_as, read_new_posts, run_folder
 from cli.session import Session
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from ensemble.data import Dataset, Task
-    from ensemble.datasets.delimited import Dialect
-    from ensemble.jobs.run_record import RunRecord
     from ensemble.run import Run
     from ensemble.system.progress import Track
     from meta.loaded_stack import LoadedStack
@@ -64,8 +62,8 @@ def score_file(
     run = record.open(LEARNERS, track, allow)
     asked = run.some_tasks(tasks)
     named, needed, form = tasks_named(labels, [t.name for t in asked]), modalities_needed(run, asked), read_as(dialect)
-    posts = _read(table, record, asked, images, columns_named(columns), needed, form)
-    posts, raw = read_later_labels(table, posts, record.config.data.model_extra or {}, named, form)
+    unlabelled = read_new_posts(record, table, asked, images, columns_named(columns), form, needed)
+    posts, raw = read_later_labels(table, unlabelled, record.config.data.model_extra or {}, named, form)
     slices = slices_named(raw, by, posts)
     looked_at, scans = look_at_posts(posts, track, needed)
     own, notes = _own_posts(session)
@@ -101,7 +99,8 @@ def _scores(
     stacks = load_stacks(run, later.tasks, operating_points=False)
     base = ask_learners(run, stacks, later.without_labels(), track)
     found = []
-    for one, predicted in zip(stacks, stack_posts(run, stacks, later, base), strict=True):
+    for one in stacks:  # each alone, as its out-of-fold score was: linked tasks are decided together elsewhere
+        (predicted,) = stack_posts(run, [one], later, base)
         of_task = {name: base[name, one.task.name] for name in one.stack.learners}
         promise = _promise(run, one, own, notes)
         found.append(score_later(promise, Later(later, predicted.predictions, of_task), slices))
@@ -111,23 +110,6 @@ def _scores(
 def _unlabelled(table: Path, tasks: "Sequence[Task]", later: "Dataset") -> list[str]:
     missing = [task.name for task in tasks if task.name not in later.task_names]
     return [f"{table.name} has no labels of {', '.join(missing)}"] if missing else []
-
-
-def _read(
-    table: Path,
-    record: "RunRecord",
-    tasks: "Sequence[Task]",
-    images: Path | None,
-    columns: Mapping[str, str],
-    needed: Sequence[str],
-    form: "Dialect",
-) -> "Dataset":
-    """The posts without their labels, as `ensemble predict` reads them."""
-    from ensemble.datasets.new_posts import read_posts
-
-    folders = [images] if images else [path for path in (table.parent.resolve(), record.images) if path.is_dir()]
-    extracted = record.home / record.config.run.cache / "embedded"
-    return read_posts(table, tasks, folders, columns, record.columns, extracted, form, needed)
 
 
 def _own_posts(session: Session) -> "tuple[Known | None, list[str]]":

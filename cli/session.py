@@ -1,6 +1,6 @@
 """From a configuration file to the objects the layers below work on."""
 
-import sys
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from ensemble.system.distributed import DistributedContext
     from ensemble.system.progress import Track
     from meta.table import StackSettings
+
+log = logging.getLogger("ensemble")
 
 
 @dataclass(frozen=True)
@@ -173,8 +175,8 @@ class Session:
 
         check_learners(LEARNERS, learner_specs(self.config), self.home)
         plan = bind_folds(self.store, self.data, self.scans, self.fold_settings, self.given_folds, self._extend_folds)
-        if plan.note and not self._quiet:
-            print(f"  {plan.note}", file=sys.stderr)
+        if plan.note:
+            log.warning("%s.", plan.note)
         return self.run_on(plan)
 
     def run_on(self, plan: "FoldPlan") -> "Run":

@@ -108,7 +108,7 @@ class _Ensemble(BaseEstimator):
             self.scores_ = project.stack()
             self.run_folder_ = None if self.folder is None else project.folder
             self._allow = project.allow
-            self._predictor: Predictor | None = load(project.folder, allow=self._allow)
+            self._predictor: Predictor | None = load(project.folder, allow=self._allow, operating_points=False)
 
     @contextmanager
     def _place(self) -> Iterator[Path]:
@@ -127,7 +127,7 @@ class _Ensemble(BaseEstimator):
         with _as_value_errors():
             if self._predictor is None:
                 assert self.run_folder_ is not None
-                self._predictor = load(self.run_folder_, allow=self._allow)
+                self._predictor = load(self.run_folder_, allow=self._allow, operating_points=False)
             return self._predictor.predict(frame, root=self.root)
 
     def __getstate__(self) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from threadpoolctl import ThreadpoolController
 
 from base_models import LEARNERS
 from cli.api.frames import FRAME, table_of
-from cli.api.wording import said_of_arguments
+from cli.api.wording import rephrased_errors
 from cli.finished import run_folder, say_what_was_trained_on
 from cli.progress import bars_where
 from ensemble.datasets.new_posts import posts_of, scan_posts
@@ -35,7 +35,13 @@ class Predictor:
     in memory up to ``cache_bytes``, and none are written to disk. One call at a time: others wait."""
 
     def __init__(
-        self, record: RunRecord, tasks: Sequence[str], track: Track, cache_bytes: int, allow: Sequence[str] = ()
+        self,
+        record: RunRecord,
+        tasks: Sequence[str],
+        track: Track,
+        cache_bytes: int,
+        allow: Sequence[str] = (),
+        operating_points: bool = True,
     ) -> None:
         self._record, self._track, self._cache_bytes, self._lock = record, track, cache_bytes, Lock()
         self._modules = 0
@@ -46,7 +52,7 @@ class Predictor:
             self._run = replace(opened, cache=FeatureCache(None, track, cache_bytes, kept))
             asked = self._run.some_tasks(tasks)
             self._needed = loaded_stack.modalities_needed(self._run, asked)
-            self._stacks = loaded_stack.load_stacks(self._run, asked)
+            self._stacks = loaded_stack.load_stacks(self._run, asked, operating_points)
             self._models: KeptModels = loaded_stack.load_models(self._run, self._stacks)
 
     @contextmanager
@@ -73,7 +79,8 @@ class Predictor:
         columns: Mapping[str, str] | None = None,
     ) -> pd.DataFrame:
         """(posts, ...) with the index of ``posts``: ``id``, and of each task TASK (the label, or the number),
-        TASK:CLASS (probabilities) and TASK|LEARNER (how much of the decision it carries).
+        TASK:CLASS (probabilities) and TASK|LEARNER (how much of the decision it carries). At an operating point a label
+        may be "review": a person decides.
 
         Columns are called as in the run's own table, or by kind (``{"text": "tweet"}``, "" for none); what no stacked
         learner looks at may be missing. Paths of files begin at ``root``, by default at the current folder, or where
@@ -83,7 +90,7 @@ class Predictor:
         """
         folders = [Path(root)] if root is not None else [Path.cwd(), self._record.images]
         folders = folders if root is not None else [folder for folder in folders if folder.is_dir()]
-        with self._lock, self._threads(), said_of_arguments(), TemporaryDirectory(prefix="ensemble-") as extracted:
+        with self._lock, self._threads(), rephrased_errors(), TemporaryDirectory(prefix="ensemble-") as extracted:
             if self._run.cache.used("") > self._cache_bytes:
                 self._run.cache.forget()
             read = posts_of(
@@ -109,14 +116,16 @@ def load(
     progress: bool | None = False,
     cache_bytes: int = CACHE_BYTES,
     allow: Sequence[str] = (),
+    operating_points: bool = True,
 ) -> Predictor:
     """A finished run's folder is all that is needed. ``tasks`` are by default all; ``progress`` is as of a project.
-    ``allow`` names the other packages whose learners the folder may import.
+    ``allow`` names the other packages whose learners the folder may import. Without ``operating_points`` labels are the
+    stack's own, whatever `ensemble thresholds` chose.
 
     Raises ConfigError for a package that is not allowed, StoreError saying what is missing or stale, and which command
     makes it again.
     """
     bars = bars_where(progress)
-    with said_of_arguments():
+    with rephrased_errors():
         record = RunRecord.read(run_folder(Path(run)))
-        return Predictor(record, tasks, bars(None) if bars else silent, cache_bytes, allow)
+        return Predictor(record, tasks, bars(None) if bars else silent, cache_bytes, allow, operating_points)

@@ -1,6 +1,5 @@
 """A project: a configuration, or posts of a frame with learners, and what the commands do with it, as methods."""
 
-import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from cli.api.posts import PostFiles, Posts
-from cli.api.wording import said_of_arguments
-from cli.configured import Configured
+from cli.api.wording import log_line, rephrased_errors
+from cli.configured import Configured, Learners, learner_tables
 from cli.parallel import Parallel, processes_of
 from cli.progress import Bars, bars_where
 from ensemble.config import make_config
@@ -21,9 +20,6 @@ from ensemble.system.threads import threads_kept
 if TYPE_CHECKING:
     from cli.api.predictor import Predictor
     from cli.session import Session
-
-log = logging.getLogger("ensemble")
-Learners = Sequence[str] | Mapping[str, str | Mapping[str, object]]
 
 
 class Project:
@@ -68,7 +64,8 @@ class Project:
         ``learners`` are the tables ``[base.NAME]`` of a configuration: names of learners, or by name a learner, or
         ``{"learner": ..., "params": {...}}``. The other mappings are its tables of the same name: ``folds={"k": 3}``,
         ``run={"seeds": [0, 1]}``, ``stack={"metrics": {"label": "accuracy"}}``. Relative paths begin at the current
-        folder. The posts are written into the run folder, so that it serves the commands, too: ``--run FOLDER``.
+        folder; features of media are kept in ``artifacts/cache`` there, unless ``run`` names a ``cache``. The posts are
+        written into the run folder, so that it serves the commands, too: ``--run FOLDER``.
 
         Raises ConfigError naming the key and what would be right.
         """
@@ -80,7 +77,7 @@ class Project:
             "data": {"preset": "csv", "root": root, **tables, **posts.layout.section()},
             "folds": dict(folds or {}),
             "run": {**(run or {}), "folder": relative_path(place, home)},
-            "base": _base(learners),
+            "base": learner_tables(learners),
             "stack": dict(stack or {}),
             "submit": dict(submit or {}),
             "tune": dict(tune or {}),
@@ -117,10 +114,12 @@ class Project:
         folds: Sequence[int] = (),
         n_jobs: int | None = 1,
         budget: str = "",
+        extend_folds: bool = False,
     ) -> pd.DataFrame:
         """Train the base learners, fold by fold, ``n_jobs`` at a time (-1: one for each core), in processes of their
         own where there are several; what they score out of fold, beside what knows the labels alone. Within a
         ``budget`` such as "2h" what adds most per minute comes first, and no job begins that would not end in time.
+        With ``extend_folds`` posts that came later get folds; old ones stay where they are.
 
         Raises LearnerError where jobs have failed; the others are done all the same, and the next call does the rest.
         """
@@ -129,8 +128,8 @@ class Project:
         from cli.causes import by_cause
 
         self._predictor = None
-        with self._working(Parallel.of(processes_of(n_jobs))) as session:
-            found = train_learners(session, learners, tasks, folds, _say, budget)
+        with self._working(Parallel.of(processes_of(n_jobs)), extend_folds) as session:
+            found = train_learners(session, learners, tasks, folds, log_line, budget)
         if found.spent.failures:
             causes = by_cause({str(failure.job): failure.reason or "" for failure in found.spent.failures})
             raise LearnerError(f"{len(found.spent.failures)} jobs failed: {'; '.join(causes)}")
@@ -144,7 +143,7 @@ class Project:
 
         self._predictor = None
         with self._working() as session:
-            return stack_frame(stack_learners(session, tasks, self._configured.place, self._overrides, _say))
+            return stack_frame(stack_learners(session, tasks, self._configured.place, self._overrides, log_line))
 
     def report(self, out: str | Path | None = None) -> Path:
         """Draw everything that is known of the run on one page; the file, by default ``report.html`` in the run
@@ -153,7 +152,7 @@ class Project:
         from meta.report.writing import write_report
 
         with self._working() as session:
-            path = _output(out)
+            path = Path(out).resolve() if out is not None else None
             check_output(session, path)
             made = write_report(session.run, session.stacking, session.scans, path, session.track)
             return Path(made["page"])
@@ -164,7 +163,7 @@ class Project:
         from meta.decisions import write_submission
 
         with self._working() as session:
-            path, form = _output(out), session.submission_format(format)
+            path, form = Path(out).resolve() if out is not None else None, session.submission_format(format)
             check_output(session, path)
             return Path(write_submission(session.run, form, path, session.stacking)["file"])
 
@@ -184,6 +183,33 @@ class Project:
             run.results.base_record(learner, asked)
             return predictions_frame(run.store.base(learner, asked.name).read("test" if test else "oof", asked))
 
+    def thresholds(
+        self,
+        task: str | None = None,
+        *,
+        precision: float | None = None,
+        recall: float | None = None,
+        label: str | None = None,
+        review: float | None = None,
+        cost: Mapping[str, float] | None = None,
+    ) -> pd.DataFrame:
+        """Choose at which probabilities the stack decides, one question at a time, as `ensemble thresholds` does;
+        ``predict`` and ``ensemble.load`` then give labels at that point. A row per figure, of points chosen anew for
+        each fold, with its interval. What to doubt is logged. Raises ConfigError where nothing reaches what is asked.
+        """
+        from cli.api.results import point_frame
+        from meta.operating.asked import Asked
+        from meta.operating.kept import choose_point
+
+        self._predictor = None
+        costs = tuple(f"{name}={value}" for name, value in (cost or {}).items())
+        with self._working() as session:
+            asked = Asked(label, precision, recall, review, costs)
+            found = choose_point(session.run, session.run.only_task(task), asked)
+        for doubt in found["doubts"]:
+            log_line(f"! {found['task']}: {doubt}")
+        return point_frame(found)
+
     def predict(self, posts: pd.DataFrame, *, root: str | Path | None = None) -> pd.DataFrame:
         """What the finished stacks say of new posts; ``ensemble.load`` does the same for the run folder alone."""
         from cli.api.predictor import load
@@ -193,16 +219,18 @@ class Project:
         return self._predictor.predict(posts, root=root)
 
     @contextmanager
-    def _working(self, parallel: Parallel | None = None) -> "Iterator[Session]":
+    def _working(self, parallel: Parallel | None = None, extend_folds: bool = False) -> "Iterator[Session]":
         """The session, opened once, with its number of threads as long as it works."""
         from cli.session import Session
 
-        with threads_kept(), said_of_arguments():
-            if self._opened is None:
+        with threads_kept(), rephrased_errors():
+            if self._opened is None or extend_folds:
                 if self._files is not None:
                     self._files.write(self._configured.place)
                 bars = bars_where(self._progress)
-                self._opened = Session(self._configured, self._overrides, bars is None, None, bars or Bars)
+                self._opened = Session(
+                    self._configured, self._overrides, bars is None, None, bars or Bars, extend_folds=extend_folds
+                )
             yield self._opened.with_jobs(parallel or Parallel())
 
 
@@ -218,20 +246,5 @@ def open_project(
     """
     if isinstance(overrides, str):
         raise ConfigError(f"overrides must be a list of texts, such as [{overrides!r}].")
-    return Project(Configured.read(Path(config), overrides, allow), overrides, progress)
-
-
-def _base(learners: Learners) -> dict[str, object]:
-    """The tables of base learners."""
-    if isinstance(learners, str):
-        raise ConfigError(f"learners must be a list of names or a mapping, such as [{learners!r}].")
-    named = learners if isinstance(learners, Mapping) else {name: name for name in learners}
-    return {name: {"learner": of} if isinstance(of, str) else of for name, of in named.items()}
-
-
-def _say(line: str) -> None:
-    log.log(logging.WARNING if line.startswith("!") else logging.INFO, "%s", line.removeprefix("! ").strip())
-
-
-def _output(out: str | Path | None) -> Path | None:
-    return None if out is None else Path(out).resolve()
+    with rephrased_errors():
+        return Project(Configured.read(Path(config), overrides, allow), overrides, progress)

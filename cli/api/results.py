@@ -8,6 +8,7 @@ import pandas as pd
 from cli.api.work import Trained
 from ensemble.predictions import Predictions
 from ensemble.scoring import ScoreCard
+from meta.operating.kept import ChosenPoint
 from meta.post_predictions import PostPredictions, columns_of
 from meta.records import StackedTasks
 
@@ -63,6 +64,15 @@ def _score(card: ScoreCard) -> Row:
     score = card["metrics"][card["metric"]]
     ends = {"low": score.get("low"), "high": score.get("high")}
     return {"metric": card["metric"], "score": score["value"], **ends, "rows": card["rows"]}
+
+
+def point_frame(found: ChosenPoint) -> pd.DataFrame:
+    """Columns ``name``, ``value``, ``low`` and ``high`` (95 %), ``in_sample`` (on the rows it was chosen on)."""
+    rows = []
+    for name, figure in found["figures"].items():
+        ends = {"low": figure.get("low"), "high": figure.get("high")}
+        rows.append({"name": name, "value": figure["value"], **ends, "in_sample": found["in_sample"].get(name)})
+    return pd.DataFrame(rows)
 
 
 def predictions_frame(found: Predictions) -> pd.DataFrame:

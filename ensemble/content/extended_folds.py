@@ -40,7 +40,7 @@ def extended_plan(plan: FoldPlan, data: Dataset, group: Codes) -> FoldPlan:
     rows = np.flatnonzero(np.isin(group, fresh) & train & ~old)
     fold[rows] = _spread(plan, data, group, rows)
     frame = pd.DataFrame({"id": data.ids, "fold": fold, "group": pd.factorize(groups)[0], "digest": row_digests(data)})
-    return replace(plan, frame=frame, extended=_said(plan, fold, old))
+    return replace(plan, frame=frame, extended=_note(plan, fold, old))
 
 
 def _spread(plan: FoldPlan, data: Dataset, group: Codes, rows: Codes) -> Codes:
@@ -54,7 +54,7 @@ def _spread(plan: FoldPlan, data: Dataset, group: Codes, rows: Codes) -> Codes:
     return stratified_group_split(*strata_of(data.tasks, labels), group[rows], shares, settings.seed) + TEST_FOLD
 
 
-def _said(plan: FoldPlan, fold: Codes, old: Mask) -> str:
+def _note(plan: FoldPlan, fold: Codes, old: Mask) -> str:
     new = fold[~old]
     apart = int((new == UNUSED).sum())
     lines = f"{len(new):,} new rows: {(new >= 0).sum():,} in the {plan.settings.k} folds; the {old.sum():,} old rows "

@@ -138,7 +138,7 @@ class RunRecord:
             if package not in map(package_of, allow):
                 raise ConfigError(
                     f"{self.store.record} names {named}, code of another package. Where you trust {package} as it is "
-                    f"installed here: --allow {package} (in Python: allow=[{package!r}])"
+                    f"installed here: --allow {package}"
                 )
 
     def open(self, registry: Mapping[str, str], track: Track = silent, allow: Collection[str] = ()) -> Run:

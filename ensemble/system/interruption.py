@@ -2,11 +2,14 @@
 
 import os
 import signal
-import sys
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
+from ensemble.errors import ConfigError
+
+STDERR = 2  # of the process itself: in a notebook, `sys.stderr` is no file
 _asked = False
 _time_is_up = False  # and nobody but a clock has asked
 _deferred = 0  # how many stretches of work, one within the other, are brought to their end first
@@ -50,9 +53,11 @@ def deferred() -> Iterator[None]:
 
 @contextmanager
 def ending_after(seconds: float) -> Iterator[None]:
-    """After so many seconds what is inside, in the main thread, is asked to come to an end, as by Ctrl-C; ends so and
-    by no error, unless a person, too, has asked."""
+    """After so many seconds what is inside is asked to come to an end, as by Ctrl-C; ends so and by no error, unless a
+    person, too, has asked. Raises ConfigError where no alarm can ring: on Windows, and in all but the main thread."""
     global _asked, _time_is_up
+    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
+        raise ConfigError("--budget needs an alarm: Linux or macOS, and the main thread of Python. Leave it out here.")
     before = signal.signal(signal.SIGALRM, _rung)
     signal.setitimer(signal.ITIMER_REAL, max(seconds, 1e-6))
     try:
@@ -67,6 +72,12 @@ def ending_after(seconds: float) -> Iterator[None]:
             _asked = _time_is_up = False
 
 
+def _say(line: bytes) -> None:
+    """In one step, as a handler of signals may: whatever was interrupted may be printing."""
+    with suppress(OSError):
+        os.write(STDERR, b"\n" + line + b"\n")
+
+
 def _rung(number: int, frame: FrameType | None) -> None:
     global _asked, _time_is_up
     if _asked:
@@ -74,7 +85,7 @@ def _rung(number: int, frame: FrameType | None) -> None:
     _asked = _time_is_up = True
     if not _deferred:
         raise KeyboardInterrupt
-    os.write(sys.stderr.fileno(), b"\nThe time is up: what is under way is saved.\n")
+    _say(b"The time is up: what is under way is saved.")
 
 
 def _heard(number: int, frame: FrameType | None) -> None:
@@ -84,7 +95,7 @@ def _heard(number: int, frame: FrameType | None) -> None:
         _asked = True
         raise KeyboardInterrupt
     _asked = True
-    os.write(sys.stderr.fileno(), b"\nStopping once what is under way is saved; again stops at once.\n")
+    _say(b"Stopping once what is under way is saved; again stops at once.")
 
 
 def _told(number: int, frame: FrameType | None) -> None:

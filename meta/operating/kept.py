@@ -98,7 +98,7 @@ def read_point(run: Run, task: Task, report: StackReport) -> ChosenPoint | None:
             f"{path} was chosen for another stack of {task.name}: choose it again, {again}, or take it away, {gone}; "
             "--no-operating-point predicts without."
         )
-    of_json(record.get("point", {}), task)
+    of_json(record.get("point"), task)
     return cast(ChosenPoint, record | {"file": str(path)})
 
 

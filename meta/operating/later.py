@@ -108,16 +108,13 @@ def score_later(promise: Promise, later: Later, columns: Mapping[str, Sequence[o
         "slices": [
             slices_of(task, later.stacked, later.data, name, cells) for name, cells in columns.items() if card["rows"]
         ],
-        "at_point": _at_point(promise, later) if promise.point and card["rows"] else None,
+        "at_point": _at_point(promise.point, report, later) if promise.point and card["rows"] else None,
     }
 
 
-def _at_point(promise: Promise, later: Later) -> AtPoint | None:
-    chosen = promise.point
-    if chosen is None:
-        return None
+def _at_point(chosen: ChosenPoint, report: StackReport, later: Later) -> AtPoint:
     one_fold = np.zeros(len(later.data), dtype=np.int64)
-    rows = Rows.of(later.data, later.stacked, one_fold, Rule.of_json(promise.report["rule"]))
+    rows = Rows.of(later.data, later.stacked, one_fold, Rule.of_json(report["rule"]))
     point = of_json(chosen["point"], later.stacked.task)
     return {"says": chosen["says"], "then": chosen["figures"], "now": figures_at(point, rows)}
 

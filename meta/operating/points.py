@@ -7,7 +7,8 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from ensemble.data import Codes, Floats, Task
-from ensemble.errors import StoreError
+from ensemble.errors import ConfigError, StoreError
+from ensemble.registry import bind
 from ensemble.targets import Mask
 from meta.rules import Rule, expected
 
@@ -102,21 +103,22 @@ def as_json(point: OperatingPoint) -> dict[str, Any]:
     return {"kind": kind, **asdict(point)}  # type: ignore[call-overload]
 
 
-def of_json(record: Mapping[str, Any], task: Task) -> OperatingPoint:
+def of_json(record: object, task: Task) -> OperatingPoint:
     """Raises StoreError for what is no operating point of the task."""
-    found = dict(record)
     try:
-        made = KINDS[found.pop("kind")]
-        if made is Costs:
-            rows = tuple(tuple(map(float, row)) for row in found["matrix"])
-            if {len(rows), *map(len, rows)} != {len(task.classes)}:
-                raise ValueError(f"costs of {len(rows)} classes, not of {len(task.classes)}")
-            return Costs(rows, None if found["review"] is None else float(found["review"]))
-        if made is Thresholds and found["label"] not in range(len(task.classes)):
-            raise ValueError(f"no class {found['label']!r}")
-        return made(**found)
-    except (KeyError, TypeError, ValueError) as error:
-        raise StoreError(f"The operating point of {task.name!r} is damaged ({error}).") from error
+        found = dict(record) if isinstance(record, Mapping) else {}
+        point: OperatingPoint = bind(KINDS[str(found.pop("kind"))], found, "")()
+        if isinstance(point, Thresholds) and not (0 <= point.label < len(task.classes) and point.low <= point.high):
+            raise ValueError(f"label = {point.label}, low = {point.low:g}, high = {point.high:g}")
+        if isinstance(point, Costs) and {len(point.matrix), *map(len, point.matrix)} != {len(task.classes)}:
+            raise ValueError(f"costs of {len(point.matrix)} classes, not of {len(task.classes)}")
+        return point
+    except (ConfigError, KeyError, ValueError) as error:
+        why = str(error).rstrip(".")
+        raise StoreError(
+            f"The operating point of {task.name!r} is damaged ({why}); `ensemble thresholds` chooses it anew, or takes "
+            "it away with --undo."
+        ) from error
 
 
 def sureness(values: Floats, rule: Rule) -> Floats:

@@ -70,7 +70,7 @@ def test_a_configuration_may_name_them_and_a_run_folder_only_what_is_allowed(
 
 def test_the_interface_of_python_asks_for_the_same(finished: Path, caplog: pytest.LogCaptureFixture) -> None:
     for open_it in (door.load, door.open):
-        with pytest.raises(ConfigError, match=r"in Python: allow=\['theirs'\]"):
+        with pytest.raises(ConfigError, match=r"as it is installed here: allow=\['theirs'\]$"):
             open_it(finished)
     frame = pd.DataFrame({"text": ["nice", "awful"]})
     caplog.set_level(logging.ERROR)

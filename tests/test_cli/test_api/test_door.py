@@ -86,3 +86,6 @@ def test_options_in_messages_become_arguments_and_commands_stay() -> None:
     said = "no texts; --column text=NAME names one, --images their folder; run `ensemble stack --task 'a'`."
     expected = 'no texts; columns={"text": "NAME"} names one, root= their folder; run `ensemble stack --task \'a\'`.'
     assert in_arguments(said) == expected
+    assert in_arguments("trusted: --allow theirs") == "trusted: allow=['theirs']"
+    assert in_arguments("--no-operating-point predicts without") == "operating_points=False predicts without"
+    assert in_arguments("--set 'k' must read key=value") == "overrides= 'k' must read key=value"

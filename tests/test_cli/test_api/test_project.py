@@ -172,3 +172,40 @@ def test_what_is_to_be_known_is_logged(
     with caplog.at_level(logging.INFO, logger="ensemble"):
         ensemble.Posts.from_frame(frame, ["sarcasm"], text="caption", id="name")
     assert caplog.messages == ["sarcasm: classes 0, 1."]
+
+
+def test_posts_that_came_later_get_folds_and_old_ones_stay_in_theirs(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"text": [f"words {row}" for row in range(45)], "label": ["a", "b", "b"] * 15})
+
+    def project(rows: int) -> ensemble.Project:
+        posts = ensemble.Posts.from_frame(frame.head(rows), {"label": ["a", "b"]}, root=tmp_path)
+        return ensemble.Project.from_posts(posts, ["prior"], tmp_path / "run", folds={"k": 3}, progress=False)
+
+    first = project(30)
+    first.train()
+    before = first.folds().set_index("id")["fold"]
+    grown = project(45)
+    with pytest.raises(FoldError, match=r"15 rows new .* --extend-folds` keeps the folds of the others"):
+        grown.train()
+    grown.train(extend_folds=True)
+    after = grown.folds().set_index("id")["fold"]
+    assert len(after) == 45 and after[before.index].equals(before)
+
+
+def test_an_operating_point_is_chosen_in_python_and_left_out_where_it_is_not_wanted(tmp_path: Path) -> None:
+    words = ["awful bad day", "great good day", "great day", "bad day"] * 12
+    frame = pd.DataFrame({"text": [f"{text} {row}" for row, text in enumerate(words)], "label": [*"abbb"] * 12})
+    posts = ensemble.Posts.from_frame(frame, {"label": ["a", "b"]}, root=tmp_path)
+    stack = {"estimators": ["soft_vote"]}
+    project = ensemble.Project.from_posts(
+        posts, ["tfidf"], tmp_path / "run", folds={"k": 3, "copies": "ignore"}, stack=stack, progress=False
+    )
+    project.train()
+    project.stack()
+    found = project.thresholds(review=0.25).set_index("name")
+    assert list(found) == ["value", "low", "high", "in_sample"] and 0 < found.loc["review", "value"] < 0.6
+    new = pd.DataFrame({"text": ["nobody has heard of this"]})
+    assert project.predict(new)["label"].tolist() == ["review"]
+    assert ensemble.load(project.folder, operating_points=False).predict(new)["label"].tolist() != ["review"]
+    with pytest.raises(ConfigError, match=r"^precision= must be above 0 and up to 1"):
+        project.thresholds(precision=2.0)

@@ -147,3 +147,19 @@ def test_a_clock_ends_what_is_inside_and_a_person_is_heard_all_the_same() -> Non
             time.sleep(5)
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def test_where_no_alarm_can_ring_a_budget_is_refused() -> None:
+    refused = []
+
+    def begin() -> None:
+        try:
+            with ending_after(5):
+                raise AssertionError("not reached")
+        except ConfigError as error:
+            refused.append(str(error))
+
+    other = threading.Thread(target=begin)
+    other.start()
+    other.join()
+    assert len(refused) == 1 and refused[0].startswith("--budget needs an alarm")

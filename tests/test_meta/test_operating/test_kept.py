@@ -1,5 +1,6 @@
 """The chosen point is kept for one stack, applied to new posts, and refused under another stack."""
 
+import json
 import logging
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from ensemble.data import Dataset
 from ensemble.errors import ConfigError, StoreError
 from ensemble.jobs.run_record import RunRecord
 from ensemble.run import Run
-from ensemble.system.files import read_json, write_json
+from ensemble.system.files import read_json
 from meta.loaded_stack import load_stacks, predict_posts
 from meta.operating.asked import Asked
 from meta.operating.kept import choose_point, remove_point
@@ -90,14 +91,29 @@ def test_a_point_can_be_taken_away_again(run: Run, data: Dataset) -> None:
 
 @pytest.mark.parametrize(
     "damage",
-    [{"kind": "thresholds", "label": 7, "low": 0, "high": 1}, {"kind": "magic"}, {"kind": "costs", "matrix": 3}],
+    [
+        {"kind": "thresholds", "label": 7, "low": 0, "high": 1},
+        {"kind": "thresholds", "label": 1, "low": 0.6, "high": 0.4},
+        {"kind": "thresholds", "label": 1, "low": 0, "high": "much"},
+        {"kind": "thresholds", "label": 1, "low": 0, "high": float("nan")},
+        {"kind": "thresholds", "label": 1},
+        {"kind": "least_sure", "least": None},
+        {"kind": "least_sure", "least": 0.5, "more": 1},
+        {"kind": ["costs"]},
+        {"kind": "magic"},
+        {"kind": "costs", "matrix": 3},
+        {"kind": "costs", "matrix": [[0, float("inf")], [1, 0]]},
+        ["thresholds"],
+        None,
+    ],
 )
-def test_a_damaged_point_is_refused(run: Run, data: Dataset, damage: dict[str, object]) -> None:
+def test_a_damaged_point_is_refused(run: Run, data: Dataset, damage: object) -> None:
     choose_point(run, SARCASM, Asked(recall=0.9))
     path = run.store.operating_point("sarcasm")
-    write_json(path, read_json(path) | {"point": damage})
-    with pytest.raises(StoreError, match="The operating point of 'sarcasm' is damaged"):
+    path.write_text(json.dumps(read_json(path) | {"point": damage}))  # by hand: NaN among the numbers
+    with pytest.raises(StoreError, match="The operating point of 'sarcasm' is damaged") as refused:
         ask(run, data)
+    assert "\n" not in str(refused.value) and "`ensemble thresholds` chooses it anew" in str(refused.value)
 
 
 def test_without_a_stack_there_is_nothing_to_choose_by(run: Run) -> None:
