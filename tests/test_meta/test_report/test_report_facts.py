@@ -158,7 +158,7 @@ def test_scores_by_slice_stand_beside_the_whole_in_numbers_and_words(make_run: M
     of = {one["name"]: one for one in kind["slices"]}
     assert sum(one["rows"] for one in kind["slices"]) == 150 and kind["few"] == ["(none)"]
     assert of["easy"]["against"]["low"] > 0 > of["hard"]["against"]["high"]  # type: ignore[operator]
-    assert [one["name"] for one in length["slices"]][0] == "from 0 to 37" and len(length["slices"]) == 4
+    assert length["slices"][0]["name"] == "from 0 to 37" and len(length["slices"]) == 4
     (only,) = source["slices"]
     assert only["score"] == pytest.approx(report["stack"]["metrics"]["macro_f1"]) and only["against"]["value"] is None
     write_report(run, FEW, scan(run.data)[1], tmp_path / "report.html")
