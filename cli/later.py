@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from meta.operating.inputs import Known
     from meta.operating.later import Promise, TaskScore
 
-LANGUAGE = "language"  # a slice that texts tell where the table has no such column
-
 
 class LaterScores(TypedDict):
     """Of a ``file`` of ``posts``: how many are training posts (None: not known) and whether they are ``left_out``; what
@@ -153,14 +151,13 @@ def _promise(run: "Run", one: "LoadedStack", own: "Known | None", notes: list[st
 def slices_named(table: "pd.DataFrame", names: Sequence[str], posts: "Dataset") -> dict[str, list[object]]:
     """(rows,) cells of each named column; ``language``, where the table has none, is told from the texts. Raises
     DataError for another one that is not there."""
-    from ensemble.content.languages import UNDETERMINED, detect
+    from ensemble.datasets.slices import LANGUAGE, told_languages
     from ensemble.datasets.tables import check_column
 
     found: dict[str, list[object]] = {}
     for name in dict.fromkeys(names):
         if name == LANGUAGE and name not in table:
-            told = zip(posts.texts, detect(posts.texts), strict=True)
-            found[name] = [None if text is None else code or UNDETERMINED for text, code in told]
+            found[name] = list(told_languages(posts.texts))
             continue
         check_column(table, name, "--by")
         found[name] = table[name].tolist()

@@ -10,6 +10,7 @@ from ensemble.data import Dataset
 from ensemble.datasets.adapters import bind_adapter
 from ensemble.datasets.delimited import Dialect
 from ensemble.datasets.fold_tables import read_given_folds
+from ensemble.datasets.slices import keep_slices
 from ensemble.errors import ConfigError, DataError
 
 
@@ -22,8 +23,9 @@ def read_data(config: Config, home: Path) -> Dataset:
         raise DataError(f"data.root: the folder {root} does not exist.")
     if "extracted" in signature(read).parameters and "extracted" not in (section.model_extra or {}):
         read = partial(read, extracted=home / config.run.cache / "embedded")
-    data: Dataset = read(root=root)
-    return data
+    if section.slices and "slices" in signature(read).parameters:
+        read = partial(read, slices=section.slices)
+    return keep_slices(read(root=root), section.slices)
 
 
 def read_folds(config: Config, home: Path) -> GivenFolds | None:

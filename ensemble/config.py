@@ -45,11 +45,13 @@ class Section(BaseModel):
 
 
 class Data(BaseModel):
-    """``preset`` names the layout; every other key is an argument of its adapter."""
+    """``preset`` names the layout; every other key is an argument of its adapter. ``slices`` are columns by which the
+    report tells scores apart; "language" is told from the texts where there is no such column."""
 
     model_config = ConfigDict(extra="allow")
     preset: str
     root: Place = Path(".")
+    slices: list[str] = []
 
 
 class Folds(Section):

@@ -1,6 +1,6 @@
 """Posts and their tasks as one frozen table. Knows what a valid table is; reads no file."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from ensemble.targets import Task as Task
 
 TRAIN, DEV, TEST = "train", "dev", "test"
 RATING = "rating\x1f"  # before the names of a task and of an annotator: a column of what that one said
+SLICE = "slice\x1f"  # before the name of a column by which scores are told apart
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,8 @@ class Dataset:
     (SHA-256 of the file; so of audio and video), ``text_encoding``, ``seconds`` (how long a clip is by its table).
     ``notes`` are lines about how the table was read, for the audit. ``subtasks`` are named groups of tasks whose
     headline is the mean of their scores; ``linked_tasks`` pairs a binary task with the degree that is above 0 exactly
-    where it is 1. ``id_column`` is what the ids are called where they came from.
+    where it is 1. ``id_column`` is what the ids are called where they came from. ``slices`` names the columns by which
+    scores are told apart; each is in the frame as ``slice_column(name)``, but for what texts tell.
     """
 
     frame: pd.DataFrame
@@ -41,6 +43,7 @@ class Dataset:
     subtasks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     linked_tasks: tuple[tuple[str, str], ...] = ()
     id_column: str = "id"
+    slices: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         missing = [c for c in ("id", "part", *self.task_names) if c not in self.frame]
@@ -146,6 +149,10 @@ class Dataset:
         """The same rows with these columns, (rows,) each, added or replaced."""
         return replace(self, frame=self.frame.assign(**columns))
 
+    def with_slices(self, names: Sequence[str]) -> "Dataset":
+        """The same rows, whose scores are told apart by these columns."""
+        return replace(self, slices=tuple(dict.fromkeys(names)))
+
     def text_hashes(self) -> list[str | None]:
         """SHA-256 of each text, None where there is none."""
         return self.keys("text")
@@ -157,6 +164,10 @@ class Dataset:
 
 def rating_column(task: str, annotator: str) -> str:
     return f"{RATING}{task}\x1f{annotator}"
+
+
+def slice_column(name: str) -> str:
+    return f"{SLICE}{name}"
 
 
 def optional(column: "pd.Series[str]") -> list[str | None]:

@@ -11,6 +11,7 @@ import pandas as pd
 from ensemble.datasets.cells import ids, is_missing, row_of, strings
 from ensemble.datasets.label_columns import LabelColumn, check_label_columns, guess_task, read_labels
 from ensemble.datasets.media import ENDINGS, FIELD, is_embedded
+from ensemble.datasets.slices import LANGUAGE
 from ensemble.datasets.tables import check_column
 from ensemble.errors import ConfigError, DataError, some
 from ensemble.registry import validate
@@ -91,6 +92,7 @@ class Layout:
     tasks: Mapping[str, LabelColumn]
     ordinal: Sequence[str]
     root: Path
+    slices: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         check_label_columns(self.tasks, self.ordinal, {})
@@ -104,12 +106,14 @@ class Layout:
         """What ``[data]`` says of such a table."""
         tasks = {name: task.model_dump(mode="json", exclude_unset=True) for name, task in self.tasks.items()}
         groups = {"group": self.groups} if self.groups else {}
-        return {**self.columns, **groups, "id": self.id, "tasks": tasks, "ordinal": list(self.ordinal)}
+        slices = {"slices": list(self.slices)} if self.slices else {}
+        return {**self.columns, **groups, **slices, "id": self.id, "tasks": tasks, "ordinal": list(self.ordinal)}
 
     def used(self) -> list[str]:
         """All columns that are looked at."""
         labels = [column for name, task in self.tasks.items() for column in task.columns(name)]
-        return [*(name for kind in self.columns for name in self._names(kind)), *labels, *filter(None, [self.groups])]
+        kept = [*filter(None, [self.groups]), *self.slices]
+        return [*(name for kind in self.columns for name in self._names(kind)), *labels, *kept]
 
     def read(self, table: pd.DataFrame, what: Path, numbered_from: int = 1) -> tuple[pd.DataFrame, tuple[str, ...]]:
         """Those columns, checked, and what was assumed to read them. Raises DataError naming column and row."""
@@ -128,12 +132,20 @@ class Layout:
         if self.groups and (what == FRAME or self.groups in table):
             check_column(table, self.groups, str(what))
             made[self.groups] = strings(table[self.groups], what)
+        made = self._slices(table, what) | made
         labels, notes = self._labels(table, made[self.id], what)
         return pd.DataFrame({**made, **labels}, dtype=object).reset_index(drop=True), notes
 
     def _names(self, kind: str) -> list[str]:
         names = self.columns[kind]
         return columns_in([names] if isinstance(names, str) else names)
+
+    def _slices(self, table: pd.DataFrame, what: Path) -> dict[str, Any]:
+        """Those that are there; languages are told where they are not, test posts need none."""
+        for name in self.slices:
+            if what == FRAME and name != LANGUAGE:
+                check_column(table, name, str(what))
+        return {name: strings(table[name], what) for name in self.slices if name in table}
 
     def _labels(
         self, table: pd.DataFrame, rows: "pd.Series[str]", what: Path

@@ -42,6 +42,7 @@ class Posts:
         id: str | None = None,
         groups: str | None = None,
         test: pd.DataFrame | None = None,
+        slices: Sequence[str] = (),
         ordinal: Sequence[str] = (),
         root: str | Path = ".",
     ) -> "Posts":
@@ -53,7 +54,8 @@ class Posts:
         names count where there are such, "" stands for none. Files are paths below ``root``, patterns such as
         ``"{id}.jpg"``, or the bytes of encoded files. None, NaN and NA are missing. Without ids rows are numbered from
         1. Rows of equal ``groups`` stay together in every split. Rows of ``test`` enter no fold; labels they have are
-        scored after the stack.
+        scored after the stack. ``slices`` are columns by which the report tells scores apart, "language" is told from
+        the texts where there is no such column.
 
         Raises DataError and ConfigError in one line that names the column, and the row by the frame's index.
         """
@@ -68,9 +70,9 @@ class Posts:
         labels, notes = find_tasks(table, tasks)
         if groups:
             check_column(table, groups, str(FRAME))
-        layout = Layout(columns, groups, labels, ordinal, Path(root).resolve())
+        layout = Layout(columns, groups, labels, ordinal, Path(root).resolve(), slices)
         train, said = layout.read(table, FRAME)
-        notes += said if groups else (*said, *_group_notes(table.drop(columns=layout.used())))
+        notes += said if groups else (*said, *_group_notes(table.drop(columns=layout.used(), errors="ignore")))
         rest = None
         if test is not None:
             rest, said = layout.read(table_of(test, TEST_FRAME), TEST_FRAME, len(train) + 1)

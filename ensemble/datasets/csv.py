@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ensemble.data import DEV, TEST, TRAIN, Dataset
+from ensemble.data import DEV, TEST, TRAIN, Dataset, slice_column
 from ensemble.datasets.cells import Lists, canonical, ids, strings
 from ensemble.datasets.delimited import Dialect, Quotes
 from ensemble.datasets.groups import group_notes
@@ -19,6 +19,7 @@ from ensemble.datasets.label_columns import (
     read_labels,
 )
 from ensemble.datasets.media import ENDINGS, MediaColumn
+from ensemble.datasets.slices import LANGUAGE
 from ensemble.datasets.tables import ENCODING, check_column, image_folder, notes_of, read_frame
 from ensemble.errors import ConfigError, DataError, some
 
@@ -37,6 +38,7 @@ class Columns:
     labels: Mapping[str, Mapping[str, str]]
     label_lists: Lists
     test_column: str | None
+    slices: Sequence[str] = ()
 
     def labelled(self) -> list[str]:
         return [column for name, task in self.tasks.items() for column in task.columns(name)]
@@ -75,6 +77,7 @@ def read(
     delimiter: str | None = None,
     quotes: Quotes | None = None,
     encoding: str | None = None,
+    slices: Sequence[str] = (),
     extracted: Path = Path("artifacts/cache/embedded"),
 ) -> Dataset:
     """One or several tables (and perhaps some of test rows) below ``root``.
@@ -88,7 +91,8 @@ def read(
     as ``{id}.jpg``. Where there is no ``audio``, the sound of ``video`` counts. Rows of ``test``, and those whose
     ``test_column`` is one of ``test_values``, enter no fold; nor do those of ``dev``, and those where it is one of
     ``dev_values``: they may tell learners which epoch or parameter is best. ``join`` adds columns of another table.
-    ``delimiter``, ``quotes`` and ``encoding`` say what a file does not tell. Embedded files go to ``extracted``.
+    ``delimiter``, ``quotes`` and ``encoding`` say what a file does not tell. ``slices`` are columns that are kept, by
+    which scores are told apart. Embedded files go to ``extracted``.
     """
     named, group = {"image": image, "audio": audio, "video": video}, group or None
     _check_columns(train, tasks, {"id": id, "text": text, **named, "group": group, "test_column": test_column})
@@ -96,7 +100,7 @@ def read(
     check_label_columns(made, ordinal, labels or {})
     folder = image_folder(root, images)
     media = {kind: MediaColumn.of(kind, one, folder, extracted) for kind, one in named.items() if one is not None}
-    columns = Columns(made, id, text, group, media, labels or {}, label_lists, test_column)
+    columns = Columns(made, id, text, group, media, labels or {}, label_lists, test_column, slices)
     dialect = Dialect(delimiter, quotes, encoding)
     files = [(path, TRAIN) for path in _files(root, train)] + [(path, TEST) for path in _files(root, test or [])]
     files += [(path, DEV) for path in _files(root, dev or [])]
@@ -180,7 +184,8 @@ def _read(path: Path, part: str, columns: Columns, dialect: Dialect, join: Join 
     """The posts of one file; one of test rows needs no labels and no groups."""
     wanted = [columns.id, columns.text, columns.test_column]
     wanted += [name for media in columns.media.values() for name in media.columns()]
-    wanted += [columns.group, *columns.labelled()] if part != TEST else []
+    kept = [name for name in columns.slices if name != LANGUAGE]
+    wanted += [columns.group, *columns.labelled(), *kept] if part != TEST else []
     needed = [name for name in dict.fromkeys(wanted) if name is not None]
     table = read_frame(path, needed if join is None else [join.key], dialect)
     encoding, notes = table.attrs[ENCODING], notes_of(table)
@@ -212,6 +217,9 @@ def _columns(
         if values is not None and kind != "text":  # "1.0" in one file may be "1" in another
             values = pd.Series([value and canonical(value) for value in values], index=table.index, dtype=object)
         frame[kind] = values
+    for name in columns.slices:
+        if name in table:
+            frame[slice_column(name)] = [value and canonical(value) for value in strings(table[name], path)]
     embedded = {}
     for kind, media in columns.media.items():
         frame[kind], embedded[kind], found = media.find(table, rows, path)

@@ -6,6 +6,7 @@ from typing import Any, TypedDict
 
 from ensemble.scoring import BaselineCard, Score, Spread
 from ensemble.tuning.layers import LayerCurves
+from meta.operating.slices import Slices
 from meta.records import Contributions, Diversity, LabelConflict, LabelIssue, LeakSign, StackReport, Summary
 from meta.report.number_facts import NumberFacts
 from meta.report.reliability import Reliability
@@ -20,6 +21,7 @@ ONLY_SOME = (
     "variants",
     "layers",
     "layer_weights",
+    "slices",
 )  # kinds of facts that many runs have not
 CurveRow = Mapping[str, float | None]  # fold and epoch, then what the learner measures
 
@@ -40,8 +42,9 @@ class TaskFacts:
     """One task: its stack's report, and per learner ``cost``, ``seeds``, ``leaks``, learning ``curves``, the
     ``modality_weights`` inside it, and of several seeds the ``seed_scores``; per model its reliability, or of a task of
     numbers what ``numbers`` says. ``variants`` are learners of one kind; ``layers``: what each layer of an encoder
-    scores; ``layer_weights`` by modality: how a network has learned to sum them. Learners of which nothing is known are
-    left out, but for ``cost``. ``baselines`` are the cards of what knows the labels alone: ``oof``, and of the labelled
+    scores; ``layer_weights`` by modality: how a network has learned to sum them; ``slices``: what the stack
+    scores out of fold by each column that is to be looked at. Learners of which nothing is known are left out, but for
+    ``cost``. ``baselines`` are the cards of what knows the labels alone: ``oof``, and of the labelled
     ``test`` part and the ``dev`` part where there is one.
     """
 
@@ -63,6 +66,7 @@ class TaskFacts:
     variants: Sequence[Variants] = ()
     layers: Mapping[str, LayerCurves] = field(default_factory=dict)
     layer_weights: Mapping[str, Mapping[str, Sequence[float]]] = field(default_factory=dict)
+    slices: Sequence[Slices] = ()
 
     @property
     def name(self) -> str:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from ensemble.data import Dataset, Task
+from ensemble.datasets.slices import slice_cells
 from ensemble.metrics import sign_named
 from ensemble.run import Run
 from ensemble.scoring import BaselineCard
@@ -18,6 +19,7 @@ from meta.contributions import contributions
 from meta.diversity import diversity
 from meta.label_issues import conflicts, hardest, label_issues
 from meta.leaks import leak_signs
+from meta.operating.slices import Slices, slices_of
 from meta.records import StackReport
 from meta.report.facts import CandidateScores, CurveRow, LearnerCost, ReportFacts, TaskFacts
 from meta.report.group_facts import GroupFacts, group_facts
@@ -45,8 +47,9 @@ def gather_facts(run: Run, settings: StackSettings, audit: Mapping[str, Any], tr
     tables = {name: of_task.table for name, of_task in inputs.items()}
     stacks = {name: read_stack(run, of_task) for name, of_task in inputs.items()}
     modality = {name: run.results.modality(name, task) for task in tasks for name in tables[task.name].learners}
+    cells = slice_cells(cv_rows)
     facts = [
-        _task_facts(run, tables[task.name], stacks[task.name], cv_rows, modality)
+        _task_facts(run, tables[task.name], stacks[task.name], cv_rows, cells, modality)
         for task in track(tasks, "tasks accounted for", len(tasks))
     ]
     return ReportFacts(
@@ -65,8 +68,14 @@ def gather_facts(run: Run, settings: StackSettings, audit: Mapping[str, Any], tr
 
 
 def _task_facts(
-    run: Run, table: MetaTable, stack: FinishedStack, cv_rows: Dataset, modality: Mapping[str, str]
+    run: Run,
+    table: MetaTable,
+    stack: FinishedStack,
+    cv_rows: Dataset,
+    cells: Mapping[str, Sequence[str | None]],
+    modality: Mapping[str, str],
 ) -> TaskFacts:
+    """``cells`` (rows of cv_rows,) are the columns by which scores are told apart."""
     task, learners = table.task, table.learners
     single = best_single(table)
     models = {
@@ -96,7 +105,14 @@ def _task_facts(
         variants=variants(run, task, learners),
         layers=_known(learners, lambda name: read_layers(run, name, task)),
         layer_weights=_known(learners, lambda name: layer_weights(run, name, task)),
+        slices=_slices(task, stack, cv_rows, cells) if stack.report["stack"]["rows"] else (),
     )
+
+
+def _slices(
+    task: Task, stack: FinishedStack, cv_rows: Dataset, cells: Mapping[str, Sequence[str | None]]
+) -> list[Slices]:
+    return [slices_of(task, stack.shipped, cv_rows, name, column) for name, column in cells.items()]
 
 
 def _known(learners: Sequence[str], find: Callable[[str], Fact | None]) -> dict[str, Fact]:

@@ -12,6 +12,7 @@ from markupsafe import Markup
 from ensemble.content.audit import audit_lines
 from ensemble.metrics import sign_named
 from ensemble.scoring import Score
+from meta.operating.slices import FEW, many_note
 from meta.records import RuleRecord
 from meta.report.facts import CandidateScores, ModalityTable, ReportFacts, TaskFacts
 from meta.report.gallery import posts_per_gallery
@@ -59,6 +60,7 @@ def draw_page(facts: ReportFacts, root: Path) -> str:
         of_baseline=facts.summary["baseline"],
         leak_power=LEAK_POWER,
         of_choosing=CHOOSING,
+        few_rows=FEW,
         glossary=GLOSSARY,
         style=Markup(resources.files("meta.report").joinpath("page.css").read_text(encoding="utf-8")),
     )
@@ -92,6 +94,7 @@ def _environment() -> Environment:
         "warning_notes": warning_notes,
         "leak_note": leak_note,
         "layers_note": layers_note,
+        "many_note": many_note,
         "breakable": lambda name: Markup("_<wbr>").join(printable(name).split("_")),
         "upper_first": lambda text: text[:1].upper() + text[1:],
         "verdict": verdict,

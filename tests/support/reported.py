@@ -13,6 +13,7 @@ import pandas as pd
 from ensemble.content.audit import audit
 from ensemble.content.scan import scan
 from ensemble.data import Dataset, Task
+from ensemble.datasets.slices import keep_slices
 from ensemble.folds import FoldSettings, make_plan
 from ensemble.jobs.importing import bring_in
 from ensemble.jobs.modality_weights import write_modality_weights
@@ -57,6 +58,7 @@ TASKS = (
     Task("humour_degree", ("0", "1", "2", "3"), ordinal=True),
 )
 ROWS, TEST_ROWS, FOLDS = 150, 30, 5
+PLACE = f"place {SCRIPT}"  # a column by which scores are told apart
 
 
 def draw_pictures(root: Path) -> None:
@@ -139,7 +141,8 @@ def _run(folder: Path) -> Run:
     frame = data.frame.assign(id=[f"<i>{row}.jpg" for row in rows], part=np.where(rows < ROWS, "train", "test"))
     for task in (TASKS[0], TASKS[2]):
         frame[task.name] = frame[task.name].where(rows < ROWS, None)
-    hostile = Dataset(frame, Path("."), TASKS, subtasks=SUBTASKS)
+    places = [(SCRIPT, HEBREW, "word " * 99, None, "NUL\0")[row % 7 % 5] for row in rows]
+    hostile = keep_slices(Dataset(frame.assign(**{PLACE: places}), Path("."), TASKS, subtasks=SUBTASKS), [PLACE])
     plan = make_plan(hostile, np.where(rows < 60, rows // 2, rows), FoldSettings(k=FOLDS))
     return Run(Store(folder), plan.with_groups(hostile), plan, {}, ())
 

@@ -95,3 +95,16 @@ def test_later_posts_are_scored_beside_the_promise_and_known_ones_left_out(
     finally:
         (memes / "away.csv").rename(memes / "posts.csv")
     assert alone.code == 0 and "the run's own posts cannot be read" in alone.out
+
+
+def test_columns_named_for_a_finished_run_are_in_its_report_and_nothing_is_done_again(
+    finished: Ensemble, tmp_path: Path
+) -> None:
+    named = ("--set", 'data.slices=["language", "file"]')
+    outcome = finished("report", *ONLY, *named, "--out", "page.html", "--quiet")
+    assert outcome.code == 0, outcome.err
+    assert "Scores by <bdi>language</bdi>" in (tmp_path / "page.html").read_text()
+    found = json.loads((tmp_path / "page.json").read_text())["slices"]["sentiment"]
+    assert [each["column"] for each in found] == ["language", "file"] and found[1]["slices"][-1]["name"] == "(others)"
+    refused = finished("report", "--set", 'data.slices=["flie"]', "--quiet")
+    assert refused.code == 2 and "Unknown column 'flie'. Did you mean 'file'" in refused.err.splitlines()[-1]

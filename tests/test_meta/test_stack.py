@@ -14,19 +14,22 @@ from support.world import SARCASM, SENTIMENT, toy_table
 from base_models import LEARNERS as LEARNERS_REGISTRY
 from ensemble.data import Dataset, Task
 from ensemble.datasets.submission_formats import FORMATS
-from ensemble.errors import StoreError
+from ensemble.errors import ConfigError, StoreError
+from ensemble.jobs.importing import bring_in
 from ensemble.jobs.job import list_work
 from ensemble.jobs.train import train
 from ensemble.metrics import METRICS, score
+from ensemble.provenance import Provenance
 from ensemble.records import BaseRecord
 from ensemble.results import Results
 from ensemble.run import Run
+from ensemble.scoring import baseline, score_card
 from ensemble.system.files import read_json, write_json
 from meta import META_ESTIMATORS, SIMPLE
 from meta.decisions import write_submission
 from meta.stack import Stack, read_stack, stack_task
 from meta.summary import stack_tasks
-from meta.table import StackSettings, assemble, choose_learners
+from meta.table import StackSettings, assemble, choose_learners, unfinished_learners
 from meta.wording import selection_note
 
 ALL = StackSettings()
@@ -232,6 +235,39 @@ def test_imported_learners_are_looked_for_as_often_whatever_the_number_of_learne
         assert len(choose_learners(run, SENTIMENT, ())) == len(learners)
         looked.append(run.results.counts["imported"])
     assert looked == [2, 2]
+
+
+def test_only_learners_with_results_of_all_folds_are_stacked_unless_they_are_named(make_run: Make) -> None:
+    run = make_run(toy_table(90), LEARNERS)
+    prior, tfidf = run.specs[:2]
+    assert choose_learners(run, SENTIMENT, ()) == tuple(LEARNERS)  # the first is refused, with what to do about it
+    assert train(run, list_work(run, (prior,), run.data.tasks, ())) == []
+    assert train(run, list_work(run, (tfidf,), run.data.tasks, (0, 1))) == []
+    assert choose_learners(run, SENTIMENT, ()) == ("prior",)
+    assert unfinished_learners(run, SENTIMENT) == ["tfidf", "words"]
+    assert stack_task(run, SENTIMENT, StackSettings(("soft_vote",)))["stacked"] == ["prior"]
+    named = StackSettings(("soft_vote",), ("prior", "tfidf"))
+    assert choose_learners(run, SENTIMENT, named.learners) == ("prior", "tfidf")
+    with pytest.raises(StoreError, match="tfidf"):
+        stack_task(run, SENTIMENT, named)
+    with pytest.raises(ConfigError, match=r"Unknown base learner 'wrods'. Did you mean 'words'"):
+        choose_learners(run, SENTIMENT, ("prior", "wrods"))
+    assert train(run, list_work(run, (tfidf,), run.data.tasks, (2,))) == []
+    assert choose_learners(run, SENTIMENT, ()) == ("prior", "tfidf")
+
+
+def test_what_was_imported_with_unknown_folds_is_stacked_only_where_it_is_named(make_run: Make) -> None:
+    run = make_run(toy_table(90), {})
+    with pytest.raises(ConfigError, match="There is nothing to stack"):
+        choose_learners(run, SENTIMENT, ())
+    inside, outside = run.data.take(run.plan.cv_rows), run.data.take(run.plan.test_rows)
+    said = baseline(SENTIMENT, inside)
+    parts = {"oof": said, "test": baseline(SENTIMENT, outside, inside.labels(SENTIMENT))}
+    for name, folds in (("ours", "run"), ("theirs", "unknown")):
+        made_of, card = Provenance.of_import(run.identity, SENTIMENT, []), score_card(SENTIMENT, said, inside)
+        bring_in(run, name, parts, made_of, seconds=1.0, folds=folds, modality="text", oof=card)
+    assert choose_learners(run, SENTIMENT, ()) == ("ours",)
+    assert choose_learners(run, SENTIMENT, ("theirs",)) == ("theirs",)
 
 
 def test_each_learner_of_each_task_is_read_once_to_stack_and_to_sum_up(make_run: Make) -> None:

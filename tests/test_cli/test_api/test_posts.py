@@ -62,6 +62,7 @@ def test_encoded_files_are_taken_and_decoded_ones_are_refused(tmp_path: Path) ->
         ({}, {"text": "tweet"}, "the frame: Unknown column 'tweet'"),
         ({}, {"text": ""}, "the frame has no column of posts"),
         ({}, {"groups": "user"}, "Unknown column 'user'"),
+        ({}, {"slices": ["place"]}, "the frame: Unknown column 'place'"),
         ({}, {"tasks": "lable"}, "Unknown column 'lable'. Did you mean 'label'"),
         ({}, {"tasks": {"label": ["x", "z"]}}, "row '2' has label 'y'; it must be one of .* .row 11"),
         ({}, {"tasks": {"label": "regression"}}, 'must be a list of classes, "number", or None'),
@@ -138,3 +139,11 @@ def test_several_tasks_numbers_groups_and_labels_of_test_rows_go_all_the_way(
 def test_a_column_that_says_whose_posts_are_is_named(caplog: pytest.LogCaptureFixture) -> None:
     make(small(user=list("aabb")))
     assert "groups='user' keeps them together" in caplog.text
+
+
+def test_columns_by_which_scores_are_told_apart_are_kept_beside_the_posts() -> None:
+    posts = make(small(place=["x", "y", None, "x"]), slices=["place", "language"], test=small(id=list("efgh")))
+    assert posts.train["place"].tolist() == ["x", "y", None, "x"] and "language" not in posts.train
+    assert posts.layout.section()["slices"] == ["place", "language"]
+    assert posts.test is not None and "place" not in posts.test
+    assert "slices" not in make(small(place=list("xyxy"))).layout.section()

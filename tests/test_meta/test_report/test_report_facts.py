@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ from support.toys import TOYS
 from support.world import SARCASM, SENTIMENT, toy_table
 
 from base_models import LEARNERS
+from ensemble.content.scan import scan
+from ensemble.datasets.slices import keep_slices
 from ensemble.errors import ConfigError, StoreError
 from ensemble.folds import FoldSettings, make_plan
 from ensemble.jobs.job import list_work
@@ -137,3 +140,34 @@ def test_reliability_counts_every_labelled_row_once(run: Run) -> None:
     assert sum(curve.rows) == 400
     right = np.dot(curve.accuracy, curve.rows) / 400
     assert right == pytest.approx((table.learner_oof("words").labels() == table.labels).mean())
+
+
+def test_scores_by_slice_stand_beside_the_whole_in_numbers_and_words(make_run: Make, tmp_path: Path) -> None:
+    toy = toy_table(150, seed=4)
+    said = [
+        text.rsplit("sentiment")[-1] == label for text, label in zip(toy.texts, toy.frame["sentiment"], strict=True)
+    ]
+    easy = np.where(np.arange(150) < 20, None, np.where(said, "easy", "hard")).tolist()
+    columns = {"kind": easy, "length": np.arange(150), "source": ["web"] * 150}
+    run = make_run(
+        keep_slices(toy.with_columns(**columns), [*columns]), {"words": ("tfidf", {}), "prior": ("prior", {})}
+    )
+    train(run, list_work(run, run.specs, run.data.tasks, ()))
+    report = stack_task(run, SENTIMENT, FEW)
+    kind, length, source = gather_facts(run, FEW, {"rows": 150}).tasks[0].slices
+    of = {one["name"]: one for one in kind["slices"]}
+    assert sum(one["rows"] for one in kind["slices"]) == 150 and kind["few"] == ["(none)"]
+    assert of["easy"]["against"]["low"] > 0 > of["hard"]["against"]["high"]  # type: ignore[operator]
+    assert length["slices"][0]["name"] == "from 0 to 37" and len(length["slices"]) == 4
+    (only,) = source["slices"]
+    assert only["score"] == pytest.approx(report["stack"]["metrics"]["macro_f1"]) and only["against"]["value"] is None
+    write_report(run, FEW, scan(run.data)[1], tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text()
+    for words in ("Scores by <bdi>kind</bdi>", "all rows", "above 74 to 111", "Fewer than 30 rows, which say little:"):
+        assert words in page, words
+    written = json.loads((tmp_path / "report.json").read_text())
+    assert [each["column"] for each in written["slices"]["sentiment"]] == ["kind", "length", "source"]
+
+
+def test_without_such_columns_a_report_says_nothing_of_slices(facts: ReportFacts) -> None:
+    assert "slices" not in facts.as_json() and not facts.tasks[0].slices

@@ -31,6 +31,7 @@ HEADINGS = (
     "Decision rule",
     "Confusion",
     "Reliability",
+    "Scores by",
     "Learning curves",
     "Who errs alike",
     "Who contributes",
