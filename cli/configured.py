@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ensemble.config import Config, load_config, make_config
+from ensemble.errors import ConfigError
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class Configured:
         another package than those to ``allow``."""
         place = path.resolve()
         if not (place / "run.json").is_file():
+            _check_is_named(path)
             return cls.written(load_config(path, overrides), place.parent, place)
         from base_models import LEARNERS
         from ensemble.jobs.run_record import RunRecord
@@ -42,3 +44,11 @@ class Configured:
         values = record.config.model_dump(mode="json", exclude_unset=True)
         values.setdefault("run", {})["folder"] = os.path.relpath(place, record.home)  # it may have moved
         return cls.written(make_config(values, overrides), record.home, place, allow)
+
+
+def _check_is_named(path: Path) -> None:
+    """What can be no configuration was meant for a run folder."""
+    if path.is_dir():
+        raise ConfigError(f"{path} is no run folder, as it has no run.json; name one, or a configuration file.")
+    if not path.exists() and not path.suffix:
+        raise ConfigError(f"No such file or folder: {path}; name a run folder, or a configuration file.")

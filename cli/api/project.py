@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from cli.api.arguments import Learners, base_learners, names_of, path_of, section
 from cli.api.posts import PostFiles, Posts
 from cli.api.wording import said_of_arguments
 from cli.configured import Configured
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from cli.session import Session
 
 log = logging.getLogger("ensemble")
-Learners = Sequence[str] | Mapping[str, str | Mapping[str, object]]
 
 
 class Project:
@@ -72,20 +72,24 @@ class Project:
 
         Raises ConfigError naming the key and what would be right.
         """
-        home, place = Path.cwd().resolve(), Path(folder).expanduser().resolve()
+        home, place = Path.cwd().resolve(), path_of("folder", folder).expanduser().resolve()
         files = PostFiles.of(posts)
         tables = {part: relative_path(place / name, posts.root) for part, name in files.names.items()}
         root = relative_path(posts.root, home)
         sections: dict[str, Any] = {
             "data": {"preset": "csv", "root": root, **tables, **posts.layout.section()},
-            "folds": dict(folds or {}),
-            "run": {**(run or {}), "folder": relative_path(place, home)},
-            "base": _base(learners),
-            "stack": dict(stack or {}),
-            "submit": dict(submit or {}),
-            "tune": dict(tune or {}),
+            "folds": section("folds", folds),
+            "run": {**section("run", run), "folder": relative_path(place, home)},
+            "base": base_learners(learners),
+            "stack": section("stack", stack),
+            "submit": section("submit", submit),
+            "tune": section("tune", tune),
         }
         return cls(Configured.written(make_config(sections), home, place), (), progress, files)
+
+    def __repr__(self) -> str:
+        config = self._configured.config
+        return f"<Project: {config.run.folder}; learners {', '.join(config.base)}>"
 
     @property
     def folder(self) -> Path:
@@ -129,8 +133,11 @@ class Project:
         from cli.causes import by_cause
 
         self._predictor = None
+        wanted, asked = names_of("learners", learners), names_of("tasks", tasks)
+        if isinstance(folds, int) or not isinstance(budget, str):
+            raise ConfigError('folds must be a list of numbers, such as [0, 1], and budget a time, such as "2h".')
         with self._working(Parallel.of(processes_of(n_jobs))) as session:
-            found = train_learners(session, learners, tasks, folds, _say, budget)
+            found = train_learners(session, wanted, asked, folds, _say, budget)
         if found.spent.failures:
             causes = by_cause({str(failure.job): failure.reason or "" for failure in found.spent.failures})
             raise LearnerError(f"{len(found.spent.failures)} jobs failed: {'; '.join(causes)}")
@@ -144,7 +151,9 @@ class Project:
 
         self._predictor = None
         with self._working() as session:
-            return stack_frame(stack_learners(session, tasks, self._configured.place, self._overrides, _say))
+            return stack_frame(
+                stack_learners(session, names_of("tasks", tasks), self._configured.place, self._overrides, _say)
+            )
 
     def report(self, out: str | Path | None = None) -> Path:
         """Draw everything that is known of the run on one page; the file, by default ``report.html`` in the run
@@ -216,17 +225,8 @@ def open_project(
     """The project of a configuration file, or of a run folder; ``overrides`` are as of ``--set``: "folds.k=10".
     ``allow`` names the other packages whose learners a run folder may import. Raises ConfigError and StoreError.
     """
-    if isinstance(overrides, str):
-        raise ConfigError(f"overrides must be a list of texts, such as [{overrides!r}].")
-    return Project(Configured.read(Path(config), overrides, allow), overrides, progress)
-
-
-def _base(learners: Learners) -> dict[str, object]:
-    """The tables of base learners."""
-    if isinstance(learners, str):
-        raise ConfigError(f"learners must be a list of names or a mapping, such as [{learners!r}].")
-    named = learners if isinstance(learners, Mapping) else {name: name for name in learners}
-    return {name: {"learner": of} if isinstance(of, str) else of for name, of in named.items()}
+    given, allowed = names_of("overrides", overrides), names_of("allow", allow)
+    return Project(Configured.read(path_of("config", config), given, allowed), given, progress)
 
 
 def _say(line: str) -> None:
