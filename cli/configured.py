@@ -1,14 +1,12 @@
 """A configuration and where it stands: a TOML file, or a run folder, which says of itself what it was made with."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ensemble.config import Config, load_config, make_config
 from ensemble.errors import ConfigError
-
-Learners = Sequence[str] | Mapping[str, str | Mapping[str, object]]
 
 
 @dataclass(frozen=True)
@@ -36,6 +34,7 @@ class Configured:
         another package than those to ``allow``."""
         place = path.resolve()
         if not (place / "run.json").is_file():
+            _check_is_named(path)
             return cls.written(load_config(path, overrides), place.parent, place)
         from base_models import LEARNERS
         from ensemble.jobs.run_record import RunRecord
@@ -47,9 +46,9 @@ class Configured:
         return cls.written(make_config(values, overrides), record.home, place, allow)
 
 
-def learner_tables(learners: Learners) -> dict[str, object]:
-    """The tables ``[base.NAME]`` of learners that are named in Python."""
-    if isinstance(learners, str):
-        raise ConfigError(f"learners must be a list of names or a mapping, such as [{learners!r}].")
-    named = learners if isinstance(learners, Mapping) else {name: name for name in learners}
-    return {name: {"learner": of} if isinstance(of, str) else of for name, of in named.items()}
+def _check_is_named(path: Path) -> None:
+    """What can be no configuration was meant for a run folder."""
+    if path.is_dir():
+        raise ConfigError(f"{path} is no run folder, as it has no run.json; name one, or a configuration file.")
+    if not path.exists() and not path.suffix:
+        raise ConfigError(f"No such file or folder: {path}; name a run folder, or a configuration file.")

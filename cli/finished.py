@@ -45,7 +45,7 @@ def run_folder(named: Path | None) -> Path:
 
 def columns_named(given: Sequence[str]) -> dict[str, str]:
     """``text=tweet`` by what is named; raises ConfigError for a form or a kind there is not."""
-    from ensemble.errors import ConfigError, unknown
+    from ensemble.errors import ConfigError
     from ensemble.modalities import MODALITIES
 
     kinds, named = ("id", *MODALITIES), {}
@@ -53,10 +53,18 @@ def columns_named(given: Sequence[str]) -> dict[str, str]:
         kind, sign, name = option.partition("=")
         if not sign:
             raise ConfigError(f"--column {option!r} must be KIND=NAME, such as text=tweet; KIND: {', '.join(kinds)}.")
-        if kind not in kinds:
-            raise ConfigError(unknown("kind of column", kind, kinds))
+        check_kind(kind)
         named[kind] = name
     return named
+
+
+def check_kind(kind: str) -> None:
+    """Raises ConfigError for a kind of column there is not."""
+    from ensemble.errors import ConfigError, unknown
+    from ensemble.modalities import MODALITIES
+
+    if kind not in (kinds := ("id", *MODALITIES)):
+        raise ConfigError(unknown("kind of column", kind, kinds))
 
 
 def read_as(options: Mapping[str, str]) -> "Dialect":

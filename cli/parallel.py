@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from numbers import Integral
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -119,6 +120,6 @@ def processes_of(n_jobs: int | None) -> int:
 
     if n_jobs == -1:
         return cores()
-    if n_jobs is not None and n_jobs < 1:
-        raise ConfigError(f"n_jobs = {n_jobs}: must be at least 1, or -1 for all cores.")
+    if n_jobs is not None and (not isinstance(n_jobs, Integral) or n_jobs < 1):
+        raise ConfigError(f"n_jobs = {n_jobs!r}: must be at least 1, or -1 for all cores.")
     return n_jobs or 1

@@ -15,7 +15,7 @@ PUBLIC = {
     "Predictor": "cli.api.predictor:Predictor",
     "Project": "cli.api.project:Project",
     "load": "cli.api.predictor:load",
-    "open": "cli.api.project:open_project",
+    "open": "cli.api.opening:open_project",
 }
 __all__ = [
     "EnsembleClassifier",

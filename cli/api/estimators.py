@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from numbers import Integral
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Self
@@ -65,10 +66,14 @@ class _Ensemble(BaseEstimator):
         """
         frame = posts_frame(X)
         check_consistent_length(frame, y, groups)
+        if not isinstance(self.folds, Integral):
+            raise ValueError(f"folds must be a whole number, got {self.folds!r}.")
         if len(frame) < self.folds:
             raise ValueError(f"n_samples={len(frame)} posts are too few for folds={self.folds}.")
         targets = column_or_1d(y, warn=True)
         assert_all_finite(targets, input_name="y")
+        if missing := [row for row, label in enumerate(np.asarray(y, dtype=object).ravel()) if pd.isna(label)]:
+            raise ValueError(f"Input y contains NaN or None: {len(missing)} posts, the first at {missing[0]}.")
         labels, kind = self._labels(targets)
         table = frame.assign(**{TASK: labels}, **({} if groups is None else {GROUP: list(map(str, groups))}))
         with _as_value_errors():
@@ -104,7 +109,7 @@ class _Ensemble(BaseEstimator):
             name = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:16]
             run = {"seeds": [seed], "cache": place / "cache"}
             project = Project.from_posts(posts, self.learners, place / name, **sections, run=run, progress=False)
-            project.train(n_jobs=self.n_jobs or 1)
+            project.train(n_jobs=self.n_jobs)
             self.scores_ = project.stack()
             self.run_folder_ = None if self.folder is None else project.folder
             self._allow = project.allow

@@ -62,6 +62,8 @@ def find_tasks(
     table: pd.DataFrame, tasks: str | Sequence[str] | Mapping[str, Labels]
 ) -> tuple[dict[str, LabelColumn], tuple[str, ...]]:
     """What each column of labels holds, and a line for each that was guessed."""
+    if not isinstance(tasks, str | Sequence | Mapping):
+        raise ConfigError(f"tasks must name columns of labels, such as 'label'; got {tasks!r}.")
     asked = tasks if isinstance(tasks, Mapping) else dict.fromkeys([tasks] if isinstance(tasks, str) else tasks)
     made: dict[str, LabelColumn] = {}
     notes: tuple[str, ...] = ()

@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from cli.api.arguments import path_of
 from cli.api.frames import FRAME, TEST_FRAME, Labels, Layout, find_names, find_tasks, table_of
 from ensemble.datasets.groups import group_notes
 from ensemble.datasets.tables import check_column
@@ -59,7 +60,7 @@ class Posts:
 
         Raises DataError and ConfigError in one line that names the column, and the row by the frame's index.
         """
-        if not Path(root).is_dir():
+        if not path_of("root", root).is_dir():
             raise DataError(f"root: the folder {root} does not exist.")
         table = table_of(frame)
         named = {"text": text, "image": image, "audio": audio, "video": video, "id": id}

@@ -13,11 +13,13 @@ import pandas as pd
 from threadpoolctl import ThreadpoolController
 
 from base_models import LEARNERS
+from cli.api.arguments import names_of, path_of
 from cli.api.frames import FRAME, table_of
 from cli.api.wording import rephrased_errors
-from cli.finished import run_folder, say_what_was_trained_on
+from cli.finished import check_kind, run_folder, say_what_was_trained_on
 from cli.progress import bars_where
 from ensemble.datasets.new_posts import posts_of, scan_posts
+from ensemble.errors import ConfigError, DataError
 from ensemble.features import FeatureCache
 from ensemble.jobs.finished import KeptModels
 from ensemble.jobs.run_record import RunRecord
@@ -88,8 +90,11 @@ class Predictor:
 
         Raises DataError and ConfigError in one line.
         """
+        if root is not None and not path_of("root", root).is_dir():
+            raise DataError(f"root: the folder {root} does not exist.")
         folders = [Path(root)] if root is not None else [Path.cwd(), self._record.images]
         folders = folders if root is not None else [folder for folder in folders if folder.is_dir()]
+        _check_columns(columns)
         with self._lock, self._threads(), rephrased_errors(), TemporaryDirectory(prefix="ensemble-") as extracted:
             if self._run.cache.used("") > self._cache_bytes:
                 self._run.cache.forget()
@@ -107,6 +112,13 @@ class Predictor:
             scanned = scan_posts(read, self._track, self._needed)
             found = loaded_stack.predict_posts(self._run, self._stacks, scanned, self._track, self._models)
         return pd.DataFrame(columns_of(found), index=posts.index)
+
+
+def _check_columns(columns: Mapping[str, str] | None) -> None:
+    if not isinstance(columns, Mapping | None):
+        raise ConfigError(f'columns={columns!r} must be a mapping, such as {{"text": "tweet"}}.')
+    for kind in columns or ():
+        check_kind(kind)
 
 
 def load(
@@ -127,5 +139,6 @@ def load(
     """
     bars = bars_where(progress)
     with rephrased_errors():
-        record = RunRecord.read(run_folder(Path(run)))
-        return Predictor(record, tasks, bars(None) if bars else silent, cache_bytes, allow, operating_points)
+        record = RunRecord.read(run_folder(path_of("run", run)))
+        asked, allowed = names_of("tasks", tasks), names_of("allow", allow)
+        return Predictor(record, asked, bars(None) if bars else silent, cache_bytes, allowed, operating_points)

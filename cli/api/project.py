@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from cli.api.arguments import Learners, base_learners, names_of, path_of, section
 from cli.api.posts import PostFiles, Posts
 from cli.api.wording import log_line, rephrased_errors
-from cli.configured import Configured, Learners, learner_tables
+from cli.configured import Configured
 from cli.parallel import Parallel, processes_of
 from cli.progress import Bars, bars_where
 from ensemble.config import make_config
@@ -69,20 +70,24 @@ class Project:
 
         Raises ConfigError naming the key and what would be right.
         """
-        home, place = Path.cwd().resolve(), Path(folder).expanduser().resolve()
+        home, place = Path.cwd().resolve(), path_of("folder", folder).expanduser().resolve()
         files = PostFiles.of(posts)
         tables = {part: relative_path(place / name, posts.root) for part, name in files.names.items()}
         root = relative_path(posts.root, home)
         sections: dict[str, Any] = {
             "data": {"preset": "csv", "root": root, **tables, **posts.layout.section()},
-            "folds": dict(folds or {}),
-            "run": {**(run or {}), "folder": relative_path(place, home)},
-            "base": learner_tables(learners),
-            "stack": dict(stack or {}),
-            "submit": dict(submit or {}),
-            "tune": dict(tune or {}),
+            "folds": section("folds", folds),
+            "run": {**section("run", run), "folder": relative_path(place, home)},
+            "base": base_learners(learners),
+            "stack": section("stack", stack),
+            "submit": section("submit", submit),
+            "tune": section("tune", tune),
         }
         return cls(Configured.written(make_config(sections), home, place), (), progress, files)
+
+    def __repr__(self) -> str:
+        config = self._configured.config
+        return f"<Project: {config.run.folder}; learners {', '.join(config.base)}>"
 
     @property
     def folder(self) -> Path:
@@ -128,8 +133,11 @@ class Project:
         from cli.causes import by_cause
 
         self._predictor = None
+        wanted, asked = names_of("learners", learners), names_of("tasks", tasks)
+        if isinstance(folds, int) or not isinstance(budget, str):
+            raise ConfigError('folds must be a list of numbers, such as [0, 1], and budget a time, such as "2h".')
         with self._working(Parallel.of(processes_of(n_jobs)), extend_folds) as session:
-            found = train_learners(session, learners, tasks, folds, log_line, budget)
+            found = train_learners(session, wanted, asked, folds, log_line, budget)
         if found.spent.failures:
             causes = by_cause({str(failure.job): failure.reason or "" for failure in found.spent.failures})
             raise LearnerError(f"{len(found.spent.failures)} jobs failed: {'; '.join(causes)}")
@@ -143,7 +151,8 @@ class Project:
 
         self._predictor = None
         with self._working() as session:
-            return stack_frame(stack_learners(session, tasks, self._configured.place, self._overrides, log_line))
+            asked = names_of("tasks", tasks)
+            return stack_frame(stack_learners(session, asked, self._configured.place, self._overrides, log_line))
 
     def report(self, out: str | Path | None = None) -> Path:
         """Draw everything that is known of the run on one page; the file, by default ``report.html`` in the run
@@ -232,19 +241,3 @@ class Project:
                     self._configured, self._overrides, bars is None, None, bars or Bars, extend_folds=extend_folds
                 )
             yield self._opened.with_jobs(parallel or Parallel())
-
-
-def open_project(
-    config: str | Path = "ensemble.toml",
-    overrides: Sequence[str] = (),
-    *,
-    progress: bool | None = None,
-    allow: Sequence[str] = (),
-) -> Project:
-    """The project of a configuration file, or of a run folder; ``overrides`` are as of ``--set``: "folds.k=10".
-    ``allow`` names the other packages whose learners a run folder may import. Raises ConfigError and StoreError.
-    """
-    if isinstance(overrides, str):
-        raise ConfigError(f"overrides must be a list of texts, such as [{overrides!r}].")
-    with rephrased_errors():
-        return Project(Configured.read(Path(config), overrides, allow), overrides, progress)

@@ -181,6 +181,7 @@ def test_the_metric_decides_the_labels(texts: list[str], labels: np.ndarray) -> 
         (["a"] * 9, [0, 1], "inconsistent numbers of samples"),
         (["a"] * 9, [1] * 9, r"one class only, \[1\]"),
         (["a"] * 9, [0, 1, np.nan] * 3, "Input y contains NaN"),
+        (["a"] * 9, ["x", "y", np.nan] * 3, "Input y contains NaN or None: 3 posts, the first at 2"),
         (["a", "b"], [0, 1], "n_samples=2 posts are too few for folds=3"),
         (["a"] * 9, [0, 1, 1] * 3, "3 folds need at least 3 distinct"),
     ],

@@ -70,7 +70,9 @@ def test_encoded_files_are_taken_and_decoded_ones_are_refused(tmp_path: Path) ->
         ({}, {"tasks": {"label": ["x", "y"]}, "ordinal": ["lable"]}, "Unknown data.ordinal task 'lable'"),
         ({}, {"tasks": {}}, "must name a label column"),
         ({"text": [["a", "b"], "c", "d", "e"]}, {}, "row 10: 'text' holds a list"),
+        ({}, {"tasks": None}, "tasks must name columns of labels, such as 'label'; got None"),
         ({}, {"root": "nowhere"}, "root: the folder nowhere does not exist"),
+        ({}, {"root": 5}, "root must be a path, got 5"),
     ],
 )
 def test_what_is_wrong_is_one_line_with_column_and_row(

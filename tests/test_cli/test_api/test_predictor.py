@@ -117,3 +117,16 @@ def test_what_cannot_be_asked_is_refused_in_one_line(
     with pytest.raises((DataError, ConfigError), match=line) as error:
         predictor.predict(asked)
     assert "\n" not in str(error.value) and "--" not in str(error.value)
+
+
+def test_columns_are_named_by_kind_and_nothing_else(predictor: ensemble.Predictor) -> None:
+    posts = pd.DataFrame({"caption": ["great monday"]})
+    with pytest.raises(ConfigError, match=r"Unknown kind of column 'txt'\. Did you mean 'text'"):
+        predictor.predict(posts, columns={"txt": "caption"})
+    with pytest.raises(ConfigError, match="columns='caption' must be a mapping"):
+        predictor.predict(posts, columns="caption")
+
+
+def test_a_folder_of_files_must_be_there(predictor: ensemble.Predictor) -> None:
+    with pytest.raises(DataError, match="root: the folder nowhere does not exist"):
+        predictor.predict(pd.DataFrame({"caption": ["great monday"]}), root="nowhere")

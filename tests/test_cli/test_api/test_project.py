@@ -134,16 +134,27 @@ def test_mistakes_are_one_line(
         make(posts, ["prior"], folds={"k": "three"})
     with pytest.raises(ConfigError, match=r"Unknown run key 'seed'\. Did you mean 'seeds'"):
         make(posts, ["prior"], run={"seed": 1})
-    with pytest.raises(ConfigError, match="must be a list of names"):
-        make(posts, "prior")
+    for wrong in ("prior", 5):
+        with pytest.raises(ConfigError, match="must be a list of names"):
+            make(posts, wrong)
+    with pytest.raises(ConfigError, match=r"folds=5 must be a mapping, as the table \[folds\]"):
+        make(posts, ["prior"], folds=5)
     with pytest.raises(ConfigError, match=r"Unknown learner 'tfidff'\. Did you mean 'tfidf'"):
         make(posts, ["tfidff"]).plan()
     with pytest.raises(StoreError, match="is not finished; run `ensemble train-base"):
         make(posts, ["prior"], **SETTINGS).predictions("sentiment")
-    with pytest.raises(ConfigError, match="n_jobs = 0: must be at least 1"):
-        make(posts, ["prior"]).train(n_jobs=0)
+    for jobs in (0, "two"):
+        with pytest.raises(ConfigError, match=f"n_jobs = {jobs!r}: must be at least 1"):
+            make(posts, ["prior"]).train(n_jobs=jobs)
+    for wrong in ({"learners": "prior"}, {"tasks": "sentiment"}, {"folds": 1}, {"budget": 30}):
+        with pytest.raises(ConfigError, match=r"must be a list of .*, such as \["):
+            make(posts, ["prior"]).train(**wrong)
     with pytest.raises(ConfigError, match="No such file: nowhere"):
         ensemble.open("nowhere.toml")
+    with pytest.raises(ConfigError, match="No such file or folder: nowhere; name a run folder"):
+        ensemble.open("nowhere")
+    with pytest.raises(ConfigError, match="is no run folder"):
+        ensemble.open(tmp_path)
     with pytest.raises(StoreError, match="does not exist"):
         ensemble.load("nowhere")
     make(posts, ["prior"], "begun", **SETTINGS).train()
