@@ -110,6 +110,7 @@ def test_the_learner_that_contributing_shows_is_one(posts: Dataset, tmp_path: Pa
         assert np.array_equal(found, again.predict_proba(posts))
 
 
+@pytest.mark.example
 def test_the_lines_of_the_readme_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

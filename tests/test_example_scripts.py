@@ -9,7 +9,7 @@ import pytest
 from support import ROOT
 
 EXAMPLES = ROOT / "examples"
-pytestmark = pytest.mark.alone  # moderation and own_probabilities start commands
+pytestmark = pytest.mark.example
 
 
 @pytest.fixture

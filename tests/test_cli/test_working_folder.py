@@ -82,7 +82,7 @@ def test_a_finished_run_is_asked_from_anywhere(project: Path, tmp_path: Path) ->
     stack_tasks(session.run, session.run.data.tasks, session.stacking)
     moved = shutil.move(project, tmp_path / "moved")
     Path("new.csv").write_text("caption\nwhat a great day\n")
-    made = predict_posts(Path("new.csv"), moved / "run", Path("answers.csv"), None, [], None, [], {}, quiet=True)
+    made = predict_posts(Path("new.csv"), moved / "run", Path("answers.csv"), None, [], None, [], {}, (), quiet=True)
     assert made["file"] == "answers.csv" and Path("answers.csv").is_file()
     assert Path.cwd() == tmp_path / "elsewhere"
 
