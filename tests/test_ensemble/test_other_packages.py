@@ -96,7 +96,7 @@ def test_a_run_folder_that_names_one_is_opened_only_where_it_is_allowed(run: Run
     record = RunRecord.read(run.store.root)
     folder = install("theirs", learners=RAN + "called()\n")
     for allow in ((), ("others",), ("learners",)):
-        with pytest.raises(ConfigError, match=rf"names base.share.learner = '{SHARE}', .* --allow theirs \("):
+        with pytest.raises(ConfigError, match=rf"names base.share.learner = '{SHARE}', .* --allow theirs$"):
             record.open(REGISTRY, allow=allow)
     assert not (folder / "learners.called").exists(), "nothing was imported"
     install("theirs", learners=LEARNER)

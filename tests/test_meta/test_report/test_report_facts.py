@@ -163,7 +163,7 @@ def test_scores_by_slice_stand_beside_the_whole_in_numbers_and_words(make_run: M
     assert only["score"] == pytest.approx(report["stack"]["metrics"]["macro_f1"]) and only["against"]["value"] is None
     write_report(run, FEW, scan(run.data)[1], tmp_path / "report.html")
     page = (tmp_path / "report.html").read_text()
-    for words in ("Scores by <bdi>kind</bdi>", "all rows", "above 74 to 111", "Fewer than 30 rows, which say little:"):
+    for words in ("Scores by <bdi>kind</bdi>", "all rows", "above 74 to 112", "Fewer than 30 rows, which say little:"):
         assert words in page, words
     written = json.loads((tmp_path / "report.json").read_text())
     assert [each["column"] for each in written["slices"]["sentiment"]] == ["kind", "length", "source"]
