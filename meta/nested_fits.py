@@ -15,6 +15,7 @@ has seen labels of i.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from multiprocessing import current_process
 
 import numpy as np
 import numpy.typing as npt
@@ -60,6 +61,9 @@ def nest(
     work = [(left, position) for left in lefts for position in range(len(options))]
     features = table.features  # one array, so that processes share it
     # Processes, not threads: forests reset the warning filters around every tree, for all threads of a process.
+    # One that itself works for another, as in a cross-validation side by side, has none: as it ends it would wait for
+    # its own to grow idle, which takes minutes.
+    threads = threads if current_process().name == "MainProcess" else 1
     backend = {"backend": "loky", "inner_max_num_threads": 1} if threads > 1 else {"backend": "sequential"}
     with parallel_config(**backend):
         parallel = Parallel(n_jobs=threads, return_as="generator_unordered")
