@@ -19,14 +19,32 @@ PROJECTED = {  # of LLaVA, and of those made like it
 
 
 @dataclass(frozen=True)
-class Llava:
-    """LLaVA and TinyLLaVA: one layer of CLIP's or SigLIP's tower under two linear layers."""
+class Projected:
+    """What enters a projector is what the vision tower's chosen layers say of each patch."""
 
     config: Any
     side: int
 
-    traits: ClassVar = Traits(PROJECTED)
     grid = None
+
+    def decoder(self, model: Any) -> Any:
+        return model.model.language_model
+
+    def tower(self, model: Any) -> Any:
+        return model.model.vision_tower
+
+    def see(self, model: Any, pixels: torch.Tensor) -> torch.Tensor:
+        return _entering_projector(model, self.config, pixels)
+
+    def connect(self, model: Any, states: torch.Tensor, images: torch.Tensor) -> Connected:
+        return connected_by(model.model.multi_modal_projector, states), {}
+
+
+@dataclass(frozen=True)
+class Llava(Projected):
+    """LLaVA and TinyLLaVA: one layer of CLIP's or SigLIP's tower under two linear layers."""
+
+    traits: ClassVar = Traits(PROJECTED)
 
     def __post_init__(self) -> None:
         vision, layers = self.config.vision_config, self.config.vision_feature_layer
@@ -44,28 +62,12 @@ class Llava:
         patches = int(self.side // vision.patch_size) ** 2
         return int(patches + CLASS_TOKENS[vision.model_type] - (kind == "default"))
 
-    def decoder(self, model: Any) -> Any:
-        return model.model.language_model
-
-    def tower(self, model: Any) -> Any:
-        return model.model.vision_tower
-
-    def see(self, model: Any, pixels: torch.Tensor) -> torch.Tensor:
-        return _entering_projector(model, self.config, pixels)
-
-    def connect(self, model: Any, states: torch.Tensor, images: torch.Tensor) -> Connected:
-        return connected_by(model.model.multi_modal_projector, states), {}
-
 
 @dataclass(frozen=True)
-class InternVl:
+class InternVl(Projected):
     """InternVL: neighbouring patches are one vector under two linear layers; images are not cut into tiles."""
 
-    config: Any
-    side: int
-
     traits: ClassVar = Traits(PROJECTED, wrapped=(["<img>"], ["</img>"]))
-    grid = None
 
     @cached_property
     def run(self) -> int:
@@ -75,18 +77,6 @@ class InternVl:
     @property
     def _merged(self) -> int:
         return round(1 / float(self.config.downsample_ratio))
-
-    def decoder(self, model: Any) -> Any:
-        return model.model.language_model
-
-    def tower(self, model: Any) -> Any:
-        return model.model.vision_tower
-
-    def see(self, model: Any, pixels: torch.Tensor) -> torch.Tensor:
-        return _entering_projector(model, self.config, pixels)
-
-    def connect(self, model: Any, states: torch.Tensor, images: torch.Tensor) -> Connected:
-        return connected_by(model.model.multi_modal_projector, states), {}
 
 
 @dataclass(frozen=True)
