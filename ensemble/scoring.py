@@ -9,6 +9,7 @@ from ensemble.data import Codes, Dataset, Floats, Labels, Task
 from ensemble.metrics import (
     Metric,
     bootstrap,
+    bootstraps,
     confusion_matrix,
     interval,
     metric_of,
@@ -158,8 +159,8 @@ def difference(metric: Metric, labels: Labels, groups: Codes, ours: Predictions,
     """Ours minus theirs on the same rows, with the interval of paired bootstrap differences; positive is better."""
     pair = [metric_input(each, metric) for each in (ours, theirs)]
     value = metric.sign * (score(metric, labels, pair[0]) - score(metric, labels, pair[1]))
-    draws = [bootstrap(metric, labels, each, groups) for each in pair]
-    return score_with_interval(value, metric.sign * (draws[0] - draws[1]))
+    own, other = bootstraps(metric, labels, pair, groups)
+    return score_with_interval(value, metric.sign * (own - other))
 
 
 def score_with_interval(value: float, draws: Floats) -> Score:

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ensemble.data import Codes, Floats, Task
-from ensemble.metrics import Metric, bootstrap, metric_of, score
+from ensemble.metrics import Metric, bootstraps, metric_of, score
 from ensemble.targets import Labels
 from meta.rules import Rule, cross_decide, fit_rule
 from meta.targets import target_of
@@ -98,17 +98,12 @@ def reality_check(rows: SelectionData, rival: Floats, others: Sequence[Floats]) 
     centred draws, so that trying more candidates raises the bar. And the best must really be better in the draws: where
     a score hangs on a few rows of a rare class, centring hides how often they are missing."""
     metric = rows.metric
-
-    def merits(scored: Floats) -> tuple[float, Floats]:
-        draws = bootstrap(metric, rows.labels, scored, rows.groups)
-        return metric.sign * score(metric, rows.labels, scored), metric.sign * draws
-
-    # Draws are of the same groups for all, as bootstrap is seeded, so differences are paired: what is hard in a draw is
-    # hard for both, and scatters less than either score.
-    base, base_draws = merits(rival)
-    pairs = [merits(scored) for scored in others]
-    gains = np.array([merit - base for merit, _ in pairs])
-    draws = np.array([drawn - base_draws for _, drawn in pairs])
+    # Draws are of the same groups for all, so differences are paired: what is hard in a draw is hard for both, and
+    # scatters less than either score.
+    scored = [rival, *others]
+    merits = metric.sign * np.array([score(metric, rows.labels, each) for each in scored])
+    drawn = metric.sign * bootstraps(metric, rows.labels, scored, rows.groups)
+    gains, draws = merits[1:] - merits[0], drawn[1:] - drawn[0]
     draws = draws[:, np.isfinite(draws).all(axis=0)]  # a draw without a class may have no score
     best = int(gains.argmax())
     if not draws.size:

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ensemble.data import Dataset, Floats, Task
-from ensemble.metrics import bootstrap, metric_of, score
+from ensemble.metrics import bootstraps, metric_of, score
 from ensemble.predictions import Predictions
 from ensemble.run import Run
 from ensemble.scoring import (
@@ -196,10 +196,11 @@ def headline(
         task = data.task(name)
         metric = metric_of(task)
         labels = data.labels(task)
-        found, drawn = score(metric, labels, values[name]), bootstrap(metric, labels, values[name], data.groups)
+        compared = [values[name]] if minus is None else [values[name], minus[name]]
+        merits = [score(metric, labels, each) for each in compared]
+        found, drawn = merits[0], bootstraps(metric, labels, compared, data.groups)
         if minus is not None:
-            found = metric.sign * (found - score(metric, labels, minus[name]))
-            drawn = metric.sign * (drawn - bootstrap(metric, labels, minus[name], data.groups))
+            found, drawn = metric.sign * (merits[0] - merits[1]), metric.sign * (drawn[:1] - drawn[1:])
         scores.append(found)
-        draws.append(drawn)
+        draws.append(drawn[0])
     return score_with_interval(float(np.mean(scores)), np.mean(draws, axis=0))

@@ -9,6 +9,7 @@ from ensemble.metrics.metric import DRAWS as DRAWS
 from ensemble.metrics.metric import LEVEL as LEVEL
 from ensemble.metrics.metric import Metric as Metric
 from ensemble.metrics.metric import bootstrap as bootstrap
+from ensemble.metrics.metric import bootstraps as bootstraps
 from ensemble.metrics.metric import confusion_matrix as confusion_matrix
 from ensemble.metrics.metric import interval as interval
 from ensemble.metrics.metric import resamples as resamples

@@ -1,6 +1,6 @@
 """What a metric is, and how sure a score: every metric takes a batch of row weights, so a bootstrap is one product."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -62,23 +62,57 @@ def bootstrap(metric: Metric, labels: Labels, values: Floats, groups: Codes, see
 
     Equal groups and seeds draw equally, so scores of two models, or of two tasks on the same rows, are paired.
     """
+    return bootstraps(metric, labels, [values], groups, seed)[0]
+
+
+def bootstraps(metric: Metric, labels: Labels, values: Sequence[Floats], groups: Codes, seed: int = 0) -> Floats:
+    """(models, DRAWS) the ``bootstrap`` of each model's (rows, columns) ``values`` on the same rows, which are drawn
+    once for all."""
     known = metric.known(labels)
-    drawn = resamples(groups, known, DRAWS, seed)
-    return np.concatenate([metric.score(labels[known], values[known], weights) for weights in drawn])
+    labels, values, alike = labels[known], [each[known] for each in values], None
+    if metric.of_counts and values:
+        # Rows of one label on which every model says the same are one row that weighs as much: thousands become a few
+        # dozen, and sums of whole numbers are exact in any order.
+        alike = _alike(labels, [each.argmax(axis=1) for each in values], values[0].shape[1])
+        one = np.zeros(int(alike.max(initial=-1)) + 1, dtype=np.intp)
+        one[alike] = np.arange(len(alike))
+        labels, values = labels[one], [each[one] for each in values]
+    found = np.empty((len(values), DRAWS))
+    for chunk, weights in enumerate(resamples(groups, known, DRAWS, seed, alike)):
+        for scores, each in zip(found, values, strict=True):
+            scores[chunk * CHUNK : (chunk + 1) * CHUNK] = metric.score(labels, each, weights)
+    return found
 
 
-def resamples(groups: Codes, known: Mask, draws: int, seed: int = 0) -> Iterator[Weights]:
-    """(CHUNK, known rows) at a time, ``draws`` in all: how often each known row is drawn with its group."""
+def _alike(labels: Codes, predicted: Sequence[npt.NDArray[np.intp]], classes: int) -> Codes:
+    """(rows,) codes without gaps, equal where rows have the same label and the same prediction of every model."""
+    codes = labels.astype(np.int64)
+    for each in predicted:
+        codes = codes * classes + each
+        places = np.cumsum(np.bincount(codes) > 0) - 1
+        codes = places[codes]
+    return codes
+
+
+def resamples(groups: Codes, known: Mask, draws: int, seed: int = 0, alike: Codes | None = None) -> Iterator[Weights]:
+    """(CHUNK, known rows) at a time, ``draws`` in all: how often each known row is drawn with its group. Of rows that
+    are ``alike``, by code, the sum: (CHUNK, codes)."""
     _, local = np.unique(groups, return_inverse=True)
+    count, rows = int(local.max()) + 1, local[known]
+    codes = 0 if alike is None else int(alike.max(initial=-1)) + 1
     for chunk in range(draws // CHUNK):
-        yield _drawn(int(local.max()) + 1, seed, chunk)[:, local[known]].astype(np.float64)
+        drawn = _drawn(count, seed, chunk)
+        if alike is None:
+            yield drawn[:, rows].astype(np.float64)
+        else:
+            yield np.stack([np.bincount(alike, weights=each[rows], minlength=codes) for each in drawn])
 
 
 @lru_cache(maxsize=DRAWS // CHUNK)
-def _drawn(count: int, seed: int, chunk: int) -> npt.NDArray[np.uint16]:
+def _drawn(count: int, seed: int, chunk: int) -> npt.NDArray[np.uint8]:
     """(CHUNK, count) how often each group is drawn; the next metric on the same rows asks for the same."""
     random = np.random.default_rng([seed, chunk])
-    drawn = np.empty((CHUNK, count), dtype=np.uint16)
+    drawn = np.empty((CHUNK, count), dtype=np.uint8)  # 256 times is what no group of many is drawn, and few are fewer
     for draw in drawn:  # one at a time: a million groups would take gigabytes at once
         draw[:] = np.bincount(random.integers(count, size=count), minlength=count)
     return drawn

@@ -15,11 +15,13 @@ from ensemble.metrics import (
     DRAWS,
     METRICS,
     bootstrap,
+    bootstraps,
     confusion_matrices,
     interval,
     metric_named,
     metric_of,
     per_class,
+    resamples,
     score,
     spelled,
 )
@@ -238,6 +240,26 @@ def test_the_bootstrap_is_centred_on_the_score_and_repeatable(random: np.random.
     assert draws.mean() == pytest.approx(accuracy, abs=0.01)
     assert draws.std() == pytest.approx(np.sqrt(accuracy * (1 - accuracy) / 300), rel=0.1)
     np.testing.assert_array_equal(draws, bootstrap(METRICS["accuracy"], labels, values, np.arange(300)))
+
+
+@pytest.mark.parametrize("name", [*METRICS, "f1_positive", "average_precision"])
+@FAST
+@given(st.integers(0, 10**6), st.integers(1, 40), st.integers(0, 4))
+def test_the_draws_of_several_models_are_those_of_every_row_weighed_alone(
+    name: str, seed: int, rows: int, models: int
+) -> None:
+    """Bit for bit, whatever is summed together: rows without a label and copies among them."""
+    random, metric = np.random.default_rng(seed), metric_named(name)
+    labels, groups = random.integers(-1, 2, rows), random.integers(0, 8, rows)
+    values = [random.dirichlet(np.ones(2), rows) for _ in range(models)]
+    labels[0] = 1  # metrics of ranks are of one row at least
+    found, known = bootstraps(metric, labels, values, groups, seed), labels >= 0
+    assert found.shape == (models, DRAWS)
+    for draws, each in zip(found, values, strict=True):
+        weights = resamples(groups, known, DRAWS, seed)
+        plain = np.concatenate([metric.score(labels[known], each[known], some) for some in weights])
+        np.testing.assert_array_equal(draws, plain)
+        np.testing.assert_array_equal(draws, bootstrap(metric, labels, each, groups, seed))
 
 
 def test_copies_are_drawn_together_and_so_widen_the_interval(random: np.random.Generator) -> None:
