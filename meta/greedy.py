@@ -12,7 +12,6 @@ BAGS = 10
 SHARE = 0.5  # of the learners in a bag, but no fewer than FEW: half of two or three is luck itself
 FEW = 3
 BLOCK = 2**17  # numbers
-MANY = 100_000  # rows on which a choice between learners is as good as on more
 
 
 class Greedy(Weighted):
@@ -37,9 +36,6 @@ class Greedy(Weighted):
 def bagged_selection(metric: Metric, labels: Labels, values: Floats, bags: int, seed: int) -> Floats:
     """(learners,) the share of each among those chosen, averaged over bags, from (rows, learners, columns)."""
     random = np.random.default_rng(seed)
-    if len(labels) > MANY:
-        rows = np.sort(random.choice(len(labels), MANY, replace=False))
-        values, labels = values[rows], labels[rows]
     values = np.ascontiguousarray(values.transpose(1, 2, 0))  # rows innermost: they are many
     learners = len(values)
     size = max(round(SHARE * learners), min(learners, FEW))

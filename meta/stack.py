@@ -101,7 +101,9 @@ def make_stack(table: MetaTable, settings: StackSettings, track: Track = silent)
             f"Task {table.task.name!r} has labels in {len(labelled)} of {len(np.unique(table.fold))} folds; stacking "
             "needs them in at least 3."
         )
-    spec = StackSpec(len(table.learners), table.width, spelled(table.task), SEED, table.task.kind)
+    spec = StackSpec(
+        len(table.learners), table.width, spelled(table.task), SEED, table.task.kind, int(table.known.sum())
+    )
     options = options_of(settings.candidates(table.task))
     flat = [option for variants in options.values() for option in variants]
     fits = nest(table, flat, spec, settings.calibrate, settings.threads, track)
