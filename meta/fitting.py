@@ -7,7 +7,6 @@ from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
-import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 from ensemble.data import Floats
@@ -16,12 +15,10 @@ from ensemble.registry import resolve
 from ensemble.system.files import read_json, write_atomic, write_json
 from ensemble.targets import TARGETS, Labels, Mask
 from meta.candidates import StackSpec
+from meta.many_rows import sample
 from meta.targets import STACK_TARGETS
 from meta.temperatures import sharpen
 from meta.votes import by_learner
-
-MANY = 100_000  # rows, of which a candidate's few hundred numbers are as good as of more: see benchmarks/LOG.md
-FEW = 100  # rows of a rare class that a sample keeps
 
 # The only types that are loaded besides those skops trusts by itself: every estimator of ours that a stack may hold.
 TRUSTED = [
@@ -142,7 +139,7 @@ def fit(
     they are more than MANY."""
     target, known = STACK_TARGETS[spec.kind], TARGETS[spec.kind].known(labels)
     rows = np.flatnonzero(known if seen is None else known & seen)
-    rows = rows[sample(labels[rows], spec)]
+    rows = rows[sample(labels[rows], spec.kind, spec.seed)]
     features, labels = features[rows], labels[rows]
     inverse = np.zeros(0)
     if calibrate and len(labels):
@@ -152,17 +149,3 @@ def fit(
     with threadpool_limits(1):  # bits depend on the number of threads
         estimator, present = target.fit(estimator, features, labels)
     return Fitted(option, estimator, present, spec.learners, spec.classes, tuple(inverse.tolist()), spec.kind)
-
-
-def sample(labels: Labels, spec: StackSpec, most: int = MANY) -> npt.NDArray[np.int64]:
-    """Positions, ascending, of at most about ``most`` of these known labels: every class with its share, numbers with
-    their distribution; but of each class FEW at least, or all that there are."""
-    if len(labels) <= most:
-        return np.arange(len(labels))
-    random = np.random.default_rng(spec.seed).permutation(len(labels))
-    order = random[np.argsort(labels[random], kind="stable")]  # by label, and among equal ones at random
-    taken = order[np.linspace(0, len(order) - 1, most).astype(np.int64)]
-    if spec.kind == "classification":
-        _, starts = np.unique(labels[order], return_index=True)
-        taken = np.concatenate([taken, *(each[:FEW] for each in np.split(order, starts[1:]))])
-    return np.unique(taken)

@@ -40,10 +40,13 @@ def bagged_selection(metric: Metric, labels: Labels, values: Floats, bags: int, 
     learners = len(values)
     size = max(round(SHARE * learners), min(learners, FEW))
     weights = np.zeros(learners)
+    shares: dict[tuple[int, ...], Floats] = {}  # by bag: of few learners many bags are the same
     for _ in range(bags):
         bag = np.sort(random.choice(learners, size, replace=False))
-        chosen = select(metric, labels, values[bag])
-        weights += np.bincount(bag[chosen], minlength=learners) / len(chosen)
+        if (key := tuple(bag.tolist())) not in shares:
+            chosen = select(metric, labels, values[bag])
+            shares[key] = np.bincount(bag[chosen], minlength=learners) / len(chosen)
+        weights += shares[key]
     return np.asarray(weights / weights.sum())
 
 

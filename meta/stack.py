@@ -104,7 +104,7 @@ def make_stack(table: MetaTable, settings: StackSettings, track: Track = silent)
     spec = StackSpec(
         len(table.learners), table.width, spelled(table.task), SEED, table.task.kind, int(table.known.sum())
     )
-    options = options_of(settings.candidates(table.task))
+    options = options_of(settings.tried(table))
     flat = [option for variants in options.values() for option in variants]
     fits = nest(table, flat, spec, settings.calibrate, settings.threads, track)
     nested = nested_cv(table, _by_candidate(options, fits))
