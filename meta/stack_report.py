@@ -155,7 +155,7 @@ def warnings(table: MetaTable, stack: Predictions, omitted: tuple[str, ...] = ()
             lost = worse["value"]
     rare = target_of(table.task).rare(table.task, table.labels[table.known])
     found: StackWarnings = {"log_loss": lost, "rare_classes": rare, "unknown_folds": list(table.doubtful)}
-    notes = many_rows_notes(*table.oof.shape, omitted)
+    notes = many_rows_notes(len(table.ids), table.oof.shape[1], omitted)
     return {**found, "many_rows": notes} if notes else found
 
 
