@@ -77,5 +77,5 @@ def test_real_tables_of_a_few_thousand_rows_have_every_candidate() -> None:
 def test_what_is_left_out_or_sampled_is_said_and_else_nothing() -> None:
     assert many_rows_notes(100_000, 3, ()) == []
     forest, fitted = many_rows_notes(1_000_000, 60, ("random_forest",))
-    assert forest.startswith("The random forest was left out, as the costliest candidate on 1,000,000 rows x 60 columns")
+    assert forest.startswith("The random forest was left out, as the costliest candidate on 1,000,000 rows x 60")
     assert "[stack] estimators" in forest and "fitted on 100,000" in fitted
