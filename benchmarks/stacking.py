@@ -63,7 +63,7 @@ def stage(name: str, started: float) -> float:
 
 def stack(table: MetaTable, candidates: tuple[str, ...], threads: int) -> None:
     """One task, stage by stage."""
-    spec = StackSpec(len(table.learners), table.width, table.task.metric, 0)
+    spec = StackSpec(len(table.learners), table.width, table.task.metric, 0, rows=len(table.ids))
     fits: dict[str, list[NestedPredictions]] = {}
     now = time.monotonic()
     for name, options in options_of(candidates).items():

@@ -119,9 +119,9 @@ class Tune(Section):
 
 
 class Stack(Section):
-    """``estimators`` and ``learners`` empty mean all. ``calibrate`` fits a temperature per learner before stacking (not
-    of numbers, which have none), ``related`` shows the candidates what the learners say of the other tasks of its
-    kind."""
+    """``estimators`` and ``learners`` empty mean all, but for a random forest on very many rows, which must be named.
+    ``calibrate`` fits a temperature per learner before stacking (not of numbers, which have none), ``related`` shows
+    the candidates what the learners say of the other tasks of its kind."""
 
     estimators: list[str] = []
     learners: list[str] = []

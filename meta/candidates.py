@@ -21,6 +21,9 @@ VARIANTS: Mapping[str, tuple[Mapping[str, float], ...]] = {
     "ridge": ({"alpha": 100.0}, {"alpha": 10.0}),
 }
 
+NEWTON_ROWS = 50_000
+NEWTON_NUMBERS = 500  # its step takes their square from every row
+
 # Small steps, shallow trees.
 BOOSTING: Mapping[str, Any] = {
     "n_estimators": 100,
@@ -37,13 +40,14 @@ BOOSTING: Mapping[str, Any] = {
 @dataclass(frozen=True)
 class StackSpec:
     """What a candidate has to know: how many learners its columns are of, how many of each (``classes``, or one where
-    the target is a number), the metric that counts, the kind of target."""
+    the target is a number), the metric that counts, the kind of target, how many ``rows`` there are in all."""
 
     learners: int
     classes: int
     metric: str
     seed: int
     kind: str = "classification"
+    rows: int = 0
 
 
 def best_single(spec: StackSpec) -> Any:
@@ -76,7 +80,15 @@ def greedy(spec: StackSpec) -> Any:
 
 def logistic_regression(spec: StackSpec, C: float = 0.1) -> Any:
     """On log-probabilities, with a penalty that keeps correlated learners from opposite weights."""
-    return Pipeline([("log", LogProbabilities()), ("regression", LogisticRegression(C=C, max_iter=1000))])
+    regression = LogisticRegression(C=C, max_iter=1000, solver=_solver(spec))
+    return Pipeline([("log", LogProbabilities()), ("regression", regression)])
+
+
+def _solver(spec: StackSpec) -> str:
+    """Newton's method where rows are very many beside the numbers that are learned: a third of the time, and nearer to
+    the optimum. Below, results stay those that L-BFGS has always given."""
+    numbers = (spec.learners * spec.classes + 1) * spec.classes
+    return "newton-cholesky" if spec.rows > NEWTON_ROWS and numbers <= NEWTON_NUMBERS else "lbfgs"
 
 
 def decision_tree(spec: StackSpec, depth: int = 4) -> Any:

@@ -16,7 +16,8 @@ class LogProbabilities(TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, features: Floats) -> Floats:
-        return np.asarray(np.log(np.clip(features, self.floor, 1.0)))
+        held = np.clip(features, self.floor, 1.0)
+        return np.asarray(np.log(held, out=held))
 
     def __sklearn_is_fitted__(self) -> bool:
         return True

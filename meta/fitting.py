@@ -13,8 +13,9 @@ from ensemble.data import Floats
 from ensemble.errors import StoreError
 from ensemble.registry import resolve
 from ensemble.system.files import read_json, write_atomic, write_json
-from ensemble.targets import TARGETS, Labels
+from ensemble.targets import TARGETS, Labels, Mask
 from meta.candidates import StackSpec
+from meta.many_rows import sample
 from meta.targets import STACK_TARGETS
 from meta.temperatures import sharpen
 from meta.votes import by_learner
@@ -126,10 +127,20 @@ def calibrated(features: Floats, learners: int, classes: int, inverse: Floats) -
     return np.hstack([columns, features[:, width:]])
 
 
-def fit(option: Option, features: Floats, labels: Labels, spec: StackSpec, calibrate: bool = False) -> Fitted:
-    """One candidate on the rows with a label."""
+def fit(
+    option: Option,
+    features: Floats,
+    labels: Labels,
+    spec: StackSpec,
+    calibrate: bool = False,
+    seen: Mask | None = None,
+) -> Fitted:
+    """One candidate on the rows with a label, of those ``seen`` (all where that is None), or on a sample of them where
+    they are more than MANY."""
     target, known = STACK_TARGETS[spec.kind], TARGETS[spec.kind].known(labels)
-    features, labels = features[known], labels[known]
+    rows = np.flatnonzero(known if seen is None else known & seen)
+    rows = rows[sample(labels[rows], spec.kind, spec.seed)]
+    features, labels = features[rows], labels[rows]
     inverse = np.zeros(0)
     if calibrate and len(labels):
         inverse = target.inverse_temperature(by_learner(features, spec.learners, spec.classes), labels)

@@ -58,7 +58,8 @@ def nest(
     shape = (len(table.ids), table.width)
     found = [NestedPredictions(np.zeros(shape), {fold: np.zeros(shape) for fold in folds}) for _ in options]
     lefts: list[Left] = [*((fold,) for fold in folds), *combinations(folds, 2)]
-    work = [(left, position) for left in lefts for position in range(len(options))]
+    # The costly candidates stand last; begun first they leave no core to wait for them at the end.
+    work = [(left, position) for position in reversed(range(len(options))) for left in lefts]
     features = table.features  # one array, so that processes share it
     # Processes, not threads: forests reset the warning filters around every tree, for all threads of a process.
     # One that itself works for another, as in a cross-validation side by side, has none: as it ends it would wait for
@@ -88,7 +89,7 @@ def _predict(
 ) -> tuple[Left, int, Floats]:
     """The rows of the folds left out, by a fit on the others."""
     held = np.isin(fold, left)
-    fitted = fit(option, features[~held], labels[~held], spec, calibrate)
+    fitted = fit(option, features, labels, spec, calibrate, seen=~held)
     return left, position, fitted.predict(features[held])
 
 

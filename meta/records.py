@@ -41,11 +41,13 @@ class SelectionReason(TypedDict):
 
 class StackWarnings(TypedDict):
     """``log_loss``: by how many nats a stack that wins its metric is worse than the plain mean, None where it is not;
-    ``rare_classes``: labelled rows of the classes that have fewer than FEW; ``unknown_folds``: stacked learners."""
+    ``rare_classes``: labelled rows of the classes that have fewer than FEW; ``unknown_folds``: stacked learners;
+    ``many_rows``: sentences on what was left out or sampled as rows are many."""
 
     log_loss: float | None
     rare_classes: dict[str, int]
     unknown_folds: list[str]
+    many_rows: NotRequired[list[str]]
 
 
 class LabelledTest(TypedDict):

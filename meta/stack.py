@@ -101,8 +101,10 @@ def make_stack(table: MetaTable, settings: StackSettings, track: Track = silent)
             f"Task {table.task.name!r} has labels in {len(labelled)} of {len(np.unique(table.fold))} folds; stacking "
             "needs them in at least 3."
         )
-    spec = StackSpec(len(table.learners), table.width, spelled(table.task), SEED, table.task.kind)
-    options = options_of(settings.candidates(table.task))
+    spec = StackSpec(
+        len(table.learners), table.width, spelled(table.task), SEED, table.task.kind, int(table.known.sum())
+    )
+    options = options_of(settings.tried(table))
     flat = [option for variants in options.values() for option in variants]
     fits = nest(table, flat, spec, settings.calibrate, settings.threads, track)
     nested = nested_cv(table, _by_candidate(options, fits))

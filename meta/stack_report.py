@@ -10,6 +10,7 @@ from ensemble.metrics import METRICS, Metric, bootstrap, metric_of, score
 from ensemble.predictions import Predictions
 from ensemble.run import Run
 from ensemble.scoring import Score, difference, finite, metric_input, score_card, score_with_interval
+from meta.many_rows import many_rows_notes
 from meta.nested_cv import NestedCV, mean_under_rule, option_of, rule_of
 from meta.records import Choosing, LabelledParts, LabelledTest, SelectionReason, StackReport, StackWarnings
 from meta.selection import Selection
@@ -61,7 +62,7 @@ def stack_report(
         "optimism": finite(value=metric.sign * (fitted - unseen))["value"],
         "against": against(table, stack),
         "hard_vote_ties": target_of(task).ties(by_learner(table.oof, len(table.learners), table.width)),
-        "warnings": warnings(table, stack),
+        "warnings": warnings(table, stack, inputs.settings.omitted(table)),
         "tuned": {name: inputs.records[name]["tuned"] for name in table.learners if "tuned" in inputs.records[name]},
         "seconds": round(time.monotonic() - started, 3),
     }
@@ -145,7 +146,7 @@ def reason(selection: Selection) -> SelectionReason:
     }
 
 
-def warnings(table: MetaTable, stack: Predictions) -> StackWarnings:
+def warnings(table: MetaTable, stack: Predictions, omitted: tuple[str, ...] = ()) -> StackWarnings:
     """What a reader of the score must know."""
     metric, plain, lost = metric_of(table.task), table.plain_mean, None
     if metric.of_counts and (difference(metric, table.labels, table.groups, stack, plain)["value"] or 0) > 0:
@@ -153,7 +154,9 @@ def warnings(table: MetaTable, stack: Predictions) -> StackWarnings:
         if (worse["low"] or 0) > 0 and (worse["value"] or 0) > WORSE:
             lost = worse["value"]
     rare = target_of(table.task).rare(table.task, table.labels[table.known])
-    return {"log_loss": lost, "rare_classes": rare, "unknown_folds": list(table.doubtful)}
+    found: StackWarnings = {"log_loss": lost, "rare_classes": rare, "unknown_folds": list(table.doubtful)}
+    notes = many_rows_notes(len(table.ids), table.oof.shape[1], omitted)
+    return {**found, "many_rows": notes} if notes else found
 
 
 def _arg_max(metric: Metric, table: MetaTable, predictions: Predictions) -> Score:

@@ -13,6 +13,7 @@ from ensemble.provenance import Provenance
 from ensemble.records import BaseRecord
 from ensemble.run import Run
 from ensemble.targets import Labels
+from meta.many_rows import left_out
 from meta.targets import STACK_TARGETS, target_of
 
 SEED = 0
@@ -21,7 +22,8 @@ RECORD = 2  # of a stack; raise it when its record says other things
 
 @dataclass(frozen=True)
 class StackSettings:
-    """``estimators`` and ``learners`` empty mean all. ``calibrate``: a temperature per learner before stacking.
+    """``estimators`` and ``learners`` empty mean all, but for candidates that are too costly for the table (see
+    ``tried``). ``calibrate``: a temperature per learner before stacking.
     ``related``: what the learners say of the other tasks of the same kind, as further columns. ``threads`` change no
     result."""
 
@@ -42,6 +44,15 @@ class StackSettings:
                 f"{task.kind}; name one of {', '.join(own)}, too."
             )
         return named or tuple(own)
+
+    def omitted(self, table: "MetaTable") -> tuple[str, ...]:
+        """Those that are not tried on this table, since it is large and nobody named them."""
+        return () if self.estimators else left_out(*table.oof.shape)
+
+    def tried(self, table: "MetaTable") -> tuple[str, ...]:
+        """The candidates for this table."""
+        omitted = self.omitted(table)
+        return tuple(name for name in self.candidates(table.task) if name not in omitted)
 
 
 @dataclass(frozen=True)
@@ -212,11 +223,13 @@ def means_of(values: Sequence[tuple[Task, Floats]]) -> Floats:
 def provenance_of(run: Run, inputs: StackInputs) -> Provenance:
     """What a stack depends on: the learners' files, the candidates, the metric."""
     task, settings = inputs.task, inputs.settings
-    choices = {
+    choices: dict[str, object] = {
         "record": RECORD,
         "estimators": settings.candidates(task),
         "calibrate": settings.calibrate,
         "related": settings.related,
         "seed": SEED,
     }
+    if settings.estimators and set(left_out(*inputs.table.oof.shape)) & set(settings.estimators):
+        choices["costly"] = "named"  # apart from what all candidates mean on so large a table
     return Provenance.of_stack(run.identity, task, choices, Provenance.of_inputs(inputs.records))

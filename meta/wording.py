@@ -182,7 +182,7 @@ def choosing_note(report: StackReport) -> str:
 
 def warning_notes(report: StackReport) -> list[str]:
     """What a reader of a stack's score must know, in sentences."""
-    facts, sentences = report["warnings"], []
+    facts, sentences = report["warnings"], list(report["warnings"].get("many_rows", []))
     if facts["log_loss"] is not None:
         sentences.append(
             f"The stack wins {report['metric']} and loses log-loss: {facts['log_loss']:.3f} nats worse than the plain "

@@ -107,6 +107,18 @@ def test_a_stack_is_stale_once_other_learners_or_candidates_are_wanted(make_run:
         read_stack(run, assemble(run, SENTIMENT, replace(FEW, learners=("prior", "tfidf"))))
 
 
+def test_a_forest_that_is_left_out_is_said_in_the_record_and_once_named_with_all_the_stack_is_another(
+    make_run: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("meta.many_rows.CELLS", 100)
+    run = trained(make_run, toy_table(120))
+    report = stack_task(run, SENTIMENT, StackSettings())
+    assert "random_forest" not in report["candidates"]
+    assert report["warnings"]["many_rows"][0].startswith("The random forest was left out")
+    with pytest.raises(StoreError, match="stale: costly"):
+        read_stack(run, assemble(run, SENTIMENT, StackSettings(tuple(META_ESTIMATORS))))
+
+
 def test_learners_that_are_not_finished_are_refused_by_name(make_run: Make) -> None:
     run = make_run(toy_table(60), LEARNERS)
     with pytest.raises(StoreError, match=r"prior.*not finished.*ensemble train-base --learner prior"):
