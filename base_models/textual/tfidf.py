@@ -1,7 +1,7 @@
 """Words and characters counted: tf-idf under a regression, the learner every other one must beat."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
@@ -156,15 +156,23 @@ def count(texts: tuple[str, ...], words: int, characters: int) -> csr_matrix:
     """(texts, columns) sparse counts of word n-grams and of character n-grams within words, hashed to columns."""
     if not texts:  # scikit-learn wants one
         return csr_matrix((0, WORD_COLUMNS + CHARACTER_COLUMNS), dtype=np.float32)
-    of_words = HashingVectorizer(
-        ngram_range=(1, words), n_features=WORD_COLUMNS, norm=None, alternate_sign=False, dtype=np.float32
-    )
-    of_characters = HashingVectorizer(
-        analyzer="char_wb",
-        ngram_range=(2, characters),
-        n_features=CHARACTER_COLUMNS,
-        norm=None,
-        alternate_sign=False,
-        dtype=np.float32,
-    )
-    return csr_matrix(hstack([of_words.transform(texts), of_characters.transform(texts)], format="csr"))
+    of_words = _counter(ngram_range=(1, words), n_features=WORD_COLUMNS).transform(texts)
+    return csr_matrix(hstack([of_words, _count_within_words(texts, characters)], format="csr"))
+
+
+def _count_within_words(texts: Sequence[str], characters: int) -> csr_matrix:
+    """(texts, columns) counts of character n-grams: how often each word is in a text, times what is in that word, which
+    is looked at once. The same to the bit as counting text by text, since counts are whole numbers."""
+    split = [text.lower().split() for text in texts]  # whole texts in lower case: a sigma at the end of a word differs
+    place: dict[str, int] = {}
+    words = np.array([place.setdefault(word, len(place)) for of_text in split for word in of_text], dtype=np.int32)
+    ends = np.cumsum([0, *map(len, split)])
+    of_texts = csr_matrix((np.ones(len(words), dtype=np.float32), words, ends), shape=(len(texts), max(len(place), 1)))
+    within = _counter(analyzer="char_wb", lowercase=False, ngram_range=(2, characters), n_features=CHARACTER_COLUMNS)
+    counts = csr_matrix(of_texts @ within.transform(place or [""]))
+    counts.sort_indices()
+    return counts
+
+
+def _counter(**settings: Any) -> HashingVectorizer:
+    return HashingVectorizer(norm=None, alternate_sign=False, dtype=np.float32, **settings)
