@@ -15,6 +15,7 @@ from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
 from base_models.objectives.objective import objective_of, restored_objective
 from base_models.parameters import ClassBalance, Grid, meaning
 from base_models.saved_tensors import read_tensors, write_tensors
+from base_models.strength_search import search_note
 from ensemble.data import Dataset, Task
 from ensemble.features import FeatureCache
 from ensemble.learner import TrainingInfo, Trial
@@ -30,7 +31,8 @@ class Tfidf:
     Counting needs no fitting (n-grams are hashed), so each text is counted once for all folds and tasks; document
     frequencies and the vocabulary (n-grams in at least ``min_documents`` fit rows) come from the fit rows alone.
     The strength is the best of ``strengths`` (scikit-learn's C; ridge regression's alpha is 1 / 2C) by log-loss on a
-    fifth of the fit rows, of numbers by squared error over three parts of them, groups whole.
+    fifth of the fit rows, of numbers by squared error over three parts of them, groups whole; of more than 25,000 fit
+    rows on so many of them.
     Where no n-gram is in so many fit rows, every row gets the class frequencies, or the median.
     """
 
@@ -74,7 +76,8 @@ class Tfidf:
         labels = data.labels(task)
         objective = objective_of(task, labels)
         features = self.fit_features(data)
-        self.note_ = "" if len(self.columns_) else self._without_vocabulary(objective.usual_note)
+        known = len(self.columns_) > 0
+        self.note_ = search_note(len(labels)) if known else self._without_vocabulary(objective.usual_note)
         self.coefficients_, self.intercept_ = objective.regress(
             features, labels, data.groups, self.strengths, self.balance, seed
         )
