@@ -82,9 +82,10 @@ def test_with_a_vocabulary_the_record_says_nothing_of_it() -> None:
     assert learner.training_info() == {}
 
 
-@given(
-    texts=st.lists(st.text(st.sampled_from("aAbΣσς İß.,' \t\n\u00a0\u2003\x1céé"), max_size=30), min_size=1, max_size=6)
-)
+LETTERS = "aAb\u03a3\u03c3\u03c2\u0130\u00df.,' \t\n\u00a0\u2003\x1c\u00e9\u0301"  # whose case and spaces are odd
+
+
+@given(texts=st.lists(st.text(st.sampled_from(LETTERS), max_size=30), min_size=1, max_size=6))
 def test_counting_word_by_word_is_counting_text_by_text(texts: list[str]) -> None:
     settings: dict[str, Any] = {"norm": None, "alternate_sign": False, "dtype": np.float32}
     characters = HashingVectorizer(analyzer="char_wb", ngram_range=(2, 5), n_features=CHARACTER_COLUMNS, **settings)
