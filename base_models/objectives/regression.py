@@ -111,12 +111,14 @@ class Regression:
         seed: int,
     ) -> tuple[Floats, Floats]:
         from base_models.ridge import best_penalty, sparse_ridge_path
+        from base_models.strength_search import searched_rows
 
         if not features.shape[1]:
             return np.zeros((0, 1)), self.usual
         # As scikit-learn's documentation of Ridge relates the two penalties.
         penalties = [1 / (2 * strength) for strength in strengths]
-        penalty, _ = best_penalty(sparse_ridge_path, features, labels, groups, penalties, seed)
+        rows = searched_rows([], [], groups, seed)
+        penalty, _ = best_penalty(sparse_ridge_path, features[rows], labels[rows], groups[rows], penalties, seed)
         return sparse_ridge_path(features, labels, [penalty])
 
     def _standardised(self, labels: Floats) -> Floats:

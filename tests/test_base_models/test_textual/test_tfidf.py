@@ -1,12 +1,16 @@
 """tf-idf counts once and learns its vocabulary from the fit rows alone."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.feature_extraction.text import TfidfVectorizer
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.feature_extraction.text import HashingVectorizer, TfidfVectorizer
 from support.world import SENTIMENT, toy_table
 
+from base_models import strength_search
 from base_models.class_weights import smoothed_frequencies
 from base_models.textual.tfidf import CHARACTER_COLUMNS, WORD_COLUMNS, Tfidf, count
 from ensemble.features import FeatureCache
@@ -76,3 +80,32 @@ def test_with_a_vocabulary_the_record_says_nothing_of_it() -> None:
     learner = Tfidf()
     learner.fit(toy_table(60), SENTIMENT, seed=0)
     assert learner.training_info() == {}
+
+
+LETTERS = "aAb\u03a3\u03c3\u03c2\u0130\u00df.,' \t\n\u00a0\u2003\x1c\u00e9\u0301"  # whose case and spaces are odd
+
+
+@given(texts=st.lists(st.text(st.sampled_from(LETTERS), max_size=30), min_size=1, max_size=6))
+def test_counting_word_by_word_is_counting_text_by_text(texts: list[str]) -> None:
+    settings: dict[str, Any] = {"norm": None, "alternate_sign": False, "dtype": np.float32}
+    characters = HashingVectorizer(analyzer="char_wb", ngram_range=(2, 5), n_features=CHARACTER_COLUMNS, **settings)
+    plain, ours = characters.transform(texts), count(tuple(texts), 1, 5)[:, WORD_COLUMNS:]
+    for part in ("data", "indices", "indptr"):
+        np.testing.assert_array_equal(getattr(ours, part), getattr(plain, part))
+
+
+def test_of_many_rows_a_sample_chooses_the_strength_and_the_record_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    data, of_all, of_some = toy_table(400), Tfidf(strengths=(1.0,)), Tfidf(strengths=(1.0,))
+    of_all.fit(data, SENTIMENT, seed=0)
+    monkeypatch.setattr(strength_search, "SEARCHED", 300)
+    of_some.fit(data, SENTIMENT, seed=0)
+    assert of_some.training_info() == {"note": "the strength is chosen on 300 of 400 fit rows"}
+    np.testing.assert_allclose(of_some.predict_proba(data), of_all.predict_proba(data), atol=1e-3)
+
+
+def test_a_search_among_many_rows_keeps_every_class_and_whole_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(strength_search, "SEARCHED", 100)
+    labels, groups = np.repeat([0, 1, 2], [2, 98, 900]), np.repeat(np.arange(500), 2)
+    rows = strength_search.searched_rows([labels], [3], groups, seed=0)
+    assert len(rows) == pytest.approx(100, abs=2) and set(labels[rows]) == {0, 1, 2}
+    assert (np.bincount(groups[rows], minlength=500) != 1).all()
