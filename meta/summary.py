@@ -19,12 +19,15 @@ from ensemble.scoring import (
     score_with_interval,
 )
 from ensemble.system.progress import Track, silent
+from ensemble.system.remembered import remembered
 from meta.nested_cv import mean_under_rule
 from meta.records import Baselines, StackedTasks, Summary
 from meta.stack import read_shipped, stack_inputs
 from meta.stack_report import CHOOSING, PLAIN, RULED, best_alone, best_under_rule
 from meta.table import MetaTable, StackSettings, assemble
 from meta.targets import target_of
+
+_drawn = remembered(bootstrap, most=500)  # a model is compared with many: it is drawn once
 
 
 def stack_tasks(run: Run, tasks: Sequence[Task], settings: StackSettings, track: Track = silent) -> StackedTasks:
@@ -191,15 +194,15 @@ def headline(
     """
     if not set(tasks) <= set(values) or (minus is not None and not set(tasks) <= set(minus)):
         return None
-    scores, draws = [], []
+    scores, draws, groups = [], [], data.groups
     for name in tasks:
         task = data.task(name)
         metric = metric_of(task)
         labels = data.labels(task)
-        found, drawn = score(metric, labels, values[name]), bootstrap(metric, labels, values[name], data.groups)
+        found, drawn = score(metric, labels, values[name]), _drawn(metric, labels, values[name], groups)
         if minus is not None:
             found = metric.sign * (found - score(metric, labels, minus[name]))
-            drawn = metric.sign * (drawn - bootstrap(metric, labels, minus[name], data.groups))
+            drawn = metric.sign * (drawn - _drawn(metric, labels, minus[name], groups))
         scores.append(found)
         draws.append(drawn)
     return score_with_interval(float(np.mean(scores)), np.mean(draws, axis=0))
