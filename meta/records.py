@@ -151,13 +151,22 @@ class LearnerShare(Share):
     adds_nothing: bool
 
 
+class SampledRows(TypedDict):
+    """So many rows ``of`` so many."""
+
+    rows: int
+    of: int
+
+
 class Contributions(TypedDict):
-    """Shares of each learner, and of all learners of a modality as one player."""
+    """Shares of each learner, and of all learners of a modality as one player; ``sampled`` where not all labelled rows
+    count."""
 
     learners: dict[str, LearnerShare]
     modalities: dict[str, Share]
     draws: int
     subsets: int
+    sampled: NotRequired[SampledRows]
 
 
 class Diversity(TypedDict):
