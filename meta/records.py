@@ -151,22 +151,14 @@ class LearnerShare(Share):
     adds_nothing: bool
 
 
-class SampledRows(TypedDict):
-    """So many rows ``of`` so many."""
-
-    rows: int
-    of: int
-
-
 class Contributions(TypedDict):
-    """Shares of each learner, and of all learners of a modality as one player; ``sampled`` where not all labelled rows
-    count."""
+    """Shares of each learner, and of all learners of a modality as one player; ``sampled``: "rows" "of" so many."""
 
     learners: dict[str, LearnerShare]
     modalities: dict[str, Share]
     draws: int
     subsets: int
-    sampled: NotRequired[SampledRows]
+    sampled: NotRequired[dict[str, int]]
 
 
 class Diversity(TypedDict):

@@ -33,4 +33,8 @@ def _key(argument: object) -> Hashable:
         return argument
     if argument.dtype.hasobject:
         raise TypeError("An array of objects has no bytes to know it by.")
-    return argument.shape, argument.dtype.str, hashlib.blake2b(np.ascontiguousarray(argument), digest_size=20).digest()
+    return (
+        argument.shape,
+        argument.dtype.str,
+        hashlib.blake2b(np.ascontiguousarray(argument).data, digest_size=20).digest(),
+    )
