@@ -1,5 +1,6 @@
 """Who contributes: what the ensemble loses without a learner or a modality, and the share of it that each earns."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -8,6 +9,7 @@ from ensemble.data import Floats
 from ensemble.metrics import CHUNK, DRAWS, metric_of, resamples
 from ensemble.modalities import UNKNOWN
 from ensemble.scoring import Score, score_with_interval
+from ensemble.targets import Mask
 from meta.diversity import correlation, errors
 from meta.records import Contributions, LearnerShare, Share
 from meta.shapley import Members, shapley, subsets
@@ -16,6 +18,8 @@ from meta.targets import target_of
 from meta.votes import by_learner
 
 EVALUATIONS = 500_000  # sets of learners times draws: some ten seconds on 7,000 rows
+MANY = 50_000  # labelled rows, of which more are sampled: what is lost without a learner is then known to .003
+PIECE = 2**25  # weights that are floats at a time, 256 MB: all of 30,000 rows
 
 # Averaging two errors of equal variance and correlation r takes (1 - r) / 2 off that variance: above this, less than
 # a hundredth.
@@ -30,8 +34,9 @@ def contributions(table: MetaTable, modality: Mapping[str, str]) -> Contribution
     cheap, deterministic, and what a contribution means does not depend on a fitted stacker. ``leave_one_out`` is what
     all lose without the one; ``shapley`` its mean gain over all orders of joining, so that these sum to what all gain.
     Intervals are of ``draws`` paired bootstrap draws of groups of copies; where orders are sampled they say nothing of
-    that. A learner is ``redundant_with`` a better one whose errors are nearly its own, and ``adds_nothing`` where the
-    interval of ``leave_one_out`` is not above zero.
+    that. Of more than MANY labelled rows so many count, in which classes have their shares. A learner is
+    ``redundant_with`` a better one whose errors are nearly its own, and ``adds_nothing`` where the interval of
+    ``leave_one_out`` is not above zero.
     """
     alone = {name: frozenset([position]) for position, name in enumerate(table.learners)}
     together: dict[str, Members] = {}
@@ -47,18 +52,27 @@ def contributions(table: MetaTable, modality: Mapping[str, str]) -> Contribution
         for name, share in shares.items()
     }
     modalities = _shares(worth, together)
-    return {"learners": learners, "modalities": modalities, "draws": draws, "subsets": len(worth.scored)}
+    found: Contributions = {
+        "learners": learners,
+        "modalities": modalities,
+        "draws": draws,
+        "subsets": len(worth.scored),
+    }
+    rows, of = len(worth.labels), int(table.known.sum())
+    return found if rows == of else {**found, "sampled": {"rows": rows, "of": of}}
 
 
 class PlainMean:
     """The value of a set of learners, (1 + draws,): on all labelled rows, then on resampled ones; scored once."""
 
     def __init__(self, table: MetaTable, draws: int) -> None:
-        known = table.known
+        rows = _counted(table)
         self.task, self.metric = table.task, metric_of(table.task)
-        self.labels = table.labels[known]
-        self.weights = np.vstack([np.ones((1, known.sum())), *resamples(table.groups, known, draws)])
-        values = by_learner(table.oof[known], len(table.learners), table.width)
+        self.labels = table.labels[rows]
+        self.weights = np.ones((1 + draws, len(self.labels)), dtype=np.uint16)  # a quarter of what floats are
+        for chunk, drawn in enumerate(resamples(table.groups, rows, draws)):
+            self.weights[1 + chunk * CHUNK : 1 + (chunk + 1) * CHUNK] = drawn
+        values = by_learner(table.oof[rows], len(table.learners), table.width)
         self.by_learner = np.ascontiguousarray(values.swapaxes(0, 1))
         self.scored: dict[Members, Floats] = {}
 
@@ -75,8 +89,21 @@ class PlainMean:
         values = (member @ self.by_learner.reshape(count, -1)).reshape(rows, columns) / max(len(learners), 1)
         if not learners:
             values += self.task.target.constant(self.task, self.labels)
-        scores = self.metric.sign * self.metric.score(self.labels, values, self.weights)
+        pieces = np.array_split(self.weights, math.ceil(self.weights.size / PIECE))
+        scored = [self.metric.score(self.labels, values, piece.astype(np.float64)) for piece in pieces]
+        scores = self.metric.sign * np.concatenate(scored)
         return np.where(np.isnan(scores), target_of(self.task).no_score, scores)
+
+
+def _counted(table: MetaTable) -> Mask:
+    """(rows,) the labelled ones, or MANY of them, evenly spread over their labels."""
+    if table.known.sum() <= MANY:
+        return table.known
+    by_label = np.flatnonzero(table.known)
+    by_label = by_label[np.argsort(table.labels[by_label], kind="stable")]
+    counted = np.zeros(len(table.labels), dtype=bool)
+    counted[by_label[np.linspace(0, len(by_label) - 1, MANY).astype(np.int64)]] = True
+    return counted
 
 
 def _shares(worth: PlainMean, players: Mapping[str, Members]) -> dict[str, Share]:

@@ -154,12 +154,13 @@ class LearnerShare(Share):
 
 
 class Contributions(TypedDict):
-    """Shares of each learner, and of all learners of a modality as one player."""
+    """Shares of each learner, and of all learners of a modality as one player; ``sampled``: "rows" "of" so many."""
 
     learners: dict[str, LearnerShare]
     modalities: dict[str, Share]
     draws: int
     subsets: int
+    sampled: NotRequired[dict[str, int]]
 
 
 class Diversity(TypedDict):

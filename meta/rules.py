@@ -16,6 +16,7 @@ import numpy as np
 
 from ensemble.data import Codes, Floats
 from ensemble.metrics import Metric
+from ensemble.system.remembered import remembered
 from ensemble.targets import Labels
 from meta.records import RuleRecord
 
@@ -149,7 +150,18 @@ def fit_rule(kind: str, metric: Metric, labels: Labels, values: Floats) -> Rule:
     known = np.flatnonzero(metric.known(labels))
     if len(known) > MANY:
         known = known[np.linspace(0, len(known) - 1, MANY).astype(np.int64)]
-    return RULES[kind](metric, np.asarray(labels[known], dtype=np.int64), values[known]) if len(known) else Rule()
+    if not len(known):
+        return Rule()
+    return _learned(kind, metric, np.asarray(labels[known], dtype=np.int64), values[known])
+
+
+def _learn(kind: str, metric: Metric, labels: Codes, values: Floats) -> Rule:
+    return RULES[kind](metric, labels, values)
+
+
+# A rule for the plain mean is learned again and again: without the folds a and b and without b and a, in the stack and
+# in each comparison with it.
+_learned = remembered(_learn, most=1000)
 
 
 def cross_decide(kind: str, metric: Metric, labels: Labels, values: Floats, fold: Codes) -> Labels:

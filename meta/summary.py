@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ensemble.data import Dataset, Floats, Task
-from ensemble.metrics import bootstraps, metric_of, score
+from ensemble.metrics import bootstrap, metric_of, score
 from ensemble.predictions import Predictions
 from ensemble.run import Run
 from ensemble.scoring import (
@@ -19,12 +19,15 @@ from ensemble.scoring import (
     score_with_interval,
 )
 from ensemble.system.progress import Track, silent
+from ensemble.system.remembered import remembered
 from meta.nested_cv import mean_under_rule
 from meta.records import Baselines, StackedTasks, Summary
 from meta.stack import read_shipped, stack_inputs
 from meta.stack_report import CHOOSING, PLAIN, RULED, best_alone, best_under_rule
 from meta.table import MetaTable, StackSettings, assemble
 from meta.targets import target_of
+
+_drawn = remembered(bootstrap, most=500)  # a model is compared with many: it is drawn once
 
 
 def stack_tasks(run: Run, tasks: Sequence[Task], settings: StackSettings, track: Track = silent) -> StackedTasks:
@@ -191,16 +194,15 @@ def headline(
     """
     if not set(tasks) <= set(values) or (minus is not None and not set(tasks) <= set(minus)):
         return None
-    scores, draws = [], []
+    scores, draws, groups = [], [], data.groups
     for name in tasks:
         task = data.task(name)
         metric = metric_of(task)
         labels = data.labels(task)
-        compared = [values[name]] if minus is None else [values[name], minus[name]]
-        merits = [score(metric, labels, each) for each in compared]
-        found, drawn = merits[0], bootstraps(metric, labels, compared, data.groups)
+        found, drawn = score(metric, labels, values[name]), _drawn(metric, labels, values[name], groups)
         if minus is not None:
-            found, drawn = metric.sign * (merits[0] - merits[1]), metric.sign * (drawn[:1] - drawn[1:])
+            found = metric.sign * (found - score(metric, labels, minus[name]))
+            drawn = metric.sign * (drawn - _drawn(metric, labels, minus[name], groups))
         scores.append(found)
-        draws.append(drawn[0])
+        draws.append(drawn)
     return score_with_interval(float(np.mean(scores)), np.mean(draws, axis=0))

@@ -1,7 +1,6 @@
 """Pairs of posts that are copies of one another: of equal contents, or of pictures that show the same."""
 
 from collections.abc import Hashable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,20 +26,27 @@ FREQUENT_SHARE, FREQUENT_POSTS = 0.02, 10
 
 def equal_pairs(keys: Sequence[Hashable]) -> Pairs:
     """Each later row paired with the first one that has the same key; None matches nothing."""
-    column: pd.Series[Any] = pd.Series(list(keys), dtype=object)
-    known = column[column.notna()]
-    positions = pd.Series(known.index.to_numpy(), index=known.index)
-    first = positions.groupby(known).transform("first")
-    later = positions.index[first != positions]
-    return np.column_stack([first[later].to_numpy(dtype=np.int64), later.to_numpy(dtype=np.int64)])
+    codes = _codes(keys)
+    rows = np.arange(len(codes))
+    first = np.empty(len(codes) + 1, dtype=np.int64)
+    first[codes[::-1]] = rows[::-1]  # the last one written is the first row
+    later = rows[(codes >= 0) & (first[codes] != rows)]
+    return np.column_stack([first[codes[later]], later])
 
 
 def positions_by_key(keys: Sequence[Hashable]) -> dict[Hashable, npt.NDArray[np.int64]]:
     """The rows of each key that several rows have, the most frequent first; None is no key."""
-    column: pd.Series[Any] = pd.Series(list(keys), dtype=object)
-    found = column.groupby(column, sort=False).indices
-    several = {key: np.asarray(rows, dtype=np.int64) for key, rows in found.items() if len(rows) > 1}
-    return dict(sorted(several.items(), key=lambda item: -len(item[1])))
+    codes = _codes(keys)
+    counts = np.bincount(codes + 1)[1:]  # of missing ones none
+    rows = np.flatnonzero((codes >= 0) & (np.r_[counts, 0][codes] > 1))
+    rows = rows[np.argsort(codes[rows], kind="stable")]
+    several = np.split(rows, np.flatnonzero(np.diff(codes[rows])) + 1) if len(rows) else []
+    return {keys[of[0]]: of for of in sorted(several, key=lambda of: -len(of))}
+
+
+def _codes(keys: Sequence[Hashable]) -> npt.NDArray[np.int64]:
+    """(rows,) numbers, equal for equal keys, in the order of their first rows; -1 where there is none."""
+    return np.asarray(pd.factorize(pd.Series(list(keys), dtype=object))[0], dtype=np.int64)
 
 
 def is_frequent(posts: int, of: int) -> bool:

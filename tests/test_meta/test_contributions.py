@@ -10,6 +10,7 @@ from support.world import Floats, meta_table, skilled, table_of
 
 from ensemble.data import Codes, Task
 from ensemble.metrics import METRICS, bootstrap, interval, score
+from meta import contributions as module
 from meta.contributions import contributions
 from meta.table import MetaTable
 
@@ -130,3 +131,28 @@ def test_many_learners_are_sampled_with_fewer_draws_and_the_result_says_so() -> 
     assert many["draws"] == 200 and 1000 < many["subsets"] < 2**12
     assert many == json.loads(json.dumps(many, allow_nan=False))
     assert many == contributions(table_of(labels, learners), {})
+
+
+@pytest.mark.parametrize("metric", ["macro_f1", "accuracy"])
+def test_weights_in_pieces_give_the_same_bits(metric: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = with_metric(metric, meta_table())
+    whole = contributions(table, {})
+    monkeypatch.setattr(module, "PIECE", 17_000)
+    assert contributions(table, {}) == whole and "sampled" not in whole
+
+
+def test_of_many_rows_an_even_share_of_each_class_counts_and_the_result_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    labels, learners = labels_and_learners(rows=3000, a=1.5, b=1.0)
+    labels[:1000] = -1  # unknown
+    table = table_of(labels, learners)
+    whole = contributions(table, {})
+    monkeypatch.setattr(module, "MANY", 1000)
+    counted = module.PlainMean(table, 100).labels
+    assert np.abs(np.bincount(counted) / 1000 - np.bincount(labels[1000:]) / 2000).max() < 0.002
+    some = contributions(table, {})
+    assert some["sampled"] == {"rows": 1000, "of": 2000} and "sampled" not in whole
+    for name in learners:
+        known, found = (of["learners"][name]["shapley"] for of in (whole, some))
+        assert found["low"] < known["value"] < found["high"]

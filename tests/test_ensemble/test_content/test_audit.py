@@ -9,9 +9,11 @@ import pytest
 from PIL import Image
 from support.world import SENTIMENT, toy_table
 
+from ensemble.content import text
 from ensemble.content.audit import audit, audit_lines
 from ensemble.content.scan import scan
 from ensemble.data import Dataset
+from ensemble.modalities import Scan
 
 
 @pytest.fixture
@@ -100,3 +102,15 @@ def test_the_drawn_memes_have_copies_and_missing_media(posts: Dataset) -> None:
     assert found["images"]["missing"] > 0
     assert found["images"]["unreadable"] == 0
     assert found["duplicates"]["groups"] > 0
+
+
+def test_of_very_many_texts_the_languages_of_a_sample_are_told_and_it_is_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    spanish, english = "hoy estoy muy contenta de verte otra vez", "just watched the best sunset of my life with you"
+    texts = [f"{spanish} {n}" for n in range(20)] + [f"{english} {n}" for n in range(60)]
+    monkeypatch.setattr(text, "LANGUAGES_OF", 79)
+    monkeypatch.setattr(text, "SAMPLE", 8)
+    found = text.Text().audit(pd.DataFrame({"text": texts}), [*texts, None], Scan.nothing(81))
+    assert found["languages"] == {"en": 6, "es": 2} and found["languages_sampled_from"] == 80
+    assert dict(text.Text().audit_lines(found))["languages"] == "en 6, es 2, of 8 texts spread evenly over 80"

@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 from support.world import SENTIMENT, toy_table
 
-from ensemble.content.copies import CHUNK, near_pairs
+from ensemble.content.copies import CHUNK, equal_pairs, near_pairs, positions_by_key
 from ensemble.content.duplicates import Duplicates, find_duplicates
 from ensemble.content.scan import scan
 from ensemble.content.thumbnails import SIDE, content_thumbnail
@@ -147,3 +149,17 @@ def test_no_pair_among_fewer_than_two(rows: int) -> None:
 def test_pictures_in_which_nothing_is_to_be_seen_are_no_copies() -> None:
     blank = np.stack([np.full((SIDE, SIDE), grey, dtype=np.uint8) for grey in (0, 0, 255)])
     assert not len(near_pairs(np.arange(3), blank))
+
+
+@given(st.lists(st.sampled_from(["a", "b", "", "\u00e9", "b\0", None])))
+def test_rows_of_a_key_are_found_the_most_frequent_first_and_each_is_paired_with_the_first(
+    keys: list[str | None],
+) -> None:
+    rows: dict[str, list[int]] = {}
+    for row, key in enumerate(keys):
+        if key is not None:
+            rows.setdefault(key, []).append(row)
+    several = sorted((item for item in rows.items() if len(item[1]) > 1), key=lambda item: -len(item[1]))
+    assert [(key, of.tolist()) for key, of in positions_by_key(keys).items()] == several
+    expected = sorted((of[0], row) for of in rows.values() for row in of[1:])
+    assert sorted(map(tuple, equal_pairs(keys).tolist())) == expected
