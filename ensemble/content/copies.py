@@ -64,7 +64,8 @@ def near_pairs(positions: npt.NDArray[np.int64], thumbnails: Thumbnails) -> Pair
     with ThreadPoolExecutor(cores()) as pool:  # NumPy works without holding the interpreter's lock
         same = pool.map(lambda chunk: show_the_same(thumbnails[chunk[:, 0]], thumbnails[chunk[:, 1]]), chunks)
         found = [chunk[here] for chunk, here in zip(chunks, same, strict=True)]
-    return positions[np.concatenate([np.empty((0, 2), dtype=np.int64), *found])]
+    alike: Pairs = np.concatenate([np.empty((0, 2), dtype=np.int64), *found])
+    return positions[alike]
 
 
 def show_the_same(left: Thumbnails, right: Thumbnails) -> npt.NDArray[np.bool_]:
