@@ -1,14 +1,17 @@
 """Pairs of posts that are copies of one another: of equal contents, or of pictures that show the same."""
 
 from collections.abc import Hashable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from ensemble.content.alignment import MAX_CROP, Crops, Greys, align, blur, crop, shrink
+from ensemble.content.neighbours import candidates
 from ensemble.content.thumbnails import Thumbnails
 from ensemble.modalities import Pairs
+from ensemble.system.processes import cores
 
 # Two pictures are copies where little of what is in them differs, once one is laid over the other: at most OUTLINE of
 # their contrast, and at most DETAIL of their fine contrast. The second keeps apart memes that share a template, and
@@ -17,8 +20,7 @@ from ensemble.modalities import Pairs
 OUTLINE, DETAIL = (0.16, 0.25), (0.25, 0.4)
 FLAT = 2.0  # with less contrast (in grey levels) there is nothing to see
 ROUGHLY = 0.6  # of the contrast of 16 by 16 pixels, before a pair is looked at closely
-# A copy is sought among the pictures most like it, by their correlation at 8 by 8 pixels.
-ALIKE, NEIGHBOURS = 0.8, 16
+LESS_ROUGHLY = 0.6  # and of 32 by 32 pixels: of pictures that show the same at most 0.51 was seen (0.43 but for one)
 CHUNK = 512
 # What so many posts share says nothing of them: a prompt, a placeholder.
 FREQUENT_SHARE, FREQUENT_POSTS = 0.02, 10
@@ -62,43 +64,31 @@ def without(keys: Sequence[Hashable], placeholders: Mapping[str, npt.NDArray[np.
 
 def near_pairs(positions: npt.NDArray[np.int64], thumbnails: Thumbnails) -> Pairs:
     """Pairs of positions whose thumbnails, (rows, side, side), show the same: re-encoded, resized, of another
-    brightness, cropped by up to 5 % on each side. 7,000 images take seconds."""
-    candidates = _candidates(thumbnails)
-    chunks = [candidates[start : start + CHUNK] for start in range(0, len(candidates), CHUNK)]
-    found = [chunk[show_the_same(thumbnails[chunk[:, 0]], thumbnails[chunk[:, 1]])] for chunk in chunks]
-    pairs: Pairs = np.concatenate([np.empty((0, 2), dtype=np.int64), *found])
-    return positions[pairs]
-
-
-def _candidates(thumbnails: Thumbnails) -> Pairs:
-    """(n, 2) rows worth a closer look, the smaller first."""
-    coarse = shrink(thumbnails, 8).reshape(len(thumbnails), 64)
-    coarse -= coarse.mean(axis=1, keepdims=True)
-    norm = np.linalg.norm(coarse, axis=1, keepdims=True)
-    coarse /= np.maximum(norm, 1e-6)
-    found = [np.empty((0, 2), dtype=np.int64)]
-    for start in range(0, len(coarse), CHUNK):
-        alike = coarse[start : start + CHUNK] @ coarse.T
-        rows = np.arange(len(alike))
-        alike[rows, rows + start] = -1
-        near = np.argpartition(-alike, min(NEIGHBOURS, len(coarse)) - 1, axis=1)[:, :NEIGHBOURS]
-        left, place = np.nonzero(np.take_along_axis(alike, near, axis=1) >= ALIKE)
-        found.append(np.column_stack([left + start, near[left, place]]))
-    return np.unique(np.sort(np.concatenate(found), axis=1), axis=0)
+    brightness, cropped by up to 5 % on each side. Thumbnails may be memory-mapped: they are read in parts."""
+    pairs = candidates(thumbnails)
+    chunks = [pairs[start : start + CHUNK] for start in range(0, len(pairs), CHUNK)]
+    with ThreadPoolExecutor(cores()) as pool:  # NumPy works without holding the interpreter's lock
+        same = pool.map(lambda chunk: show_the_same(thumbnails[chunk[:, 0]], thumbnails[chunk[:, 1]]), chunks)
+        found = [chunk[here] for chunk, here in zip(chunks, same, strict=True)]
+    alike: Pairs = np.concatenate([np.empty((0, 2), dtype=np.int64), *found])
+    return positions[alike]
 
 
 def show_the_same(left: Thumbnails, right: Thumbnails) -> npt.NDArray[np.bool_]:
-    """(pairs,) whether two pictures show the same: aligned roughly, then, where that looks promising, closely."""
+    """(pairs,) whether two pictures show the same: aligned roughly, then, while that looks promising, more closely."""
     same = np.zeros(len(left), dtype=bool)
-    a, b = shrink(left, 16), shrink(right, 16)
-    crops = align(a, b, np.zeros((len(left), 4), dtype=np.float32), rounds=4)
-    promising = np.flatnonzero(_differences(a, b, crops)[0] <= ROUGHLY)
-    if len(promising):
-        left, right, crops = left[promising], right[promising], crops[promising]
-        crops = align(shrink(left, 32), shrink(right, 32), crops, rounds=4)
-        outline, detail = _differences(blur(left.astype(np.float32), 3), blur(right.astype(np.float32), 3), crops)
-        cropped = np.abs(crops).max(axis=1) / MAX_CROP
-        same[promising] = (outline <= _limit(OUTLINE, cropped)) & (detail <= _limit(DETAIL, cropped))
+    rows, crops = np.arange(len(left)), np.zeros((len(left), 4), dtype=np.float32)
+    for side, most in ((16, ROUGHLY), (32, LESS_ROUGHLY)):
+        a, b = shrink(left[rows], side), shrink(right[rows], side)
+        crops = align(a, b, crops, rounds=4)
+        promising = _differences(a, b, crops)[0] <= most
+        rows, crops = rows[promising], crops[promising]
+        if not len(rows):
+            return same
+    a, b = (blur(pictures[rows].astype(np.float32), 3) for pictures in (left, right))
+    outline, detail = _differences(a, b, crops)
+    cropped = np.abs(crops).max(axis=1) / MAX_CROP
+    same[rows] = (outline <= _limit(OUTLINE, cropped)) & (detail <= _limit(DETAIL, cropped))
     return same
 
 

@@ -1,6 +1,7 @@
 """Copies of one picture are one, whatever was done to it; pictures of one kind are as many as there are."""
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,6 +10,7 @@ from support.pages import PAGES, as_jpeg, cropped
 
 from ensemble.content.copies import near_pairs
 from ensemble.content.images import open_image
+from ensemble.content.neighbours import ALIKE, LENGTH, NEIGHBOURS, candidates
 from ensemble.content.thumbnails import content_thumbnail
 
 
@@ -80,3 +82,43 @@ def test_a_small_thing_on_a_plain_ground_is_what_is_compared() -> None:
         getattr(pen, shape)((150, 150, 170, 190), fill="white" if shape == "ellipse" else "black")
     again = open_image(as_jpeg(images[0], 60))
     assert pairs_of(*images, again) == [[0, 2]]
+
+
+def plainly_nearest(thumbnails: npt.NDArray[np.uint8]) -> list[list[int]]:
+    """All compared with all, and every row sorted: the nearest first, of equally near ones the first row."""
+    coarse = thumbnails.reshape(-1, 8, 12, 8, 12).mean(axis=(2, 4), dtype=np.float32).reshape(-1, 64).astype(np.float64)
+    coarse -= coarse.mean(axis=1, keepdims=True)
+    norm = np.linalg.norm(coarse, axis=1, keepdims=True)
+    whole = np.where(norm > 1e-3, np.rint(LENGTH * coarse / np.maximum(norm, 1e-3)), 0).astype(np.int64)
+    alike = whole @ whole.T
+    np.fill_diagonal(alike, -1)
+    pairs = set()
+    for row, order in enumerate(np.argsort(-alike, axis=1, kind="stable")[:, :NEIGHBOURS]):
+        pairs |= {(min(row, near), max(row, near)) for near in order.tolist() if alike[row, near] >= ALIKE * LENGTH**2}
+    return sorted([left, right] for left, right in pairs)
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    seed=st.integers(0, 1000), rows=st.integers(2, 1500), kinds=st.integers(1, 40), noise=st.sampled_from([0, 1, 60])
+)
+def test_what_is_looked_at_closely_is_what_comparing_all_finds_with_half_of_it_white_screens(
+    seed: int, rows: int, kinds: int, noise: int
+) -> None:
+    random = np.random.default_rng(seed)
+    drawn = random.integers(0, 250, (kinds, 8, 8))[random.integers(0, kinds, rows)]
+    drawn = np.clip(drawn + random.integers(-noise, noise + 1, drawn.shape), 0, 255)
+    drawn[: rows // 4] = 255  # nothing to be seen
+    drawn[rows // 4 : rows // 2] = 254 + (np.arange(8) < 4)  # one faint step, the same in all
+    thumbnails = np.kron(random.permutation(drawn), np.ones((12, 12))).astype(np.uint8)
+    assert candidates(thumbnails).tolist() == plainly_nearest(thumbnails)
+
+
+def test_beyond_the_pictures_that_are_all_compared_copies_are_found_in_cells(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ensemble.content.neighbours.ALL", 100)
+    monkeypatch.setattr("ensemble.content.neighbours.CELL", 10)
+    monkeypatch.setattr("ensemble.content.neighbours.NEAR_CELLS", 8)
+    thumbnails = np.stack([content_thumbnail(photo(seed)) for seed in range(300)])
+    copies = np.stack([content_thumbnail(open_image(as_jpeg(photo(seed), 50))) for seed in range(50)])
+    found = near_pairs(np.arange(350), np.concatenate([thumbnails, copies])).tolist()
+    assert found == [[seed, 300 + seed] for seed in range(50)]
