@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
 from ensemble.errors import LearnerError, first_line, unknown
 from ensemble.system.files import write_atomic
+from ensemble.system.skops import skops_io
 
 PLACE = re.compile(r"sklearn(\.[a-z]\w*)*:[A-Z]\w*", re.ASCII)
 MIXINS = {"classification": ClassifierMixin, "regression": RegressorMixin}  # by kind of task
@@ -56,13 +57,12 @@ def make_estimator(place: str, params: Mapping[str, object]) -> Any:
 
 def write_estimator(path: Path, estimator: Any) -> None:
     """Raises LearnerError where it holds something that would not be read again."""
-    import skops.io  # late: it imports torch
-
+    skops = skops_io()
     try:
-        content = skops.io.dumps(estimator)
+        content = skops.dumps(estimator)
     except (TypeError, ValueError, AttributeError) as error:
         raise LearnerError(f"a fitted {type(estimator).__name__} cannot be kept: {first_line(error)}.") from error
-    strange = [name for name in skops.io.get_untrusted_types(data=content) if not _is_trusted(name)]
+    strange = [name for name in skops.get_untrusted_types(data=content) if not _is_trusted(name)]
     if strange:
         raise LearnerError(f"a fitted {type(estimator).__name__} holds {', '.join(strange)}, which is not kept.")
     write_atomic(path, content)
@@ -70,15 +70,14 @@ def write_estimator(path: Path, estimator: Any) -> None:
 
 def read_estimator(path: Path) -> Any:
     """Raises LearnerError for a damaged file, and for one with anything but classes of TRUSTED, naming it."""
-    import skops.io
-
+    skops = skops_io()
     try:
         content = path.read_bytes()
-        types = skops.io.get_untrusted_types(data=content)
+        types = skops.get_untrusted_types(data=content)
         strange = [name for name in types if not _is_trusted(name)]
         if strange:
             raise LearnerError(f"{path} holds {', '.join(strange)}, which is not trusted, so it is not loaded.")
-        return skops.io.loads(content, trusted=types)
+        return skops.loads(content, trusted=types)
     except (BadZipFile, KeyError, TypeError, ValueError, OSError) as error:
         raise LearnerError(f"{path} is damaged: {first_line(error)}.") from error
 

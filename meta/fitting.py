@@ -13,6 +13,7 @@ from ensemble.data import Floats
 from ensemble.errors import StoreError
 from ensemble.registry import resolve
 from ensemble.system.files import read_json, write_atomic, write_json
+from ensemble.system.skops import skops_io
 from ensemble.targets import TARGETS, Labels, Mask
 from meta.candidates import StackSpec
 from meta.many_rows import sample
@@ -81,9 +82,7 @@ class Fitted:
         if hasattr(self.estimator, "get_booster"):
             write_atomic(folder / "model.ubj", bytes(self.estimator.get_booster().save_raw("ubj")))
         else:
-            import skops.io  # late: it imports torch
-
-            write_atomic(folder / "model.skops", skops.io.dumps(self.estimator))
+            write_atomic(folder / "model.skops", skops_io().dumps(self.estimator))
         record = {key: value for key, value in vars(self).items() if key not in ("option", "estimator")}
         write_json(
             folder / "model.json", {"name": self.option.name, "parameters": dict(self.option.parameters), **record}
@@ -107,11 +106,11 @@ class Fitted:
 
 
 def _load_skops(path: Path) -> Any:
-    import skops.io
+    skops = skops_io()
     from skops.io.exceptions import UntrustedTypesFoundException
 
     try:
-        return skops.io.load(path, trusted=TRUSTED)
+        return skops.load(path, trusted=TRUSTED)
     except UntrustedTypesFoundException as error:
         raise StoreError(f"{path} holds types that are not trusted, so it is not loaded: {error}") from error
     except (BadZipFile, KeyError, ValueError, OSError) as error:
