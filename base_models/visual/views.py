@@ -42,6 +42,11 @@ class Preprocessing:
         mean, std = tuple(config["mean"]), tuple(config["std"])  # lists where they come from a folder's JSON
         return cls(tuple(config["input_size"][1:]), mean, std, interpolation, config["crop_pct"])
 
+    @classmethod
+    def restored(cls, record: dict[str, Any]) -> "Preprocessing":
+        """From JSON of its fields."""
+        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in record.items()})
+
 
 def resize(image: Image.Image, preprocessing: Preprocessing, views: int) -> Image.Image:
     """An RGB image, resized so that ``views`` crops can be cut from it, its sides in proportion if not squashed."""

@@ -144,10 +144,10 @@ def whole_folder(kind: str, folder: Path, lock: Path | None = None) -> list[Remo
 
 
 def cached_blocks(folder: Path) -> list[Removable]:
-    """The cached blocks of an encoder, what says that they are there first; exports to ONNX."""
+    """The cached blocks of an encoder, what says that they are there first; exports to ONNX and notes of them."""
     if not ENCODER.fullmatch(folder.name) and folder.name != "onnx":
         return []
-    files = [path for path in entries(folder) if path.suffix in (".npy", ".onnx") and path.is_file()]
+    files = [path for path in entries(folder) if path.suffix in (".npy", ".onnx", ".json") and path.is_file()]
     own = sorted((path for path in files if not path.is_symlink()), key=lambda path: not path.match("*.ids.npy"))
     return make("cache", folder, "", tuple(own), True, lambda: cached_blocks(folder), folder)
 
