@@ -21,6 +21,7 @@ from joblib import Parallel, delayed
 from ensemble.data import Codes, Floats, Task
 from ensemble.metrics import Metric, bootstrap, metric_of, score
 from ensemble.targets import Labels
+from meta.averages import Simplex as SimplexOfNumbers
 from meta.rules import Rule, class_biases, cut_points
 from meta.selection import LEVEL, SelectionData, reality_check
 from meta.targets import target_of
@@ -181,7 +182,8 @@ def mean_of(count: int) -> Callable[[Draw, Candidates, Biases], Tuned]:
     def best_few(draw: Draw, found: Candidates, biases: Biases) -> Tuned:
         few = sorted(found.values(), key=lambda each: -each.score)[:count]
         parts = [(each.inside, each.outside) for each in few]
-        return tune(draw, *(np.mean(part, axis=0) for part in zip(*parts, strict=True)), biases)
+        inside, outside = (np.mean(part, axis=0) for part in zip(*parts, strict=True))
+        return tune(draw, inside, outside, biases)
 
     return best_few
 
@@ -198,13 +200,14 @@ def super_learner(draw: Draw, found: Candidates, biases: Biases) -> Tuned:
     inside, outside = (
         np.stack([getattr(each, part) for each in found.values()], axis=1) for part in ("inside", "outside")
     )
+    labels = draw.rows.labels
     if draw.task.classes:
-        weights = Simplex(len(found), columns).fit(inside.reshape(len(inside), -1), draw.rows.labels).weights_
+        blend = Simplex(len(found), columns).fit(inside.reshape(len(inside), -1), np.asarray(labels, dtype=np.int64))
+        weights = blend.weights_
     else:
-        from meta.averages import Simplex as OfNumbers
-
-        weights = OfNumbers(len(found), "mae").fit(inside[:, :, 0], draw.rows.labels).weights_
-    return tune(draw, *(np.einsum("rcl,c->rl", part, weights) for part in (inside, outside)), biases)
+        weights = SimplexOfNumbers(len(found), "mae").fit(inside[:, :, 0], labels.astype(np.float64)).weights_
+    inside, outside = (np.einsum("rcl,c->rl", part, weights) for part in (inside, outside))
+    return tune(draw, inside, outside, biases)
 
 
 CHOICES: Mapping[str, Callable[[Draw, Candidates, Biases], Tuned]] = {

@@ -45,7 +45,8 @@ class Preprocessing:
     @classmethod
     def restored(cls, record: dict[str, Any]) -> "Preprocessing":
         """From JSON of its fields."""
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in record.items()})
+        fields: dict[str, Any] = {k: tuple(value) if isinstance(value, list) else value for k, value in record.items()}
+        return cls(**fields)
 
 
 def resize(image: Image.Image, preprocessing: Preprocessing, views: int) -> Image.Image:

@@ -62,7 +62,8 @@ def bootstrap(metric: Metric, labels: Labels, values: Floats, groups: Codes, see
 
     Equal groups and seeds draw equally, so scores of two models, or of two tasks on the same rows, are paired.
     """
-    return bootstraps(metric, labels, [values], groups, seed)[0]
+    draws: Floats = bootstraps(metric, labels, [values], groups, seed)[0]
+    return draws
 
 
 def bootstraps(metric: Metric, labels: Labels, values: Sequence[Floats], groups: Codes, seed: int = 0) -> Floats:
@@ -73,7 +74,7 @@ def bootstraps(metric: Metric, labels: Labels, values: Sequence[Floats], groups:
     if metric.of_counts and values:
         # Rows of one label on which every model says the same are one row that weighs as much: thousands become a few
         # dozen, and sums of whole numbers are exact in any order.
-        alike = _alike(labels, [each.argmax(axis=1) for each in values], values[0].shape[1])
+        alike = _alike(np.asarray(labels, dtype=np.int64), [each.argmax(axis=1) for each in values], values[0].shape[1])
         one = np.zeros(int(alike.max(initial=-1)) + 1, dtype=np.intp)
         one[alike] = np.arange(len(alike))
         labels, values = labels[one], [each[one] for each in values]
@@ -86,7 +87,7 @@ def bootstraps(metric: Metric, labels: Labels, values: Sequence[Floats], groups:
 
 def _alike(labels: Codes, predicted: Sequence[npt.NDArray[np.intp]], classes: int) -> Codes:
     """(rows,) codes without gaps, equal where rows have the same label and the same prediction of every model."""
-    codes = labels.astype(np.int64)
+    codes = labels
     for each in predicted:
         codes = codes * classes + each
         places = np.cumsum(np.bincount(codes) > 0) - 1
