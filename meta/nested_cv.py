@@ -6,11 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from ensemble.predictions import Predictions
+from ensemble.system.progress import Track, silent
 from meta.candidates import VARIANTS
 from meta.fitting import Option
 from meta.nested_fits import NestedPredictions
 from meta.rules import Rule
 from meta.selection import Selection, SelectionData, select
+from meta.side_by_side import side_by_side
 from meta.table import MetaTable
 from meta.targets import target_of
 from meta.votes import by_learner
@@ -34,18 +36,26 @@ def options_of(candidates: Sequence[str]) -> dict[str, list[Option]]:
     return {name: [Option(name, variant) for variant in VARIANTS.get(name, nothing)] for name in candidates}
 
 
-def nested_cv(table: MetaTable, nested: Mapping[str, Sequence[NestedPredictions]]) -> NestedCV:
-    """Choose for each fold on the others, and once on all."""
-    rows = SelectionData(table.task, table.labels, table.fold, table.groups)
-    by_fold = {}
-    for fold in np.unique(table.fold):
-        others = table.fold != fold
-        inner = {name: [one.inner[int(fold)][others] for one in variants] for name, variants in nested.items()}
-        by_fold[int(fold)] = select(rows.take(others), inner)
-    final = select(rows, {name: [one.outer for one in variants] for name, variants in nested.items()})
+def nested_cv(
+    table: MetaTable, nested: Mapping[str, Sequence[NestedPredictions]], threads: int = 1, track: Track = silent
+) -> NestedCV:
+    """Choose for each fold on the others, and once on all; as many choices at a time as ``threads``."""
+    rows, folds = SelectionData(table.task, table.labels, table.fold, table.groups), np.unique(table.fold).tolist()
+    done = side_by_side(_choose, ((rows, nested, fold) for fold in (*folds, None)), threads)
+    *of_folds, final = track(done, f"{table.task.name}: choices", len(folds) + 1)
+    by_fold = dict(zip(folds, of_folds, strict=True))
     candidates = {name: _assembled(table, nested, dict.fromkeys(by_fold, name), by_fold) for name in nested}
     chosen = {fold: selection.name for fold, selection in by_fold.items()}
     return NestedCV(_assembled(table, nested, chosen, by_fold), candidates, by_fold, final)
+
+
+def _choose(rows: SelectionData, nested: Mapping[str, Sequence[NestedPredictions]], fold: int | None) -> Selection:
+    """On the rows of the other folds; on all where that is None."""
+    if fold is None:
+        return select(rows, {name: [one.outer for one in variants] for name, variants in nested.items()})
+    others = rows.fold != fold
+    inner = {name: [one.inner[fold][others] for one in variants] for name, variants in nested.items()}
+    return select(rows.take(others), inner)
 
 
 def _assembled(

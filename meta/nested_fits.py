@@ -15,17 +15,16 @@ has seen labels of i.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from multiprocessing import current_process
 
 import numpy as np
 import numpy.typing as npt
-from joblib import Parallel, delayed, parallel_config
 
 from ensemble.data import Codes, Floats
 from ensemble.system.progress import Track, silent
 from ensemble.targets import Labels
 from meta.candidates import StackSpec
 from meta.fitting import Option, fit
+from meta.side_by_side import side_by_side
 from meta.table import MetaTable
 
 Left = tuple[int, ...]
@@ -61,19 +60,13 @@ def nest(
     # The costly candidates stand last; begun first they leave no core to wait for them at the end.
     work = [(left, position) for position in reversed(range(len(options))) for left in lefts]
     features = table.features  # one array, so that processes share it
-    # Processes, not threads: forests reset the warning filters around every tree, for all threads of a process.
-    # One that itself works for another, as in a cross-validation side by side, has none: as it ends it would wait for
-    # its own to grow idle, which takes minutes.
-    threads = threads if current_process().name == "MainProcess" else 1
-    backend = {"backend": "loky", "inner_max_num_threads": 1} if threads > 1 else {"backend": "sequential"}
-    with parallel_config(**backend):
-        parallel = Parallel(n_jobs=threads, return_as="generator_unordered")
-        done = parallel(
-            delayed(_predict)(options[position], features, table.labels, table.fold, left, spec, calibrate, position)
-            for left, position in work
-        )
-        for left, position, values in track(done, f"{table.task.name}: nested fits", len(work)):
-            _place(found[position], table.fold, left, values)
+    calls = (
+        (options[position], features, table.labels, table.fold, left, spec, calibrate, position)
+        for left, position in work
+    )
+    done = side_by_side(_predict, calls, threads, ordered=False)
+    for left, position, values in track(done, f"{table.task.name}: nested fits", len(work)):
+        _place(found[position], table.fold, left, values)
     return found
 
 

@@ -107,7 +107,7 @@ def make_stack(table: MetaTable, settings: StackSettings, track: Track = silent)
     options = options_of(settings.tried(table))
     flat = [option for variants in options.values() for option in variants]
     fits = nest(table, flat, spec, settings.calibrate, settings.threads, track)
-    nested = nested_cv(table, _by_candidate(options, fits))
+    nested = nested_cv(table, _by_candidate(options, fits), settings.threads, track)
     fitted = fit(option_of(nested.final), table.features, table.labels, spec, settings.calibrate)
     return nested, Stack(table.learners, fitted, rule_of(nested.final))
 

@@ -1,5 +1,6 @@
 """Decision rules find the labels a metric rewards, exactly along each number, and only from rows they may see."""
 
+from collections.abc import Callable
 from itertools import product
 
 import numpy as np
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ensemble.metrics import METRICS, score
+from meta import rules as rules_module
 from meta.rules import Rule, class_biases, cross_decide, cut_points, expected, fit_rule, kinds
 
 MACRO_F1 = METRICS["macro_f1"]
@@ -103,3 +105,16 @@ def test_cut_points_change_the_label_and_little_else() -> None:
     adjusted = Rule("cut_points", (0.5, 1.6, 2.5)).adjust(values)
     assert adjusted.argmax(axis=1).tolist() == [1, 2]
     assert np.abs(adjusted - values).max() < 0.1
+
+
+@pytest.mark.parametrize("fit", [class_biases, cut_points])
+def test_of_very_many_rows_the_best_place_is_found_as_if_all_were_looked_at(
+    fit: Callable[..., Rule], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labels, values = rows(0, 6000)
+    values = values.round(3).clip(1e-3)  # of which many are equal
+    every = merit(labels, fit(MACRO_F1, labels, values).decide(values), 3)
+    monkeypatch.setattr(rules_module, "ZOOMED", 1000)
+    monkeypatch.setattr(rules_module, "GRID", 300)
+    zoomed = merit(labels, fit(MACRO_F1, labels, values).decide(values), 3)
+    assert zoomed == pytest.approx(every, abs=2e-3)
