@@ -53,6 +53,8 @@ class Predictions:
     def take(self, ids: npt.ArrayLike) -> "Predictions":
         """The rows with these ids, in this order; raises PredictionsError naming ids that are not there."""
         wanted = np.asarray(ids, dtype=object)
+        if np.array_equal(wanted, self.ids):
+            return self
         positions = pd.Index(self.ids).get_indexer(pd.Index(wanted))
         if (positions < 0).any():
             raise PredictionsError(

@@ -1,6 +1,6 @@
 """The score card of one set of predictions: every metric with its interval, per class, per fold, and on which rows."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NotRequired, TypedDict
 
 import numpy as np
@@ -86,18 +86,19 @@ def score_card(
     if task.classes:
         predicted = np.asarray(aligned.labels(), dtype=np.int64)
         _add_classes(card, task, data.codes(task)[known], predicted[known])
+    values = _metric_inputs(aligned)
     for name, metric in metrics_of(task).items():
-        values = metric_input(aligned, metric)
-        card["metrics"][name] = {"value": _or_none(score(metric, labels, values))}
+        card["metrics"][name] = {"value": _or_none(score(metric, labels, values[name]))}
         if name in with_interval(task):
-            low, high = interval(bootstrap(metric, labels, values, groups))
+            low, high = interval(bootstrap(metric, labels, values[name], groups))
             card["metrics"][name] |= {"low": _or_none(low), "high": _or_none(high)}
     if fold is not None:
+        parts = [fold == k for k in np.unique(fold)]
         card["folds"] = _repeated(
-            task, [(labels[fold == k], aligned.take(data.ids[fold == k])) for k in np.unique(fold)]
+            task, [(labels[part], {name: each[part] for name, each in values.items()}) for part in parts]
         )
     if len(seeds) > 1:
-        card["seeds"] = _repeated(task, [(labels, each.take(data.ids)) for each in seeds])
+        card["seeds"] = _repeated(task, [(labels, _metric_inputs(each.take(data.ids))) for each in seeds])
     return card
 
 
@@ -169,10 +170,21 @@ def score_with_interval(value: float, draws: Floats) -> Score:
     return {"value": _or_none(value), "low": _or_none(low), "high": _or_none(high)}
 
 
-def _repeated(task: Task, parts: Sequence[tuple[Labels, Predictions]]) -> RepeatedScores:
-    """Of labels and predictions of the same rows, a fold's or a seed's."""
+def _metric_inputs(predictions: Predictions) -> dict[str, Probabilities]:
+    """What each of a task's metrics judges; those of labels judge the same."""
+    metrics, one_hot = metrics_of(predictions.task), None
+    found = {}
+    for name, metric in metrics.items():
+        if metric.of_counts and one_hot is None:
+            one_hot = metric_input(predictions, metric)
+        found[name] = one_hot if metric.of_counts and one_hot is not None else metric_input(predictions, metric)
+    return found
+
+
+def _repeated(task: Task, parts: Sequence[tuple[Labels, Mapping[str, Probabilities]]]) -> RepeatedScores:
+    """Of labels of the same rows, a fold's or a seed's, and by metric what it judges."""
     scores = {
-        name: spread_of([score(metric, labels, metric_input(each, metric)) for labels, each in parts])
+        name: spread_of([score(metric, labels, values[name]) for labels, values in parts])
         for name, metric in metrics_of(task).items()
     }
     means: dict[str, Mean] = {name: {"mean": each["mean"], "std": each["std"]} for name, each in scores.items()}
