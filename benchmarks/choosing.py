@@ -19,7 +19,7 @@ import pandas as pd
 from joblib import Parallel, delayed
 
 from ensemble.data import Codes, Floats, Task
-from ensemble.metrics import Metric, bootstrap, metric_of, score
+from ensemble.metrics import Metric, bootstrap, bootstraps, metric_of, score
 from ensemble.targets import Labels
 from meta.averages import Simplex as SimplexOfNumbers
 from meta.rules import Rule, class_biases, cut_points
@@ -178,6 +178,25 @@ def half_error(draw: Draw, found: Candidates, biases: Biases) -> Tuned:
     return next(each for each in found.values() if each.score >= top.score - 0.5 * error)
 
 
+def mean_within(errors: float) -> Callable[[Draw, Candidates, Biases], Tuned]:
+    """Of all that cannot be told from the best: at most so many standard errors of the paired difference behind it."""
+
+    def mean_of_ties(draw: Draw, found: Candidates, biases: Biases) -> Tuned:
+        top, metric, rows = best(draw, found, biases), draw.metric, draw.rows
+        own, *others = bootstraps(
+            metric, rows.labels, [top.scored, *(each.scored for each in found.values())], rows.groups
+        )
+        ties = [
+            each
+            for each, draws in zip(found.values(), others, strict=True)
+            if top.score - each.score <= errors * np.nanstd(own - draws)
+        ]
+        inside, outside = (np.mean([getattr(each, part) for each in ties], axis=0) for part in ("inside", "outside"))
+        return tune(draw, inside, outside, biases)
+
+    return mean_of_ties
+
+
 def mean_of(count: int) -> Callable[[Draw, Candidates, Biases], Tuned]:
     def best_few(draw: Draw, found: Candidates, biases: Biases) -> Tuned:
         few = sorted(found.values(), key=lambda each: -each.score)[:count]
@@ -217,6 +236,9 @@ CHOICES: Mapping[str, Callable[[Draw, Candidates, Biases], Tuned]] = {
     "mean of 3": mean_of(3),
     "mean of 5": mean_of(5),
     "mean of all": mean_of(99),
+    "mean within .5": mean_within(0.5),
+    "mean within 1": mean_within(1.0),
+    "mean within 1.5": mean_within(1.5),
     "half plain mean": with_plain_mean,
     "super learner": super_learner,
 }

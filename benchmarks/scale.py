@@ -26,7 +26,8 @@ VOCABULARY = 30_000
 TELLING = 600  # words of which each is of one class
 WRONG = 0.2  # of labels
 STAGES = ("data", "train-base", "stack", "report", "submit")
-RESULTS = {"train-base": "base", "stack": "stacks"}
+RESULTS = {"train-base": "base", "stack": "stack"}
+OPTIONS = {"train-base": ("--jobs", str(os.cpu_count() or 1))}
 
 CONFIG = """[data]
 preset = "csv"
@@ -126,7 +127,12 @@ def main() -> None:
         for stage in options.stages:
             if stage in RESULTS:
                 shutil.rmtree(folder / "run" / RESULTS[stage], ignore_errors=True)
-            measured(stage, [stage, "-c", str(folder / "ensemble.toml")], folder, options.checkout.resolve())
+            measured(
+                stage,
+                [stage, "-c", str(folder / "ensemble.toml"), *OPTIONS.get(stage, ())],
+                folder,
+                options.checkout.resolve(),
+            )
 
 
 if __name__ == "__main__":
