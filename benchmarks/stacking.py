@@ -1,6 +1,6 @@
 """How long stacking takes and how much memory, on generated out-of-fold probabilities.
 
-    python benchmarks/stacking.py many        # 50 learners x 9 tasks x 7,000 rows, every candidate, nested
+    python benchmarks/stacking.py many        # 50 learners x 9 tasks x 7,000 rows, nested; --every: the forest, too
     python benchmarks/stacking.py rows        # 20 learners x 1,000,000 rows, one task, logistic regression and greedy
     python benchmarks/stacking.py peer        # one candidate beside scikit-learn's StackingClassifier, in turns
 
@@ -25,7 +25,7 @@ from meta.candidates import StackSpec, logistic_regression
 from meta.fitting import fit
 from meta.nested_cv import nested_cv, option_of, options_of
 from meta.nested_fits import NestedPredictions, nest
-from meta.table import MetaTable
+from meta.table import MetaTable, StackSettings
 
 CLASSES = 3
 FOLDS = 5
@@ -62,14 +62,15 @@ def stage(name: str, started: float) -> float:
 
 
 def stack(table: MetaTable, candidates: tuple[str, ...], threads: int) -> None:
-    """One task, stage by stage."""
+    """One task, stage by stage; no ``candidates``: those that are tried on such a table."""
+    candidates = candidates or StackSettings().tried(table)
     spec = StackSpec(len(table.learners), table.width, table.task.metric, 0, rows=len(table.ids))
     fits: dict[str, list[NestedPredictions]] = {}
     now = time.monotonic()
     for name, options in options_of(candidates).items():
         fits[name] = nest(table, options, spec, threads=threads, track=counted)
         now = stage(f"{name}: nested fits, {len(options)} variants", now)
-    final = nested_cv(table, fits).final
+    final = nested_cv(table, fits, threads).final
     now = stage(f"choice (of new rows: {final.name})", now)
     fit(option_of(final), table.features, table.labels, spec)
     stage("last fit", now)
@@ -118,6 +119,7 @@ def main() -> None:
     parser.add_argument("what", choices=("many", "rows", "peer"))
     parser.add_argument("--rows", type=int)
     parser.add_argument("--learners", type=int)
+    parser.add_argument("--every", action="store_true", help="also candidates that are left out of large tables")
     parser.add_argument("--tasks", type=int, default=9)
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--rounds", type=int, default=9)
@@ -126,9 +128,8 @@ def main() -> None:
     if options.what == "many":
         for task in range(options.tasks):
             print(f"task {task}", flush=True)
-            stack(
-                generated(options.rows or 7000, options.learners or 50, task), tuple(META_ESTIMATORS), options.threads
-            )
+            table = generated(options.rows or 7000, options.learners or 50, task)
+            stack(table, tuple(META_ESTIMATORS) if options.every else (), options.threads)
     elif options.what == "rows":
         table = generated(options.rows or 1_000_000, options.learners or 20, 0)
         stage("generated", started)
