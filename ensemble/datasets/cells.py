@@ -47,6 +47,8 @@ def strings(column: "pd.Series[Any]", path: Path | None = None) -> "pd.Series[st
 
 
 def _text(value: object) -> str | None:
+    if type(value) is str:  # nearly always: a table of a million rows has millions
+        return _stripped(value)
     value = value.tolist() if isinstance(value, np.generic | np.ndarray) else value
     if is_missing(value):
         return None
@@ -71,7 +73,12 @@ def _of_scalar(value: object) -> str | None:
         raise NotScalar(f"a {type(value).__name__}")
     if isinstance(value, NUMBERS) and -EXACT < value < EXACT and value == value // 1:
         value = int(value)
-    return str(value).encode("utf-8", "replace").decode().strip() or None
+    return _stripped(str(value))
+
+
+def _stripped(text: str) -> str | None:
+    """Nothing where it is blank."""
+    return text.encode("utf-8", "replace").decode().strip() or None
 
 
 def _decoded(values: list[Any]) -> tuple[list[Any], tuple[str, ...]]:
