@@ -25,14 +25,16 @@ def demo(
     ] = None,
     posts: Annotated[int | None, typer.Option(min=60, help="Default: 400 memes, 240 clips.")] = None,
     clips: Annotated[bool, typer.Option("--clips", help="Clips with picture, sound, caption; a number.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Memes: four kinds of text network, not one.")] = False,
     informative: Annotated[
         World | None, typer.Option(help="clips: what decides. Default: all, face, tone and caption alike.")
     ] = None,
 ) -> None:
-    """Draw a few hundred small memes, or clips, and run every command on them, offline, in about three minutes.
+    """Draw a few hundred small memes, or clips, and run every command on them, offline, in about a minute.
 
     \b
     ensemble demo
+    ensemble demo --full
     ensemble demo /tmp/demo --posts 200
     ensemble demo --clips
     ensemble demo --clips --informative face
@@ -42,10 +44,12 @@ def demo(
 
     if informative is not None and not clips:
         raise ConfigError("--informative goes with --clips.")
+    if full and clips:
+        raise ConfigError("--full is of memes; leave out --clips.")
     if clips:
         run_clips_demo(folder or Path("artifacts/demo-clips"), posts or 240, informative or World.all)
     else:
-        run_demo(folder or Path("artifacts/demo"), posts or 400)
+        run_demo(folder or Path("artifacts/demo"), posts or 400, full)
 
 
 @app.command()

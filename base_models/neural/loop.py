@@ -1,6 +1,7 @@
 """Hugging Face's Trainer (mixed precision, clipping, trackers) with our batches, loss, checkpoints and record."""
 
 import errno
+import gc
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -31,6 +32,7 @@ from ensemble.system.processes import cores
 
 MOST_WORKERS = 8
 FORK = "fork" in get_all_start_methods()  # other ways would copy the cache of pixels into every worker
+gc.freeze()  # the Trainer collects garbage twice a training: a third of a second for the libraries' million objects
 
 
 class ResumableTrainer(Trainer):

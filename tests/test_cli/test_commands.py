@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from support.shell import Ensemble
 
 import cli.demo
 from base_models import LEARNERS
+from base_models.tiny import FAMILIES
 from ensemble.learner_factory import make_learner
 
 FAST = ("--set", "base.both.params.views=1", "--set", "base.image.params.views=1")
@@ -138,6 +140,15 @@ def test_the_demo_ends_in_a_submission(ensemble: Ensemble, tmp_path: Path) -> No
     assert (tmp_path / "demo" / "run" / "submission" / "submission.csv").exists()
     for command in ("data", "train-base", "stack", "submit"):
         assert f"$ ensemble {command}" in outcome.out
+
+
+def test_the_full_demo_trains_every_kind_of_text_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli.demo, "_show", lambda *command: None)
+    cli.demo.run_demo(tmp_path / "short", 60)
+    cli.demo.run_demo(tmp_path / "full", 60, full=True)
+    short, full = (tomllib.loads((tmp_path / demo / "ensemble.toml").read_text())["base"] for demo in ("short", "full"))
+    assert set(full) - set(short) == set(FAMILIES) - {"bert"} and {"network", "bert"} <= set(short)
+    assert all((tmp_path / "full" / full[family]["params"]["model"]).exists() for family in FAMILIES)
 
 
 def test_the_demo_of_clips_ends_in_predictions(

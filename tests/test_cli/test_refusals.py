@@ -145,6 +145,7 @@ def test_wrong_settings(ensemble: Ensemble, config: Path, override: str, words: 
         (("demo", "."), ("not empty",)),
         (("demo", "--clips", "."), ("not empty",)),
         (("demo", "new", "--informative", "face"), ("--informative", "--clips")),
+        (("demo", "new", "--full", "--clips"), ("--full", "--clips")),
     ],
 )
 def test_wrong_arguments(ensemble: Ensemble, config: Path, arguments: tuple[str, ...], words: tuple[str, ...]) -> None:

@@ -1,5 +1,6 @@
 """Exported networks: compared once, then run without what made them."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -82,5 +83,6 @@ def test_an_encoder_that_was_exported_needs_neither_torch_nor_timm(encoders: dic
         "assert not {'torch', 'timm', 'torchvision'} & set(sys.modules), sorted(sys.modules)"
     )
     arguments = [sys.executable, "-c", program, encoders["image"], str(tmp_path), str(image)]
-    found = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    threads = {"OMP_NUM_THREADS": str(torch.get_num_threads())}  # as every command says it
+    found = subprocess.run(arguments, capture_output=True, text=True, check=False, env=os.environ | threads)
     assert found.stderr == "" and found.stdout.strip() == features.tobytes().hex()
