@@ -100,7 +100,8 @@ def load(model: str, weights: str, layer: int | None, folder: Path | None) -> "t
 
 def _exported_before(path: Path) -> "tuple[Preprocessing, Run] | None":
     """The same without importing PyTorch or timm, for seconds, where an export is known to equal its network."""
-    from base_models.visual.runtime import checked, exported, threads_of_exports
+    from base_models.exports import checked, threads_of_exports
+    from base_models.visual.runtime import exported
 
     threads = threads_of_exports()
     note = None if threads is None else checked(path)
