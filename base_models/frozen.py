@@ -1,6 +1,6 @@
 """Features of frozen encoders, of one modality or several, under a regression or a support vector machine."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -30,7 +30,6 @@ from ensemble.features import FeatureCache, Request
 from ensemble.learner import TrainingInfo, Trial
 from ensemble.modalities import MODALITIES
 
-IMAGE_BLOCK = 256
 ALPHAS = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 ENCODERS = ("image", "text", "audio", "video")  # in the order in which features stand side by side
 
@@ -135,6 +134,8 @@ class Frozen:
             pooled.fill(data)
         for request in self._requests(data):
             cache.fill(*request)
+        if self.text is not None:
+            self._text_encoder().keep_export(cache)
 
     def layer_params(self) -> Mapping[str, Mapping[int, Mapping[str, object]]]:
         """Of all but images, whose encoders do not say how many layers they have."""
@@ -214,15 +215,9 @@ class Frozen:
         requests: list[Request] = []
         if self.image is not None:
             images = ImageEncoder(self.image, self.views, self.image_layer, self._cache.exports)
-            paths = [data.root / (path or "") for path in data.images]
-            label = f"blocks of {IMAGE_BLOCK} images encoded"
-
-            def encode(rows: Sequence[int]) -> Features:
-                return images.encode([paths[row] for row in rows])
-
-            requests.append((images.key(), data.image_hashes(), encode, IMAGE_BLOCK, label))
+            requests.append(images.request(data))
         if self.text is not None:
-            requests.append(self._text_encoder().request(data))
+            requests.append(self._text_encoder().request(data, self._cache))
         return [*requests, *(pooled.request(data) for pooled in self._pooled())]
 
     def _text_encoder(self) -> TextEncoder:
