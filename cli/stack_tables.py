@@ -103,7 +103,7 @@ def _print_choice(report: StackReport) -> None:
     if report["in_sample"] is not None and report["optimism"] is not None:
         seen, optimism = format_number(report["in_sample"]), format_number(report["optimism"], "+")
         line(
-            f"On the rows it was fitted on, the final stack has {seen}: {optimism} against choosing anew by fold is "
+            f"On the rows it was fitted on, the final stack has {seen}: {optimism} against the procedure's score is "
             "optimism, not reported above."
         )
 
