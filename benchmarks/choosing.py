@@ -98,12 +98,29 @@ def bagged(metric: Metric, labels: Codes, values: Floats, groups: Codes) -> Rule
     return Rule("class_biases", tuple(np.mean(found, axis=0).tolist()))
 
 
-BIASES: Mapping[str, Biases] = {
-    "plain": plain,
-    "shrunk .75": shrunk(0.75),
-    "shrunk .5": shrunk(0.5),
-    "by counts": by_counts,
-    "bagged": bagged,
+def halves(most: int) -> Biases:
+    """The mean over random halves of the rows, or so many of them."""
+
+    def biases(metric: Metric, labels: Codes, values: Floats, groups: Codes) -> Rule:
+        random, found = np.random.default_rng(0), []
+        for _ in range(BAGS):
+            rows = random.permutation(len(labels))[: min(max(len(labels) // 2, 1), most)]
+            found.append(class_biases(metric, labels[rows], values[rows]).numbers)
+        return Rule("class_biases", tuple(np.mean(found, axis=0).tolist()))
+
+    return biases
+
+
+# How class biases are learned for each candidate as they are compared, and how for what is shipped.
+BIASES: Mapping[str, tuple[Biases, Biases]] = {
+    "plain": (plain, plain),
+    "shrunk .75": (shrunk(0.75), shrunk(0.75)),
+    "shrunk .5": (shrunk(0.5), shrunk(0.5)),
+    "by counts": (by_counts, by_counts),
+    "bagged": (bagged, bagged),
+    "bagged last": (plain, bagged),
+    "halves last": (plain, halves(10**9)),
+    "500 last": (plain, halves(500)),
 }
 
 
@@ -163,7 +180,10 @@ def today(draw: Draw, found: Candidates, biases: Biases) -> Tuned:
     rival, top = (max(names, key=lambda name: found[name].score) for names in (simple, found))
     if top in simple:
         return found[rival]
-    p_value = reality_check(draw.rows, found[rival].scored, [found[name].scored for name in others])
+    scored = [found[name].scored for name in (rival, *others)]
+    drawn = draw.metric.sign * bootstraps(draw.metric, draw.rows.labels, scored, draw.rows.groups)
+    gains = np.array([found[name].score - found[rival].score for name in others])
+    p_value = reality_check(gains, drawn[1:] - drawn[0])
     return found[top] if p_value < LEVEL else found[rival]
 
 
@@ -239,20 +259,27 @@ CHOICES: Mapping[str, Callable[[Draw, Candidates, Biases], Tuned]] = {
     "mean within .5": mean_within(0.5),
     "mean within 1": mean_within(1.0),
     "mean within 1.5": mean_within(1.5),
+    "mean within 2": mean_within(2.0),
     "half plain mean": with_plain_mean,
     "super learner": super_learner,
 }
 
 
-def regrets(path: Path) -> list[dict[str, object]]:
+def regrets(path: Path, rules: Sequence[str], ways: Sequence[str]) -> list[dict[str, object]]:
     draw = Draw.read(path)
     *start, size, number = path.stem.split("_")
-    scored, hindsight = [], -np.inf
-    for way, biases in BIASES.items() if draw.metric.of_counts else [("plain", plain)]:
-        found = candidates_of(draw, biases)
+    scored, hindsight, compared = [], -np.inf, {}
+    for way in ways if draw.metric.of_counts else ["plain"]:
+        first, last = BIASES[way]
+        if first not in compared:
+            compared[first] = candidates_of(draw, first)
+        found = compared[first]
         hindsight = max(hindsight, *(draw.judge(each.kept) for each in found.values()))
-        scored += [(name, way, draw.judge(choose(draw, found, biases).kept)) for name, choose in CHOICES.items()]
-        scored.append(("plain mean", way, draw.judge(found[target_of(draw.task).mean].kept)))
+        chosen = {name: CHOICES[name](draw, found, first) for name in rules}
+        chosen["plain mean"] = found[target_of(draw.task).mean]
+        for name, each in chosen.items():
+            shipped = each if last is first else tune(draw, each.inside, each.outside, last)
+            scored.append((name, way, draw.judge(shipped.kept)))
     common = {"pool": start[0], "task": "_".join(start), "size": int(size), "draw": int(number)}
     return [{**common, "rule": name, "biases": way, "score": s, "regret": hindsight - s} for name, way, s in scored]
 
@@ -270,11 +297,14 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--show", action="store_true")
     parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--rules", nargs="+", choices=CHOICES, default=list(CHOICES))
+    parser.add_argument("--biases", nargs="+", choices=BIASES, default=list(BIASES))
     options = parser.parse_args()
     if not options.show:
         paths = sorted(options.folder.glob("*[0-9].npz"), key=lambda path: int(path.stem.split("_")[-1]))
         found = []
-        for part in Parallel(options.jobs, return_as="generator")(delayed(regrets)(path) for path in paths):
+        calls = (delayed(regrets)(path, options.rules, options.biases) for path in paths)
+        for part in Parallel(options.jobs, return_as="generator")(calls):
             found += part  # one draw of everything, then the next: stopped early, it is even
             if len(found) % 20 < len(part):
                 pd.DataFrame(found).to_parquet(options.out)

@@ -5,14 +5,12 @@ from cli.tables import card_columns, card_row, line, print_counts, table
 from ensemble.scoring import BaselineCard, Score, ScoreCard
 from meta.records import Baselines, LabelledTest, StackedTasks, StackReport, Submission
 from meta.report.facts import WrittenReport
-from meta.stack_report import CHOOSING
 from meta.wording import (
     candidate_name,
-    choosing_note,
-    display_name,
     format_interval,
     format_number,
     leak_note,
+    members_named,
     selection_note,
     tuning_note,
     warning_notes,
@@ -61,8 +59,6 @@ def _print_stack(report: StackReport, folds: int, baselines: Baselines) -> None:
     candidates = report["candidates"].items()
     rows += [[f"  {candidate_name(name, report['metric'])}", *_row(card, card["arg_max"])] for name, card in candidates]
     rows += [["stack" + " †" * bool(report["tuned"]), *_row(report["stack"], report["arg_max"])]]
-    if "choosing" in report:
-        rows += [[f"  {CHOOSING}", *_row(report["choosing"], report["choosing"]["arg_max"])]]
     to_beat = baselines["oof"][report["task"]]
     rows += [[to_beat["baseline"], *_row(to_beat)]]
     title = f"{report['task']}: out-of-fold {report['metric']} on {report['stack']['rows']:,} rows, {folds} folds"
@@ -76,8 +72,7 @@ def _print_stack(report: StackReport, folds: int, baselines: Baselines) -> None:
     against = ", ".join(
         f"{format_interval(value, '+')} against the {name}" for name, value in report["against"].items()
     )
-    line(f"The stack is what is shipped: {against}.")
-    line(choosing_note(report))
+    line(f"The stack, chosen anew for each fold on the others: {against}.")
     _print_choice(report)
     for warning in warning_notes(report):
         line(f"! {warning}")
@@ -95,20 +90,20 @@ def _print_stack(report: StackReport, folds: int, baselines: Baselines) -> None:
 
 def _print_choice(report: StackReport) -> None:
     """What the test rows get, and how much of its score is optimism."""
-    option, rule = display_name(report["option"]), report["rule"]["kind"].replace("_", " ")
+    stack, rule = members_named(report["members"], report["metric"]), report["rule"]["kind"].replace("_", " ")
     gain = format_interval(report["rule_gain"], "+")
     if "classes" in report["stack"]:
         line(
             "The plain mean is decided by arg max unless a rule is named; the best single learner is the best in "
             "hindsight."
         )
-        line(f"The test rows get the {option}, decided by {rule}. Decision rules gain {gain} over arg max.")
+        line(f"The test rows get the {stack}, decided by {rule}. Decision rules gain {gain} over arg max.")
     else:
-        line(f"The best single learner is the best in hindsight. The test rows get the {option}.")
+        line(f"The best single learner is the best in hindsight. The test rows get the {stack}.")
     if report["in_sample"] is not None and report["optimism"] is not None:
         seen, optimism = format_number(report["in_sample"]), format_number(report["optimism"], "+")
         line(
-            f"On the rows it was fitted on, the final stack has {seen}: {optimism} against choosing anew by fold is "
+            f"On the rows it was fitted on, the final stack has {seen}: {optimism} against the procedure's score is "
             "optimism, not reported above."
         )
 
@@ -143,7 +138,7 @@ def print_submission(result: Submission) -> None:
         [name + mark, of["metric"], format_interval(of), of["baseline_name"], format_interval(of["baseline"])]
         for name, of in result["oof"].items()
     ]
-    title = f"what labels score out of fold, {CHOOSING} ({result['oof_rows']:,} rows, {result['folds']} folds)"
+    title = f"what labels score out of fold ({result['oof_rows']:,} rows, {result['folds']} folds)"
     table(title, ["", "metric", "score [95 %]", "to beat", "its score [95 %]"], rows)
     of_labels = {f"{of['metric']} of {name}": format_number(of["value"]) for name, of in result["oof"].items()}
     of_text = {name: format_number(value) for name, value in result["read_back"].items()}
@@ -159,7 +154,6 @@ def print_submission(result: Submission) -> None:
 def print_report(result: WrittenReport) -> None:
     for name, subtask in result["scores"].items():
         gains = [f"{format_interval(gain, '+')} against the {rival}" for rival, gain in subtask["against"].items()]
-        gains += [f"choosing costs {format_interval(subtask['cost'], '+')}"] if subtask["cost"] else []
         score, rows = format_interval(subtask["score"]), f"{subtask['rows']:,}"
         line(f"{name}: {score} on {rows} rows, {result['folds']} folds; {', '.join(gains)}.")
     for task, learners in result["leaks"].items():

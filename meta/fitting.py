@@ -77,32 +77,37 @@ class Fitted:
         return STACK_TARGETS[self.kind].predict(self.estimator, features, self.present, self.classes)
 
     def save(self, folder: Path) -> None:
-        """XGBoost in its own format, everything else through skops."""
+        """Under its name: XGBoost in its own format, everything else through skops."""
         folder.mkdir(parents=True, exist_ok=True)
+        name = self.option.name
         if hasattr(self.estimator, "get_booster"):
-            write_atomic(folder / "model.ubj", bytes(self.estimator.get_booster().save_raw("ubj")))
+            write_atomic(folder / f"{name}.ubj", bytes(self.estimator.get_booster().save_raw("ubj")))
         else:
-            write_atomic(folder / "model.skops", skops_io().dumps(self.estimator))
+            write_atomic(folder / f"{name}.skops", skops_io().dumps(self.estimator))
         record = {key: value for key, value in vars(self).items() if key not in ("option", "estimator")}
-        write_json(
-            folder / "model.json", {"name": self.option.name, "parameters": dict(self.option.parameters), **record}
-        )
+        write_json(folder / f"{name}.json", {"parameters": dict(self.option.parameters), **record})
 
     @classmethod
-    def load(cls, folder: Path) -> "Fitted":
+    def load(cls, folder: Path, name: str) -> "Fitted":
         """Raises StoreError for a file with a type that is not on the trusted list, naming the type."""
-        record = read_json(folder / "model.json")
-        kind = record.get("kind", "classification")  # as the version before had no other
-        if (folder / "model.ubj").exists():
+        record = read_json(folder / f"{name}.json")
+        if (folder / f"{name}.ubj").exists():
             import xgboost
 
-            estimator = getattr(xgboost, STACK_TARGETS[kind].booster)()
-            estimator.load_model(folder / "model.ubj")
+            estimator = getattr(xgboost, STACK_TARGETS[record["kind"]].booster)()
+            estimator.load_model(folder / f"{name}.ubj")
         else:
-            estimator = _load_skops(folder / "model.skops")
-        option = Option(record["name"], record["parameters"])
+            estimator = _load_skops(folder / f"{name}.skops")
         present, inverse = tuple(record["present"]), tuple(record["inverse_temperature"])
-        return cls(option, estimator, present, record["learners"], record["classes"], inverse, kind)
+        return cls(
+            Option(name, record["parameters"]),
+            estimator,
+            present,
+            record["learners"],
+            record["classes"],
+            inverse,
+            record["kind"],
+        )
 
 
 def _load_skops(path: Path) -> Any:
