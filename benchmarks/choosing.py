@@ -291,11 +291,40 @@ def table(found: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     return by_size.assign(mean=by_size.mean(axis=1), worst=each.groupby(list(by)).max()).sort_values("mean").round(2)
 
 
+DRAWN = {  # line: rule, biases
+    "best score": ("best", "plain"),
+    "plain mean": ("plain mean", "plain"),
+    "simple unless beaten beyond noise": ("today", "plain"),
+    "mean of ties, averaged biases": ("mean within 1.5", "halves last"),
+}
+
+
+def draw_figure(found: pd.DataFrame, path: Path) -> None:
+    """Mean regret by the number of rows, a panel per pool."""
+    from matplotlib.figure import Figure
+
+    pools = list(dict.fromkeys(found["pool"]))
+    figure = Figure(figsize=(3.1 * len(pools), 3.2), layout="constrained")
+    for axes, pool in zip(figure.subplots(1, len(pools), squeeze=False)[0], pools, strict=True):
+        part = found[found["pool"] == pool]
+        for label, (rule, biases) in DRAWN.items():
+            known = part[(part["rule"] == rule) & part["biases"].isin([biases if pool != "mosi" else "plain"])]
+            line = 100 * known.groupby("size")["regret"].mean()
+            axes.plot(line.index, line.to_numpy(), marker="o", label=label)
+        axes.set(title=pool, xscale="log", xlabel="rows", xticks=sorted(part["size"].unique()), ylim=(0, None))
+        axes.set_xticks(sorted(part["size"].unique()), map(str, sorted(part["size"].unique())))
+        axes.minorticks_off()
+    figure.axes[0].set_ylabel("regret, hundredths")
+    figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(DRAWN), fontsize=8)
+    figure.savefig(path)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--show", action="store_true")
+    parser.add_argument("--figure", type=Path, help="an SVG or PNG of some rules, by the number of rows")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--rules", nargs="+", choices=CHOICES, default=list(CHOICES))
     parser.add_argument("--biases", nargs="+", choices=BIASES, default=list(BIASES))
@@ -312,6 +341,8 @@ def main() -> None:
     everything = pd.read_parquet(options.out)
     for pool, part in everything.groupby("pool"):
         print(f"\n{pool}\n{table(part, ['rule', 'biases'] if pool != 'mosi' else ['rule']).to_string()}")
+    if options.figure:
+        draw_figure(everything, options.figure)
 
 
 if __name__ == "__main__":
