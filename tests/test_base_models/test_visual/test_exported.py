@@ -6,14 +6,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from support.finished import finish
 from support.photos import photographed
 from support.world import SENTIMENT
 
 from base_models.visual.exported import ExportedClassifier, _say, export_of
 from base_models.visual.finetuned import Visual, VisualTraining
 from ensemble.data import Dataset
+from ensemble.jobs.finished import base_probabilities, find_models, predict_with_model
 from ensemble.learner import TrainingContext
 from ensemble.system.files import read_json
+from ensemble.system.progress import silent
 
 FREE = TrainingContext(exact=False)
 PROBE = torch.from_numpy(np.random.default_rng(1).integers(0, 256, (2, 5, 8, 8, 3), dtype=np.uint8))
@@ -117,3 +120,16 @@ def test_a_run_folder_that_cannot_be_written_keeps_nothing(tmp_path: Path, monke
     monkeypatch.setattr("base_models.visual.exported.can_write", lambda folder: False)  # root may always write
     assert isinstance(export_of(Tiny(), (8, 8), tmp_path / "network.onnx"), ExportedClassifier)
     assert not list(tmp_path.iterdir())
+
+
+def test_fold_models_of_a_finished_run_keep_their_exports_and_stay_whole(tmp_path: Path, shots: Dataset) -> None:
+    params = {"model": "test_resnet", "pretrained": False, "size": 32, "views": 2, "training": {"epochs": 1}}
+    run = finish(tmp_path, shots, {"network": ("visual", params)})
+    _, work = find_models(run, "network", SENTIMENT, [])
+    values = base_probabilities(run, work, shots)["network", "sentiment"].values
+    exact = [predict_with_model(run, job, shots, shots, silent).values for job in work]
+    assert not (exact[0] == exact[1]).any()
+    np.testing.assert_allclose(values, np.mean(exact, axis=0), atol=1e-4)
+    _, work = find_models(run, "network", SENTIMENT, [])  # a model that were not whole would be refused
+    assert all((run.store.job(job.job).model / "visual.onnx").is_file() for job in work)
+    assert (base_probabilities(run, work, shots)["network", "sentiment"].values == values).all()
