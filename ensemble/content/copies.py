@@ -1,16 +1,22 @@
 """Pairs of posts that are copies of one another: of equal contents, or of pictures that show the same."""
 
+import hashlib
 from collections.abc import Hashable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 
 from ensemble.content.alignment import MAX_CROP, Greys, align, blur, crop, sample, shrink, within
 from ensemble.content.neighbours import candidates
 from ensemble.content.thumbnails import Thumbnails
+from ensemble.errors import StoreError
 from ensemble.modalities import Pairs
+from ensemble.system.files import read_table, write_table
+from ensemble.system.folders import can_write
 from ensemble.system.processes import cores
 
 # Two pictures are copies where little of what is in them differs, once one is laid over the other: at most OUTLINE of
@@ -24,6 +30,7 @@ LESS_ROUGHLY = 0.6  # and of 32 by 32 pixels: of pictures that show the same at 
 # At first sight, by sides and half the steps: of 5,400 pairs that show the same at most 0.6, 0.5 and 0.28 was seen.
 FIRST_SIGHT = {16: (0.65,), 32: (0.6, 0.4)}
 CHUNK = 256
+RULE = 1  # its number, to be raised with whatever changes which pairs are found: those of before are not read again
 # What so many posts share says nothing of them: a prompt, a placeholder.
 FREQUENT_SHARE, FREQUENT_POSTS = 0.02, 10
 
@@ -64,16 +71,49 @@ def without(keys: Sequence[Hashable], placeholders: Mapping[str, npt.NDArray[np.
     return [None if row in there else key for row, key in enumerate(keys)]
 
 
-def near_pairs(positions: npt.NDArray[np.int64], thumbnails: Thumbnails) -> Pairs:
+def near_pairs(positions: npt.NDArray[np.int64], thumbnails: Thumbnails, cache: Path | None = None) -> Pairs:
     """Pairs of positions whose thumbnails, (rows, side, side), show the same: re-encoded, resized, of another
-    brightness, cropped by up to 5 % on each side. Thumbnails may be memory-mapped: they are read in parts."""
+    brightness, cropped by up to 5 % on each side. Thumbnails may be memory-mapped: they are read in parts.
+
+    ``cache`` is the folder where what was found among just these thumbnails is kept.
+    """
+    kept = None if cache is None or len(thumbnails) < 2 else cache / f"near-copies-{_digest(thumbnails)}.parquet"
+    alike = _read_kept(kept, len(thumbnails))
+    if alike is None:
+        alike = _alike(thumbnails)
+        if kept is not None and can_write(kept.parent):
+            write_table(kept, pa.table({"left": alike[:, 0], "right": alike[:, 1]}))
+    return positions[alike]
+
+
+def _digest(thumbnails: Thumbnails) -> str:
+    digest = hashlib.sha256(f"{RULE} {thumbnails.shape}".encode())
+    for start in range(0, len(thumbnails), CHUNK):
+        digest.update(thumbnails[start : start + CHUNK].tobytes())
+    return digest.hexdigest()[:32]
+
+
+def _read_kept(kept: Path | None, rows: int) -> Pairs | None:
+    """(n, 2) rows; None where there is no such file, or one that is damaged."""
+    if kept is None or not kept.exists():
+        return None
+    try:
+        table = read_table(kept)
+        pairs: Pairs = np.column_stack([table[name].to_numpy() for name in ("left", "right")])
+    except (StoreError, KeyError):  # only a cache: look again
+        return None
+    left, right = pairs.T
+    sound = pairs.dtype == np.int64 and bool(((left >= 0) & (left < right) & (right < rows)).all())
+    return pairs if sound else None
+
+
+def _alike(thumbnails: Thumbnails) -> Pairs:
     pairs = candidates(thumbnails)
     chunks = [pairs[start : start + CHUNK] for start in range(0, len(pairs), CHUNK)]
     with ThreadPoolExecutor(cores()) as pool:  # NumPy works without holding the interpreter's lock
         same = pool.map(lambda chunk: show_the_same(thumbnails[chunk[:, 0]], thumbnails[chunk[:, 1]]), chunks)
         found = [chunk[here] for chunk, here in zip(chunks, same, strict=True)]
-    alike: Pairs = np.concatenate([np.empty((0, 2), dtype=np.int64), *found])
-    return positions[alike]
+    return np.concatenate([np.empty((0, 2), dtype=np.int64), *found])
 
 
 def show_the_same(left: Thumbnails, right: Thumbnails) -> npt.NDArray[np.bool_]:
