@@ -67,7 +67,7 @@ class FileKind:
         found = {cell: (*NOWHERE, *self.lost(problem)) for cell, problem in no_paths.items()}
         found |= {cell: known[str(root / cell), *stamps[root / cell]][1:] for _, cell in named if cell not in no_paths}
         rows = [blank if cell is None else (cell, *found[cell]) for cell in cells]
-        return Scan(pd.DataFrame(rows, columns=list(names), dtype=object))
+        return Scan(pd.DataFrame(rows, columns=list(names), dtype=object), cache)
 
     def _no_path(self, cell: str) -> str | None:
         """What a cell is that cannot be the path of a file; None where it may be one."""

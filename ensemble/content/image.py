@@ -50,7 +50,8 @@ class Image:
         known = pd.Series(without(keys, self.find_placeholders(cells, keys)), dtype=object)
         positions, grey = thumbnails(scan)
         first = (known.notna() & ~known.duplicated()).to_numpy()[positions]
-        return {"same_image": equal_pairs(known.tolist()), "near_image": near_pairs(positions[first], grey[first])}
+        near = near_pairs(positions[first], grey[first], scan.cache)
+        return {"same_image": equal_pairs(known.tolist()), "near_image": near}
 
     def find_placeholders(self, cells: Cells, keys: Cells) -> dict[str, npt.NDArray[np.int64]]:
         """Files that very many posts share."""
