@@ -6,6 +6,7 @@ from ensemble.records import TuningNote
 from ensemble.scoring import BaselineCard, Score, ScoreCard
 
 FEW = 10  # rows of a class that say little
+CHOOSING = "choosing anew by fold"  # how the score of the whole procedure is called
 
 
 class CandidateCard(ScoreCard):

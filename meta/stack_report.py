@@ -20,7 +20,6 @@ from meta.votes import by_learner
 
 PLAIN = "plain mean"
 RULED = " under a rule"
-CHOOSING = "choosing anew by fold"
 WORSE = 0.02  # nats of log-loss above the plain mean's that are worth a warning
 
 

@@ -21,9 +21,9 @@ from ensemble.scoring import (
 from ensemble.system.progress import Track, silent
 from ensemble.system.remembered import remembered
 from meta.nested_cv import mean_under_rule
-from meta.records import Baselines, StackedTasks, Summary
+from meta.records import CHOOSING, Baselines, StackedTasks, Summary
 from meta.stack import read_shipped, stack_inputs
-from meta.stack_report import CHOOSING, PLAIN, RULED, best_alone, best_under_rule
+from meta.stack_report import PLAIN, RULED, best_alone, best_under_rule
 from meta.table import MetaTable, StackSettings, assemble
 from meta.targets import target_of
 

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 from ensemble.metrics import sign_named
 from ensemble.scoring import Mean, Score, ScoreCard, Spread
-from meta.records import StackReport
+from meta.records import CHOOSING, StackReport
 from meta.report.facts import TaskFacts
-from meta.stack_report import CHOOSING
 from meta.wording import candidate_name, format_size
 
 PLAIN_MEANS = ("soft_vote", "mean")

@@ -13,11 +13,11 @@ from ensemble.content.audit import audit_lines
 from ensemble.metrics import sign_named
 from ensemble.scoring import Score
 from meta.operating.slices import FEW, many_note
-from meta.records import RuleRecord
+from meta.records import CHOOSING, RuleRecord
 from meta.report.facts import CandidateScores, ModalityTable, ReportFacts, TaskFacts
 from meta.report.gallery import posts_per_gallery
 from meta.report.task_section import task_section
-from meta.stack_report import CHOOSING, PLAIN, RULED
+from meta.stack_report import PLAIN, RULED
 from meta.wording import (
     GLOSSARY,
     LEAK_POWER,

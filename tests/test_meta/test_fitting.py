@@ -8,6 +8,7 @@ from support.world import meta_table
 
 from ensemble.data import Codes
 from ensemble.errors import ConfigError, StoreError
+from ensemble.system.files import write_json
 from meta import META_ESTIMATORS, NUMBER_ESTIMATORS
 from meta.candidates import VARIANTS, StackSpec
 from meta.fitting import Fitted, Option, fit
@@ -71,6 +72,38 @@ def test_a_model_file_with_a_strange_type_is_refused_with_its_name(tmp_path: Pat
     fitted_on("decision_tree", data.oof, data.labels).save(tmp_path)
     (tmp_path / "model.skops").write_bytes(skops.io.dumps(Stranger()))
     with pytest.raises(StoreError, match="Stranger"):
+        Fitted.load(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["best_single", "soft_vote", "rank_mean", "simplex", "greedy"])
+def test_means_and_votes_are_kept_to_the_bit_without_skops(name: str, tmp_path: Path) -> None:
+    data = meta_table()
+    fitted = fitted_on(name, data.oof, data.labels)
+    fitted.save(tmp_path)
+    assert not (tmp_path / "model.skops").exists()
+    loaded = Fitted.load(tmp_path)
+    assert (loaded.predict(data.oof) == fitted.predict(data.oof)).all()
+    assert {key: type(value) for key, value in vars(loaded.estimator).items()} == {
+        key: type(value) for key, value in vars(fitted.estimator).items()
+    }
+
+
+def test_means_and_votes_that_older_versions_kept_with_skops_are_read(tmp_path: Path) -> None:
+    import skops.io
+
+    data = meta_table()
+    fitted = fitted_on("rank_mean", data.oof, data.labels)
+    fitted.save(tmp_path)
+    (tmp_path / "estimator.json").unlink()
+    (tmp_path / "model.skops").write_bytes(skops.io.dumps(fitted.estimator))
+    assert (Fitted.load(tmp_path).predict(data.oof) == fitted.predict(data.oof)).all()
+
+
+@pytest.mark.parametrize("kept", [{"type": "os.system", "state": {}}, {"type": "meta.votes.SoftVote"}, {}])
+def test_what_is_no_mean_or_vote_is_refused(kept: dict[str, object], tmp_path: Path) -> None:
+    fitted_on("soft_vote", meta_table().oof, meta_table().labels).save(tmp_path)
+    write_json(tmp_path / "estimator.json", kept)
+    with pytest.raises(StoreError, match="no mean or vote of ours"):
         Fitted.load(tmp_path)
 
 
