@@ -1,10 +1,8 @@
 """What `ensemble stack`, `ensemble submit` and `ensemble predict` print."""
 
-from cli.finished import Predicted
+from typing import TYPE_CHECKING
+
 from cli.tables import card_columns, card_row, line, print_counts, table
-from ensemble.scoring import BaselineCard, Score, ScoreCard
-from meta.records import Baselines, LabelledTest, StackedTasks, StackReport, Submission
-from meta.report.facts import WrittenReport
 from meta.wording import (
     candidate_name,
     format_interval,
@@ -16,8 +14,14 @@ from meta.wording import (
     warning_notes,
 )
 
+if TYPE_CHECKING:
+    from cli.finished import Predicted
+    from ensemble.scoring import BaselineCard, Score, ScoreCard
+    from meta.records import Baselines, LabelledTest, StackedTasks, StackReport, Submission
+    from meta.report.facts import WrittenReport
 
-def print_stacks(result: StackedTasks) -> None:
+
+def print_stacks(result: "StackedTasks") -> None:
     for report in result["tasks"]:
         _print_stack(report, result["folds"], result["baselines"])
     if result["subtasks"]:
@@ -45,7 +49,7 @@ def print_stacks(result: StackedTasks) -> None:
 STACK_COLUMNS = ("score [95 %]", "arg max", "over folds", "accuracy", "ROC AUC", "log-loss")
 
 
-def _row(card: ScoreCard, arg_max: Score | None = None) -> list[str]:
+def _row(card: "ScoreCard", arg_max: "Score | None" = None) -> list[str]:
     """A card with the score by plain arg max, where it has one, and without weighted F1; of numbers as it is."""
     if "classes" not in card:
         return card_row(card)
@@ -53,7 +57,7 @@ def _row(card: ScoreCard, arg_max: Score | None = None) -> list[str]:
     return [score, format_number(arg_max["value"]) if arg_max else "", over, accuracy, *others]
 
 
-def _print_stack(report: StackReport, folds: int, baselines: Baselines) -> None:
+def _print_stack(report: "StackReport", folds: int, baselines: "Baselines") -> None:
     mark = {name: " *" for name in report["unknown_folds"]} | {name: " †" for name in report["tuned"]}
     rows = [[name + mark.get(name, ""), *_row(card)] for name, card in report["learners"].items()]
     candidates = report["candidates"].items()
@@ -88,7 +92,7 @@ def _print_stack(report: StackReport, folds: int, baselines: Baselines) -> None:
     line("")
 
 
-def _print_choice(report: StackReport) -> None:
+def _print_choice(report: "StackReport") -> None:
     """What the test rows get, and how much of its score is optimism."""
     stack, rule = members_named(report["members"], report["metric"]), report["rule"]["kind"].replace("_", " ")
     gain = format_interval(report["rule_gain"], "+")
@@ -108,7 +112,7 @@ def _print_choice(report: StackReport) -> None:
         )
 
 
-def _print_classes(report: StackReport) -> None:
+def _print_classes(report: "StackReport") -> None:
     classes = report["stack"]["classes"].items()
     rows = [
         [name, *map(format_number, (c["precision"], c["recall"], c["f1"])), f"{c['support']:,}"] for name, c in classes
@@ -116,7 +120,7 @@ def _print_classes(report: StackReport) -> None:
     table("the stack, class by class", [report["task"], "precision", "recall", "F1", "rows"], rows)
 
 
-def _print_part(task: str, which: str, part: LabelledTest, to_beat: BaselineCard) -> None:
+def _print_part(task: str, which: str, part: "LabelledTest", to_beat: "BaselineCard") -> None:
     rows = [[name, *card_row(card)] for name, card in part["cards"].items()]
     if part["copies_in_training"]:
         rows.append(["stack, without copies", *card_row(part["stack_without_copies"])])
@@ -127,7 +131,7 @@ def _print_part(task: str, which: str, part: LabelledTest, to_beat: BaselineCard
         line(f"{part['copies_in_training']:,} of these rows have a copy among the training rows.")
 
 
-def print_submission(result: Submission) -> None:
+def print_submission(result: "Submission") -> None:
     line(f"Wrote {result['file']}: {result['rows']:,} rows in the {result['format']} format, linted.")
     for pair in result["agreed"]:
         line(f"{pair} agree: decoded together, by their joint probability.")
@@ -151,7 +155,7 @@ def print_submission(result: Submission) -> None:
         )
 
 
-def print_report(result: WrittenReport) -> None:
+def print_report(result: "WrittenReport") -> None:
     for name, subtask in result["scores"].items():
         gains = [f"{format_interval(gain, '+')} against the {rival}" for rival, gain in subtask["against"].items()]
         score, rows = format_interval(subtask["score"]), f"{subtask['rows']:,}"
@@ -162,6 +166,6 @@ def print_report(result: WrittenReport) -> None:
     line(f"Wrote {result['page']} ({result['bytes'] / 1e6:.1f} MB) and {result['json']}.")
 
 
-def print_predictions(result: Predicted) -> None:
+def print_predictions(result: "Predicted") -> None:
     line(f"Wrote {result['file']}: {result['posts']:,} posts.")
     print_counts("how many posts have which label", result["labels"])

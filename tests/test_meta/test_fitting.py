@@ -8,6 +8,7 @@ from support.world import meta_table
 
 from ensemble.data import Codes
 from ensemble.errors import ConfigError, StoreError
+from ensemble.system.files import write_json
 from meta import META_ESTIMATORS, NUMBER_ESTIMATORS
 from meta.candidates import VARIANTS, StackSpec
 from meta.fitting import Fitted, Option, fit
@@ -72,6 +73,27 @@ def test_a_model_file_with_a_strange_type_is_refused_with_its_name(tmp_path: Pat
     (tmp_path / "decision_tree.skops").write_bytes(skops.io.dumps(Stranger()))
     with pytest.raises(StoreError, match="Stranger"):
         Fitted.load(tmp_path, "decision_tree")
+
+
+@pytest.mark.parametrize("name", ["best_single", "soft_vote", "rank_mean", "simplex", "greedy"])
+def test_means_and_votes_are_kept_to_the_bit_without_skops(name: str, tmp_path: Path) -> None:
+    data = meta_table()
+    fitted = fitted_on(name, data.oof, data.labels)
+    fitted.save(tmp_path)
+    assert not (tmp_path / f"{name}.skops").exists()
+    loaded = Fitted.load(tmp_path, name)
+    assert (loaded.predict(data.oof) == fitted.predict(data.oof)).all()
+    assert {key: type(value) for key, value in vars(loaded.estimator).items()} == {
+        key: type(value) for key, value in vars(fitted.estimator).items()
+    }
+
+
+@pytest.mark.parametrize("kept", [{"type": "os.system", "state": {}}, {"type": "meta.votes.SoftVote"}, {}])
+def test_what_is_no_mean_or_vote_is_refused(kept: dict[str, object], tmp_path: Path) -> None:
+    fitted_on("soft_vote", meta_table().oof, meta_table().labels).save(tmp_path)
+    write_json(tmp_path / "soft_vote.estimator.json", kept)
+    with pytest.raises(StoreError, match="no mean or vote of ours"):
+        Fitted.load(tmp_path, "soft_vote")
 
 
 def test_a_damaged_model_file_is_refused(tmp_path: Path) -> None:

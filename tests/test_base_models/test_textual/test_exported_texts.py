@@ -1,4 +1,4 @@
-"""Exported text encoders: the same tokens, features within 1e-4, and never in the place of those trained on."""
+"""Text encoders that were exported: the same tokens, features within 1e-4, never in place of those trained on."""
 
 import logging
 from pathlib import Path
