@@ -1,6 +1,6 @@
 """Features of frozen encoders, of one modality or several, under a regression or a support vector machine."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -24,13 +24,12 @@ from base_models.visual.encoder import ImageEncoder
 from base_models.weights import check_available, local_files
 from ensemble.blocks import Features
 from ensemble.content.clips import MAX_SECONDS
-from ensemble.data import Dataset, Task
+from ensemble.data import Dataset, Labels, Task
 from ensemble.errors import LearnerError
 from ensemble.features import FeatureCache, Request
 from ensemble.learner import TrainingInfo, Trial
 from ensemble.modalities import MODALITIES
 
-IMAGE_BLOCK = 256
 ALPHAS = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 ENCODERS = ("image", "text", "audio", "video")  # in the order in which features stand side by side
 
@@ -156,7 +155,14 @@ class Frozen:
 
     def fit(self, data: Dataset, task: Task, seed: int) -> None:
         data = data.take(task.target.known(data.labels(task)))
-        labels = data.labels(task)
+        self._fit(data, task, data.labels(task), seed)
+
+    def fit_soft(self, data: Dataset, task: Task, soft: npt.NDArray[np.float64], seed: int) -> None:
+        if task.classes and self.probe != "logistic":
+            raise LearnerError(f"frozen with probe = {self.probe!r} learns no soft labels; with 'logistic' it does.")
+        self._fit(data, task, soft if task.classes else soft[:, 0], seed)
+
+    def _fit(self, data: Dataset, task: Task, labels: Labels, seed: int) -> None:
         self.kind_: str = task.kind
         self.probe_ = self._probe(objective_of(task, labels))
         self.probe_.fit(self.fit_features(data), labels, data.groups, seed)
@@ -214,13 +220,7 @@ class Frozen:
         requests: list[Request] = []
         if self.image is not None:
             images = ImageEncoder(self.image, self.views, self.image_layer, self._cache.exports)
-            paths = [data.root / (path or "") for path in data.images]
-            label = f"blocks of {IMAGE_BLOCK} images encoded"
-
-            def encode(rows: Sequence[int]) -> Features:
-                return images.encode([paths[row] for row in rows])
-
-            requests.append((images.key(), data.image_hashes(), encode, IMAGE_BLOCK, label))
+            requests.append(images.request(data))
         if self.text is not None:
             requests.append(self._text_encoder().request(data))
         return [*requests, *(pooled.request(data) for pooled in self._pooled())]

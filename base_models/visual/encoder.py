@@ -13,13 +13,17 @@ from base_models.visual.views import Preprocessing, Views, make_views
 from base_models.weights import identity
 from ensemble.blocks import Features
 from ensemble.content.images import Unreadable, open_image
+from ensemble.data import Dataset
 from ensemble.errors import LearnerError, first_line
+from ensemble.features import Request
 from ensemble.system.files import fingerprint
 
 if TYPE_CHECKING:
     from base_models.visual.runtime import Run
 
 POSTS_AT_ONCE = 4
+BLOCK = 256
+LABEL = f"blocks of {BLOCK} images encoded"
 FEATURES = 2  # of our own preprocessing; raise it when the same image gives other features
 
 
@@ -38,6 +42,11 @@ class ImageEncoder:
     def key(self) -> str:
         """Fingerprint of everything that decides the features but the images."""
         return "image-" + fingerprint([FEATURES, identity(self.model), self.views, self.layer])
+
+    def request(self, data: Dataset) -> Request:
+        """What to ask of the cache for these rows."""
+        paths = [data.root / (path or "") for path in data.images]
+        return self.key(), data.image_hashes(), lambda rows: self.encode([paths[row] for row in rows]), BLOCK, LABEL
 
     def encode(self, paths: Sequence[Path]) -> Features:
         """(images, width) mean features over the views; NaN where an image cannot be read.
