@@ -129,7 +129,8 @@ def solve(
 ) -> tuple[Features, Features]:
     """Minimise, for each problem p, sum_i weights[i, p] * cross_entropy_i + penalties[p] / 2 * |coefficients_p|^2.
 
-    ``left`` (rows, rank) has orthonormal columns, ``targets`` is (rows, classes), one-hot or soft, ``weights`` (rows, problems).
+    ``left`` (rows, rank) has orthonormal columns, ``targets`` (rows, classes) one-hot or soft, ``weights`` (rows,
+    problems).
     Returns coefficients of ``left`` (rank, problems, classes) and intercepts (problems, classes). Accelerated gradient
     descent with restarts: the softmax Hessian is at most one half, so in this basis its bound is diagonal and gives
     the step without a line search (Boehning 1992; O'Donoghue and Candes 2015). All problems

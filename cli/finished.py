@@ -129,8 +129,10 @@ def predict_posts(
     allow: Sequence[str],
     quiet: bool,
     operating_points: bool = True,
+    distilled: bool = False,
 ) -> Predicted:
-    """Write what a run says of the posts in ``table``; what was written, or no file for the printed."""
+    """Write what a run, or its ``distilled`` models, say of the posts in ``table``; what was written, or no file for
+    the printed."""
     from ensemble.jobs.run_record import RunRecord
 
     record = RunRecord.read(run_folder(named_run))
@@ -140,6 +142,7 @@ def predict_posts(
     from ensemble.system.files import write_atomic
     from ensemble.system.progress import silent
     from meta import loaded_stack
+    from meta.distillation import student
     from meta.post_predictions import format_named
 
     track = silent if quiet else Bars()
@@ -148,13 +151,18 @@ def predict_posts(
     written = read_as(dialect)
     run = record.open(LEARNERS, track, allow)
     asked = run.some_tasks(tasks)
-    needed = loaded_stack.modalities_needed(run, asked)
+    students = student.load_students(run, asked) if distilled else []
+    needed = student.modalities_needed(run, students) if distilled else loaded_stack.modalities_needed(run, asked)
     posts = read_new_posts(record, table, asked, images, columns_named(columns), written, needed)
     say_what_was_trained_on(run, posts.ids.tolist())
-    stacks = loaded_stack.load_stacks(run, asked, operating_points)
+    stacks = [] if distilled else loaded_stack.load_stacks(run, asked, operating_points)
     path = out or record.store.root / f"predictions.{form}"
     _check_output(path, table)
-    predictions = loaded_stack.predict_posts(run, stacks, scan_posts(posts, track, needed), track)
+    scanned = scan_posts(posts, track, needed)
+    if distilled:
+        predictions = student.predict_posts(run, students, scanned, track)
+    else:
+        predictions = loaded_stack.predict_posts(run, stacks, scanned, track)
     labels = {one.predictions.task.name: one.counts for one in predictions}
     if out == STDOUT:
         sys.stdout.write(render(predictions))

@@ -2,6 +2,7 @@
 
 from typing import Literal, NotRequired, TypedDict
 
+from ensemble.records import RuleRecord as RuleRecord
 from ensemble.records import TuningNote
 from ensemble.scoring import BaselineCard, Score, ScoreCard
 
@@ -19,13 +20,6 @@ class Choosing(CandidateCard):
     other folds, and its ``cost``: by how much what is shipped, chosen on all rows, scores more, paired row by row."""
 
     cost: Score
-
-
-class RuleRecord(TypedDict):
-    """A decision rule by its kind, and its numbers."""
-
-    kind: str
-    numbers: list[float]
 
 
 class SelectionReason(TypedDict):
