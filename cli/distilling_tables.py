@@ -26,6 +26,6 @@ def print_distilled(reports: Sequence[DistilReport]) -> None:
             rows = [[name, *card_row(card)] for name, card in report["test"].items()]
             table(f"{report['task']}: the labelled test part", ["model", *card_columns(report["test"][STUDENT])], rows)
         size = ", ".join(f"{name} {taken / 1e6:.2f} MB" for name, taken in report["bytes"].items())
-        speed = ", ".join(f"{name} {rate:,.0f}" for name, rate in report["posts_per_second"].items())
+        speed = ", ".join(f"{name} {rate:,.1f}" for name, rate in report["posts_per_second"].items())
         line(f"On the disk, without weights of frozen encoders: {size}. Posts a second on this machine: {speed}.")
         line("")
