@@ -1,8 +1,8 @@
-"""Weights against class imbalance, and the smoothed frequencies of classes."""
+"""Weights against class imbalance, the smoothed frequencies of classes, labels as targets."""
 
 import numpy as np
 
-from ensemble.data import Codes
+from ensemble.data import Codes, Floats
 from ensemble.predictions import Probabilities
 
 
@@ -22,7 +22,17 @@ def class_weights(labels: Codes, classes: int, balance: float) -> Probabilities:
     return weight_per_class(labels, classes, balance)[labels]
 
 
-def smoothed_frequencies(labels: Codes, classes: int) -> Probabilities:
-    """(classes,) shares of ``labels`` (-1 is no label), one row added to each class so that none is impossible."""
-    counts = np.bincount(labels[labels >= 0], minlength=classes) + 1.0
+def targets_of(labels: Codes | Floats, classes: int, balance: float) -> tuple[Codes, Floats, Floats]:
+    """Of (rows,) labels: themselves, (rows, classes) ones and zeros, ``class_weights``. Of soft labels, (rows, classes)
+    probabilities: the likeliest, themselves, ones. They are weighed by nothing: who gave them has done so."""
+    if labels.ndim == 2:
+        return labels.argmax(axis=1), np.asarray(labels, dtype=np.float64), np.ones(len(labels))
+    codes = np.asarray(labels, dtype=np.int64)
+    return codes, np.eye(classes)[codes], class_weights(codes, classes, balance)
+
+
+def smoothed_frequencies(labels: Codes | Floats, classes: int) -> Probabilities:
+    """(classes,) shares of ``labels`` (-1 is no label), or of soft ones (rows, classes); one row added to each class so
+    that none is impossible."""
+    counts = (labels.sum(axis=0) if labels.ndim == 2 else np.bincount(labels[labels >= 0], minlength=classes)) + 1.0
     return np.asarray(counts / counts.sum())

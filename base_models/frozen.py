@@ -24,7 +24,7 @@ from base_models.visual.encoder import ImageEncoder
 from base_models.weights import check_available, local_files
 from ensemble.blocks import Features
 from ensemble.content.clips import MAX_SECONDS
-from ensemble.data import Dataset, Task
+from ensemble.data import Dataset, Labels, Task
 from ensemble.errors import LearnerError
 from ensemble.features import FeatureCache, Request
 from ensemble.learner import TrainingInfo, Trial
@@ -157,7 +157,14 @@ class Frozen:
 
     def fit(self, data: Dataset, task: Task, seed: int) -> None:
         data = data.take(task.target.known(data.labels(task)))
-        labels = data.labels(task)
+        self._fit(data, task, data.labels(task), seed)
+
+    def fit_soft(self, data: Dataset, task: Task, soft: npt.NDArray[np.float64], seed: int) -> None:
+        if task.classes and self.probe != "logistic":
+            raise LearnerError(f"frozen with probe = {self.probe!r} learns no soft labels; with 'logistic' it does.")
+        self._fit(data, task, soft if task.classes else soft[:, 0], seed)
+
+    def _fit(self, data: Dataset, task: Task, labels: Labels, seed: int) -> None:
         self.kind_: str = task.kind
         self.probe_ = self._probe(objective_of(task, labels))
         self.probe_.fit(self.fit_features(data), labels, data.groups, seed)

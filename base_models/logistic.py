@@ -20,7 +20,7 @@ Model = tuple[Floats, Floats]  # (width, classes) coefficients and (classes,) in
 
 def fit_logistic(
     features: csr_matrix,
-    labels: Codes,
+    labels: Codes | Floats,
     classes: int,
     groups: Codes,
     strengths: Sequence[float],
@@ -28,8 +28,27 @@ def fit_logistic(
     seed: int,
 ) -> tuple[Floats, Floats]:
     """(width, classes) coefficients and (classes,) intercepts under the best of ``strengths`` (scikit-learn's C) by
-    log-loss on a fifth of the rows that are searched, ``groups`` whole."""
-    weights = class_weights(labels, classes, balance)
+    log-loss on a fifth of the rows that are searched, ``groups`` whole.
+
+    Of soft labels (rows, classes) each row stands once for each class, as heavy as this is probable, which is exact:
+    cross-entropy is linear in what it learns."""
+    if labels.ndim == 2:
+        copies, named = np.nonzero(labels)
+        heavy = np.asarray(labels[copies, named], dtype=np.float64)
+        return _fit(features[copies], named, heavy, classes, groups[copies], strengths, seed)
+    codes = np.asarray(labels, dtype=np.int64)
+    return _fit(features, codes, class_weights(codes, classes, balance), classes, groups, strengths, seed)
+
+
+def _fit(
+    features: csr_matrix,
+    labels: Codes,
+    weights: Floats,
+    classes: int,
+    groups: Codes,
+    strengths: Sequence[float],
+    seed: int,
+) -> Model:
     rows = searched_rows([labels], [classes], groups, seed)
     if len(rows) == len(labels):
         strength, _ = _search(features, labels, weights, groups, strengths, classes, seed)

@@ -14,9 +14,9 @@ import numpy.typing as npt
 from scipy.linalg import eigh
 from scipy.special import log_softmax, softmax
 
-from base_models.class_weights import class_weights, smoothed_frequencies
+from base_models.class_weights import smoothed_frequencies, targets_of
 from ensemble.blocks import Features
-from ensemble.data import Codes
+from ensemble.data import Codes, Floats
 from ensemble.folds import stratified_group_split
 
 INNER_FOLDS = 3
@@ -39,25 +39,26 @@ class LogisticProbe:
         self.balance = balance
         self.classes = classes
 
-    def fit(self, features: Features, labels: Codes, groups: Codes, seed: int) -> "LogisticProbe":
+    def fit(self, features: Features, labels: Codes | Floats, groups: Codes, seed: int) -> "LogisticProbe":
+        """Of soft labels (rows, classes) the cross-entropy is the same, without weights."""
         classes = self.classes
         basis = decompose(features) if len(features) else None
         if basis is None or not len(basis.scale):  # nothing tells one row from another
             return self._fit_frequencies(features, labels)
-        inner = stratified_group_split([labels], [classes], groups, [1 / INNER_FOLDS] * INNER_FOLDS, seed)
-        weights = class_weights(labels, classes, self.balance)
+        likeliest, shares, weights = targets_of(labels, classes, self.balance)
+        inner = stratified_group_split([likeliest], [classes], groups, [1 / INNER_FOLDS] * INNER_FOLDS, seed)
         grid = len(self.penalties)
         # Columns: every penalty without each inner fold, then every penalty on all rows.
         keep = [weights * (inner != fold) for fold in range(INNER_FOLDS)] + [weights]
         problems = np.repeat(np.stack(keep, axis=1), grid, axis=1).astype(np.float32)
         penalties = np.tile(np.asarray(self.penalties, dtype=np.float32), INNER_FOLDS + 1)
-        targets = np.eye(classes, dtype=np.float32)[labels]
+        targets = shares.astype(np.float32)
         coefficients, intercepts = solve(basis.left, basis.scale, targets, problems, penalties)
         losses = np.zeros(grid)
         for column in range(INNER_FOLDS * grid):
             held = inner == column // grid
             scores = log_softmax(basis.left[held] @ coefficients[:, column] + intercepts[column], axis=1)
-            losses[column % grid] -= weights[held] @ np.take_along_axis(scores, labels[held, None], axis=1)[:, 0]
+            losses[column % grid] -= weights[held] @ (targets[held] * scores).sum(axis=1)
         best = int(np.argmin(losses))
         chosen = INNER_FOLDS * grid + best
         self.penalty_ = float(self.penalties[best])
@@ -66,7 +67,7 @@ class LogisticProbe:
         self.intercept_ = intercepts[chosen] - basis.mean @ self.coefficients_
         return self
 
-    def _fit_frequencies(self, features: Features, labels: Codes) -> "LogisticProbe":
+    def _fit_frequencies(self, features: Features, labels: Codes | Floats) -> "LogisticProbe":
         self.penalty_ = float(max(self.penalties))
         self.coefficients_ = np.zeros((features.shape[1], self.classes), dtype=np.float32)
         self.intercept_ = np.log(smoothed_frequencies(labels, self.classes)).astype(np.float32)
@@ -128,7 +129,8 @@ def solve(
 ) -> tuple[Features, Features]:
     """Minimise, for each problem p, sum_i weights[i, p] * cross_entropy_i + penalties[p] / 2 * |coefficients_p|^2.
 
-    ``left`` (rows, rank) has orthonormal columns, ``targets`` is (rows, classes) one-hot, ``weights`` (rows, problems).
+    ``left`` (rows, rank) has orthonormal columns, ``targets`` (rows, classes) one-hot or soft, ``weights`` (rows,
+    problems).
     Returns coefficients of ``left`` (rank, problems, classes) and intercepts (problems, classes). Accelerated gradient
     descent with restarts: the softmax Hessian is at most one half, so in this basis its bound is diagonal and gives
     the step without a line search (Boehning 1992; O'Donoghue and Candes 2015). All problems

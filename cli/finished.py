@@ -1,7 +1,8 @@
 """Predicting with a finished run: its folder says what a configuration would."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from ensemble.datasets.delimited import Dialect
     from ensemble.jobs.run_record import RunRecord
     from ensemble.run import Run
+    from ensemble.system.progress import Track
+    from meta.post_predictions import PostPredictions
 
 STDOUT = Path("-")
 
@@ -117,6 +120,20 @@ def say_what_was_trained_on(run: "Run", ids: list[str]) -> None:
         log.warning(said, f"{len(known):,}", f"{len(ids):,}")
 
 
+def _models_of(
+    run: "Run", tasks: "Sequence[Task]", operating_points: bool, distilled: bool
+) -> "tuple[list[str], Callable[[Dataset, Track], list[PostPredictions]]]":
+    """What of a post the stacks, or the distilled models, look at, and what asks them."""
+    from meta import loaded_stack
+    from meta.distillation import student
+
+    if distilled:
+        students = student.load_students(run, tasks)
+        return student.modalities_needed(run, students), partial(student.predict_posts, run, students)
+    needed, stacks = loaded_stack.modalities_needed(run, tasks), loaded_stack.load_stacks(run, tasks, operating_points)
+    return needed, partial(loaded_stack.predict_posts, run, stacks)
+
+
 def predict_posts(
     table: Path,
     named_run: Path | None,
@@ -129,8 +146,10 @@ def predict_posts(
     allow: Sequence[str],
     quiet: bool,
     operating_points: bool = True,
+    distilled: bool = False,
 ) -> Predicted:
-    """Write what a run says of the posts in ``table``; what was written, or no file for the printed."""
+    """Write what a run, or its ``distilled`` models, say of the posts in ``table``; what was written, or no file for
+    the printed."""
     from ensemble.jobs.run_record import RunRecord
 
     record = RunRecord.read(run_folder(named_run))
@@ -139,7 +158,6 @@ def predict_posts(
     from ensemble.datasets.new_posts import scan_posts
     from ensemble.system.files import write_atomic
     from ensemble.system.progress import silent
-    from meta import loaded_stack
     from meta.post_predictions import format_named
 
     track = silent if quiet else Bars()
@@ -148,13 +166,12 @@ def predict_posts(
     written = read_as(dialect)
     run = record.open(LEARNERS, track, allow)
     asked = run.some_tasks(tasks)
-    needed = loaded_stack.modalities_needed(run, asked)
+    needed, ask = _models_of(run, asked, operating_points, distilled)
     posts = read_new_posts(record, table, asked, images, columns_named(columns), written, needed)
     say_what_was_trained_on(run, posts.ids.tolist())
-    stacks = loaded_stack.load_stacks(run, asked, operating_points)
     path = out or record.store.root / f"predictions.{form}"
     _check_output(path, table)
-    predictions = loaded_stack.predict_posts(run, stacks, scan_posts(posts, track, needed), track)
+    predictions = ask(scan_posts(posts, track, needed), track)
     labels = {one.predictions.task.name: one.counts for one in predictions}
     if out == STDOUT:
         sys.stdout.write(render(predictions))

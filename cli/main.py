@@ -19,6 +19,7 @@ from ensemble.system.threads import waiting
 USER, INTERRUPTED = 2, 130
 PARSER = {
     "Input should be greater than or equal to": "must be at least",
+    "Input should be less than or equal to": "must be at most",
     "Input should be a valid integer, unable to parse string as an integer": "must be a whole number",
     "Value error, ": "",
 }  # sentences of the argument parser's, and ours

@@ -5,7 +5,8 @@ import shlex
 import sys
 from collections.abc import Sequence
 
-CONFIGURED = "ablate|clean|data|folds|import|plan|report|stack|status|submit|train-base|tune"  # these have --config
+# These have --config.
+CONFIGURED = "ablate|clean|data|distil|folds|import|plan|report|stack|status|submit|train-base|tune"
 COMMAND = re.compile(rf"`ensemble ({CONFIGURED})\b([^`]*)`")
 WITH_VALUE = re.compile("--config=|--set=|-c.")
 GIVEN = ("-c", "--config", "--set")

@@ -120,6 +120,9 @@ def predict(
     no_operating_point: Annotated[
         bool, typer.Option("--no-operating-point", help="The stack's own labels, whatever `ensemble thresholds` chose.")
     ] = False,
+    distilled: Annotated[
+        bool, typer.Option("--distilled", help="By the small models that `ensemble distil` made; no shares.")
+    ] = False,
     quiet: Quiet = False,
 ) -> None:
     """Label new posts with a finished run.
@@ -134,12 +137,14 @@ def predict(
     ensemble predict new.csv
     ensemble predict new.csv --run artifacts/memotion --images photos --out answers.jsonl
     ensemble predict new.tsv --column text=tweet --task sentiment --out - | head
+    ensemble predict new.csv --distilled                                   (after `ensemble distil`)
     """
     from cli.finished import predict_posts
     from cli.stack_tables import print_predictions
 
     dialect = {"delimiter": delimiter, "quotes": quotes, "encoding": encoding}
     operating = not no_operating_point
-    found = predict_posts(posts, folder, out, format, task, images, column, dialect, allow, quiet, operating)
+    asked = operating, distilled
+    found = predict_posts(posts, folder, out, format, task, images, column, dialect, allow, quiet, *asked)
     if found["file"] is not None:
         print_predictions(found)

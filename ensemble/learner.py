@@ -167,6 +167,14 @@ class PredictsSpread(Protocol):
 
 
 @runtime_checkable
+class LearnsSoftLabels(Protocol):
+    def fit_soft(self, data: Dataset, task: Task, soft: npt.NDArray[np.float64], seed: int) -> None:
+        """As ``fit``, of ``soft`` labels in place of the table's, which may be missing: (rows, classes) probabilities
+        that sum to one, or (rows, 1) numbers. Raises LearnerError where the learner as configured learns no such."""
+        ...
+
+
+@runtime_checkable
 class WeighsModalities(LooksAtModalities, Protocol):
     def modality_weights(self, data: Dataset) -> npt.NDArray[np.float64] | None:
         """(rows, modalities) how much each of ``modalities()`` decided, for analysis, in that order: gates from 0 to 1,

@@ -90,8 +90,23 @@ class BaseRecord(Record, BaseFacts):
     oof: ScoreCard
 
 
+class RuleRecord(TypedDict):
+    """A decision rule by its kind, and its numbers."""
+
+    kind: str
+    numbers: list[float]
+
+
 class StackRecord(Record):
     """report.json of a stack; the rest of it is meta.records.StackReport."""
+
+
+class DistilledRecord(Record):
+    """report.json of a distilled model; the rest of it is meta.distillation.distil.DistilReport. ``learner`` is the
+    base learner it is, ``rule`` decides its labels."""
+
+    learner: str
+    rule: RuleRecord
 
 
 class FailureRecord(TypedDict):

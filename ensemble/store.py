@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import quote, unquote
 
 from ensemble.provenance import KEY, Provenance
-from ensemble.records import BaseRecord, FailureRecord, JobRecord, Record, StackRecord
+from ensemble.records import BaseRecord, DistilledRecord, FailureRecord, JobRecord, Record, StackRecord
 from ensemble.result_folder import DONE, FAILED, REPORT, ResultFolder
 from ensemble.system.claims import Claim, claim
 from ensemble.system.files import write_json
@@ -23,6 +23,7 @@ LEARNERS = (BASE, "*", "*")
 FOLDS = ("seed-*", "fold-*")
 TRIALS = ("tune", "*", "*", "trials")
 ABLATIONS = ("ablation", "without-*")
+TEACHERS = ("teachers", "without-fold-*")
 
 
 @dataclass(frozen=True)
@@ -192,6 +193,14 @@ class Store:
 
     def stack(self, task: str) -> ResultFolder[StackRecord]:
         return ResultFolder(self.root / "stack" / quote(task, safe=""), REPORT)
+
+    def distilled(self, task: str) -> ResultFolder[DistilledRecord]:
+        """The one model that learned what the stack says."""
+        return ResultFolder(self.root / "distilled" / quote(task, safe=""), REPORT)
+
+    def teacher(self, fold: int) -> "Store":
+        """Results of the same run without the rows of a fold, by which a distilled model is judged."""
+        return Store(self.root / TEACHERS[0] / f"without-fold-{fold}", self.home)
 
     def operating_point(self, task: str) -> Path:
         """Beside the stacks: a new one leaves it there, and it is refused under it."""

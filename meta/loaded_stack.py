@@ -160,7 +160,9 @@ def stack_posts(
         predictions = Predictions(one.task, posts.ids, stacked[name][0], decided=decided)
         columns = target_of(one.task).credited(labels[name])
         carried = shares(one.stack.values, features[name], columns, one.usual, len(learners))
-        _say_who_is_not_looked_at(run, one, posts, carried)
+        heard = [learner for learner, of_rows in zip(learners, carried.T, strict=True) if of_rows.any()]
+        heard += [learner for names in one.related.values() for learner in names]
+        say_who_is_not_looked_at(run, one.task, heard, posts)
         found.append(PostPredictions(predictions, learners, carried, review))
     return found
 
@@ -173,10 +175,10 @@ def at_operating_point(one: LoadedStack, values: Floats, labels: Labels) -> tupl
     return one.point.decide(values, one.stack.rule, np.asarray(labels, dtype=np.int64))
 
 
-def _say_who_is_not_looked_at(run: Run, one: LoadedStack, posts: Dataset, carried: Floats) -> None:
-    """Which posts have something, but nothing that the learners with a share look at: a stack may leave out some."""
-    heard = [name for name, of_rows in zip(one.stack.learners, carried.T, strict=True) if of_rows.any()]
-    heard += [name for names in one.related.values() for name in names]
+def say_who_is_not_looked_at(
+    run: Run, task: Task, heard: Sequence[str], posts: Dataset, model: str = "the stack"
+) -> None:
+    """Which posts have something, but nothing that the learners which are ``heard`` look at."""
     looked_at = [run.learners.bind(run.learners.spec(name)).modalities for name in heard]
     needed = [name for name in MODALITIES if any(of is None or name in of for of in looked_at)]
     if not needed:
@@ -184,9 +186,9 @@ def _say_who_is_not_looked_at(run: Run, one: LoadedStack, posts: Dataset, carrie
     has = {name: np.array([cell is not None for cell in posts.cells(name)]) for name in MODALITIES}
     lost = np.any(list(has.values()), axis=0) & ~np.any([has[name] for name in needed], axis=0)
     if lost.any():
-        said = "%s: %s of %s posts have no %s, and the stack looks at nothing else: they all get the usual answer (%s)."
+        said = "%s: %s of %s posts have no %s, and %s looks at nothing else: they all get the usual answer (%s)."
         counts = f"{lost.sum():,}", f"{len(posts):,}"
-        log.warning(said, one.task.name, *counts, " or ".join(needed), some(posts.ids[lost]))
+        log.warning(said, task.name, *counts, " or ".join(needed), model, some(posts.ids[lost]))
 
 
 def shares(

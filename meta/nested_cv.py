@@ -82,8 +82,10 @@ def mean_under_rule(table: MetaTable, learners: Sequence[str]) -> Predictions:
     """The plain mean of some learners, each fold's labels by a rule learned on the other folds: what a stack must be
     compared with, lest its rule pass for its skill."""
     positions = [table.learners.index(name) for name in learners]
-    mean = by_learner(table.oof, len(table.learners), table.width)[:, positions].mean(axis=1)
-    nested = NestedPredictions(
-        mean, {int(fold): mean for fold in np.unique(table.fold)}
-    )  # nothing is fitted, so nothing leaks
-    return nested_cv(table, {target_of(table.task).mean: [nested]}).oof
+    return under_rule(table, by_learner(table.oof, len(table.learners), table.width)[:, positions].mean(axis=1)).oof
+
+
+def under_rule(table: MetaTable, values: Floats) -> NestedCV:
+    """Out-of-fold predictions (rows, columns) that are finished, so that nothing but their rule is chosen."""
+    nested = NestedPredictions(values, {int(fold): values for fold in np.unique(table.fold)})
+    return nested_cv(table, {target_of(table.task).mean: [nested]})

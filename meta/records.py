@@ -2,6 +2,7 @@
 
 from typing import Literal, NotRequired, TypedDict
 
+from ensemble.records import RuleRecord as RuleRecord
 from ensemble.records import TuningNote
 from ensemble.scoring import BaselineCard, Score, ScoreCard
 
@@ -13,13 +14,6 @@ class CandidateCard(ScoreCard):
     """With the score by plain ``arg_max`` beside that under a decision rule."""
 
     arg_max: Score
-
-
-class RuleRecord(TypedDict):
-    """A decision rule by its kind, and its numbers."""
-
-    kind: str
-    numbers: list[float]
 
 
 class SelectionReason(TypedDict):

@@ -16,7 +16,7 @@ from base_models.objectives.objective import objective_of, restored_objective
 from base_models.parameters import ClassBalance, Grid, meaning
 from base_models.saved_tensors import read_tensors, write_tensors
 from base_models.strength_search import search_note
-from ensemble.data import Dataset, Task
+from ensemble.data import Dataset, Labels, Task
 from ensemble.features import FeatureCache
 from ensemble.learner import TrainingInfo, Trial
 
@@ -72,8 +72,13 @@ class Tfidf:
 
     def fit(self, data: Dataset, task: Task, seed: int) -> None:
         data = data.take(task.target.known(data.labels(task)))
+        self._fit(data, task, data.labels(task), seed)
+
+    def fit_soft(self, data: Dataset, task: Task, soft: npt.NDArray[np.float64], seed: int) -> None:
+        self._fit(data, task, soft if task.classes else soft[:, 0], seed)
+
+    def _fit(self, data: Dataset, task: Task, labels: Labels, seed: int) -> None:
         self.kind_: str = task.kind
-        labels = data.labels(task)
         objective = objective_of(task, labels)
         features = self.fit_features(data)
         known = len(self.columns_) > 0

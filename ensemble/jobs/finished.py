@@ -42,7 +42,7 @@ def find_models(run: Run, learner: str, task: Task, others: Sequence[str]) -> tu
     if learner not in run.learners.names():
         raise StoreError(f"{run.store.record} has no base.{learner} any more; {again}, with [base.{learner}].")
     spec = run.learners.spec(learner)
-    difference = made_of.difference(_provenance_now(run, spec, task, made_of))
+    difference = made_of.difference(provenance_now(run, spec, task, made_of))
     if difference:
         raise StoreError(f"{folder.path} is stale: {difference}; {again}.")
     jobs = [Job(learner, task.name, seed, fold) for seed in run.seeds for fold in range(run.plan.settings.k)]
@@ -60,7 +60,7 @@ def find_models(run: Run, learner: str, task: Task, others: Sequence[str]) -> tu
     return record, work
 
 
-def _provenance_now(run: Run, spec: LearnerSpec, task: Task, made_of: Provenance) -> Provenance:
+def provenance_now(run: Run, spec: LearnerSpec, task: Task, made_of: Provenance) -> Provenance:
     """What results would be made of now. Where training began from no local file, or from files that are gone, the
     recorded ones count: who needs them now, says so."""
     try:

@@ -11,7 +11,7 @@ from ensemble.jobs.status import listed
 from ensemble.result_folder import FOLDERS, RECORDS
 from ensemble.results import may_be_imported
 from ensemble.run import Run
-from ensemble.store import ABLATIONS, FOLDS, LEARNERS, TRAINING, TRIALS, JobFolder, LearnerFolder
+from ensemble.store import ABLATIONS, FOLDS, LEARNERS, TEACHERS, TRAINING, TRIALS, JobFolder, LearnerFolder
 from ensemble.system.claims import FILE as CLAIM
 from ensemble.system.claims import owner_of
 from ensemble.system.folders import entries, files_below, files_of, is_folder, size_of, subfolders
@@ -65,8 +65,8 @@ class Inventory:
             items += self.of_learner(folder)
         for folder in subfolders(self.root, *TRIALS):
             items += whole_folder("trials", folder, folder.parent)
-        for folder in subfolders(self.root, *ABLATIONS):
-            items += whole_folder("ablation", folder)
+        for folder in (*subfolders(self.root, *ABLATIONS), *subfolders(self.root, *TEACHERS)):
+            items += whole_folder(folder.parent.name, folder)
         if self.run.cache.root is not None:
             for folder in subfolders(self.run.cache.root, "*"):
                 items += cached_blocks(folder)

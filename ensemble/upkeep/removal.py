@@ -24,6 +24,7 @@ KINDS = {
     "models": "fold models; without them new posts cannot be predicted",
     "trials": "trials of tuning",
     "ablation": "learners trained without a modality",
+    "teachers": "learners trained without a fold, by which distilled models are judged",
     "dropped": "results of what the configuration no longer has",
 }
 BUSY, CHANGED = "in use", "it has changed meanwhile"

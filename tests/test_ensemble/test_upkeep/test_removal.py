@@ -221,7 +221,7 @@ def test_what_killed_processes_left_goes_once_it_is_old(run: Run) -> None:
     assert status(run)["learners"]["w"]["sentiment"] == {"done": 2, "missing": 1}
 
 
-def test_trials_and_ablations_go_when_they_are_named(run: Run) -> None:
+def test_trials_ablations_and_teachers_go_when_they_are_named(run: Run) -> None:
     trials = run.store.root / "tune" / "w" / "sentiment" / "trials"
     variant = run.store.root / "ablation" / "without-text"
     for folder in (trials / "3", variant / "base" / "w" / "sentiment" / "seed-0" / "fold-0"):
@@ -237,6 +237,9 @@ def test_trials_and_ablations_go_when_they_are_named(run: Run) -> None:
     assert not (trials / "3").exists() and (trials.parent / "best.toml").exists() and (variant / "base").exists()
     clean(run, ["ablation"], delete=True)
     assert not (variant / "base").exists()
+    (teacher := run.store.teacher(0).root / "base").mkdir(parents=True)
+    (teacher / "x").write_bytes(bytes(7))
+    assert clean(run, ["teachers"], delete=True).bytes == 7 and not teacher.exists()
 
 
 @pytest.mark.parametrize(
