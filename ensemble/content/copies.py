@@ -118,12 +118,10 @@ def _alike(thumbnails: Thumbnails) -> Pairs:
 
 def show_the_same(left: Thumbnails, right: Thumbnails) -> npt.NDArray[np.bool_]:
     """(pairs,) whether two pictures show the same: aligned roughly, then, while that looks promising, more closely."""
-    same = np.zeros(len(left), dtype=bool)
-    rows = _worth_a_close_look(left, right)
+    same: npt.NDArray[np.bool_] = (left == right).all(axis=(1, 2))
+    rows = np.flatnonzero(~same)
+    rows = rows[_worth_a_close_look(left[rows], right[rows])]
     left, right = left[rows], right[rows]
-    equal = (left == right).all(axis=(1, 2))
-    same[rows[equal]] = True
-    rows, left, right = rows[~equal], left[~equal], right[~equal]
     crops = np.zeros((len(left), 4), dtype=np.float32)
     for side, most in ((16, ROUGHLY), (32, LESS_ROUGHLY)):
         a, b = shrink(left, side), shrink(right, side)
