@@ -4,23 +4,27 @@ import logging
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 from scipy.sparse import csr_matrix, hstack
-from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
 
 from base_models.objectives.objective import objective_of, restored_objective
 from base_models.parameters import ClassBalance, Grid, meaning
 from base_models.saved_tensors import read_tensors, write_tensors
 from base_models.strength_search import search_note
+from base_models.textual.ngrams import count_few, weigh_few
 from ensemble.data import Dataset, Task
 from ensemble.features import FeatureCache
 from ensemble.learner import TrainingInfo, Trial
 
+if TYPE_CHECKING:
+    from sklearn.feature_extraction.text import HashingVectorizer
+
 WORD_COLUMNS, CHARACTER_COLUMNS = 2**19, 2**21
+FEW_CHARACTERS, FEW_ROWS = 10_000, 200  # up to which scikit-learn takes longer to import than it saves
 
 log = logging.getLogger("ensemble")
 
@@ -84,6 +88,8 @@ class Tfidf:
 
     def fit_features(self, data: Dataset) -> csr_matrix:
         """(rows, n-grams) of these rows, whose vocabulary and document frequencies count from here on."""
+        from sklearn.feature_extraction.text import TfidfTransformer
+
         counts = self._counts(data)
         self.columns_ = np.flatnonzero(np.asarray((counts > 0).sum(axis=0)).ravel() >= self.min_documents)
         weigh = TfidfTransformer(sublinear_tf=True)
@@ -144,6 +150,10 @@ class Tfidf:
     def _weigh(self, counts: csr_matrix) -> csr_matrix:
         if not len(self.columns_):  # scikit-learn refuses a table without columns
             return counts[:, self.columns_]
+        if counts.shape[0] <= FEW_ROWS:
+            return weigh_few(counts[:, self.columns_], self.inverse_frequency_)
+        from sklearn.feature_extraction.text import TfidfTransformer
+
         weigh = TfidfTransformer(sublinear_tf=True)
         weigh.idf_ = self.inverse_frequency_
         return weigh.transform(counts[:, self.columns_])
@@ -157,8 +167,8 @@ def _warn_once(message: str) -> None:
 @lru_cache(maxsize=2)
 def count(texts: tuple[str, ...], words: int, characters: int) -> csr_matrix:
     """(texts, columns) sparse counts of word n-grams and of character n-grams within words, hashed to columns."""
-    if not texts:  # scikit-learn wants one
-        return csr_matrix((0, WORD_COLUMNS + CHARACTER_COLUMNS), dtype=np.float32)
+    if sum(map(len, texts)) <= FEW_CHARACTERS:
+        return count_few(texts, words, characters, (WORD_COLUMNS, CHARACTER_COLUMNS))
     of_words = _counter(ngram_range=(1, words), n_features=WORD_COLUMNS).transform(texts)
     return csr_matrix(hstack([of_words, _count_within_words(texts, characters)], format="csr"))
 
@@ -177,5 +187,7 @@ def _count_within_words(texts: Sequence[str], characters: int) -> csr_matrix:
     return counts
 
 
-def _counter(**settings: Any) -> HashingVectorizer:
+def _counter(**settings: Any) -> "HashingVectorizer":
+    from sklearn.feature_extraction.text import HashingVectorizer
+
     return HashingVectorizer(norm=None, alternate_sign=False, dtype=np.float32, **settings)

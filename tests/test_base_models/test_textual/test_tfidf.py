@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.feature_extraction.text import HashingVectorizer, TfidfVectorizer
+from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer, TfidfVectorizer
 from support.world import SENTIMENT, toy_table
 
 from base_models import strength_search
 from base_models.class_weights import smoothed_frequencies
+from base_models.textual import tfidf
+from base_models.textual.ngrams import count_few, weigh_few
 from base_models.textual.tfidf import CHARACTER_COLUMNS, WORD_COLUMNS, Tfidf, count
 from ensemble.features import FeatureCache
 
@@ -28,6 +30,21 @@ def test_counts_are_of_word_and_character_n_grams() -> None:
         3,
         0,
     ]  # "a" is too short for a word
+
+
+@given(st.lists(st.text() | st.sampled_from(("ab cd ab", "\u03a3\u0391\u03a3", "\x1c a", "x" * 30)), max_size=5))
+def test_few_texts_have_the_bits_that_scikit_learn_gives_many(texts: list[str]) -> None:
+    texts = [text.encode(errors="ignore").decode() for text in texts]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tfidf, "FEW_CHARACTERS", -1)
+        many = count.__wrapped__((*texts, ""), 2, 5)
+    few = count_few([*texts, ""], 2, 5, (WORD_COLUMNS, CHARACTER_COLUMNS))
+    weighed = TfidfTransformer(sublinear_tf=True)
+    weighed.idf_ = np.random.default_rng(0).uniform(1, 9, few.shape[1])
+    for ours, theirs in ((few, many), (weigh_few(few, weighed.idf_), weighed.transform(many))):
+        assert ours.dtype == theirs.dtype and ours.shape == theirs.shape
+        for part in ("data", "indices", "indptr"):
+            assert (getattr(ours, part) == getattr(theirs, part)).all()
 
 
 def test_weights_equal_scikit_learns_vectoriser_fitted_on_the_fit_rows() -> None:
