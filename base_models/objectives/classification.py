@@ -91,17 +91,19 @@ class Classification:
     def probe(
         self, name: str, penalties: Sequence[float], costs: Sequence[float], balance: float
     ) -> "LogisticProbe | KernelSVM | OrdinalProbe":
-        from base_models.kernel_svm import KernelSVM
         from base_models.probe import LogisticProbe
-        from base_models.ridge import OrdinalProbe
 
         if name == "ridge" and not self.ordinal:
             raise LearnerError(
                 "probe = 'ridge' is for numbers and for classes in order; set ordinal = true, or leave it out."
             )
         if name == "ridge":
+            from base_models.ridge import OrdinalProbe
+
             return OrdinalProbe(penalties, self.outputs)
         if name == "svm":
+            from base_models.kernel_svm import KernelSVM  # late: scikit-learn takes a second to import
+
             return KernelSVM(costs, balance, self.outputs)
         return LogisticProbe(penalties, balance, self.outputs)
 
