@@ -4,6 +4,7 @@ LEARNERS = {
     "prior": "base_models.prior:Prior",
     "tfidf": "base_models.textual.tfidf:Tfidf",
     "frozen": "base_models.frozen:Frozen",
+    "lexicon": "base_models.textual.lexicon:Lexicon",
     "sklearn": "base_models.sklearn_learner:SklearnLearner",
     "textual": "base_models.textual.finetuned:Textual",
     "acoustic": "base_models.acoustic.finetuned:Acoustic",

@@ -54,7 +54,9 @@ def memes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def encoders(memes: Path) -> dict[str, str]:
     """Tiny random-weight networks as local folders: ``image``, ``text``, ``clip``, ``flava``, and one of each family of
-    text networks, of each kind of speech networks, of three kinds of language models that see, or only read."""
+    text networks, of each kind of speech networks, of three kinds of language models that see, or only read.
+    And a ``lexicon``."""
+    from support.lexicon import make_lexicon
     from support.speech import KINDS, make_speech
     from support.vlms import make_vlm
 
@@ -70,6 +72,7 @@ def encoders(memes: Path) -> dict[str, str]:
         **{f"vlm-{kind}": str(make_vlm(folder / f"vlm-{kind}", kind)) for kind in ("llava", "qwen2", "text")},
         **{family: str(make_text_encoder(folder / family, captions, family)) for family in FAMILIES},
         **{kind: str(make_speech(folder / kind, kind)) for kind in KINDS},
+        "lexicon": str(make_lexicon(folder / "lexicon.txt")),
     }
 
 

@@ -24,6 +24,7 @@ TINY = {
     "prior": {},
     "tfidf": {},
     "frozen": {"image": "image", "text": "text", "views": 2, "max_length": 16},
+    "lexicon": {"lexicon": "lexicon"},
     "sklearn": {"estimator": "sklearn.svm:LinearSVC"},
     "textual": {
         "model": "bert",
