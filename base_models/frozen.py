@@ -221,8 +221,7 @@ class Frozen:
         """What to ask of the cache for these rows: encoder, contents, how to encode them, block size, label."""
         requests: list[Request] = []
         if self.image is not None:
-            images = ImageEncoder(self.image, self.views, self.image_layer, self._cache.exports)
-            requests.append(images.request(data))
+            requests.append(ImageEncoder(self.image, self.views, self.image_layer, self._cache.exports).request(data))
         if self.text is not None:
             requests.append(self._text_encoder().request(data, self._cache))
         return [*requests, *(pooled.request(data) for pooled in self._pooled())]
@@ -248,5 +247,4 @@ class Frozen:
         return [Faces(self.faces, self.detector, self.fps, self._cache, self.face_margin, "video", self.max_seconds)]
 
     def _models(self) -> dict[str, str]:
-        """The encoders that are set."""
         return {name: model for name in ENCODERS if (model := getattr(self, name)) is not None}
