@@ -107,7 +107,9 @@ def _weights(positions: npt.NDArray[np.float32]) -> Greys:
 def _means(stretch_and_shift: npt.NDArray[np.float32], side: int, was: int) -> Greys:
     """(pairs, side, was) shares of the pixels of a larger picture, of which there are ``was`` in a row."""
     at = (_positions(stretch_and_shift, side) + np.float32(0.5)) * np.float32(was / side) - np.float32(0.5)
-    distance = np.abs(np.clip(at, 0, was - 1)[:, :, None] - np.arange(was, dtype=np.float32))
-    weights: Greys = np.clip(2 - distance, 0, 1)
-    weights /= weights.sum(axis=2, keepdims=True)
+    weights: Greys = np.clip(at, 1, was - 2)[:, :, None] - np.arange(was, dtype=np.float32)
+    np.abs(weights, out=weights)
+    np.subtract(2, weights, out=weights)
+    np.clip(weights, 0, 1, out=weights)
+    weights /= 3
     return weights
