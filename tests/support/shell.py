@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+SOFT = ("--set", 'stack.learners=["prior", "tfidf"]', "--set", 'stack.estimators=["soft_vote"]')  # of two, at once
+
 
 @dataclass(frozen=True)
 class Outcome:

@@ -7,16 +7,18 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from support import SHARED
-from support.shell import Ensemble, Outcome
+from support.shell import SOFT, Ensemble, Outcome
 
 from cli.demo import CONFIG
 from cli.main import main
+
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 @pytest.fixture
 def ensemble(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Ensemble:
     """``ensemble("stack", "--json")`` as in a shell whose current folder is ``tmp_path``."""
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    for name in THREADS:
         monkeypatch.setenv(name, "2")  # the command sets these; the fixture puts back what was there
 
     def call(*arguments: object) -> Outcome:
@@ -30,15 +32,42 @@ def ensemble(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     return call
 
 
+def _write_config(folder: Path, memes: Path, encoders: dict[str, str]) -> Path:
+    text = CONFIG.replace('root = "data"', f'root = "{memes}"')
+    for kind, place in encoders.items():
+        text = text.replace(f"encoders/{kind}", place)
+    path = folder / "ensemble.toml"
+    path.write_text(text)
+    return path
+
+
 @pytest.fixture
 def config(tmp_path: Path, memes: Path, encoders: dict[str, str]) -> Path:
     """The demo's configuration on the shared drawn memes, in a fresh folder."""
-    text = CONFIG.replace('root = "data"', f'root = "{memes}"')
-    for kind, folder in encoders.items():
-        text = text.replace(f"encoders/{kind}", folder)
-    path = tmp_path / "ensemble.toml"
-    path.write_text(text)
-    return path
+    return _write_config(tmp_path, memes, encoders)
+
+
+@pytest.fixture(scope="session")
+def _finished(memes: Path, encoders: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("finished")
+    _write_config(folder, memes, encoders)
+    with pytest.MonkeyPatch.context() as patch:
+        for name in THREADS:
+            patch.setenv(name, "2")
+        patch.chdir(folder)
+        for command in (("train-base", "-l", "prior", "-l", "tfidf"), ("stack", *SOFT)):
+            patch.setattr(sys, "argv", ["ensemble", *command, "--quiet"])
+            with pytest.raises(SystemExit) as exit:
+                main()
+            assert not exit.value.code
+    return folder
+
+
+@pytest.fixture
+def finished_config(_finished: Path, tmp_path: Path) -> Path:
+    """The same beside a run of ``prior`` and ``tfidf``, finished under a soft vote: trained once, copied for each."""
+    shutil.copytree(_finished, tmp_path, dirs_exist_ok=True)
+    return tmp_path / "ensemble.toml"
 
 
 def _real(tmp_path: Path, name: str) -> Path:

@@ -8,7 +8,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from support.shell import Ensemble
+from support.shell import SOFT, Ensemble
 
 import cli.demo
 from base_models import LEARNERS
@@ -52,11 +52,12 @@ def test_the_whole_way_from_posts_to_a_submission(ensemble: Ensemble, config: Pa
     assert {entry["learner"] for entry in trained["learners"]} == {"prior", "tfidf", "text", "image", "both"}
     assert trained["failures"] == []
     assert json.loads(ensemble("status", "--json", *FAST).out)["jobs"] == {"done": 40}
-    stacked = ensemble("stack", *FAST)
+    few = (*FAST, "--set", 'stack.estimators=["soft_vote", "logistic_regression"]')
+    stacked = ensemble("stack", *few)
     assert stacked.code == 0 and "plain mean" in stacked.out
     assert stacked.out.count("majority class") >= 3  # of each task, and of the subtasks
     assert max(map(len, stacked.out.splitlines())) <= 100
-    handed = ensemble("submit", "-o", "mine.csv", *FAST)
+    handed = ensemble("submit", "-o", "mine.csv", *few)
     assert handed.code == 0 and "out of fold" in handed.out and "majority class" in handed.out
     lines = (tmp_path / "mine.csv").read_text().splitlines()
     assert lines[0] == "name,sentiment,sarcasm" and len(lines) == 16
@@ -92,7 +93,8 @@ def test_probabilities_from_elsewhere_are_stacked_and_marked(ensemble: Ensemble,
     assert refused.code == 2 and "--unknown-folds" in refused.err
     marked = ensemble("import", "other", "--oof", "oof.csv", "--test", "test.csv", "-t", "sentiment", "--unknown-folds")
     assert marked.code == 0 and "folds: unknown" in marked.out
-    stacked = ensemble("stack", "-t", "sentiment", "--set", 'stack.learners=["tfidf", "again", "other"]')
+    learners = ("--set", 'stack.learners=["tfidf", "again", "other"]')
+    stacked = ensemble("stack", "-t", "sentiment", *learners, *SOFT[2:])
     assert stacked.code == 0 and "other *" in stacked.out and "optimistic" in stacked.out
 
 

@@ -16,7 +16,9 @@ KILLS = 5
 
 
 def start(config: Path, run: str) -> "subprocess.Popen[bytes]":
+    """Of learners that encode texts, and images by one view of each, and are trained."""
     command = [sys.executable, "-m", "cli.main", "train-base", "--quiet", "-c", str(config)]
+    command += ["-l", "text", "-l", "image", "--set", "base.image.params.views=1"]
     places = ["--set", f"run.folder={run}", "--set", f"run.cache={run}-cache", "--set", "run.threads=2"]
     streams = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
     return subprocess.Popen([*command, *places], **streams, preexec_fn=heed_control_c)

@@ -5,17 +5,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from support.shell import Ensemble
+from support.shell import SOFT, Ensemble
 
 from cli.memes import draw_memes
 
-ONLY = ("--set", 'stack.learners=["prior", "tfidf"]', "--set", 'stack.estimators=["soft_vote"]')
-
 
 @pytest.fixture
-def finished(ensemble: Ensemble, config: Path) -> Ensemble:
-    assert ensemble("train-base", "-l", "prior", "-l", "tfidf", "--quiet").code == 0
-    assert ensemble("stack", *ONLY, "--quiet").code == 0
+def finished(ensemble: Ensemble, finished_config: Path) -> Ensemble:
     return ensemble
 
 
@@ -35,7 +31,7 @@ def test_an_operating_point_is_chosen_said_applied_left_out_and_taken_away(
     assert labels("--no-operating-point") == before and "operating point" not in caplog.text
     found = json.loads(finished("thresholds", "run", "-t", "sarcasm", "--review", "0.2", "--json", "--quiet").out)
     assert found["point"]["kind"] == "least_sure" and "review" in labels()
-    assert finished("stack", *ONLY[:2], "--set", 'stack.estimators=["rank_mean"]', "--quiet").code == 0
+    assert finished("stack", *SOFT[:2], "--set", 'stack.estimators=["rank_mean"]', "--quiet").code == 0
     stale = finished("predict", memes / "test.csv", "--quiet")
     assert stale.code == 2 and "--task sarcasm --review 0.2`" in stale.err.splitlines()[-1]
     assert "Took the operating point" in finished("thresholds", "-t", "sarcasm", "--undo", "--quiet").out
@@ -101,7 +97,7 @@ def test_columns_named_for_a_finished_run_are_in_its_report_and_nothing_is_done_
     finished: Ensemble, tmp_path: Path
 ) -> None:
     named = ("--set", 'data.slices=["language", "file"]')
-    outcome = finished("report", *ONLY, *named, "--out", "page.html", "--quiet")
+    outcome = finished("report", *SOFT, *named, "--out", "page.html", "--quiet")
     assert outcome.code == 0, outcome.err
     assert "Scores by <bdi>language</bdi>" in (tmp_path / "page.html").read_text()
     found = json.loads((tmp_path / "page.json").read_text())["slices"]["sentiment"]

@@ -14,13 +14,12 @@ from support.shell import Ensemble
 
 from ensemble.system.claims import FILE
 
-pytestmark = pytest.mark.alone
-
 
 def results(run: Path) -> dict[str, bytes]:
     return {str(path.relative_to(run)): path.read_bytes() for path in run.glob("base/**/*.parquet")}
 
 
+@pytest.mark.alone
 def test_two_processes_end_with_the_bytes_of_one(ensemble: Ensemble, config: Path, tmp_path: Path) -> None:
     same = ("--learner", "tfidf", "--learner", "text", "--set", "run.threads=1")
     assert ensemble("train-base", *same, "--set", "run.folder=one").code == 0
@@ -50,6 +49,7 @@ def test_several_processes_on_each_job_are_not_for_several_jobs(
     assert outcome.code == 2 and "torchrun puts all its processes on each job: leave out --jobs" in outcome.err
 
 
+@pytest.mark.alone
 @pytest.mark.skipif(find_spec("ray") is None, reason="no ray")  # importing it here would be too early for its settings
 def test_ray_ends_with_the_bytes_of_one(ensemble: Ensemble, config: Path, tmp_path: Path) -> None:
     same = ("--learner", "text", "--set", "run.threads=1")
@@ -76,6 +76,7 @@ def test_failed_jobs_are_listed_by_cause_with_the_command_that_tries_them_again(
     assert ensemble("train-base", "-l", "text", "-f", "1").code == 0
 
 
+@pytest.mark.alone
 def test_control_c_ends_all_processes_in_order_and_the_same_command_continues(config: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "cli.main", "train-base", "-c", str(config), "--jobs", "2", "-l", "text"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)

@@ -8,17 +8,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from support.shell import Ensemble
-
-ONLY = ("--set", 'stack.learners=["prior", "tfidf"]', "--set", 'stack.estimators=["soft_vote"]')
+from support.shell import SOFT, Ensemble
 
 
 @pytest.fixture
-def finished(ensemble: Ensemble, config: Path, tmp_path: Path) -> Ensemble:
+def finished(ensemble: Ensemble, finished_config: Path) -> Ensemble:
     """A finished run of two learners, and its configuration gone."""
-    assert ensemble("train-base", "-l", "prior", "-l", "tfidf").code == 0
-    assert ensemble("stack", *ONLY).code == 0
-    config.unlink()
+    finished_config.unlink()
     return lambda *arguments: ensemble("predict", *arguments, "--run", "run")
 
 
@@ -94,19 +90,16 @@ def test_mistakes_are_one_line_that_says_what_would_be_right(
 
 
 def test_without_a_named_run_it_is_that_of_the_configuration_here(
-    ensemble: Ensemble, config: Path, tmp_path: Path
+    ensemble: Ensemble, finished_config: Path, tmp_path: Path
 ) -> None:
-    assert ensemble("train-base", "-l", "prior", "-l", "tfidf").code == 0
-    assert ensemble("stack", *ONLY).code == 0
     (tmp_path / "new.csv").write_text("caption\ngreat\n")
     assert ensemble("predict", "new.csv").code == 0
     assert (tmp_path / "run" / "predictions.csv").is_file()
 
 
 def test_what_was_trained_elsewhere_on_the_written_plan_comes_in_is_warned_of_and_goes_again(
-    ensemble: Ensemble, config: Path, memes: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ensemble: Ensemble, finished_config: Path, memes: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert ensemble("train-base", "-l", "prior", "-l", "tfidf").code == 0
     assert "4 folds of" in ensemble("folds", "--out", "plan.csv").out
     plan = pd.read_csv(tmp_path / "plan.csv").assign(negative=0.2, neutral=0.3, positive=0.5)
     plan[plan["fold"] >= 0].to_csv(tmp_path / "oof.csv", index=False)
@@ -114,7 +107,7 @@ def test_what_was_trained_elsewhere_on_the_written_plan_comes_in_is_warned_of_an
     files = ("--oof", "oof.csv", "--test", "test.csv", "-t", "sentiment")
     assert ensemble("import", "bought").err.startswith("ensemble: --oof FILE must name")
     assert "import bought --undo" in ensemble("import", "bought", *files).out
-    chosen = ("--set", 'stack.learners=["tfidf", "bought"]', *ONLY[2:], "-t", "sentiment")
+    chosen = ("--set", 'stack.learners=["tfidf", "bought"]', *SOFT[2:], "-t", "sentiment")
     warned = next(line for line in ensemble("stack", *chosen).err.splitlines() if line.startswith("! "))
     assert "of 'bought' there are probabilities of this run's posts and no model" in warned
     command = shlex.split(warned.partition("stack without: ")[2])

@@ -177,7 +177,7 @@ def test_a_truncated_parquet_in_the_store(ensemble: Ensemble, config: Path, tmp_
     assert ensemble("train-base", "--learner", "prior").code == 0
     oof = tmp_path / "run" / "base" / "prior" / "sentiment" / "oof.parquet"
     oof.write_bytes(oof.read_bytes()[:100])
-    only = ("--set", 'stack.learners=["prior"]')
+    only = ("--set", 'stack.learners=["prior"]', "--set", 'stack.estimators=["soft_vote"]')
     refused(ensemble("stack", *only), "oof.parquet is damaged", "ensemble train-base")
     assert ensemble("train-base", "--learner", "prior").code == 0
     assert ensemble("stack", *only).code == 0

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.shell import Ensemble
+from support.shell import SOFT, Ensemble
 
 SPACE = 'tune.tfidf.space={ balance = [0.5, 1.0], "min_documents" = { low = 1, high = 2 } }'
 TUNE = ("tune", "tfidf", "--task", "sentiment", "--set", SPACE)
@@ -25,7 +25,7 @@ def test_tuned_learners_are_trained_stacked_and_marked(ensemble: Ensemble, confi
     assert trained.code == 0 and "tfidf †" in trained.out and "on fold 0 it has" in trained.out
     record = json.loads((tmp_path / "run" / "base" / "tfidf" / "sentiment" / "report.json").read_text())
     assert record["made_of"]["params.balance"] == best["params"]["balance"]
-    stacked = ensemble("stack", *TUNED, "--set", 'stack.learners=["tfidf", "prior"]')
+    stacked = ensemble("stack", *TUNED, *SOFT)
     assert stacked.code == 0 and "tfidf †" in stacked.out and "on fold 0 it has" in stacked.out
     assert "stack †" in stacked.out and "! the stack: the parameters of tfidf were chosen" in stacked.out
     again = json.loads(ensemble(*TUNE, "--json").out)["tasks"][0]
@@ -38,7 +38,7 @@ def test_kept_trials_are_stacked_and_marked(ensemble: Ensemble, config: Path) ->
     kept = json.loads(ensemble(*TUNE, "--keep-trials", 2, "--set", "tune.tfidf.folds=all", "--json").out)["tasks"][0]
     assert len(kept["kept"]) == 2 and kept["unseen"] == []
     learners = json.dumps(kept["kept"])
-    stacked = ensemble("stack", "--task", "sentiment", "--set", f"stack.learners={learners}")
+    stacked = ensemble("stack", "--task", "sentiment", "--set", f"stack.learners={learners}", *SOFT[2:])
     assert stacked.code == 0 and f"{kept['kept'][0]} †" in stacked.out and "these very rows" in stacked.out
 
 

@@ -12,8 +12,6 @@ from support import ROOT
 import ensemble
 from cli.api.wording import in_arguments
 
-pytestmark = pytest.mark.alone
-
 
 def run(code: str, folder: Path) -> str:
     """What a fresh process prints; a warning is an error."""
@@ -28,6 +26,7 @@ def run(code: str, folder: Path) -> str:
     return done.stdout
 
 
+@pytest.mark.alone
 def test_importing_it_loads_nothing(tmp_path: Path) -> None:
     code = """
 import sys

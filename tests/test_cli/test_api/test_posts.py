@@ -124,7 +124,8 @@ def test_several_tasks_numbers_groups_and_labels_of_test_rows_go_all_the_way(
     )
     assert "degree: classes 1, 2, 3" in caplog.text
     learners = {"prior": "prior", "tfidf": {"learner": "tfidf", "params": {"min_documents": 1}}}
-    project = ensemble.Project.from_posts(posts, learners, "run", **SETTINGS | {"stack": {}})
+    few = {"estimators": ["best_single", "greedy"]}  # of classes and of numbers alike
+    project = ensemble.Project.from_posts(posts, learners, "run", **SETTINGS | {"stack": few})
     folds = project.folds().assign(user=frame["user"])
     assert (folds.groupby("user")["fold"].nunique() == 1).all()
     assert {"macro_f1", "mae"} <= set(project.train()["metric"])
