@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from base_models.encoder_parameters import alone, check_effect
+from base_models.encoder_parameters import check_effect, check_layers, layers_alone
 from base_models.faces.preparation import Faces
 from base_models.objectives.objective import Objective, Probe, objective_of, restored_objective
 from base_models.parameters import ClassBalance, Detector, FaceChoice, FaceMargin, Grid, MaxLength, Views, meaning
@@ -19,6 +19,7 @@ from base_models.sequences.pooling import PooledStates, SequencePooling
 from base_models.sequences.speech import SpeechEncoder
 from base_models.standardisation import Standardisation
 from base_models.textual.encoder import TextEncoder
+from base_models.textual.lexicon import columns_of, lexicon_features, lexicon_file
 from base_models.textual.pooling import Pooling
 from base_models.visual.encoder import ImageEncoder
 from base_models.weights import check_available, local_files
@@ -48,6 +49,7 @@ class Frozen:
     of_classes: ClassVar = ("balance",)
     audio: str | None = None
     video: str | None = None
+    lexicon: str | None = None
 
     def __init__(
         self,
@@ -73,6 +75,7 @@ class Frozen:
         faces: FaceChoice = "none",
         detector: Detector = None,
         face_margin: FaceMargin = 0,
+        lexicon: Annotated[str | None, meaning("file of scored words, as of the learner lexicon")] = None,
     ) -> None:
         given = dict(locals())
         if all(given[name] is None for name in ENCODERS):
@@ -89,6 +92,7 @@ class Frozen:
             self.faces, self.detector, self.face_margin = faces, detector, face_margin
         if audio is not None or video is not None:
             self.max_seconds = max_seconds
+        vars(self).update({} if lexicon is None else {"lexicon": lexicon})
         self._cache = FeatureCache()
         self._info: TrainingInfo = {}
         self._faces()  # which says what does not go together
@@ -108,20 +112,18 @@ class Frozen:
     def sources(self) -> list[Path]:
         """The local weight files of the encoders."""
         models = [path for model in self._models().values() for path in local_files(model)]
-        return models + [path for faces in self._faces() for path in faces.sources()]
+        models += [path for faces in self._faces() for path in faces.sources()]
+        return models if self.lexicon is None else [*models, lexicon_file(self.lexicon)]
 
     def check_models(self, data: Dataset, cache: FeatureCache) -> None:
         """Of an encoder whose features are all in the cache nothing is needed; a layer of none is refused."""
         from base_models.visual.network import check_network
 
-        for name, layer in {"image": self.image_layer, "text": self.text_layer}.items():
-            if layer is not None and name not in self._models():  # refused no earlier: finished runs may have one
-                raise LearnerError(f"{name}_layer = {layer} is of no encoder: {name} is not set.")
+        check_layers(vars(self), self._models())  # no earlier: finished runs may have one of no encoder
         for (name, model), (encoder, keys, *_) in zip(self._models().items(), self._requests(data), strict=True):
             known = {key for key in keys if key is not None}
             if cache.count(encoder, known) < len(known):
-                is_timm = name == "image" or (name == "video" and of_timm(model))
-                (check_network if is_timm else check_available)(model)
+                (check_network if name == "image" or (name == "video" and of_timm(model)) else check_available)(model)
         for faces in self._faces():
             faces.check()
 
@@ -141,10 +143,7 @@ class Frozen:
         """Of all but images, whose encoders do not say how many layers they have."""
         counts = {pooled.encoder.modality: pooled.encoder.layers for pooled in self._pooled()}
         counts |= {} if self.text is None else {"text": self._text_encoder().layers()}
-        found = {}
-        for name, count in counts.items():
-            found[name] = {layer: {**alone(self, name), f"{name}_layer": layer} for layer in range(1, count + 1)}
-        return {name: found[name] for name in MODALITIES if found.get(name)}
+        return {name: layers_alone(self, name, counts[name]) for name in MODALITIES if counts.get(name)}
 
     def prepare_layers(self, data: Dataset, cache: FeatureCache) -> None:
         self._cache = cache
@@ -182,11 +181,11 @@ class Frozen:
 
     def predict_proba(self, data: Dataset) -> npt.NDArray[np.float64]:
         """(rows, classes)."""
-        return self._predictions(data)
+        return self.probe_.predictions(self.features(data))
 
     def predict(self, data: Dataset) -> npt.NDArray[np.float64]:
         """(rows,) of numbers."""
-        return self._predictions(data)[:, 0]
+        return self.predict_proba(data)[:, 0]
 
     def training_info(self) -> TrainingInfo:
         return self._info
@@ -201,7 +200,6 @@ class Frozen:
         self.probe_.restore(tensors)
 
     def feature_tensors(self) -> dict[str, npt.NDArray[Any]]:
-        """By what features are centred and scaled."""
         return self.scaled_.tensors()
 
     def restore_features(self, tensors: Mapping[str, npt.NDArray[Any]]) -> None:
@@ -210,12 +208,10 @@ class Frozen:
     def _probe(self, objective: Objective) -> Probe:
         return objective.probe(self.probe, self.penalties, self.costs, self.balance)
 
-    def _predictions(self, data: Dataset) -> npt.NDArray[np.float64]:
-        return self.probe_.predictions(self.features(data))
-
     def _blocks(self, data: Dataset) -> list[Features]:
-        """(rows, width) features of each encoder; NaN rows where the modality is missing."""
-        return [self._cache.get(*request) for request in self._requests(data)]
+        """(rows, width) features of each encoder, and what the lexicon says; NaN rows where the modality is missing."""
+        encoded = [self._cache.get(*request) for request in self._requests(data)]
+        return encoded if self.lexicon is None else [*encoded, *columns_of(lexicon_features(self.lexicon, data))]
 
     def _requests(self, data: Dataset) -> list[Request]:
         """What to ask of the cache for these rows: encoder, contents, how to encode them, block size, label."""

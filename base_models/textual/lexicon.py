@@ -68,16 +68,14 @@ class Lexicon:
 
     def sources(self) -> list[Path]:
         """The lexicon; raises LearnerError where it is not there."""
-        if not (path := locate(self.lexicon)).is_file():
-            raise LearnerError(f"No such lexicon: {path}. Give a file with a word, a tab and a number in each line.")
-        return [path]
+        return [lexicon_file(self.lexicon)]
 
     def fit(self, data: Dataset, task: Task, seed: int) -> None:
         data = data.take(task.target.known(data.labels(task)))
         labels = data.labels(task)
         self.kind_: str = task.kind
         features = self._features(data)
-        self.scaled_ = Standardisation().fit(columns := _columns(features))
+        self.scaled_ = Standardisation().fit(columns := columns_of(features))
         self.probe_ = self._probe(objective_of(task, labels))
         self.probe_.fit(self.scaled_.transform(columns), labels, data.groups, seed)
         self.found_ = int((features[:, -1] > 0).sum())  # NaN, of a missing text, is not above 0
@@ -108,19 +106,32 @@ class Lexicon:
         return objective.probe("logistic", self.penalties, (), self.balance)
 
     def _predictions(self, data: Dataset) -> npt.NDArray[np.float64]:
-        return self.probe_.predictions(self.scaled_.transform(_columns(self._features(data))))
+        return self.probe_.predictions(self.scaled_.transform(columns_of(self._features(data))))
 
     def _features(self, data: Dataset) -> Features:
-        """(rows, 7); NaN where there is no text."""
-        (path,) = self.sources()
-        scores = read_lexicon(path, known_hash(path))
-        negations = frozenset(ENGLISH.split() if self.negations is None else self.negations)
-        missing = [np.nan] * 7
-        rows = [missing if text is None else summary(*valences(text, scores, negations)) for text in data.texts]
-        return np.array(rows, dtype=np.float32).reshape(-1, 7)
+        return lexicon_features(self.lexicon, data, self.negations)
 
 
-def _columns(features: Features) -> list[Features]:
+def lexicon_file(lexicon: str) -> Path:
+    """Raises LearnerError where it is not there."""
+    if not (path := locate(lexicon)).is_file():
+        raise LearnerError(f"No such lexicon: {path}. Give a file with a word, a tab and a number in each line.")
+    return path
+
+
+def lexicon_features(lexicon: str, data: Dataset, negations: Sequence[str] | None = None) -> Features:
+    """(rows, 7); NaN where there is no text. ``negations`` None are the English ones."""
+    path = lexicon_file(lexicon)
+    scores, turning = (
+        read_lexicon(path, known_hash(path)),
+        frozenset(ENGLISH.split() if negations is None else negations),
+    )
+    missing = [np.nan] * 7
+    rows = [missing if text is None else summary(*valences(text, scores, turning)) for text in data.texts]
+    return np.array(rows, dtype=np.float32).reshape(-1, 7)
+
+
+def columns_of(features: Features) -> list[Features]:
     """Each scaled on its own."""
     return np.split(features, features.shape[1], axis=1)
 

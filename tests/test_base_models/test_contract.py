@@ -94,6 +94,7 @@ MORE = {
         },
     ),
     "uegd, side by side": ("uegd", {"combine": "concatenation", "layer": {"text": "weighted"}, "published_rows": True}),
+    "frozen, lexicon": ("frozen", {"lexicon": "lexicon"}),
     "frozen, svm": ("frozen", {"probe": "svm", "costs": [1.0, 10.0]}),
     "textual, linear head": (
         "textual",

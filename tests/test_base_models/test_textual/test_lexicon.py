@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from base_models.frozen import Frozen
 from base_models.textual.lexicon import ENGLISH, Lexicon, read_lexicon, summary, valences
 from ensemble.data import Codes, Dataset, Task
 from ensemble.errors import LearnerError
@@ -108,3 +109,10 @@ def test_a_missing_lexicon_is_said_before_anything_is_trained(tmp_path: Path) ->
     path.write_bytes("sch\u00f6n\t2\n".encode("latin-1"))
     with pytest.raises(LearnerError, match="cannot be read as UTF-8"):
         Lexicon(str(path)).fit(moods(20, 0, 0.0)[0], MOOD, seed=0)
+
+
+def test_beside_frozen_texts_it_needs_texts(words: Path) -> None:
+    with pytest.raises(LearnerError, match="lexicon is of text, and text is not set"):
+        Frozen(image="any", lexicon=str(words))
+    assert "lexicon" not in vars(Frozen(text="any"))  # recorded as ever
+    assert words in Frozen(text="a/hub-name", lexicon=str(words)).sources()
