@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.linalg import eigh
 from scipy.special import log_softmax, softmax
 
 from base_models.class_weights import smoothed_frequencies, targets_of
@@ -103,6 +102,8 @@ def decompose(features: Features) -> Basis:
     if key in _bases:
         _bases.move_to_end(key)
         return _bases[key]
+    from scipy.linalg import eigh  # late: who predicts needs none
+
     mean = features.mean(axis=0)
     centred = features - mean
     # The singular value decomposition, by the smaller of the two Gram matrices: X'X = V S^2 V' and XX' = U S^2 U'.
