@@ -11,7 +11,7 @@ from support.shell import Ensemble
 
 pytestmark = pytest.mark.alone
 
-HEAVY = {"torch", "torchvision", "transformers", "timm", "sklearn", "skops", "xgboost", "optuna", "pytest"}
+HEAVY = {"torch", "torchvision", "transformers", "timm", "skops", "xgboost", "optuna", "pytest", "_pytest"}
 PROGRAM = f"""
 import sys
 from cli.main import main
