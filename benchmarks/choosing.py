@@ -295,7 +295,7 @@ DRAWN = {  # line: rule, biases
     "best score": ("best", "plain"),
     "plain mean": ("plain mean", "plain"),
     "simple unless beaten beyond noise": ("today", "plain"),
-    "mean of ties, averaged biases": ("mean within 1.5", "halves last"),
+    "mean of ties, averaged biases": ("mean within 1.5", "bagged"),
 }
 
 
