@@ -134,6 +134,8 @@ class Frozen:
             pooled.fill(data)
         for request in self._requests(data):
             cache.fill(*request)
+        if self.text is not None:
+            self._text_encoder().keep_export(cache)
 
     def layer_params(self) -> Mapping[str, Mapping[int, Mapping[str, object]]]:
         """Of all but images, whose encoders do not say how many layers they have."""
@@ -222,7 +224,7 @@ class Frozen:
             images = ImageEncoder(self.image, self.views, self.image_layer, self._cache.exports)
             requests.append(images.request(data))
         if self.text is not None:
-            requests.append(self._text_encoder().request(data))
+            requests.append(self._text_encoder().request(data, self._cache))
         return [*requests, *(pooled.request(data) for pooled in self._pooled())]
 
     def _text_encoder(self) -> TextEncoder:

@@ -5,8 +5,6 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.sparse import csr_matrix
 from scipy.special import softmax
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import log_loss
 
 from base_models.class_weights import class_weights
 from base_models.strength_search import searched_rows
@@ -70,6 +68,8 @@ def _search(
 ) -> tuple[float, Model | None]:
     """The best strength, and what was learned with it on four fifths of these rows; without rows to choose by the
     first, and nothing."""
+    from sklearn.metrics import log_loss
+
     held = stratified_group_split([labels], [classes], groups, [1 - INNER_SHARE, INNER_SHARE], seed) == 1
     if len(np.unique(labels)) < 2 or held.all() or not held.any():
         return strengths[0], None
@@ -100,6 +100,8 @@ def _path(
 
     A class without rows has a score far below all others; a single class has no coefficients at all.
     """
+    from sklearn.linear_model import LogisticRegression
+
     present = np.unique(labels)
     model = LogisticRegression(solver="newton-cg", warm_start=True, tol=1e-5, max_iter=200)
     if start is not None and len(present) > 1:

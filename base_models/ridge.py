@@ -8,7 +8,6 @@ import numpy.typing as npt
 from scipy.linalg import eigh
 from scipy.sparse import csr_matrix
 from scipy.special import ndtr
-from sklearn.linear_model import Ridge
 
 from ensemble.blocks import Features
 from ensemble.data import Codes, Floats
@@ -124,5 +123,7 @@ def ridge_path(features: Floats, targets: Floats, penalties: Sequence[float]) ->
 
 def sparse_ridge_path(features: csr_matrix, targets: Floats, penalties: Sequence[float]) -> tuple[Floats, Floats]:
     """By conjugate gradients: the Gram matrix of many thousand rows would fill the memory."""
+    from sklearn.linear_model import Ridge
+
     fitted = [Ridge(penalty, solver="sparse_cg", tol=1e-6).fit(features, targets) for penalty in penalties]
     return np.stack([model.coef_ for model in fitted], axis=1), np.array([model.intercept_ for model in fitted])

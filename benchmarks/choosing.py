@@ -98,12 +98,29 @@ def bagged(metric: Metric, labels: Codes, values: Floats, groups: Codes) -> Rule
     return Rule("class_biases", tuple(np.mean(found, axis=0).tolist()))
 
 
-BIASES: Mapping[str, Biases] = {
-    "plain": plain,
-    "shrunk .75": shrunk(0.75),
-    "shrunk .5": shrunk(0.5),
-    "by counts": by_counts,
-    "bagged": bagged,
+def halves(most: int) -> Biases:
+    """The mean over random halves of the rows, or so many of them."""
+
+    def biases(metric: Metric, labels: Codes, values: Floats, groups: Codes) -> Rule:
+        random, found = np.random.default_rng(0), []
+        for _ in range(BAGS):
+            rows = random.permutation(len(labels))[: min(max(len(labels) // 2, 1), most)]
+            found.append(class_biases(metric, labels[rows], values[rows]).numbers)
+        return Rule("class_biases", tuple(np.mean(found, axis=0).tolist()))
+
+    return biases
+
+
+# How class biases are learned for each candidate as they are compared, and how for what is shipped.
+BIASES: Mapping[str, tuple[Biases, Biases]] = {
+    "plain": (plain, plain),
+    "shrunk .75": (shrunk(0.75), shrunk(0.75)),
+    "shrunk .5": (shrunk(0.5), shrunk(0.5)),
+    "by counts": (by_counts, by_counts),
+    "bagged": (bagged, bagged),
+    "bagged last": (plain, bagged),
+    "halves last": (plain, halves(10**9)),
+    "500 last": (plain, halves(500)),
 }
 
 
@@ -163,7 +180,10 @@ def today(draw: Draw, found: Candidates, biases: Biases) -> Tuned:
     rival, top = (max(names, key=lambda name: found[name].score) for names in (simple, found))
     if top in simple:
         return found[rival]
-    p_value = reality_check(draw.rows, found[rival].scored, [found[name].scored for name in others])
+    scored = [found[name].scored for name in (rival, *others)]
+    drawn = draw.metric.sign * bootstraps(draw.metric, draw.rows.labels, scored, draw.rows.groups)
+    gains = np.array([found[name].score - found[rival].score for name in others])
+    p_value = reality_check(gains, drawn[1:] - drawn[0])
     return found[top] if p_value < LEVEL else found[rival]
 
 
@@ -239,20 +259,27 @@ CHOICES: Mapping[str, Callable[[Draw, Candidates, Biases], Tuned]] = {
     "mean within .5": mean_within(0.5),
     "mean within 1": mean_within(1.0),
     "mean within 1.5": mean_within(1.5),
+    "mean within 2": mean_within(2.0),
     "half plain mean": with_plain_mean,
     "super learner": super_learner,
 }
 
 
-def regrets(path: Path) -> list[dict[str, object]]:
+def regrets(path: Path, rules: Sequence[str], ways: Sequence[str]) -> list[dict[str, object]]:
     draw = Draw.read(path)
     *start, size, number = path.stem.split("_")
-    scored, hindsight = [], -np.inf
-    for way, biases in BIASES.items() if draw.metric.of_counts else [("plain", plain)]:
-        found = candidates_of(draw, biases)
+    scored, hindsight, compared = [], -np.inf, {}
+    for way in ways if draw.metric.of_counts else ["plain"]:
+        first, last = BIASES[way]
+        if first not in compared:
+            compared[first] = candidates_of(draw, first)
+        found = compared[first]
         hindsight = max(hindsight, *(draw.judge(each.kept) for each in found.values()))
-        scored += [(name, way, draw.judge(choose(draw, found, biases).kept)) for name, choose in CHOICES.items()]
-        scored.append(("plain mean", way, draw.judge(found[target_of(draw.task).mean].kept)))
+        chosen = {name: CHOICES[name](draw, found, first) for name in rules}
+        chosen["plain mean"] = found[target_of(draw.task).mean]
+        for name, each in chosen.items():
+            shipped = each if last is first else tune(draw, each.inside, each.outside, last)
+            scored.append((name, way, draw.judge(shipped.kept)))
     common = {"pool": start[0], "task": "_".join(start), "size": int(size), "draw": int(number)}
     return [{**common, "rule": name, "biases": way, "score": s, "regret": hindsight - s} for name, way, s in scored]
 
@@ -264,17 +291,49 @@ def table(found: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     return by_size.assign(mean=by_size.mean(axis=1), worst=each.groupby(list(by)).max()).sort_values("mean").round(2)
 
 
+DRAWN = {  # line: rule, biases
+    "best score": ("best", "plain"),
+    "plain mean": ("plain mean", "plain"),
+    "simple unless beaten beyond noise": ("today", "plain"),
+    "mean of ties, averaged biases": ("mean within 1.5", "halves last"),
+}
+
+
+def draw_figure(found: pd.DataFrame, path: Path) -> None:
+    """Mean regret by the number of rows, a panel per pool."""
+    from matplotlib.figure import Figure
+
+    pools = list(dict.fromkeys(found["pool"]))
+    figure = Figure(figsize=(3.1 * len(pools), 3.2), layout="constrained")
+    for axes, pool in zip(figure.subplots(1, len(pools), squeeze=False)[0], pools, strict=True):
+        part = found[found["pool"] == pool]
+        for label, (rule, biases) in DRAWN.items():
+            known = part[(part["rule"] == rule) & part["biases"].isin([biases if pool != "mosi" else "plain"])]
+            line = 100 * known.groupby("size")["regret"].mean()
+            axes.plot(line.index, line.to_numpy(), marker="o", label=label)
+        axes.set(title=pool, xscale="log", xlabel="rows", xticks=sorted(part["size"].unique()), ylim=(0, None))
+        axes.set_xticks(sorted(part["size"].unique()), map(str, sorted(part["size"].unique())))
+        axes.minorticks_off()
+    figure.axes[0].set_ylabel("regret, hundredths")
+    figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(DRAWN), fontsize=8)
+    figure.savefig(path)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--show", action="store_true")
+    parser.add_argument("--figure", type=Path, help="an SVG or PNG of some rules, by the number of rows")
     parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--rules", nargs="+", choices=CHOICES, default=list(CHOICES))
+    parser.add_argument("--biases", nargs="+", choices=BIASES, default=list(BIASES))
     options = parser.parse_args()
     if not options.show:
         paths = sorted(options.folder.glob("*[0-9].npz"), key=lambda path: int(path.stem.split("_")[-1]))
         found = []
-        for part in Parallel(options.jobs, return_as="generator")(delayed(regrets)(path) for path in paths):
+        calls = (delayed(regrets)(path, options.rules, options.biases) for path in paths)
+        for part in Parallel(options.jobs, return_as="generator")(calls):
             found += part  # one draw of everything, then the next: stopped early, it is even
             if len(found) % 20 < len(part):
                 pd.DataFrame(found).to_parquet(options.out)
@@ -282,6 +341,8 @@ def main() -> None:
     everything = pd.read_parquet(options.out)
     for pool, part in everything.groupby("pool"):
         print(f"\n{pool}\n{table(part, ['rule', 'biases'] if pool != 'mosi' else ['rule']).to_string()}")
+    if options.figure:
+        draw_figure(everything, options.figure)
 
 
 if __name__ == "__main__":

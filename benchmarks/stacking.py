@@ -23,7 +23,7 @@ from ensemble.system.progress import Item, Label
 from meta import META_ESTIMATORS
 from meta.candidates import StackSpec, logistic_regression
 from meta.fitting import fit
-from meta.nested_cv import nested_cv, option_of, options_of
+from meta.nested_cv import nested_cv, options_chosen, options_of
 from meta.nested_fits import NestedPredictions, nest
 from meta.table import MetaTable, StackSettings
 
@@ -71,9 +71,10 @@ def stack(table: MetaTable, candidates: tuple[str, ...], threads: int) -> None:
         fits[name] = nest(table, options, spec, threads=threads, track=counted)
         now = stage(f"{name}: nested fits, {len(options)} variants", now)
     final = nested_cv(table, fits, threads).final
-    now = stage(f"choice (of new rows: {final.name})", now)
-    fit(option_of(final), table.features, table.labels, spec)
-    stage("last fit", now)
+    now = stage(f"choice (of new rows: {', '.join(final.members)})", now)
+    for option in options_chosen(final):
+        fit(option, table.features, table.labels, spec)
+    stage("last fits", now)
 
 
 class Column(ClassifierMixin, BaseEstimator):  # type: ignore[misc]

@@ -2,27 +2,28 @@
 
     python benchmarks/visual.py
     python benchmarks/visual.py --weights ../shared/weights/mobilenetv2_100 --images ../shared/data/mvsa/data
+    python benchmarks/visual.py --only exported --model resnet18
 
-Measures "training", "views" and "cache", or --only some of them. Ways that are compared take turns, every other round
-in reverse order; a ratio (speed as a share of another way's) is the median of the rounds' ratios, with quartiles. The
-first step of a training run is not counted. Wants a machine to itself; on a GPU, take many --steps and --posts.
+Measures "training", "views", "cache" and "exported", or --only some of them. Ways that are compared take turns, every
+other round in reverse order; a ratio (speed as a share of another way's) is the median of the rounds' ratios, with
+quartiles. The first step of a training run is not counted. Wants a machine to itself; on a GPU, take many --steps and
+--posts.
 """
 
 import argparse
 import tempfile
+import time
 from collections.abc import Callable
-from copy import deepcopy
-from dataclasses import dataclass, replace
+from copy import copy, deepcopy
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import cast
 
 import numpy as np
-import pandas as pd
 import torch
-from PIL import Image
+from pictures import TASK, Case, draw_pictures, read_posts, usual_way
 from torch.nn import functional as F
-from torchvision import transforms
 from turns import Steps, in_turns, print_speeds, taken
 
 from base_models.neural.hyperparameters import Training
@@ -34,35 +35,14 @@ from base_models.objectives.objective import objective_of
 from base_models.visual.augmentation import Augmentation
 from base_models.visual.finetuned import Visual, VisualTraining
 from base_models.visual.network import ImageClassifier, make_classifier, preprocessing_of
-from base_models.visual.pixels import ImageExamples, PixelSource
-from base_models.visual.views import Preprocessing, covered, cut
-from ensemble.data import Dataset, Task
+from base_models.visual.pixels import ImageExamples
+from base_models.visual.views import cut
+from ensemble.data import Dataset
 from ensemble.features import FeatureCache
 from ensemble.learner import TrainingContext
-from ensemble.system.files import file_hash
-from ensemble.system.progress import Track, silent
 
-MEASUREMENTS = ("training", "views", "cache")
+MEASUREMENTS = ("training", "views", "cache", "exported")
 LoadedStack = list[tuple[torch.Tensor, torch.Tensor]]
-TASK = Task("sentiment", ("negative", "neutral", "positive"))
-
-
-@dataclass(frozen=True)
-class Case:
-    """A learner and the posts it is measured on."""
-
-    learner: Visual
-    data: Dataset
-    how: Preprocessing
-    cache: FeatureCache
-
-    def examples(self, views: int = 1) -> ImageExamples:
-        augmentation = Augmentation(self.how, self.learner.scale, self.learner.ratio, self.learner.degrees)
-        return ImageExamples(PixelSource(self.how, 10, self.cache).of(self.data), self.how.size, views, augmentation)
-
-    def fit(self, rows: int, track: Track = silent) -> None:
-        self.learner.set_context(TrainingContext(track=track))
-        self.learner.fit(self.data.take(range(rows)), TASK, 0)
 
 
 def measure_training(case: Case, pairs: int) -> None:
@@ -113,18 +93,9 @@ def measure_views(case: Case, rounds: int) -> None:
     learner.prepare(data, case.cache)
     case.fit(how.batch)
     network = cast(ImageClassifier, learner.network_)
-    usual_body = deepcopy(network.body).to(memory_format=torch.contiguous_format).eval()
-    crops = transforms.Compose([transforms.Resize(round(covered(case.how, 10)[0])), transforms.TenCrop(case.how.size)])
-    tensor = transforms.Compose([transforms.ToTensor(), transforms.Normalize(case.how.mean, case.how.std)])
     at_once = max(1, rows_at_once(how.eval_batch) // 10)
     pixels = case.examples(10).batch(range(len(data)))["pixels"]
     ready = [as_images(network, images) for images in torch.split(pixels, at_once)]
-
-    @torch.inference_mode()
-    def usual() -> None:
-        for path in data.images:
-            views = torch.stack([tensor(crop) for crop in crops(Image.open(data.root / str(path)).convert("RGB"))])
-            usual_body(views.to(device())).softmax(1).mean(0).cpu()
 
     @torch.inference_mode()
     def alone() -> None:
@@ -132,11 +103,67 @@ def measure_views(case: Case, rounds: int) -> None:
             for images in ready:
                 network.body.eval()(images).float().cpu()
 
-    ways = {"usual way": partial(taken, usual), "network alone": partial(taken, alone)}
+    ways = {"usual way": partial(taken, usual_way(case)), "network alone": partial(taken, alone)}
     ways["learner"] = partial(taken, partial(learner.predict_with_spread, data))
     in_turns(ways, 1)  # warms up
     print(f"\nTen views at {case.how.size[0]} pixels, {len(data)} posts, {at_once} at once, {rounds} rounds")
     print_speeds(in_turns(ways, rounds), {"posts": len(data)}, "usual way", "network alone")
+
+
+def measure_exported(case: Case, rounds: int) -> None:
+    """Ten crops of new posts by a fold model, decoding included, as `ensemble predict` asks it; from decoded pixels, as
+    every further fold model is asked; and the parts of both. In CPU seconds of all threads, and by the clock."""
+    data, (eager, fast) = case.data, saved_and_loaded(case)
+    examples = case.examples(10)
+    fast.prepare(data.take([0]), case.cache)
+    once, known = (taken(partial(fast.predict_with_spread, data.take([0]))) for _ in range(2))
+    work: dict[str, Callable[[], object]] = {
+        "usual way": usual_way(replace(case, learner=eager)),
+        "learner": lambda: asked(eager, data, FeatureCache()),
+        "learner, from pixels": lambda: asked(eager, data, case.cache),
+        "exported": lambda: asked(fast, data, FeatureCache()),
+        "exported, from pixels": lambda: asked(fast, data, case.cache),
+        "decoding alone": lambda: [examples.images.source.read(path) for path in examples.images.paths],
+        "crops alone": lambda: [examples.batch([row]) for row in range(len(data))],
+    }
+    by_cpu: dict[str, list[float]] = {name: [] for name in work}
+    ways = {name: partial(noted, one, by_cpu[name]) for name, one in work.items()}
+    in_turns(ways, 1)  # warms up
+    for seconds in by_cpu.values():
+        seconds.clear()
+    by_clock = in_turns(ways, rounds)
+    difference = np.abs(fast.predict_proba(data) - eager.predict_proba(data)).max()
+    print(f"\nTen crops of {len(data)} new posts at {case.how.size[0]} pixels, {rounds} rounds")
+    print(f"Exported and compared in {once - known:.1f} s, once; probabilities differ by at most {difference:.1g}")
+    for clock, found in {"CPU": by_cpu, "clock": by_clock}.items():
+        print(f"By {clock}:")
+        print_speeds(found, {"posts": len(data)}, "usual way", "learner")
+
+
+def saved_and_loaded(case: Case) -> tuple[Visual, Visual]:
+    """A fold model twice: one whose predictions are to have the bits of the saved one, one that may be faster."""
+    learner, folder = case.learner, Path(str(case.cache.root)) / "model"
+    learner.prepare(case.data, case.cache)
+    case.fit(min(learner.training.batch, len(case.data)))
+    folder.mkdir()
+    learner.save(folder)
+    models = copy(learner), copy(learner)
+    for model in models:
+        model.load(folder)
+        model.set_context(TrainingContext(exact=model is models[0]))
+    return models
+
+
+def asked(model: Visual, data: Dataset, cache: FeatureCache) -> None:
+    model.prepare(data, cache)
+    model.predict_with_spread(data)
+
+
+def noted(work: Callable[[], object], seconds: list[float], steps: Steps) -> None:
+    """Work, by the clock in ``steps`` and of the CPU in ``seconds``."""
+    before = time.process_time()
+    taken(work, steps)
+    seconds.append(time.process_time() - before)
 
 
 def measure_cache(case: Case, rounds: int) -> None:
@@ -156,27 +183,11 @@ def measure_cache(case: Case, rounds: int) -> None:
     print_speeds(seconds, {"images": len(case.data)}, "epoch from files", "input from files")
 
 
-def draw_pictures(folder: Path, count: int) -> None:
-    """JPEG files as large as photographs: soft shapes under fine grain."""
-    random = np.random.default_rng(0)
-    for number in range(count):
-        shapes = Image.fromarray(random.integers(0, 256, (12, 16, 3), dtype=np.uint8)).resize((800, 600))
-        pixels = (np.asarray(shapes) + random.normal(0, 6, (600, 800, 1))).clip(0, 255).astype(np.uint8)
-        Image.fromarray(pixels).save(folder / f"{number:04d}.jpg", quality=85)
-
-
-def read_posts(folder: Path, count: int) -> Dataset:
-    """The first pictures of a folder, with labels that mean nothing."""
-    paths = sorted(folder.glob("*.jpg"))[:count]
-    rows = [(p.name, None, p.name, "train", TASK.classes[n % 3], file_hash(p)) for n, p in enumerate(paths)]
-    columns = ["id", "text", "image", "part", TASK.name, "image_hash"]
-    return Dataset(pd.DataFrame(rows, columns=columns, dtype=object), folder, (TASK,))
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="+", choices=MEASUREMENTS, default=MEASUREMENTS)
-    parser.add_argument("--weights", type=Path, help="a folder; default: mobilenetv2_100 with random weights")
+    parser.add_argument("--weights", type=Path, help="a folder; default: random weights")
+    parser.add_argument("--model", default="mobilenetv2_100", help="of timm, where no weights are given")
     parser.add_argument("--images", type=Path, help="a folder of JPEG files; default: drawn ones")
     parser.add_argument("--precision", choices=["auto", "float32", "bfloat16"], default="auto")
     numbers = {"size": 224, "batch": 16, "steps": 5, "pairs": 9, "posts": 24, "rounds": 5, "rows": 64}
@@ -185,7 +196,7 @@ def main() -> None:
     ask = parser.parse_args()
     torch.set_num_threads(ask.threads)
     training = VisualTraining(epochs=1, batch=ask.batch, clip=1.0, precision=ask.precision)
-    learner = Visual(str(ask.weights or "mobilenetv2_100"), ask.weights is not None, size=ask.size, training=training)
+    learner = Visual(str(ask.weights or ask.model), ask.weights is not None, size=ask.size, training=training)
     how = preprocessing_of(learner.model, ask.size, None, None, None, None)
     print(f"{learner.model} on {device()}, {ask.threads} threads, {ask.precision} precision")
     with tempfile.TemporaryDirectory() as folder:
@@ -195,6 +206,8 @@ def main() -> None:
             measure_training(case, ask.pairs)
         if "views" in ask.only:
             measure_views(replace(case, data=read_posts(ask.images or drawn, ask.posts)), ask.rounds)
+        if "exported" in ask.only:
+            measure_exported(replace(case, data=read_posts(ask.images or drawn, ask.posts)), ask.rounds)
         if "cache" in ask.only:
             learner.training = training.model_copy(update={"epochs": 2})
             for pictures in filter(None, (drawn, ask.images)):

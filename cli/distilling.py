@@ -31,7 +31,7 @@ def distil(
     ] = None,
     task: TaskNames = [],
     teacher: Annotated[
-        str | None, typer.Option(metavar="name", help="The stack's candidate to learn from. Default: the shipped one.")
+        str | None, typer.Option(metavar="name", help="The stack's candidate to learn from. Default: the stack.")
     ] = None,
     labels: Annotated[
         float, typer.Option(min=0, max=1, metavar="share", help="Of what is learned, so much is the true label.")

@@ -131,7 +131,7 @@ def _promise(run: "Run", one: "LoadedStack", own: "Known | None", notes: list[st
     from ensemble.errors import StoreError
     from meta.operating.kept import read_point
     from meta.operating.later import Promise
-    from meta.stack import read_report, read_shipped
+    from meta.stack import read_report
 
     task = one.task
     inside = run.plan.frame.iloc[run.plan.cv_rows]
@@ -145,7 +145,8 @@ def _promise(run: "Run", one: "LoadedStack", own: "Known | None", notes: list[st
     except StoreError as error:  # the stack's own labels are scored all the same
         point = None
         notes.append(str(error).removesuffix("."))
-    return Promise(report, base, groups, read_shipped(run, task).take(ids), labels, point)
+    stacked = run.store.stack(task.name).read("oof", task).take(ids)
+    return Promise(report, base, groups, stacked, labels, point)
 
 
 def slices_named(table: "pd.DataFrame", names: Sequence[str], posts: "Dataset") -> dict[str, list[object]]:

@@ -1,6 +1,7 @@
 """The `ensemble` command: runs a subcommand and turns its end into a line and an exit code."""
 
 import errno
+import gc
 import os
 import signal
 import sys
@@ -68,6 +69,7 @@ def _in_our_words(line: str) -> str:
 
 def _prepare() -> None:
     """What libraries must be told before they are loaded, and how they are heard."""
+    gc.set_threshold(10_000)  # libraries and tables are a million objects of which none is garbage: a tenth of a start
     os.environ.update(waiting())  # numeric libraries read it when they are loaded, which is later
     warnings.filterwarnings("ignore", module="PIL")  # what is wrong with an image, the audit says
     warnings.showwarning = _say  # type: ignore[assignment]

@@ -1,25 +1,27 @@
 """What `ensemble stack`, `ensemble submit` and `ensemble predict` print."""
 
-from cli.finished import Predicted
+from typing import TYPE_CHECKING
+
 from cli.tables import card_columns, card_row, line, print_counts, table
-from ensemble.scoring import BaselineCard, Score, ScoreCard
-from meta.records import Baselines, LabelledTest, StackedTasks, StackReport, Submission
-from meta.report.facts import WrittenReport
-from meta.stack_report import CHOOSING
 from meta.wording import (
     candidate_name,
-    choosing_note,
-    display_name,
     format_interval,
     format_number,
     leak_note,
+    members_named,
     selection_note,
     tuning_note,
     warning_notes,
 )
 
+if TYPE_CHECKING:
+    from cli.finished import Predicted
+    from ensemble.scoring import BaselineCard, Score, ScoreCard
+    from meta.records import Baselines, LabelledTest, StackedTasks, StackReport, Submission
+    from meta.report.facts import WrittenReport
 
-def print_stacks(result: StackedTasks) -> None:
+
+def print_stacks(result: "StackedTasks") -> None:
     for report in result["tasks"]:
         _print_stack(report, result["folds"], result["baselines"])
     if result["subtasks"]:
@@ -47,7 +49,7 @@ def print_stacks(result: StackedTasks) -> None:
 STACK_COLUMNS = ("score [95 %]", "arg max", "over folds", "accuracy", "ROC AUC", "log-loss")
 
 
-def _row(card: ScoreCard, arg_max: Score | None = None) -> list[str]:
+def _row(card: "ScoreCard", arg_max: "Score | None" = None) -> list[str]:
     """A card with the score by plain arg max, where it has one, and without weighted F1; of numbers as it is."""
     if "classes" not in card:
         return card_row(card)
@@ -55,14 +57,12 @@ def _row(card: ScoreCard, arg_max: Score | None = None) -> list[str]:
     return [score, format_number(arg_max["value"]) if arg_max else "", over, accuracy, *others]
 
 
-def _print_stack(report: StackReport, folds: int, baselines: Baselines) -> None:
+def _print_stack(report: "StackReport", folds: int, baselines: "Baselines") -> None:
     mark = {name: " *" for name in report["unknown_folds"]} | {name: " †" for name in report["tuned"]}
     rows = [[name + mark.get(name, ""), *_row(card)] for name, card in report["learners"].items()]
     candidates = report["candidates"].items()
     rows += [[f"  {candidate_name(name, report['metric'])}", *_row(card, card["arg_max"])] for name, card in candidates]
     rows += [["stack" + " †" * bool(report["tuned"]), *_row(report["stack"], report["arg_max"])]]
-    if "choosing" in report:
-        rows += [[f"  {CHOOSING}", *_row(report["choosing"], report["choosing"]["arg_max"])]]
     to_beat = baselines["oof"][report["task"]]
     rows += [[to_beat["baseline"], *_row(to_beat)]]
     title = f"{report['task']}: out-of-fold {report['metric']} on {report['stack']['rows']:,} rows, {folds} folds"
@@ -76,8 +76,7 @@ def _print_stack(report: StackReport, folds: int, baselines: Baselines) -> None:
     against = ", ".join(
         f"{format_interval(value, '+')} against the {name}" for name, value in report["against"].items()
     )
-    line(f"The stack is what is shipped: {against}.")
-    line(choosing_note(report))
+    line(f"The stack, chosen anew for each fold on the others: {against}.")
     _print_choice(report)
     for warning in warning_notes(report):
         line(f"! {warning}")
@@ -93,27 +92,27 @@ def _print_stack(report: StackReport, folds: int, baselines: Baselines) -> None:
     line("")
 
 
-def _print_choice(report: StackReport) -> None:
+def _print_choice(report: "StackReport") -> None:
     """What the test rows get, and how much of its score is optimism."""
-    option, rule = display_name(report["option"]), report["rule"]["kind"].replace("_", " ")
+    stack, rule = members_named(report["members"], report["metric"]), report["rule"]["kind"].replace("_", " ")
     gain = format_interval(report["rule_gain"], "+")
     if "classes" in report["stack"]:
         line(
             "The plain mean is decided by arg max unless a rule is named; the best single learner is the best in "
             "hindsight."
         )
-        line(f"The test rows get the {option}, decided by {rule}. Decision rules gain {gain} over arg max.")
+        line(f"The test rows get the {stack}, decided by {rule}. Decision rules gain {gain} over arg max.")
     else:
-        line(f"The best single learner is the best in hindsight. The test rows get the {option}.")
+        line(f"The best single learner is the best in hindsight. The test rows get the {stack}.")
     if report["in_sample"] is not None and report["optimism"] is not None:
         seen, optimism = format_number(report["in_sample"]), format_number(report["optimism"], "+")
         line(
-            f"On the rows it was fitted on, the final stack has {seen}: {optimism} against choosing anew by fold is "
+            f"On the rows it was fitted on, the final stack has {seen}: {optimism} against the procedure's score is "
             "optimism, not reported above."
         )
 
 
-def _print_classes(report: StackReport) -> None:
+def _print_classes(report: "StackReport") -> None:
     classes = report["stack"]["classes"].items()
     rows = [
         [name, *map(format_number, (c["precision"], c["recall"], c["f1"])), f"{c['support']:,}"] for name, c in classes
@@ -121,7 +120,7 @@ def _print_classes(report: StackReport) -> None:
     table("the stack, class by class", [report["task"], "precision", "recall", "F1", "rows"], rows)
 
 
-def _print_part(task: str, which: str, part: LabelledTest, to_beat: BaselineCard) -> None:
+def _print_part(task: str, which: str, part: "LabelledTest", to_beat: "BaselineCard") -> None:
     rows = [[name, *card_row(card)] for name, card in part["cards"].items()]
     if part["copies_in_training"]:
         rows.append(["stack, without copies", *card_row(part["stack_without_copies"])])
@@ -132,7 +131,7 @@ def _print_part(task: str, which: str, part: LabelledTest, to_beat: BaselineCard
         line(f"{part['copies_in_training']:,} of these rows have a copy among the training rows.")
 
 
-def print_submission(result: Submission) -> None:
+def print_submission(result: "Submission") -> None:
     line(f"Wrote {result['file']}: {result['rows']:,} rows in the {result['format']} format, linted.")
     for pair in result["agreed"]:
         line(f"{pair} agree: decoded together, by their joint probability.")
@@ -143,7 +142,7 @@ def print_submission(result: Submission) -> None:
         [name + mark, of["metric"], format_interval(of), of["baseline_name"], format_interval(of["baseline"])]
         for name, of in result["oof"].items()
     ]
-    title = f"what labels score out of fold, {CHOOSING} ({result['oof_rows']:,} rows, {result['folds']} folds)"
+    title = f"what labels score out of fold ({result['oof_rows']:,} rows, {result['folds']} folds)"
     table(title, ["", "metric", "score [95 %]", "to beat", "its score [95 %]"], rows)
     of_labels = {f"{of['metric']} of {name}": format_number(of["value"]) for name, of in result["oof"].items()}
     of_text = {name: format_number(value) for name, value in result["read_back"].items()}
@@ -156,10 +155,9 @@ def print_submission(result: Submission) -> None:
         )
 
 
-def print_report(result: WrittenReport) -> None:
+def print_report(result: "WrittenReport") -> None:
     for name, subtask in result["scores"].items():
         gains = [f"{format_interval(gain, '+')} against the {rival}" for rival, gain in subtask["against"].items()]
-        gains += [f"choosing costs {format_interval(subtask['cost'], '+')}"] if subtask["cost"] else []
         score, rows = format_interval(subtask["score"]), f"{subtask['rows']:,}"
         line(f"{name}: {score} on {rows} rows, {result['folds']} folds; {', '.join(gains)}.")
     for task, learners in result["leaks"].items():
@@ -168,6 +166,6 @@ def print_report(result: WrittenReport) -> None:
     line(f"Wrote {result['page']} ({result['bytes'] / 1e6:.1f} MB) and {result['json']}.")
 
 
-def print_predictions(result: Predicted) -> None:
+def print_predictions(result: "Predicted") -> None:
     line(f"Wrote {result['file']}: {result['posts']:,} posts.")
     print_counts("how many posts have which label", result["labels"])

@@ -6,20 +6,18 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from rich.console import Console
 from rich.text import Text
 
-from cli.causes import by_cause
 from cli.layout import WIDTH, blocks, fits, width, wrap
 from cli.pasting import pasteable
-from ensemble.content.audit import audit_lines
-from ensemble.datasets.conventional_features import Converted
-from ensemble.datasets.fold_tables import WrittenFolds
-from ensemble.jobs.ablation import Ablation
-from ensemble.jobs.importing import Imported, Undone
-from ensemble.jobs.job import Failure
-from ensemble.jobs.status import FinishedLearner
-from ensemble.scoring import BaselineCard, ScoreCard
 from meta.wording import format_interval, format_mean_std, format_number, format_size, printable, tuning_note
 
 if TYPE_CHECKING:
+    from ensemble.datasets.conventional_features import Converted
+    from ensemble.datasets.fold_tables import WrittenFolds
+    from ensemble.jobs.ablation import Ablation
+    from ensemble.jobs.importing import Imported, Undone
+    from ensemble.jobs.job import Failure
+    from ensemble.jobs.status import FinishedLearner
+    from ensemble.scoring import BaselineCard, ScoreCard
     from ensemble.upkeep.budget import Left
 
 
@@ -27,9 +25,9 @@ class TrainedLearners(TypedDict):
     """Learners whose folds are all done, by task what knows the labels alone, jobs that failed, and the command
     that tries these ``again``; where a budget was given, what it has ``left``."""
 
-    learners: list[FinishedLearner]
-    baselines: dict[str, BaselineCard]
-    failures: list[Failure]
+    learners: "list[FinishedLearner]"
+    baselines: "dict[str, BaselineCard]"
+    failures: "list[Failure]"
     again: str | None
     left: "list[Left]"
 
@@ -37,7 +35,7 @@ class TrainedLearners(TypedDict):
 class Ablations(TypedDict):
     """One for each task."""
 
-    tasks: list[Ablation]
+    tasks: "list[Ablation]"
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], names: int = 1) -> None:
@@ -72,6 +70,8 @@ def print_counts(title: str, counts: Mapping[str, Mapping[str, int]]) -> None:
 
 
 def print_audit(facts: Mapping[str, Any]) -> None:
+    from ensemble.content.audit import audit_lines
+
     for note in facts["notes"]:
         line(note)
     rows = facts["rows"]
@@ -104,7 +104,7 @@ NUMBER_METRICS = {  # of regressions; a card shows the first four that it has be
 SIZE = "trained / all\nparameters"
 
 
-def card_metrics(card: ScoreCard) -> Sequence[str]:
+def card_metrics(card: "ScoreCard") -> Sequence[str]:
     """The names of four metrics that are shown beside the one a card's task is judged by."""
     there = card.get("metrics", {})
     if not card.get("rows") or "accuracy" in there:
@@ -112,13 +112,13 @@ def card_metrics(card: ScoreCard) -> Sequence[str]:
     return [name for name in NUMBER_METRICS if name in there and name != card["metric"]][: len(CARD_METRICS)]
 
 
-def card_columns(card: ScoreCard) -> list[str]:
+def card_columns(card: "ScoreCard") -> list[str]:
     """The heads of what ``card_row`` gives of a card of the same task."""
     names = card_metrics(card)
     return [*CARD_COLUMNS] if names is CARD_METRICS else [*CARD_COLUMNS[:2], *(NUMBER_METRICS[name] for name in names)]
 
 
-def card_row(card: ScoreCard) -> list[str]:
+def card_row(card: "ScoreCard") -> list[str]:
     if not card.get("rows"):
         return ["no labels"] + [""] * (len(CARD_COLUMNS) - 1)
     metrics, folds = card["metrics"], card.get("folds")
@@ -158,7 +158,7 @@ def print_trained(result: TrainedLearners) -> None:
         line("No learner has all its folds yet; `ensemble status` says what is missing.")
 
 
-def _print_seeds(task: str, entries: Sequence[FinishedLearner]) -> None:
+def _print_seeds(task: str, entries: "Sequence[FinishedLearner]") -> None:
     """Mean and deviation of what each seed scores alone, beside what their averaged predictions score."""
     cards = {entry["learner"]: entry["oof"] for entry in entries if "seeds" in entry["oof"]}
     if not cards:
@@ -175,7 +175,7 @@ def _print_seeds(task: str, entries: Sequence[FinishedLearner]) -> None:
     table(title, ["base learner", "seeds", card["metric"], *card_columns(card)[2:]], rows, names=2)
 
 
-def _print_dev(task: str, entries: Sequence[FinishedLearner]) -> None:
+def _print_dev(task: str, entries: "Sequence[FinishedLearner]") -> None:
     cards = {entry["learner"]: entry["dev"] for entry in entries if "dev" in entry}
     if cards and (card := next(iter(cards.values())))["rows"]:
         rows = [[name, *card_row(card)] for name, card in cards.items()]
@@ -185,12 +185,14 @@ def _print_dev(task: str, entries: Sequence[FinishedLearner]) -> None:
         line("")
 
 
-def print_failures(failures: Sequence[Failure]) -> None:
+def print_failures(failures: "Sequence[Failure]") -> None:
+    from cli.causes import by_cause
+
     for reason in by_cause({failure["job"]: failure["reason"] or "" for failure in failures}):
         line(f"failed: {reason}", whole=True)
 
 
-def print_folds(result: WrittenFolds) -> None:
+def print_folds(result: "WrittenFolds") -> None:
     rows = ", ".join(f"{count:,}" for count in result["rows"])
     outside = f"{result['test_rows']:,} test rows"
     outside += f" (fold -1), {result['dev_rows']:,} rows of a development part (fold -3)" if result["dev_rows"] else ""
@@ -216,7 +218,7 @@ def print_ablations(result: Ablations) -> None:
         print_failures(entry["failures"])
 
 
-def print_imported(result: Imported) -> None:
+def print_imported(result: "Imported") -> None:
     title = f"{result['task']}: imported, {result['oof']['rows']:,} rows, folds: {result['folds']}"
     rows = [
         [result["learner"], *card_row(result["oof"])],
@@ -226,13 +228,13 @@ def print_imported(result: Imported) -> None:
     line(f"`ensemble stack` stacks it; `ensemble import {result['learner']} --undo` takes it out again.")
 
 
-def print_undone(result: Undone) -> None:
+def print_undone(result: "Undone") -> None:
     line(f"Removed {result['learner']}, imported for {', '.join(result['tasks'])}.")
     if result["stacks"]:
         line(f"Stacks made with it are stale: {', '.join(result['stacks'])}. `ensemble stack` makes them again.")
 
 
-def print_converted(made: Converted) -> None:
+def print_converted(made: "Converted") -> None:
     for note in made["notes"]:
         line(note)
     spread = "{:,} to {:,}, half of the clips up to {:,}"

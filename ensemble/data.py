@@ -88,6 +88,10 @@ class Dataset:
         key = get_modality(modality).key
         return [None if cell is None else key(cell, self.root) for cell in self.cells(modality)]
 
+    def contents(self, modality: str) -> list[str | None]:
+        """The same, with the text itself for its key: told apart as well, and nothing is computed."""
+        return self.cells(modality) if modality == "text" else self.keys(modality)
+
     @property
     def modalities(self) -> tuple[str, ...]:
         """Text and image, and each further one that the table has a column of; in the order of MODALITIES."""
@@ -172,4 +176,13 @@ def slice_column(name: str) -> str:
 
 def optional(column: "pd.Series[str]") -> list[str | None]:
     """A column as a list with None for every kind of missing value."""
-    return [None if missing else value for value, missing in zip(column, column.isna(), strict=True)]
+    values = column.to_numpy(dtype=object, copy=True)
+    values[column.isna().to_numpy()] = None
+    cells: list[str | None] = values.tolist()
+    return cells
+
+
+def python_values(column: "pd.Series[Any]") -> list[Any]:
+    """A column as a list, made at once: whoever iterates over pandas' strings has each made by itself."""
+    values: list[Any] = column.to_numpy(dtype=object).tolist()
+    return values

@@ -36,7 +36,8 @@ class FeatureCache:
 
     ``image_bytes`` bounds what is bulky and can be had again: decoded images and sounds, and states of all tokens of a
     content.
-    ``beside`` is where learners keep what is no features, by default ``root``.
+    ``beside`` is where learners keep what is no features, by default ``root``. ``of_new_posts``: nothing is trained on
+    what is asked for, so that it may come from an export that equals its encoder to 1e-4.
     ``asked`` says of how many contents each encoder's features were asked for, ``spent`` how many seconds of encoding
     were spent on it here.
     """
@@ -47,11 +48,13 @@ class FeatureCache:
         track: Track = silent,
         image_bytes: int = IMAGE_BYTES,
         beside: Path | None = None,
+        of_new_posts: bool = False,
     ) -> None:
         self.root = root
         self.beside = beside or root
         self.track = track
         self.image_bytes = image_bytes
+        self.of_new_posts = of_new_posts
         self.asked: dict[str, int] = {}
         self.spent: dict[str, float] = {}
         self._opened: dict[str, Blocks] = {}

@@ -2,13 +2,14 @@
 
 import hashlib
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from ensemble.data import DEV, RATING, TRAIN, Codes, Dataset
+from ensemble.data import DEV, RATING, TRAIN, Codes, Dataset, python_values
 from ensemble.errors import FoldError, StoreError, some
 from ensemble.stratification import strata_of
 from ensemble.stratification import stratified_group_split as stratified_group_split
@@ -108,11 +109,15 @@ class FoldPlan:
     def held_out_rows(self, fold: int) -> Codes:
         return np.flatnonzero(self.fold == fold)
 
-    def fingerprint(self) -> str:
-        """Equal for plans that hold out and group the same rows together, whatever the order of the table."""
+    @cached_property
+    def _fingerprint(self) -> str:
         frame = self.frame.sort_values("id")
         groups = pd.factorize(frame["group"])[0].tolist()
-        return fingerprint(list(zip(frame["id"], frame["fold"].tolist(), groups, strict=True)))
+        return fingerprint(list(zip(python_values(frame["id"]), frame["fold"].tolist(), groups, strict=True)))
+
+    def fingerprint(self) -> str:
+        """Equal for plans that hold out and group the same rows together, whatever the order of the table."""
+        return self._fingerprint
 
     def with_groups(self, data: Dataset) -> Dataset:
         """The dataset, knowing which rows are copies of one another."""
@@ -131,6 +136,8 @@ class FoldPlan:
 
     def ordered(self, data: Dataset) -> "FoldPlan":
         """The same plan with its rows in the order of the table, which may have been sorted anew."""
+        if np.array_equal(self.frame["id"].to_numpy(dtype=object), data.ids):
+            return self
         return replace(self, frame=self.frame.set_index("id").loc[list(data.ids)].reset_index())
 
     def check(self, data: Dataset, settings: FoldSettings, extend: bool = False) -> None:
@@ -148,8 +155,10 @@ class FoldPlan:
                 f"This run's folds were made for the tasks {list(self.tasks)}, the table has {list(data.task_names)}. "
                 "Restore the tasks or choose another run folder."
             )
-        planned = dict(zip(self.frame["id"], self.frame["digest"], strict=True))
-        present = dict(zip(data.ids, row_digests(data), strict=True))
+        planned = dict(zip(python_values(self.frame["id"]), python_values(self.frame["digest"]), strict=True))
+        present = dict(zip(data.ids.tolist(), row_digests(data), strict=True))
+        if present == planned:
+            return
         new = [row for row in present if row not in planned]
         differences = {
             "no longer there": [row for row in planned if row not in present],
@@ -236,5 +245,5 @@ def row_digests(data: Dataset) -> list[str]:
     # Texts as they are, of other contents the keys at the end: as the plans on disk were made.
     columns = [data.frame[name] for name in ("id", "text", "part", *data.task_names, *ratings) if name in data.frame]
     keys = [data.keys(name) for name in data.modalities if name != "text"]
-    values = zip(*(column.where(column.notna(), None) for column in columns), *keys, strict=True)
+    values = zip(*(python_values(column.where(column.notna(), None)) for column in columns), *keys, strict=True)
     return [hashlib.sha256(repr(row).encode()).hexdigest()[:16] for row in values]

@@ -19,12 +19,14 @@ class TrainingContext:
 
     ``folder`` keeps what a killed ``fit`` needs to go on and is emptied when the job is done; without one nothing is
     kept. ``memory`` (a JSON file) outlasts jobs: what was found out about the machine. ``name`` is for progress bars.
+    Where predictions need not be ``exact``, they may differ by 1e-4 from those of the learner that was saved.
     """
 
     folder: Path | None = None
     memory: Path | None = None
     name: str = ""
     track: Track = silent
+    exact: bool = True
 
 
 class TrainingInfo(TypedDict, total=False):

@@ -30,9 +30,11 @@ Pairs = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Scan:
-    """What one look at every cell of a modality found, one row per post; ``problem`` says why a cell cannot be used."""
+    """What one look at every cell of a modality found, one row per post; ``problem`` says why a cell cannot be used.
+    ``cache`` is the folder where it is kept, and may be what is made of it."""
 
     frame: pd.DataFrame
+    cache: Path | None = None
 
     @property
     def problems(self) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from ensemble.bound_learners import BoundLearners, LearnerSpec
-from ensemble.data import Dataset, Task
+from ensemble.data import Dataset, Task, python_values
 from ensemble.errors import ConfigError
 from ensemble.features import FeatureCache
 from ensemble.folds import FoldPlan
@@ -28,7 +28,7 @@ class OpenedData:
     @cached_property
     def identity(self) -> dict[str, str]:
         """The fingerprints every result carries."""
-        return {"data": fingerprint(sorted(self.plan.frame["digest"])), "folds": self.plan.fingerprint()}
+        return {"data": fingerprint(sorted(python_values(self.plan.frame["digest"]))), "folds": self.plan.fingerprint()}
 
     def some_tasks(self, names: Sequence[str]) -> list[Task]:
         """The named tasks, or all."""

@@ -6,8 +6,6 @@ Features are (rows, learners); columns after these are other candidates' busines
 from collections.abc import Callable
 
 import numpy as np
-from scipy.optimize import minimize
-from sklearn.base import BaseEstimator, RegressorMixin
 
 from ensemble.data import Floats
 from ensemble.metrics import metric_named, score
@@ -17,7 +15,7 @@ KINK = 1e-3  # of the labels' spread: within it an absolute value is rounded off
 SETTLED = 1e-10  # of a loss in units of the labels' spread
 
 
-class Mean(RegressorMixin, BaseEstimator):
+class Mean:
     """The plain mean, as of scikit-learn's VotingRegressor; nothing is trained."""
 
     def __init__(self, learners: int = 1, metric: str = "mae") -> None:
@@ -53,6 +51,8 @@ class BestSingle(Mean):
 
 class WeightedMean(Mean):
     """Subclasses find ``weights_`` (learners,), at least 0, which sum to one."""
+
+    weights_: Floats
 
     def predict(self, features: Floats) -> Floats:
         return np.asarray(features[:, : self.learners] @ self.weights_)
@@ -93,6 +93,8 @@ class Simplex(WeightedMean):
         whole = {"type": "eq", "fun": lambda weights: weights.sum() - 1, "jac": np.ones_like}
         bounds = [(0.0, 1.0)] * self.learners
         options = {"maxiter": 500, "ftol": SETTLED}
+        from scipy.optimize import minimize
+
         found = minimize(at, equal, jac=True, method="SLSQP", bounds=bounds, constraints=[whole], options=options).x
         weights = np.nan_to_num(found).clip(0)
         better = weights.sum() > 0 and at(weights / weights.sum())[0] < at(equal)[0]

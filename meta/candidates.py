@@ -4,12 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sklearn.ensemble import RandomForestClassifier
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import Pipeline
-from sklearn.tree import DecisionTreeClassifier
-
-from meta.estimators import LogProbabilities
 from meta.greedy import Greedy
 from meta.many_rows import CELLS
 from meta.votes import BestSingle, HardVote, LogOddsMean, RankMean, SoftVote
@@ -81,6 +75,11 @@ def greedy(spec: StackSpec) -> Any:
 
 def logistic_regression(spec: StackSpec, C: float = 0.1) -> Any:
     """On log-probabilities, with a penalty that keeps correlated learners from opposite weights."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import Pipeline
+
+    from meta.estimators import LogProbabilities
+
     regression = LogisticRegression(C=C, max_iter=1000, solver=_solver(spec))
     return Pipeline([("log", LogProbabilities()), ("regression", regression)])
 
@@ -95,11 +94,15 @@ def _solver(spec: StackSpec) -> str:
 
 def decision_tree(spec: StackSpec, depth: int = 4) -> Any:
     """Shallow, since its features are few and alike."""
+    from sklearn.tree import DecisionTreeClassifier
+
     return DecisionTreeClassifier(max_depth=depth, min_samples_leaf=20, random_state=spec.seed)
 
 
 def random_forest(spec: StackSpec) -> Any:
     """100 trees with leaves of 20: as good here as 500 without limits, at a twentieth of the size on disk."""
+    from sklearn.ensemble import RandomForestClassifier
+
     return RandomForestClassifier(n_estimators=100, min_samples_leaf=20, random_state=spec.seed, n_jobs=1)
 
 

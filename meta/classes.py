@@ -9,7 +9,6 @@ from ensemble.data import Codes, Floats, Task
 from ensemble.metrics import METRICS, Metric
 from ensemble.targets import Mask
 from meta import META_ESTIMATORS, SIMPLE
-from meta.estimators import ConstantClassifier
 from meta.records import FEW
 from meta.rules import kinds
 from meta.temperatures import inverse_temperature
@@ -39,6 +38,8 @@ class StackedClasses:
         if isinstance(estimator, SoftVote):
             estimator.fit(features, labels)
         elif len(present) < 2:
+            from meta.estimators import ConstantClassifier
+
             estimator = ConstantClassifier()
         else:
             estimator.fit(features, codes)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -21,16 +22,14 @@ from meta.targets import STACK_TARGETS
 from meta.temperatures import sharpen
 from meta.votes import by_learner
 
-# The only types that are loaded besides those skops trusts by itself: every estimator of ours that a stack may hold.
-TRUSTED = [
+ESTIMATOR = "estimator.json"
+# Kept as JSON: numbers and arrays of them are all they have, and they are read without scikit-learn, for seconds.
+OWN = (
     "meta.averages.BestSingle",
     "meta.averages.Greedy",
     "meta.averages.Mean",
     "meta.averages.Median",
     "meta.averages.Simplex",
-    "meta.estimators.ConstantClassifier",
-    "meta.estimators.LogProbabilities",
-    "meta.estimators.PooledScaler",
     "meta.greedy.Greedy",
     "meta.votes.BestSingle",
     "meta.votes.HardVote",
@@ -38,6 +37,12 @@ TRUSTED = [
     "meta.votes.RankMean",
     "meta.votes.SoftVote",
     "meta.weights.Simplex",
+)
+# The only types that are loaded besides those skops trusts by itself: every other one of ours that a stack may hold.
+TRUSTED = [
+    "meta.estimators.ConstantClassifier",
+    "meta.estimators.LogProbabilities",
+    "meta.estimators.PooledScaler",
     "sklearn.tree._tree.Tree",
 ]
 
@@ -77,32 +82,53 @@ class Fitted:
         return STACK_TARGETS[self.kind].predict(self.estimator, features, self.present, self.classes)
 
     def save(self, folder: Path) -> None:
-        """XGBoost in its own format, everything else through skops."""
+        """Under its name: XGBoost in its own format, means and votes as JSON, everything else through skops."""
         folder.mkdir(parents=True, exist_ok=True)
-        if hasattr(self.estimator, "get_booster"):
-            write_atomic(folder / "model.ubj", bytes(self.estimator.get_booster().save_raw("ubj")))
+        name, kind = self.option.name, f"{type(self.estimator).__module__}.{type(self.estimator).__name__}"
+        if kind in OWN:
+            state = {key: np.asarray(value).tolist() for key, value in vars(self.estimator).items()}
+            write_json(folder / f"{name}.{ESTIMATOR}", {"type": kind, "state": state})
+        elif hasattr(self.estimator, "get_booster"):
+            write_atomic(folder / f"{name}.ubj", bytes(self.estimator.get_booster().save_raw("ubj")))
         else:
-            write_atomic(folder / "model.skops", skops_io().dumps(self.estimator))
+            write_atomic(folder / f"{name}.skops", skops_io().dumps(self.estimator))
         record = {key: value for key, value in vars(self).items() if key not in ("option", "estimator")}
-        write_json(
-            folder / "model.json", {"name": self.option.name, "parameters": dict(self.option.parameters), **record}
-        )
+        write_json(folder / f"{name}.json", {"parameters": dict(self.option.parameters), **record})
 
     @classmethod
-    def load(cls, folder: Path) -> "Fitted":
+    def load(cls, folder: Path, name: str) -> "Fitted":
         """Raises StoreError for a file with a type that is not on the trusted list, naming the type."""
-        record = read_json(folder / "model.json")
-        kind = record.get("kind", "classification")  # as the version before had no other
-        if (folder / "model.ubj").exists():
+        record = read_json(folder / f"{name}.json")
+        if (folder / f"{name}.ubj").exists():
             import xgboost
 
-            estimator = getattr(xgboost, STACK_TARGETS[kind].booster)()
-            estimator.load_model(folder / "model.ubj")
+            estimator = getattr(xgboost, STACK_TARGETS[record["kind"]].booster)()
+            estimator.load_model(folder / f"{name}.ubj")
+        elif (folder / f"{name}.{ESTIMATOR}").exists():
+            estimator = _load_own(folder / f"{name}.{ESTIMATOR}")
         else:
-            estimator = _load_skops(folder / "model.skops")
-        option = Option(record["name"], record["parameters"])
+            estimator = _load_skops(folder / f"{name}.skops")
         present, inverse = tuple(record["present"]), tuple(record["inverse_temperature"])
-        return cls(option, estimator, present, record["learners"], record["classes"], inverse, kind)
+        return cls(
+            Option(name, record["parameters"]),
+            estimator,
+            present,
+            record["learners"],
+            record["classes"],
+            inverse,
+            record["kind"],
+        )
+
+
+def _load_own(path: Path) -> Any:
+    kept = read_json(path)
+    place, _, kind = str(kept.get("type")).rpartition(".")
+    if f"{place}.{kind}" not in OWN or not isinstance(kept.get("state"), dict):
+        raise StoreError(f"{path} holds no mean or vote of ours; run `ensemble stack` again.")
+    estimator = getattr(import_module(place), kind)()
+    for name, value in kept["state"].items():
+        setattr(estimator, name, np.array(value) if isinstance(value, list) else value)
+    return estimator
 
 
 def _load_skops(path: Path) -> Any:

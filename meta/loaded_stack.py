@@ -159,7 +159,7 @@ def stack_posts(
         decided = labels[name] if target_of(one.task).ruled else None
         predictions = Predictions(one.task, posts.ids, stacked[name][0], decided=decided)
         columns = target_of(one.task).credited(labels[name])
-        carried = shares(one.stack.fitted.predict, features[name], columns, one.usual, len(learners))
+        carried = shares(one.stack.values, features[name], columns, one.usual, len(learners))
         heard = [learner for learner, of_rows in zip(learners, carried.T, strict=True) if of_rows.any()]
         heard += [learner for names in one.related.values() for learner in names]
         say_who_is_not_looked_at(run, one.task, heard, posts)

@@ -1,4 +1,4 @@
-"""Nested cross-validation: candidate, parameters and rule are chosen on the other folds, then the fold is predicted."""
+"""Nested cross-validation: candidates, parameters, rule are chosen on the other folds, then the fold is predicted."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from meta.votes import by_learner
 
 @dataclass(frozen=True)
 class NestedCV:
-    """``oof`` are out-of-fold predictions of the choice itself: fold by fold by what was chosen on the other folds.
+    """``oof`` are out-of-fold predictions of the whole procedure: fold by fold by what was chosen on the other folds.
     ``candidates`` are the same with the candidate given and only its parameters and rule chosen. ``final`` is the
     choice on all folds, which predicts new rows."""
 
@@ -45,9 +45,13 @@ def nested_cv(
     done = side_by_side(_choose, ((rows, nested, fold) for fold in (*folds, None)), threads)
     *of_folds, final = track(done, f"{table.task.name}: choices", len(folds) + 1)
     by_fold = dict(zip(folds, of_folds, strict=True))
-    candidates = {name: _assembled(table, nested, dict.fromkeys(by_fold, name), by_fold) for name in nested}
-    chosen = {fold: selection.name for fold, selection in by_fold.items()}
-    return NestedCV(_assembled(table, nested, chosen, by_fold), candidates, by_fold, final)
+    outer = {name: [one.outer for one in variants] for name, variants in nested.items()}
+    oof = _assembled(table, {fold: (selection.mean(outer), selection.rule) for fold, selection in by_fold.items()})
+    candidates = {}
+    for name in nested:
+        tuned = {fold: selection.tuned[name] for fold, selection in by_fold.items()}
+        candidates[name] = _assembled(table, {n: (outer[name][one.variant], one.rule) for n, one in tuned.items()})
+    return NestedCV(oof, candidates, by_fold, final)
 
 
 def _choose(rows: SelectionData, nested: Mapping[str, Sequence[NestedPredictions]], fold: int | None) -> Selection:
@@ -59,29 +63,19 @@ def _choose(rows: SelectionData, nested: Mapping[str, Sequence[NestedPredictions
     return select(rows.take(others), inner)
 
 
-def _assembled(
-    table: MetaTable,
-    nested: Mapping[str, Sequence[NestedPredictions]],
-    names: Mapping[int, str],
-    by_fold: Mapping[int, Selection],
-) -> Predictions:
-    """Each fold by the candidate named for it, as set up on the other folds."""
+def _assembled(table: MetaTable, by_fold: Mapping[int, tuple[Floats, Rule]]) -> Predictions:
+    """Each fold by the (rows, columns) and the rule that are for it."""
     values, decided = np.zeros((len(table.ids), table.width)), np.zeros_like(table.labels)
-    for fold, name in names.items():
-        held, tuned = table.fold == fold, by_fold[fold].tuned[name]
-        values[held] = nested[name][tuned.variant].outer[held]
-        decided[held] = tuned.rule.decide(values[held])
+    for fold, (of_fold, rule) in by_fold.items():
+        held = table.fold == fold
+        values[held] = of_fold[held]
+        decided[held] = rule.decide(values[held])
     return Predictions(table.task, table.ids, values, decided=decided if target_of(table.task).ruled else None)
 
 
-def option_of(selection: Selection) -> Option:
-    """What was chosen, with its parameters."""
-    return options_of([selection.name])[selection.name][selection.tuned[selection.name].variant]
-
-
-def rule_of(selection: Selection) -> Rule:
-    """The decision rule of what was chosen."""
-    return selection.tuned[selection.name].rule
+def options_chosen(selection: Selection) -> list[Option]:
+    """The members, each with its parameters."""
+    return [options_of([name])[name][selection.tuned[name].variant] for name in selection.members]
 
 
 def mean_under_rule(table: MetaTable, learners: Sequence[str]) -> Predictions:

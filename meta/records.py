@@ -7,6 +7,7 @@ from ensemble.records import TuningNote
 from ensemble.scoring import BaselineCard, Score, ScoreCard
 
 FEW = 10  # rows of a class that say little
+TIED = 1.5  # standard errors of a paired difference from the best candidate, within which others cannot be told from it
 
 
 class CandidateCard(ScoreCard):
@@ -15,16 +16,10 @@ class CandidateCard(ScoreCard):
     arg_max: Score
 
 
-class Choosing(CandidateCard):
-    """The score card of the whole procedure, which chooses candidate, parameters and rule anew for each fold on the
-    other folds, and its ``cost``: by how much what is shipped, chosen on all rows, scores more, paired row by row."""
-
-    cost: Score
-
-
 class SelectionReason(TypedDict):
-    """Why a candidate was chosen: ``best`` has the best score, and had to beat ``rival``, the better of the simple
-    ones, by a ``gain`` that chance alone reaches with probability ``p_value``; ``tried`` candidates could have."""
+    """Whether anything is shown to be better than what is simple: ``best`` has the best score, above ``rival``, the
+    better of the simple ones, by a ``gain`` that chance alone reaches with probability ``p_value``; ``tried``
+    candidates could have."""
 
     rival: str
     best: str
@@ -63,12 +58,12 @@ class StackReport(LabelledParts):
     """The record of one task's stack.
 
     ``learners`` and ``candidates`` have a score card each, that of a candidate with its score by ``arg_max`` beside.
-    ``stack`` is the card of what is shipped: the ``chosen`` candidate, its parameters and rule nested; ``arg_max``,
-    ``rule_gain`` and ``against``, paired differences from the rivals of a stack, are of the same. ``choosing`` is what
-    the choice itself scores; in records that lack it, they were all of that. ``optimism`` is of fitting and choosing.
-    ``chosen`` and ``rule`` predict new rows, their ``option`` is the candidate with its parameters; ``chosen_by_fold``
-    and ``rules_by_fold`` were chosen for each fold on the others; ``fallback``: nothing was good enough to be preferred
-    to what is simple. ``tuned`` are the notes of learners whose parameters were chosen on rows of the folds; ``test``
+    ``stack`` is the card of the whole procedure, which chooses candidates, parameters and rule anew for each fold on
+    the other folds; ``arg_max``, ``rule_gain`` and ``against``, paired differences from the rivals of a stack, are of
+    the same. ``optimism`` is of fitting and choosing. The mean of the ``members``, the best first, under the ``rule``
+    predicts new rows; their ``options`` are the candidates with their parameters. ``members_by_fold`` and
+    ``rules_by_fold`` were chosen for each fold on the others; ``proven``: the best candidate is better than what is
+    simple beyond noise. ``tuned`` are the notes of learners whose parameters were chosen on rows of the folds; ``test``
     is there where rows outside them have labels, ``development`` where the table has such a part: learners may have
     chosen an epoch or a parameter by it, so it is no test.
     """
@@ -82,14 +77,13 @@ class StackReport(LabelledParts):
     unknown_folds: list[str]
     candidates: dict[str, CandidateCard]
     stack: ScoreCard
-    choosing: NotRequired[Choosing]
     arg_max: Score
     rule_gain: Score
-    chosen: str
-    option: str
-    chosen_by_fold: dict[str, str]
+    members: list[str]
+    options: list[str]
+    members_by_fold: dict[str, list[str]]
     reason: SelectionReason
-    fallback: bool
+    proven: bool
     rule: RuleRecord
     rules_by_fold: dict[str, RuleRecord]
     in_sample: float | None
@@ -102,9 +96,8 @@ class StackReport(LabelledParts):
 
 
 class Summary(TypedDict):
-    """Scores by subtask and model, and paired differences of the stack that is shipped ``against`` its rivals and, as
-    its ``cost`` of choosing, from the procedure that chooses anew for each fold (None where an older record has the
-    latter only); ``columns`` are those of the ``baseline``, plain mean and stack for each task of a subtask;
+    """Scores by subtask and model, and paired differences of the stack ``against`` its rivals; ``columns`` are those of
+    the ``baseline``, plain mean and stack for each task of a subtask;
     ``doubtful`` learners have unknown folds."""
 
     baseline: str
@@ -114,7 +107,6 @@ class Summary(TypedDict):
     doubtful: list[str]
     subtasks: dict[str, dict[str, Score]]
     against: dict[str, dict[str, Score | None]]
-    cost: dict[str, Score | None]
     columns: dict[str, dict[str, Score | None]]
 
 

@@ -4,8 +4,6 @@ from collections.abc import Callable, Generator, Iterable
 from multiprocessing import current_process
 from typing import Any, TypeVar
 
-from joblib import Parallel, delayed, parallel_config
-
 Result = TypeVar("Result")
 
 
@@ -14,6 +12,8 @@ def side_by_side(
 ) -> Generator[Result, None, None]:
     """The results of the ``function`` for each of ``calls``, its arguments, as many at a time as ``threads``; as they
     come if not ``ordered``."""
+    from joblib import Parallel, delayed, parallel_config
+
     # Processes, not threads: forests reset the warning filters around every tree, for all threads of a process.
     # One that itself works for another, as in a cross-validation side by side, has none: as it ends it would wait for
     # its own to grow idle, which takes minutes.

@@ -1,4 +1,4 @@
-"""Stacking one task: candidates fitted in nested folds, their choice scored, the winner fitted on all and kept."""
+"""Stacking one task: candidates fitted in nested folds, their choice scored, what is chosen fitted on all and kept."""
 
 import time
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ from ensemble.system.progress import Track, silent
 from ensemble.targets import Labels
 from meta.candidates import StackSpec
 from meta.fitting import Fitted, Option, fit
-from meta.nested_cv import NestedCV, nested_cv, option_of, options_of, rule_of
+from meta.nested_cv import NestedCV, nested_cv, options_chosen, options_of
 from meta.nested_fits import NestedPredictions, nest
 from meta.records import StackReport
 from meta.rules import Rule
@@ -28,20 +28,23 @@ from meta.stack_report import stack_report
 from meta.table import RECORD, SEED, MetaTable, StackInputs, StackSettings, assemble, provenance_of
 from meta.targets import target_of
 
-SHIPPED = "shipped"
-
 
 @dataclass(frozen=True)
 class Stack:
-    """A stack that can be asked: ``learners`` in the order of their columns, what was chosen, its decision rule."""
+    """A stack that can be asked: ``learners`` in the order of their columns, the ``members`` whose mean it is, its
+    decision rule."""
 
     learners: tuple[str, ...]
-    fitted: Fitted
+    members: tuple[Fitted, ...]
     rule: Rule
 
+    def values(self, features: Floats) -> Floats:
+        """(rows, columns) predictions from the learners' predictions side by side."""
+        return np.asarray(sum(member.predict(features) for member in self.members) / len(self.members))
+
     def predict(self, features: Floats) -> tuple[Floats, Labels]:
-        """(rows, columns) predictions and (rows,) labels from the learners' predictions side by side."""
-        values = self.fitted.predict(features)
+        """The same and (rows,) labels."""
+        values = self.values(features)
         return values, self.rule.decide(values)
 
     def predictions(self, task: Task, ids: npt.NDArray[np.object_], features: Floats) -> Predictions:
@@ -54,15 +57,15 @@ class Stack:
         """``report`` is its record, which is read where it is not given. Raises StoreError where the stack is
         unfinished, damaged, or holds a type that is not trusted."""
         report = report or read_report(folder)
-        return cls(tuple(report["stacked"]), Fitted.load(folder.model), Rule.of_json(report["rule"]))
+        members = tuple(Fitted.load(folder.model, name) for name in report["members"])
+        return cls(tuple(report["stacked"]), members, Rule.of_json(report["rule"]))
 
 
 @dataclass(frozen=True)
 class FinishedStack:
-    """Its out-of-fold predictions, of the whole procedure and of what is ``shipped``; test predictions; report."""
+    """Its out-of-fold predictions, which are those of the whole procedure; test predictions; report."""
 
     oof: Predictions
-    shipped: Predictions
     test: Predictions
     report: StackReport
 
@@ -85,9 +88,9 @@ def stack_inputs(run: Run, inputs: StackInputs, track: Track = silent) -> StackR
     with run.store.lock():
         if not folder.is_done(provenance):  # another process may have been faster
             folder.clear()
-            shipped = nested.candidates[nested.final.name]
-            folder.write({"oof": nested.oof, SHIPPED: shipped, "test": test}, provenance)
-            stack.fitted.save(folder.model)
+            folder.write({"oof": nested.oof, "test": test}, provenance)
+            for member in stack.members:
+                member.save(folder.model)
             folder.commit(provenance, **report)
         return read_report(folder, provenance)
 
@@ -108,8 +111,9 @@ def make_stack(table: MetaTable, settings: StackSettings, track: Track = silent)
     flat = [option for variants in options.values() for option in variants]
     fits = nest(table, flat, spec, settings.calibrate, settings.threads, track)
     nested = nested_cv(table, _by_candidate(options, fits), settings.threads, track)
-    fitted = fit(option_of(nested.final), table.features, table.labels, spec, settings.calibrate)
-    return nested, Stack(table.learners, fitted, rule_of(nested.final))
+    chosen = options_chosen(nested.final)
+    members = tuple(fit(option, table.features, table.labels, spec, settings.calibrate) for option in chosen)
+    return nested, Stack(table.learners, members, nested.final.rule)
 
 
 def _by_candidate(
@@ -123,14 +127,7 @@ def read_stack(run: Run, inputs: StackInputs) -> FinishedStack:
     """The finished stack of these inputs; raises StoreError where it is missing or stale."""
     task, folder = inputs.task, run.store.stack(inputs.task.name)
     report = read_report(folder, provenance_of(run, inputs), "--task", task.name)
-    return FinishedStack(folder.read("oof", task), read_shipped(run, task), folder.read("test", task), report)
-
-
-def read_shipped(run: Run, task: Task) -> Predictions:
-    """Out-of-fold predictions of what is shipped; of a stack of an older version, which has not kept them, those of the
-    whole procedure, as all scores in its record are."""
-    folder = run.store.stack(task.name)
-    return folder.read(SHIPPED if "choosing" in folder.read_record() else "oof", task)
+    return FinishedStack(folder.read("oof", task), folder.read("test", task), report)
 
 
 def read_report(folder: ResultFolder[StackRecord], provenance: Provenance | None = None, *named: str) -> StackReport:

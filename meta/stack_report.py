@@ -1,4 +1,4 @@
-"""The report of one stack: what everything scored, on which rows, why this candidate, and what to be wary of."""
+"""The report of one stack: what everything scored, on which rows, why these candidates, and what to be wary of."""
 
 import time
 from collections.abc import Sequence
@@ -11,8 +11,8 @@ from ensemble.predictions import Predictions
 from ensemble.run import Run
 from ensemble.scoring import Score, difference, finite, metric_input, score_card, score_with_interval
 from meta.many_rows import many_rows_notes
-from meta.nested_cv import NestedCV, mean_under_rule, option_of, rule_of
-from meta.records import Choosing, LabelledParts, LabelledTest, SelectionReason, StackReport, StackWarnings
+from meta.nested_cv import NestedCV, mean_under_rule, options_chosen
+from meta.records import LabelledParts, LabelledTest, SelectionReason, StackReport, StackWarnings
 from meta.selection import Selection
 from meta.table import MetaTable, StackInputs, unknown_folds
 from meta.targets import target_of
@@ -20,7 +20,6 @@ from meta.votes import by_learner
 
 PLAIN = "plain mean"
 RULED = " under a rule"
-CHOOSING = "choosing anew by fold"
 WORSE = 0.02  # nats of log-loss above the plain mean's that are worth a warning
 
 
@@ -29,12 +28,12 @@ def stack_report(
 ) -> StackReport:
     """The report of a task. ``in_sample`` are predictions of the final stack for the rows it was fitted on, ``test``
     those for the rows outside the folds; ``started`` when it was begun, by time.monotonic()."""
-    table, final, stack = inputs.table, nested.final, nested.candidates[nested.final.name]
+    table, final, stack = inputs.table, nested.final, nested.oof
     task, metric = table.task, metric_of(table.task)
     unknown = unknown_folds(run, task)
     learners = _oof(run, table, unknown)
     inside = run.data.take(run.plan.cv_rows)
-    fitted, unseen = (score(metric, table.labels, metric_input(each, metric)) for each in (in_sample, nested.oof))
+    fitted, unseen = (score(metric, table.labels, metric_input(each, metric)) for each in (in_sample, stack))
     report: StackReport = {
         "task": task.name,
         "metric": task.metric,
@@ -48,16 +47,15 @@ def stack_report(
             for name, values in nested.candidates.items()
         },
         "stack": score_card(task, stack, inside, table.fold),
-        "choosing": choosing(table, inside, nested.oof, stack),
         "arg_max": _arg_max(metric, table, stack),
         "rule_gain": difference(metric, table.labels, table.groups, stack, Predictions(task, table.ids, stack.values)),
-        "chosen": final.name,
-        "option": str(option_of(final)),
-        "chosen_by_fold": {str(fold): selection.name for fold, selection in nested.by_fold.items()},
+        "members": list(final.members),
+        "options": list(map(str, options_chosen(final))),
+        "members_by_fold": {str(fold): list(selection.members) for fold, selection in nested.by_fold.items()},
         "reason": reason(final),
-        "fallback": final.fallback,
-        "rule": rule_of(final).as_json(),
-        "rules_by_fold": {str(fold): rule_of(selection).as_json() for fold, selection in nested.by_fold.items()},
+        "proven": final.proven,
+        "rule": final.rule.as_json(),
+        "rules_by_fold": {str(fold): selection.rule.as_json() for fold, selection in nested.by_fold.items()},
         "in_sample": finite(value=fitted)["value"],
         "optimism": finite(value=metric.sign * (fitted - unseen))["value"],
         "against": against(table, stack),
@@ -78,16 +76,6 @@ def _parts(run: Run, table: MetaTable, test: Predictions, inside: Dataset) -> La
     if table.task.target.known(dev_rows.labels(table.task)).any():
         parts["development"] = _test_part(table, test, inside, dev_rows)
     return parts
-
-
-def choosing(table: MetaTable, inside: Dataset, procedure: Predictions, shipped: Predictions) -> Choosing:
-    """What the whole procedure scores that chooses anew for each fold, and what is shipped scores more."""
-    metric = metric_of(table.task)
-    return {
-        **score_card(table.task, procedure, inside, table.fold),
-        "arg_max": _arg_max(metric, table, procedure),
-        "cost": difference(metric, table.labels, table.groups, shipped, procedure),
-    }
 
 
 def _oof(run: Run, table: MetaTable, unknown: Sequence[str]) -> dict[str, Predictions]:
@@ -135,7 +123,7 @@ def against(table: MetaTable, stack: Predictions) -> dict[str, Score]:
 
 
 def reason(selection: Selection) -> SelectionReason:
-    """What was chosen had to beat what, and did by how much."""
+    """What is simple, what is best, and by how much."""
     gain = selection.tuned[selection.best].score - selection.tuned[selection.rival].score
     return {
         "rival": selection.rival,

@@ -7,7 +7,6 @@ import numpy.typing as npt
 
 from ensemble.data import Dataset, Floats, Task
 from ensemble.metrics import bootstrap, metric_of, score
-from ensemble.predictions import Predictions
 from ensemble.run import Run
 from ensemble.scoring import (
     BaselineCard,
@@ -22,8 +21,8 @@ from ensemble.system.progress import Track, silent
 from ensemble.system.remembered import remembered
 from meta.nested_cv import mean_under_rule
 from meta.records import Baselines, StackedTasks, Summary
-from meta.stack import read_shipped, stack_inputs
-from meta.stack_report import CHOOSING, PLAIN, RULED, best_alone, best_under_rule
+from meta.stack import stack_inputs
+from meta.stack_report import PLAIN, RULED, best_alone, best_under_rule
 from meta.table import MetaTable, StackSettings, assemble
 from meta.targets import target_of
 
@@ -65,7 +64,7 @@ def summarise(run: Run, tables: Mapping[str, MetaTable]) -> Summary:
     to_beat = next(iter(values_of))
     whole = {name: of for name, of in subtasks(run.data).items() if set(of) <= set(tables)}
     doubtful = {name for table in tables.values() for name in table.doubtful}
-    others = {to_beat, PLAIN, PLAIN + RULED, CHOOSING, "stack", *doubtful}
+    others = {to_beat, PLAIN, PLAIN + RULED, "stack", *doubtful}
     scored = {
         name: {model: headline(inside, of, values) for model, values in values_of.items()} for name, of in whole.items()
     }
@@ -86,10 +85,6 @@ def summarise(run: Run, tables: Mapping[str, MetaTable]) -> Summary:
         "subtasks": {name: _stack_last(models) for name, models in scored.items()},
         "against": {
             name: {model: headline(inside, of, values_of["stack"], values_of[model]) for model in rivals[name]}
-            for name, of in whole.items()
-        },
-        "cost": {
-            name: headline(inside, of, values_of["stack"], values_of[CHOOSING]) if CHOOSING in values_of else None
             for name, of in whole.items()
         },
         "columns": {
@@ -147,21 +142,15 @@ def _values_by_model(
     yield PLAIN, {task: table.plain_mean.values for task, table in tables.items()}
     ruled = {task: table for task, table in tables.items() if target_of(table.task).ruled}
     yield PLAIN + RULED, {task: _ruled(table, table.learners) for task, table in ruled.items()}
-    records = [run.store.stack(name).read_record() for name in tables]
-    if all("choosing" in record for record in records):
-        yield CHOOSING, _of_stacks(inside, {n: run.store.stack(n).read("oof", t.task) for n, t in tables.items()})
-    yield "stack", _of_stacks(inside, {name: read_shipped(run, table.task) for name, table in tables.items()})
-
-
-def _of_stacks(inside: Dataset, stacked: Mapping[str, Predictions]) -> dict[str, Floats]:
-    return {name: metric_input(oof.take(inside.ids), metric_of(oof.task)) for name, oof in stacked.items()}
+    stacked = {name: run.store.stack(name).read("oof", table.task).take(inside.ids) for name, table in tables.items()}
+    yield "stack", {name: metric_input(oof, metric_of(oof.task)) for name, oof in stacked.items()}
 
 
 def _stack_last(models: Mapping[str, Score | None]) -> dict[str, Score]:
     """Without models that lack one of the tasks."""
     known = {name: scored for name, scored in models.items() if scored}
-    last = [name for name in ("stack", CHOOSING) if name in known]
-    return {**{name: scored for name, scored in known.items() if name not in last}, **{n: known[n] for n in last}}
+    stack = {"stack": known.pop("stack")} if "stack" in known else {}
+    return known | stack
 
 
 def _ruled(table: MetaTable, learners: Sequence[str]) -> Floats:

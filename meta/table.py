@@ -17,7 +17,7 @@ from meta.many_rows import left_out
 from meta.targets import STACK_TARGETS, target_of
 
 SEED = 0
-RECORD = 2  # of a stack; raise it when its record says other things
+RECORD = 3  # of a stack; raise it when its record says other things
 
 
 @dataclass(frozen=True)

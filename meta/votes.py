@@ -4,7 +4,6 @@ Features are (rows, learners * classes), learners outermost; columns after these
 """
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin
 
 from ensemble.data import Codes, Floats
 from ensemble.metrics import metric_named, score
@@ -14,7 +13,7 @@ FLOOR = 1e-4  # of probabilities under a logarithm: one sure learner must not ou
 QUANTILES = 257  # of a learner's column, kept to rank new rows among the fitted ones
 
 
-class SoftVote(ClassifierMixin, BaseEstimator):
+class SoftVote:
     """The plain mean of the learners' probabilities."""
 
     def __init__(self, learners: int = 1, classes: int = 2, metric: str = "macro_f1") -> None:

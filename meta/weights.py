@@ -13,6 +13,8 @@ LEAST = 1e-7  # of a probability, so that a sure and wrong learner is not imposs
 class Weighted(SoftVote):
     """A weighted mean of the learners' probabilities; subclasses find ``weights_`` (learners,), which sum to one."""
 
+    weights_: Floats
+
     def predict_proba(self, features: Floats) -> Floats:
         return np.asarray(np.einsum("rlc,l->rc", self._by_learner(features), self.weights_))
 

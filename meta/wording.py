@@ -1,13 +1,13 @@
 """How numbers and names are written wherever people read them."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from ensemble.metrics import metric_named
 from ensemble.records import TuningNote
 from ensemble.scoring import Score, ScoreCard
 from ensemble.tuning.layers import DEVELOPMENT, LayerCurves
-from meta.records import FEW, LeakSign, StackReport
+from meta.records import FEW, TIED, LeakSign, StackReport
 
 DISPLAY_NAMES = {
     "soft_vote": "plain mean",
@@ -59,17 +59,15 @@ GLOSSARY = {
     "Q-statistic": "How alike two learners err: 1 where they are right on the same posts, 0 where independently, "
     "\N{MINUS SIGN}1 where they err on different ones. A number is right when it is near the truth.",
     "Shapley value": "What a learner adds to the plain mean, averaged over all orders in which learners could join.",
-    "cost of choosing": "The stack's score is that of what is shipped, the candidate that was chosen on all rows, its "
-    "parameters and rule nested. To choose among many is partly luck: choosing anew for each fold on the other folds "
-    "shows what is left of the score where the choice has not seen the rows; the difference is the cost.",
     "plain mean": "The mean of the learners' predictions; of probabilities by arg max: the most probable class is the "
     "label. Under a rule only where that is said.",
     "majority class": "What to beat: the most frequent class for every post, class frequencies as its probabilities.",
     "median label": "What to beat: the median of the labels for every post.",
     "sign of a leak": LEAK_POWER,
-    "optimism": "How much better a stack scores on the posts that it was chosen and fitted on than the choice does on "
-    "posts it has not seen.",
+    "optimism": "How much better a stack scores on the posts that it was chosen and fitted on than the same procedure "
+    "does on posts it has not seen.",
 }
+NAMED = 4  # candidates that are named, of many
 # Control characters but tab and newline, halves of surrogate pairs, and code points that are no characters.
 UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 
@@ -150,7 +148,7 @@ def layers_note(found: LayerCurves) -> str:
 
 
 def selection_note(report: StackReport) -> str:
-    """One sentence: what was chosen, and what it had to beat."""
+    """Whether a candidate is shown to be better than what is simple, and what the stack is."""
     reason, metric = report["reason"], report["metric"]
     rival, best = (candidate_name(reason[which], metric) for which in ("rival", "best"))
     gain = "-" if reason["gain"] is None else f"{reason['gain']:.3f}"
@@ -158,26 +156,27 @@ def selection_note(report: StackReport) -> str:
     if len(report["candidates"]) == 1:
         return f"The {best} was the only candidate."
     if best == rival:
-        return f"No candidate scores better than the {rival}, so that is used."
-    if report["fallback"]:
-        return (
-            f"No candidate beats the {rival} beyond noise (the best, {best}, by {gain} {metric} where it was chosen; "
-            f"{tried}), so that is used."
-        )
-    return f"The {best} beats the {rival} by {gain} {metric} where it was chosen, beyond noise ({tried})."
+        shown = f"No candidate scores better than the {rival}."
+    elif report["proven"]:
+        shown = f"The {best} beats the {rival} by {gain} {metric} where it was chosen, beyond noise ({tried})."
+    else:
+        by = f"the best, {best}, by {gain} {metric} where it was chosen; {tried}"
+        shown = f"No candidate is shown to beat the {rival} beyond noise ({by})."
+    one = len(report["members"]) == 1
+    why = "all others are further" if one else "none is further"
+    return (
+        f"{shown} The stack is the {members_named(report['members'], metric)}: {why} behind the best than {TIED} "
+        "standard errors of their difference."
+    )
 
 
-def choosing_note(report: StackReport) -> str:
-    """What choosing costs, in one sentence."""
-    what = "candidate, parameters and decision rule" if report["classes"] else "candidate and parameters"
-    if "choosing" not in report:
-        return f"The score is that of choosing {what} anew for each fold on the others."
-    choosing, chosen = report["choosing"], set(report["chosen_by_fold"].values())
-    if chosen == {report["chosen"]}:
-        return "Each fold would have chosen the same on the other folds: choosing costs nothing."
-    card = choosing["metrics"][report["metric"]]
-    costs, scored = format_interval(choosing["cost"], "+"), format_interval(card)
-    return f"Choosing costs {costs}: {what} chosen anew for each fold on the others score {scored}."
+def members_named(members: Sequence[str], metric: str) -> str:
+    """What a stack of these candidates is, in words."""
+    names = [candidate_name(name, metric) for name in members]
+    if len(names) == 1:
+        return names[0]
+    shown = names if len(names) <= NAMED else [*names[: NAMED - 1], f"{len(names) - NAMED + 1} more"]
+    return f"mean of {', '.join(shown[:-1])} and {shown[-1]}"
 
 
 def warning_notes(report: StackReport) -> list[str]:

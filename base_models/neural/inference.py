@@ -100,7 +100,7 @@ def predict_logits(
 
 
 def _logits(network: torch.nn.Module, examples: Examples, precision: str, rows: Sequence[int]) -> Logits:
-    where = next(chain(network.parameters(), network.buffers())).device
+    where = next(chain(network.parameters(), network.buffers(), [torch.empty(0)])).device
     batch = {name: tensor.to(where) for name, tensor in examples.batch(rows).items()}
     with autocast(precision, where):
         logits: Logits = network(**batch).float().cpu().numpy()

@@ -11,7 +11,8 @@ def pool(states: Any, mask: Any, pooling: Pooling) -> Any:
     Every text has at least one such token.
     """
     if pooling in ("first", "last"):
-        return states[range(len(states)), _last(mask) if pooling == "last" else mask.argmax(dim=1)]
+        texts = mask.new_ones(mask.shape[0]).cumsum(0) - 1  # of a range an exporter would make a constant
+        return states[texts, _last(mask) if pooling == "last" else mask.argmax(dim=1)]
     if pooling == "max":
         return states.masked_fill(mask[..., None] == 0, float("-inf")).amax(dim=1)
     return (states * mask[..., None]).sum(dim=1) / mask.sum(dim=1, keepdim=True)

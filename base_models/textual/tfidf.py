@@ -4,13 +4,12 @@ import logging
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 from scipy.sparse import csr_matrix, hstack
-from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
 
 from base_models.objectives.objective import objective_of, restored_objective
 from base_models.parameters import ClassBalance, Grid, meaning
@@ -19,6 +18,9 @@ from base_models.strength_search import search_note
 from ensemble.data import Dataset, Labels, Task
 from ensemble.features import FeatureCache
 from ensemble.learner import TrainingInfo, Trial
+
+if TYPE_CHECKING:  # a second of every command, of which few count words
+    from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
 
 WORD_COLUMNS, CHARACTER_COLUMNS = 2**19, 2**21
 
@@ -91,7 +93,7 @@ class Tfidf:
         """(rows, n-grams) of these rows, whose vocabulary and document frequencies count from here on."""
         counts = self._counts(data)
         self.columns_ = np.flatnonzero(np.asarray((counts > 0).sum(axis=0)).ravel() >= self.min_documents)
-        weigh = TfidfTransformer(sublinear_tf=True)
+        weigh = _weighing()
         known = len(self.columns_) > 0  # scikit-learn refuses a table without columns
         self.inverse_frequency_ = weigh.fit(counts[:, self.columns_]).idf_.astype(np.float64) if known else np.zeros(0)
         return self._weigh(counts)
@@ -149,7 +151,7 @@ class Tfidf:
     def _weigh(self, counts: csr_matrix) -> csr_matrix:
         if not len(self.columns_):  # scikit-learn refuses a table without columns
             return counts[:, self.columns_]
-        weigh = TfidfTransformer(sublinear_tf=True)
+        weigh = _weighing()
         weigh.idf_ = self.inverse_frequency_
         return weigh.transform(counts[:, self.columns_])
 
@@ -182,5 +184,13 @@ def _count_within_words(texts: Sequence[str], characters: int) -> csr_matrix:
     return counts
 
 
-def _counter(**settings: Any) -> HashingVectorizer:
+def _weighing() -> "TfidfTransformer":
+    from sklearn.feature_extraction.text import TfidfTransformer
+
+    return TfidfTransformer(sublinear_tf=True)
+
+
+def _counter(**settings: Any) -> "HashingVectorizer":
+    from sklearn.feature_extraction.text import HashingVectorizer
+
     return HashingVectorizer(norm=None, alternate_sign=False, dtype=np.float32, **settings)

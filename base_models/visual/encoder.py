@@ -46,7 +46,11 @@ class ImageEncoder:
     def request(self, data: Dataset) -> Request:
         """What to ask of the cache for these rows."""
         paths = [data.root / (path or "") for path in data.images]
-        return self.key(), data.image_hashes(), lambda rows: self.encode([paths[row] for row in rows]), BLOCK, LABEL
+
+        def encode(rows: Sequence[int]) -> Features:
+            return self.encode([paths[row] for row in rows])
+
+        return self.key(), data.image_hashes(), encode, BLOCK, LABEL
 
     def encode(self, paths: Sequence[Path]) -> Features:
         """(images, width) mean features over the views; NaN where an image cannot be read.
@@ -109,7 +113,8 @@ def load(model: str, weights: str, layer: int | None, folder: Path | None) -> "t
 
 def _exported_before(path: Path) -> "tuple[Preprocessing, Run] | None":
     """The same without importing PyTorch or timm, for seconds, where an export is known to equal its network."""
-    from base_models.visual.runtime import checked, exported, threads_of_exports
+    from base_models.exports import checked, threads_of_exports
+    from base_models.visual.runtime import exported
 
     threads = threads_of_exports()
     note = None if threads is None else checked(path)

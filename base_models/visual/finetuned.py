@@ -16,6 +16,11 @@ from ensemble.learner import TrainingInfo, Trial
 from ensemble.predictions import Probabilities
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    from torch import nn
+
+    from base_models.neural.learner import Source
     from base_models.neural.sampling import Examples
     from base_models.visual.network import ImageClassifier
     from base_models.visual.pixels import ImageSource
@@ -50,6 +55,7 @@ class Visual(NeuralLearner):
     """
 
     _name = "visual"
+    _export: "nn.Module | None"  # of the loaded network
 
     def __init__(
         self,
@@ -138,6 +144,27 @@ class Visual(NeuralLearner):
         assert isinstance(examples, ImageExamples)
         check_size(network, self.model, self._preprocessing())
         return restore_folded(network, examples) if self.pretrained else {}
+
+    def _outputs(self, network: "nn.Module", source: "Source", read: Dataset) -> "npt.NDArray[np.float32]":
+        return super()._outputs(self._as_fast_as_may_be(network), source, read)
+
+    def _as_fast_as_may_be(self, network: "nn.Module") -> "nn.Module":
+        """The network, or what computes the same but for rounding where that is enough."""
+        from base_models.neural.inference import device, half_precision
+        from base_models.visual.exported import export_of
+
+        where = device()
+        if self._context.exact or not self._folder or where.type != "cpu":
+            return network
+        if half_precision(self.training.precision, where):  # an export would equal the network in 32 bits
+            return network
+        if self._export is None:
+            self._export = export_of(network, self._preprocessing().size, self._folder / f"{self._name}.onnx")
+        return self._export
+
+    def _forget(self) -> None:
+        super()._forget()
+        self._export = None
 
     def _preprocessing(self) -> "Preprocessing":
         from base_models.visual.network import preprocessing_of

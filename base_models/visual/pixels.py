@@ -115,8 +115,10 @@ class ImageExamples:
 
     def batch(self, rows: Sequence[int]) -> Batch:
         """``pixels`` (rows, views, height, width, 3) uint8."""
-        views = [cut(self.images[row], self.size, self.views) for row in rows]
-        return {"pixels": torch.from_numpy(np.stack(views))}
+        views = np.empty((len(rows), self.views, *self.size, 3), dtype=np.uint8)
+        for row, into in zip(rows, views, strict=True):
+            cut(self.images[row], self.size, self.views, into)
+        return {"pixels": torch.from_numpy(views)}
 
     def augmented(self, drawn: Sequence[Drawn]) -> Batch:
         """``pixels`` (rows, height, width, 3) uint8; the centre where nothing is drawn."""

@@ -1,13 +1,10 @@
 """Running an image network where it is fastest: on the GPU, by ONNX Runtime, else by eager PyTorch.
 
 ONNX Runtime runs MobileNetV2 at about seven times the speed of eager PyTorch on a CPU, equal to 1e-4, and with equal
-bits for every batch size; a network that does not export runs eagerly. An export is compared with its network once, and
-what then holds is noted beside it: whoever finds the note needs neither the network nor PyTorch.
+bits for every batch size; a network that does not export runs eagerly.
 """
 
 import logging
-import os
-import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Mapping
@@ -18,19 +15,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from base_models.exports import TOLERANCE, checked, difference, note_checked, session
 from ensemble.blocks import Features
 from ensemble.errors import StoreError, first_line
-from ensemble.system.files import file_hash, known_hash, read_json, temporary_for, unwritable, write_json
+from ensemble.system.files import temporary_for, unwritable
 
 if TYPE_CHECKING:
     import torch
-    from onnxruntime import InferenceSession
 
 Images = npt.NDArray[Any]
 Run = Callable[[Images], Features]
-
-TOLERANCE = 1e-4
-GPUS = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")  # of NVIDIA, of AMD, and of Linux inside Windows
 
 log = logging.getLogger("ensemble")
 
@@ -74,8 +68,9 @@ def eager(network: Any, device: "torch.device") -> Run:
     return run
 
 
-def export(network: Any, probe: Images, path: Path) -> None:
-    """Write the network as ONNX with a free batch size, atomically.
+def export(network: Any, probe: Images, path: Path, traced: bool = False) -> None:
+    """Write the network as ONNX with a free batch size, atomically; ``traced`` by PyTorch's older exporter, ten times
+    as fast, whose files have other bits.
 
     Raises ValueError where the export computes something else: an exporter takes what it cannot follow for a constant.
     """
@@ -84,34 +79,21 @@ def export(network: Any, probe: Images, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = temporary_for(path)
     pixels = torch.zeros((2, *probe.shape[1:]), dtype=torch.from_numpy(probe).dtype)
+    free: dict[str, Any] = {"dynamic_shapes": ({0: torch.export.Dim("batch")},), "external_data": False}
+    if traced:
+        free = {"dynamo": False, "input_names": ["pixels"], "dynamic_axes": {"pixels": {0: "batch"}}}
     try:
         with warnings.catch_warnings():  # the exporter warns about its own internals
             warnings.simplefilter("ignore")
-            logging.getLogger("onnxscript").setLevel(logging.ERROR)
-            torch.onnx.export(
-                network,
-                (pixels,),
-                unfinished,
-                dynamic_shapes=({0: torch.export.Dim("batch")},),
-                external_data=False,
-                verbose=False,
-            )
-        difference = _difference(unfinished, network, probe)
-        if not difference <= TOLERANCE:
-            raise ValueError(f"the export differs by {difference:.2g}")
+            for library in ("onnxscript", "torch.fx.experimental.symbolic_shapes"):
+                logging.getLogger(library).setLevel(logging.ERROR)
+            torch.onnx.export(network, (pixels,), unfinished, verbose=False, **free)
+        found = _difference(unfinished, network, probe)
+        if not found <= TOLERANCE:
+            raise ValueError(f"the export differs by {found:.2g}")
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
-
-
-def session(path: Path, threads: int) -> "InferenceSession":
-    """An exported network, ready to run on so many threads. Needs neither the network nor PyTorch."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 3
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
 def exported(path: Path, threads: int) -> Run:
@@ -126,41 +108,6 @@ def exported(path: Path, threads: int) -> Run:
     return run
 
 
-def threads_of_exports() -> int | None:
-    """On how many threads to run what was exported, without importing PyTorch for it; None where there is a GPU, or may
-    be, or nobody has said how many."""
-    if torch := sys.modules.get("torch"):
-        return None if torch.cuda.is_available() else int(torch.get_num_threads())
-    if os.environ.get("CUDA_VISIBLE_DEVICES") != "" and any(map(os.path.exists, GPUS)):
-        return None
-    threads = os.environ.get("OMP_NUM_THREADS", "")
-    return int(threads) if threads.isdecimal() and int(threads) else None
-
-
-def note_checked(path: Path, facts: Mapping[str, object]) -> None:
-    """Note beside an export that it equals its network, and ``facts`` of it; raises StoreError."""
-    import onnxruntime
-
-    write_json(_note_of(path), {"sha256": file_hash(path), "onnxruntime": onnxruntime.__version__, **facts})
-
-
-def checked(path: Path) -> dict[str, Any] | None:
-    """What was noted of an export that equals its network; None where nothing was, or where the file or ONNX Runtime is
-    another since, or is not there."""
-    try:
-        import onnxruntime
-
-        note = read_json(_note_of(path))
-        same = note["onnxruntime"] == onnxruntime.__version__ and note["sha256"] == known_hash(path)
-    except (ImportError, OSError, StoreError, KeyError):
-        return None
-    return note if same else None
-
-
-def _note_of(path: Path) -> Path:
-    return path.with_name(f"{path.name}.json")
-
-
 def _is_equal(path: Path, network: Any, probe: Images) -> bool:
     """Whether an export without a note is there and equals its network; one that does not is made again."""
     try:
@@ -170,9 +117,8 @@ def _is_equal(path: Path, network: Any, probe: Images) -> bool:
 
 
 def _difference(path: Path, network: Any, probe: Images) -> float:
-    """Of what an export computes of the probe from what the network does, as a share of the largest above 1."""
+    """Of what an export computes of the probe from what the network does."""
     import torch
 
     expected = eager(network, torch.device("cpu"))(probe)
-    found = exported(path, torch.get_num_threads())(probe)
-    return float(np.abs(found - expected).max() / max(1.0, np.abs(expected).max()))
+    return difference(exported(path, torch.get_num_threads())(probe), expected)

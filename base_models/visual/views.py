@@ -75,8 +75,10 @@ def _middle(image: Image.Image) -> Image.Image:
     return image.crop((left, top, left + width, top + height))
 
 
-def cut(pixels: npt.NDArray[Any], size: tuple[int, int], count: int) -> npt.NDArray[Any]:
-    """(count, height, width, channels) crops of (rows, columns, channels).
+def cut(
+    pixels: npt.NDArray[Any], size: tuple[int, int], count: int, into: npt.NDArray[Any] | None = None
+) -> npt.NDArray[Any]:
+    """(count, height, width, channels) crops of (rows, columns, channels), written ``into`` an array if there is one.
 
     1 is the centre; 2 adds its mirror image; 5 is the four corners and the centre; 10 adds their mirror images, in the
     order of torchvision's TenCrop.
@@ -88,9 +90,10 @@ def cut(pixels: npt.NDArray[Any], size: tuple[int, int], count: int) -> npt.NDAr
     positions = [centre] if count <= 2 else [*corners, centre]
     plain = [pixels[top : top + height, left : left + width] for top, left in positions]
     if count in (1, 5):
-        return np.stack(plain)
-    mirrored = pixels[:, ::-1]
-    return np.stack([*plain, *(mirrored[top : top + height, left : left + width] for top, left in positions)])
+        return np.stack(plain, out=into)
+    mirrored = np.ascontiguousarray(pixels[:, ::-1])  # once, for five crops would turn it pixel by pixel
+    turned = [mirrored[top : top + height, left : left + width] for top, left in positions]
+    return np.stack([*plain, *turned], out=into)
 
 
 def make_views(image: Image.Image, preprocessing: Preprocessing, count: int) -> Views:

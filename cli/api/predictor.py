@@ -51,7 +51,7 @@ class Predictor:
             opened = record.open(LEARNERS, track, allow)
             there = record.home / record.config.run.cache
             kept = there if there.is_dir() and can_write(there) else None
-            self._run = replace(opened, cache=FeatureCache(None, track, cache_bytes, kept))
+            self._run = replace(opened, cache=FeatureCache(None, track, cache_bytes, kept, of_new_posts=True))
             asked = self._run.some_tasks(tasks)
             self._needed = loaded_stack.modalities_needed(self._run, asked)
             self._stacks = loaded_stack.load_stacks(self._run, asked, operating_points)

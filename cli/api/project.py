@@ -144,8 +144,8 @@ class Project:
         return trained_frame(found)
 
     def stack(self, tasks: Sequence[str] = ()) -> pd.DataFrame:
-        """Stack the finished base learners; what these, the candidates and the stack score, ``shipped`` what predicts
-        new posts."""
+        """Stack the finished base learners; what these, the candidates and the stack score, ``member`` the candidates
+        whose mean predicts new posts."""
         from cli.api.results import stack_frame
         from cli.api.work import stack_learners
 

@@ -30,7 +30,8 @@ def trained_frame(found: Trained) -> pd.DataFrame:
 
 def stack_frame(found: StackedTasks) -> pd.DataFrame:
     """Columns ``task``, ``part`` ("oof", "test", "development"), ``kind`` ("learner", "candidate", "stack",
-    "baseline"), ``name``, ``metric``, ``score``, ``low``, ``high``, ``rows``, ``shipped`` (the chosen candidate)."""
+    "baseline"), ``name``, ``metric``, ``score``, ``low``, ``high``, ``rows``, ``member`` (candidates whose mean the
+    stack is)."""
     return pd.DataFrame(list(_stack_rows(found)))
 
 
@@ -44,7 +45,8 @@ def _stack_rows(found: StackedTasks) -> Iterator[Row]:
         }
         for kind, cards in kinds.items():
             for name, card in cards.items():
-                yield _row(task, "oof", kind, name, card) | {"shipped": (kind, name) == ("candidate", report["chosen"])}
+                is_member = kind == "candidate" and name in report["members"]
+                yield _row(task, "oof", kind, name, card) | {"member": is_member}
         baseline = baselines["oof"][task]
         yield _row(task, "oof", "baseline", baseline["baseline"], baseline)
         for part in ("test", "development"):
@@ -54,7 +56,7 @@ def _stack_rows(found: StackedTasks) -> Iterator[Row]:
 
 
 def _row(task: str, part: str, kind: str, name: str, card: ScoreCard) -> Row:
-    return {"task": task, "part": part, "kind": kind, "name": name, **_score(card), "shipped": False}
+    return {"task": task, "part": part, "kind": kind, "name": name, **_score(card), "member": False}
 
 
 def _score(card: ScoreCard) -> Row:

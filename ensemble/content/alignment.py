@@ -21,17 +21,21 @@ def align(left: Greys, right: Greys, crops: Crops, rounds: int) -> Crops:
     """
     pairs, side, _ = left.shape
     across = _centres(side)
-    wanted, blurred = blur(left, 3).reshape(pairs, side * side, 1), blur(right, 3)
+    blurred = blur(right, 3)
+    # the picture, a constant, the four ways it may move, and what is wanted: one product gives all sums of squares
+    design = np.ones((pairs, 7, side, side), dtype=np.float32)
+    seen, right_on, down, wanted = design[:, 0], design[:, 3], design[:, 5], design[:, 6]
+    wanted[:] = blur(left, 3)
+    flat = design.reshape(pairs, 7, side * side)
     ridge = np.eye(6, dtype=np.float32)
     for _ in range(rounds):
-        seen = crop(blurred, crops)[0]
-        down, right_on = (slope * (side / 2) for slope in np.gradient(seen, axis=(1, 2)))
-        columns = [seen, np.ones_like(seen), right_on * across, right_on, down * across[:, None], down]
-        design = np.stack(columns, axis=-1).reshape(pairs, side * side, 6)
-        turned = design.transpose(0, 2, 1)
-        normal = turned @ design
-        normal += ridge * (RIDGE * np.trace(normal, axis1=1, axis2=2)[:, None, None] + 1e-3)
-        found = np.linalg.solve(normal, turned @ wanted)[:, :, 0]
+        seen[:] = crop(blurred, crops)[0]
+        down[:], right_on[:] = np.gradient(seen, 2 / side, axis=(1, 2))
+        np.multiply(right_on, across, out=design[:, 2])
+        np.multiply(down, across[:, None], out=design[:, 4])
+        products = flat[:, :6] @ flat.transpose(0, 2, 1)
+        products[:, :, :6] += ridge * (RIDGE * np.trace(products, axis1=1, axis2=2)[:, None, None] + 1e-3)
+        found = np.linalg.solve(products[:, :, :6], products[:, :, 6:])[:, :, 0]
         gain = np.where(np.abs(found[:, :1]) < MIN_GAIN, MIN_GAIN, found[:, :1])
         crops = np.clip(crops + np.clip(found[:, 2:] / gain, -MAX_STEP, MAX_STEP), -MAX_CROP, MAX_CROP)
     return crops
@@ -41,26 +45,42 @@ def crop(pictures: Greys, crops: Crops) -> tuple[Greys, npt.NDArray[np.bool_]]:
     """``(crops, inside)`` of the same shape, edges repeated outside; ``inside`` says where a picture had pixels."""
     side = pictures.shape[1]
     across, down = (_positions(crops[:, start : start + 2], side) for start in (0, 2))
+    return _weights(down) @ pictures @ _weights(across).transpose(0, 2, 1), within(crops, side)
+
+
+def within(crops: Crops, side: int) -> npt.NDArray[np.bool_]:
+    """(pairs, side, side) where a picture of that side has pixels for its crop."""
+    across, down = (_positions(crops[:, start : start + 2], side) for start in (0, 2))
     inside_across, inside_down = ((at > -0.6) & (at < side - 0.4) for at in (across, down))
-    cropped = _weights(down) @ pictures @ _weights(across).transpose(0, 2, 1)
-    return cropped, inside_down[:, :, None] & inside_across[:, None, :]
+    return inside_down[:, :, None] & inside_across[:, None, :]
+
+
+def sample(pictures: npt.NDArray[np.uint8], crops: Crops, side: int) -> Greys:
+    """(pairs, side, side) of crops of larger pictures, as ``shrink`` and ``crop`` give them but for the interpolation,
+    which is that of the larger ones: means over three of their pixels, about the centres of the smaller ones."""
+    down, across = (_means(crops[:, start : start + 2], side, pictures.shape[1]) for start in (2, 0))
+    return down @ pictures.astype(np.float32) @ across.transpose(0, 2, 1)
 
 
 def blur(pictures: Greys, width: int) -> Greys:
     """Means over squares of an odd ``width``, edges repeated."""
-    for axis in (1, 2):
-        margins = [(0, 0)] * 3
-        margins[axis] = (width // 2 + 1, width // 2)
-        sums = np.moveaxis(np.cumsum(np.pad(pictures, margins, mode="edge"), axis=axis, dtype=np.float32), axis, 0)
-        pictures = np.moveaxis((sums[width:] - sums[:-width]) / np.float32(width), 0, axis)
-    return pictures
+    side, reach = pictures.shape[1], width // 2
+    taken = np.clip(np.arange(side)[:, None] + np.arange(-reach, reach + 1), 0, side - 1)
+    means = np.eye(side, dtype=np.float32)[taken].sum(axis=1) / np.float32(width)
+    blurred: Greys = means @ (pictures @ means.T)
+    return blurred
 
 
-def shrink(pictures: npt.NDArray[np.generic], side: int) -> Greys:
+def shrink(pictures: npt.NDArray[np.uint8], side: int) -> Greys:
     """Means over squares, ``side`` of them in a row."""
     pairs, was, _ = pictures.shape
     step = was // side
-    means: Greys = pictures.astype(np.float32).reshape(pairs, side, step, side, step).mean(axis=(2, 4))
+    rows = pictures.reshape(pairs, side, step, was)
+    sums = rows[:, :, 0].astype(np.float32)
+    for place in range(1, step):
+        sums += rows[:, :, place]
+    means: Greys = sums @ np.repeat(np.eye(side, dtype=np.float32), step, axis=0)
+    means /= np.float32(step * step)
     return means
 
 
@@ -78,6 +98,16 @@ def _positions(stretch_and_shift: npt.NDArray[np.float32], side: int) -> npt.NDA
 def _weights(positions: npt.NDArray[np.float32]) -> Greys:
     """(pairs, side, side) shares of the pixels between which a position lies."""
     side = positions.shape[1]
-    distance = np.abs(np.clip(positions, 0, side - 1)[:, :, None] - np.arange(side, dtype=np.float32))
-    weights: Greys = np.clip(1 - distance, 0, None)
+    weights: Greys = np.clip(positions, 0, side - 1)[:, :, None] - np.arange(side, dtype=np.float32)
+    np.abs(weights, out=weights)
+    np.subtract(1, weights, out=weights)
+    return np.maximum(weights, 0, out=weights)
+
+
+def _means(stretch_and_shift: npt.NDArray[np.float32], side: int, was: int) -> Greys:
+    """(pairs, side, was) shares of the pixels of a larger picture, of which there are ``was`` in a row."""
+    at = (_positions(stretch_and_shift, side) + np.float32(0.5)) * np.float32(was / side) - np.float32(0.5)
+    distance = np.abs(np.clip(at, 0, was - 1)[:, :, None] - np.arange(was, dtype=np.float32))
+    weights: Greys = np.clip(2 - distance, 0, 1)
+    weights /= weights.sum(axis=2, keepdims=True)
     return weights

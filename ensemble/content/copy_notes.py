@@ -19,7 +19,7 @@ def copy_notes(data: Dataset, group: Codes, k: int) -> list[str]:
 def placeholder_notes(data: Dataset) -> list[str]:
     found: dict[str, Codes] = {}
     for name in data.modalities:
-        found |= get_modality(name).find_placeholders(data.cells(name), data.keys(name))
+        found |= get_modality(name).find_placeholders(data.cells(name), data.contents(name))
     lines = [
         f"The {what} is on {len(rows):,} of {len(data):,} posts: a placeholder or a prompt, so it makes no copies of "
         "them. Better leave such cells empty; posts that belong together can be named by a group column (data.group)."

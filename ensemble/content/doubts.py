@@ -71,6 +71,7 @@ def label_doubts(data: Dataset, plan: FoldPlan) -> list[str]:
     have no row of, and contents that are so often the same that they tell nothing."""
     fold = plan.fold[plan.cv_rows]
     lines = _unscored(data)
+    contents = {name: np.array(data.contents(name), dtype=object) for name in data.modalities}
     for task in data.tasks:
         labels = data.labels(task)[plan.cv_rows]
         known = task.target.known(labels)
@@ -82,9 +83,8 @@ def label_doubts(data: Dataset, plan: FoldPlan) -> list[str]:
             lines.append(f"{task.name}: labels are in {held} of {plan.settings.k} folds; a stack needs {STACKED}")
         if task.classes:
             lines += _rare_classes(task, data.codes(task)[plan.cv_rows], fold, plan.settings.k)
-        for name in data.modalities:
-            keys = np.array(data.keys(name), dtype=object)[plan.cv_rows[known]]
-            lines.append(_telling_nothing(task, labels[known], name, keys))
+        for name, keys in contents.items():
+            lines.append(_telling_nothing(task, labels[known], name, keys[plan.cv_rows[known]]))
     return [line for line in lines if line]
 
 

@@ -25,7 +25,7 @@ def find_duplicates(data: Dataset, scans: Scans) -> Duplicates:
     """Posts that any modality finds to be copies: equal image bytes, near-equal pictures, equal normalised texts."""
     pairs: dict[str, Pairs] = {}
     for name in data.modalities:
-        pairs |= get_modality(name).find_copies(data.cells(name), data.keys(name), scans[name])
+        pairs |= get_modality(name).find_copies(data.cells(name), data.contents(name), scans[name])
     return Duplicates(_connected(np.concatenate(list(pairs.values())), len(data)), pairs)
 
 

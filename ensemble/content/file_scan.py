@@ -49,7 +49,10 @@ class FileKind:
         DataError for a path that leaves ``root``, and where none of several files is there.
         """
         kept = None if cache is None else cache / f"{self.plural}-{fingerprint(str(root.resolve()))}.parquet"
+        names = (*STAMP, *self.columns)
         named = [(row, cell) for row, cell in zip(ids, cells, strict=True) if cell is not None]
+        if not named:
+            return Scan(pd.DataFrame(dict.fromkeys(names), index=range(len(cells)), dtype=object))
         no_paths = {cell: problem for _, cell in named if (problem := self._no_path(cell)) is not None}
         paths = [resolve_inside(root, cell, row, self.name) for row, cell in named if cell not in no_paths]
         known = self._read_kept(kept)
@@ -58,14 +61,13 @@ class FileKind:
         new = {path: stamp for path, stamp in stamps.items() if (str(path), *stamp) not in known}
         for entry in track(self._entries(new), f"{self.plural} scanned", len(new)) if new else ():
             known[entry[:3]] = entry
-        names = (*STAMP, *self.columns)
         if kept is not None and new and can_write(kept.parent):
             write_table(kept, pa.Table.from_pylist([dict(zip(names, entry, strict=True)) for entry in known.values()]))
         blank = (None,) * len(names)
         found = {cell: (*NOWHERE, *self.lost(problem)) for cell, problem in no_paths.items()}
         found |= {cell: known[str(root / cell), *stamps[root / cell]][1:] for _, cell in named if cell not in no_paths}
         rows = [blank if cell is None else (cell, *found[cell]) for cell in cells]
-        return Scan(pd.DataFrame(rows, columns=list(names), dtype=object))
+        return Scan(pd.DataFrame(rows, columns=list(names), dtype=object), cache)
 
     def _no_path(self, cell: str) -> str | None:
         """What a cell is that cannot be the path of a file; None where it may be one."""

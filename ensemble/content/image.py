@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,7 @@ from ensemble.content.copies import equal_pairs, near_pairs, without
 from ensemble.content.file_cells import LostFiles, frequent_files, lost_files, lost_lines
 from ensemble.content.image_scan import IMAGE_FILES, thumbnails
 from ensemble.content.images import Unreadable, open_image, resolve_inside
+from ensemble.content.neighbours import ALL, FOUND_IN_CELLS
 from ensemble.errors import DataError
 from ensemble.modalities import Cells, Media, Pairs, Preview, Scan
 from ensemble.system.files import file_hash
@@ -24,10 +25,12 @@ QUALITIES = (75, 60, 45, 30, 15)
 
 
 class ImageAudit(LostFiles):
-    """Images by what is odd about them, the first few by name; ``modes`` counts readable ones by Pillow's mode."""
+    """Images by what is odd about them, the first few by name; ``modes`` counts readable ones by Pillow's mode.
+    ``near_pairs_found`` is there where images are too many to compare all: the share of near-identical ones found."""
 
     modes: dict[str, int]
     animated: int
+    near_pairs_found: NotRequired[float]
 
 
 class Image:
@@ -50,7 +53,8 @@ class Image:
         known = pd.Series(without(keys, self.find_placeholders(cells, keys)), dtype=object)
         positions, grey = thumbnails(scan)
         first = (known.notna() & ~known.duplicated()).to_numpy()[positions]
-        return {"same_image": equal_pairs(known.tolist()), "near_image": near_pairs(positions[first], grey[first])}
+        near = near_pairs(positions[first], grey[first], scan.cache)
+        return {"same_image": equal_pairs(known.tolist()), "near_image": near}
 
     def find_placeholders(self, cells: Cells, keys: Cells) -> dict[str, npt.NDArray[np.int64]]:
         """Files that very many posts share."""
@@ -62,18 +66,24 @@ class Image:
 
     def audit(self, frame: pd.DataFrame, cells: Cells, scan: Scan) -> ImageAudit:
         readable = scan.frame[scan.frame["content"].notna()]
-        return {
+        counts = {
             **lost_files(scan),
             "modes": {str(mode): int(count) for mode, count in readable["mode"].value_counts().items()},
             "animated": int((readable["frames"] > 1).sum()),
+            **({"near_pairs_found": FOUND_IN_CELLS} if readable["hash"].nunique() > ALL else {}),
         }
+        return cast(ImageAudit, counts)
 
     def audit_lines(self, found: Mapping[str, Any]) -> list[tuple[str, str]]:
-        return [
+        lines = [
             *lost_lines(self.plural, found),
             ("image modes", ", ".join(f"{mode} {count:,}" for mode, count in found["modes"].items())),
             ("animated (first frame used)", f"{found['animated']:,}"),
         ]
+        if "near_pairs_found" in found:
+            share = f"about {100 * found['near_pairs_found']:.1f} %"
+            lines.append((f"near-identical pairs found, of over {ALL:,} images", share))
+        return lines
 
     def preview(self, cell: str | None, root: Path, row: str) -> Preview:
         """A small JPEG, or why there is none."""

@@ -33,9 +33,9 @@ def _without_problems(data: Dataset, name: str, scan: Scan) -> Dataset:
     columns = {name: data.cells(name)} if "hash" in scan.frame or not usable.all() else {}
     if "hash" in scan.frame:
         columns[hash_column(name)] = scan.frame["hash"].tolist()
-    return data.with_columns(
-        **{
+    if not usable.all():
+        columns = {
             column: [value if ok else None for value, ok in zip(values, usable, strict=True)]
             for column, values in columns.items()
         }
-    )
+    return data.with_columns(**columns)

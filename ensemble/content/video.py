@@ -142,7 +142,7 @@ def _near_videos(keys: Sequence[Any], scan: Scan) -> Pairs:
     known: pd.Series[Any] = pd.Series(list(keys), dtype=object)
     positions, middle = thumbnails(scan, "middle")
     first = (known.notna() & ~known.duplicated()).to_numpy()[positions]
-    pairs = near_pairs(positions[first], middle[first])
+    pairs = near_pairs(positions[first], middle[first], scan.cache)
     seconds = scan.frame["seconds"].to_numpy(dtype=np.float64)
     pairs = pairs[alike_in_length(seconds[pairs[:, 0]], seconds[pairs[:, 1]])]
     for column in ("first", "last"):

@@ -5,7 +5,7 @@ import decimal
 import re
 import uuid
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,6 +14,7 @@ import pandas as pd
 
 from ensemble.content.encodings import decode_all
 from ensemble.content.texts import canonical as canonical
+from ensemble.data import python_values
 from ensemble.datasets.json_tables import kind_of
 from ensemble.errors import DataError, some
 
@@ -34,20 +35,38 @@ def strings(column: "pd.Series[Any]", path: Path | None = None) -> "pd.Series[st
 
     Raises DataError naming file, column and row for a cell that holds no single value. ``attrs`` has ``notes``.
     """
-    values, notes = _decoded(list(column))
-    cleaned = []
-    for position, value in enumerate(values):
-        try:
-            cleaned.append(_text(value))
-        except NotScalar as error:
-            raise DataError(f"{_where(column, position, path)} holds {error}; one value is needed.") from error
+    values = python_values(column)
+    notes: tuple[str, ...] = ()
+    if only_text(values) and _has_no_surrogate(values):  # nearly always: a table of a million rows has millions
+        cleaned = [(value.strip() or None) if value else None for value in values]
+    else:
+        values, notes = _decoded(values)
+        cleaned = []
+        for position, value in enumerate(values):
+            try:
+                cleaned.append(_text(value))
+            except NotScalar as error:
+                raise DataError(f"{_where(column, position, path)} holds {error}; one value is needed.") from error
     made = pd.Series(cleaned, index=column.index, dtype=object, name=column.name)
     made.attrs["notes"] = notes
     return made
 
 
+def only_text(values: Sequence[object]) -> bool:
+    """Whether all cells are str or None."""
+    return {*map(type, values)} <= {str, type(None)}
+
+
+def _has_no_surrogate(values: Sequence[str | None]) -> bool:
+    try:
+        "".join(filter(None, values)).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _text(value: object) -> str | None:
-    if type(value) is str:  # nearly always: a table of a million rows has millions
+    if type(value) is str:
         return _stripped(value)
     value = value.tolist() if isinstance(value, np.generic | np.ndarray) else value
     if is_missing(value):
@@ -110,7 +129,9 @@ def ids(column: "pd.Series[Any]", path: Path) -> "pd.Series[str]":
     if missing.any():
         row = row_of(values, int(missing.argmax()))
         raise DataError(f"{path}: {row} has no {column.name}; every row needs an id.")
-    for position, (raw, value) in enumerate(zip(column, values, strict=True)):
+    told, raws = "".join(values), python_values(column)
+    doubtful = "+" in told or "\0" in told or any(issubclass(kind, float) for kind in {*map(type, raws)})
+    for position, (raw, value) in enumerate(zip(raws, values, strict=True)) if doubtful else ():
         if ROUNDED.fullmatch(value) or (isinstance(raw, float) and abs(raw) >= EXACT):
             row = row_of(values, position)
             raise DataError(f"{path}: {row} has {column.name} {value}, a rounded number; store ids as text.")
@@ -140,9 +161,12 @@ def translate(frame: pd.DataFrame, column: str, mapping: Mapping[str, str], path
     """
     values = strings(frame[column], path)
     known = {canonical(value): label for value, label in mapping.items()} | dict(mapping)
-    found = [None if value is None else known.get(value, known.get(canonical(value))) for value in values]
-    strange = [n for n, (value, label) in enumerate(zip(values, found, strict=True)) if value and label is None]
-    if strange:
+    labels_by_value = {
+        value: known.get(value, known.get(canonical(value))) for value in values.unique() if value is not None
+    }
+    found = [labels_by_value.get(value) for value in values]
+    if None in labels_by_value.values():
+        strange = [n for n, (value, label) in enumerate(zip(values, found, strict=True)) if value and label is None]
         row = row_of(values, strange[0])
         named = f"row {frame['id'].iloc[strange[0]]!r}" if "id" in frame else row
         others = some(dict.fromkeys(values.iloc[n][:80] for n in strange[1:]))
@@ -152,7 +176,7 @@ def translate(frame: pd.DataFrame, column: str, mapping: Mapping[str, str], path
             f"({row}{more})."
         )
     labels = pd.Series([label or None for label in found], index=values.index, dtype=object)
-    respelt = [value for value in dict.fromkeys(values) if value is not None and value not in known]
+    respelt = [value for value in labels_by_value if value not in known]
     if respelt:
         shown = ", ".join(f"{value[:30]!r} as {known[canonical(value)]!r}" for value in respelt[:3])
         labels.attrs["notes"] = (f"{column}: read {shown}{' and more' if len(respelt) > 3 else ''}",)

@@ -90,10 +90,10 @@ def _declared(text: str) -> tuple[str, str | None]:
 def _delimiter(text: str, usual: str, columns: Sequence[str]) -> str:
     """The delimiter whose header has all columns; else one under which the first rows have the header's length."""
     signs = [usual, *(sign for sign in DELIMITERS.values() if sign != usual)]
+    for sign in signs if columns else ():
+        if {*columns} <= {name.strip() for name in _head(text, sign)[0]}:
+            return sign
     heads = {sign: _head(text, sign) for sign in signs}
-    fitting = [sign for sign in signs if columns and {*columns} <= {name.strip() for name in heads[sign][0]}]
-    if fitting:
-        return fitting[0]
     even = [sign for sign in signs if len(heads[sign][0]) > 1 and len({len(row) for row in heads[sign] if row}) == 1]
     if usual in even or not even:
         return usual if usual in even or len(heads[usual][0]) > 1 else max(signs, key=lambda s: len(heads[s][0]))
@@ -145,23 +145,25 @@ def _parse(text: str, delimiter: str, quoted: bool) -> Parsed:
     """Every row must have as many values as the header: a stray comma or quote is an error, not a shifted column."""
     quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quoting=quoting, strict=quoted)
-    parsed = Parsed([], [], {})
-    while True:
-        first = reader.line_num + 1
-        try:
-            row = next(reader)
-        except StopIteration:
-            return parsed
-        except csv.Error as error:
-            raise ValueError(_trouble(str(error), first, reader.line_num)) from error
-        if parsed.rows and len(row) not in (0, len(parsed.rows[0])):
-            place = f"line {first} has" if reader.line_num == first else f"lines {first} to {reader.line_num} have"
-            raise ValueError(f"{place} {len(row)} values, the header has {len(parsed.rows[0])}")
-        if row:
-            if reader.line_num > first:
-                parsed.spans[len(parsed.rows)] = reader.line_num - first + 1
-            parsed.rows.append(row)
-            parsed.lines.append(first)
+    rows: Rows = []
+    lines: list[int] = []
+    spans: dict[int, int] = {}
+    last = 0
+    try:
+        for row in reader:
+            first, last = last + 1, reader.line_num
+            if not row:
+                continue
+            if rows and len(row) != len(rows[0]):
+                place = f"line {first} has" if last == first else f"lines {first} to {last} have"
+                raise ValueError(f"{place} {len(row)} values, the header has {len(rows[0])}")
+            if last > first:
+                spans[len(rows)] = last - first + 1
+            rows.append(row)
+            lines.append(first)
+    except csv.Error as error:
+        raise ValueError(_trouble(str(error), last + 1, reader.line_num)) from error
+    return Parsed(rows, lines, spans)
 
 
 def _trouble(reason: str, first: int, last: int) -> str:

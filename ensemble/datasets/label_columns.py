@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from ensemble.data import Task, rating_column
-from ensemble.datasets.cells import Lists, canonical, one_of, row_of, strings, translate
+from ensemble.data import Task, python_values, rating_column
+from ensemble.datasets.cells import Lists, canonical, one_of, only_text, row_of, strings, translate
 from ensemble.datasets.tables import notes_of
 from ensemble.errors import ConfigError, DataError, some, unknown
 from ensemble.metrics.divisions import MOST
@@ -139,7 +139,9 @@ def read_label(
     Raises DataError naming row and value for what is no label.
     """
     name = str(column.name)
-    chosen = [one_of(value, lists) for value in column]
+    chosen = python_values(column)
+    if not only_text(chosen):
+        chosen = [one_of(value, lists) for value in chosen]
     table = pd.DataFrame({"id": rows, name: pd.Series(chosen, index=column.index, dtype=object)})
     try:
         if task.kind == "regression":

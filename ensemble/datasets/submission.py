@@ -41,11 +41,11 @@ class Column:
         if not self.task:
             return rows.ids
         if self.number:
-            return [f"{value:.9g}" for value in rows.labels[self.task]]
+            return [f"{value:.9g}" for value in rows.labels[self.task].tolist()]
         if self.position is None:
-            return [self.words[code] for code in rows.labels[self.task]]
+            return [self.words[code] for code in rows.labels[self.task].tolist()]
         # Nine digits: fewer would make ranks of small probabilities equal.
-        return [f"{value:.9g}" for value in rows.probabilities[self.task].values[:, self.position]]
+        return [f"{value:.9g}" for value in rows.probabilities[self.task].values[:, self.position].tolist()]
 
     def problem(self, cell: str) -> str | None:
         """What is wrong with a cell, in words."""
@@ -160,12 +160,18 @@ class Format:
         for at in (at for at, column in enumerate(columns) if not column.task):
             if [row[at] for row in rows] != [str(name) for name in data.ids]:
                 problems.append(f"the ids are not the {len(data)} ids of the test file in its order")
-        for number, row in enumerate(rows, start=1):
-            wrong = filter(None, (column.problem(cell) for column, cell in zip(columns, row, strict=True)))
-            problems += [f"row {number} has {problem}" for problem in wrong]
+        wrong = [
+            {cell for cell in set(cells) if column.problem(cell)}
+            for column, cells in zip(columns, zip(*rows, strict=True), strict=False)
+        ]
+        for number, row in enumerate(rows, start=1) if any(wrong) else ():
+            found = (column.problem(cell) for column, cell, of in zip(columns, row, wrong, strict=True) if cell in of)
+            problems += [f"row {number} has {problem}" for problem in found]
         return problems or list(self._contradictions(text, data))
 
     def _contradictions(self, text: str, data: Dataset) -> Sequence[str]:
+        if not data.linked_tasks:
+            return []
         read, found = self.read(text, data).labels, []
         for binary, degree in (pair for pair in data.linked_tasks if set(pair) <= set(read)):
             for row in np.flatnonzero((read[binary] > 0) != (read[degree] > 0)):
@@ -184,7 +190,8 @@ class Format:
             elif column.number:
                 labels[column.task] = np.array(cells, dtype=np.float64)
             elif column.task:
-                labels[column.task] = np.array([column.words.index(cell) for cell in cells], dtype=np.int64)
+                codes = {word: column.words.index(word) for word in column.words}
+                labels[column.task] = np.array([codes[cell] for cell in cells], dtype=np.int64)
         whole = {name: _by_class(data.task(name), found) for name, found in shares.items()}
         return ReadBack(labels, {name: values for name, values in whole.items() if values is not None})
 

@@ -150,9 +150,9 @@ class RunRecord:
             pd.DataFrame(columns=columns, dtype=object), self.home, self.tasks, linked_tasks=self.linked_tasks
         )
         section = self.config.run
-        cache = FeatureCache(self.home / section.cache, track, section.image_bytes)
+        cache = FeatureCache(self.home / section.cache, track, section.image_bytes, of_new_posts=True)
         if cache.root is None or not cache.root.is_dir():
-            cache = FeatureCache(None, track, min(section.image_bytes, MEMORY_BYTES))
+            cache = FeatureCache(None, track, min(section.image_bytes, MEMORY_BYTES), of_new_posts=True)
         try:
             plan = FoldPlan.read(self.store.plan)
         except (OSError, StoreError) as error:

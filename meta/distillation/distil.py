@@ -26,10 +26,10 @@ from ensemble.run import Run
 from ensemble.scoring import Score, ScoreCard
 from ensemble.system.files import Json
 from ensemble.system.progress import Track, silent
-from meta.distillation.judging import against, bytes_of, cards_of, models_of, posts_per_second, test_cards
+from meta.distillation.judging import STACK, against, bytes_of, cards_of, models_of, posts_per_second, test_cards
 from meta.distillation.student import WHOLE, Student, can_learn, fit_student, job_of, mixed, teacher_of
 from meta.distillation.teacher import soft_labels, soft_labels_without
-from meta.nested_cv import rule_of, under_rule
+from meta.nested_cv import under_rule
 from meta.records import StackReport
 from meta.stack import FinishedStack, read_stack
 from meta.table import StackInputs, StackSettings, assemble
@@ -40,8 +40,8 @@ class DistilReport(DistilledRecord):
     """``cards`` are score cards out of fold, of the student, the stack, and the student's learner as it learns labels,
     where it is stacked; ``against`` the student's paired differences from the others. ``test`` are cards of a labelled
     test part. ``bytes`` on the disk beside weights of encoders; ``posts_per_second`` once loaded, of the stack where
-    its models were kept. ``teacher`` is the candidate that was learned, ``labels`` the share of true labels; ``tuned``
-    are learners whose parameters were chosen on rows of the folds."""
+    its models were kept. ``teacher`` is the candidate that was learned, or the stack, ``labels`` the share of true
+    labels; ``tuned`` are learners whose parameters were chosen on rows of the folds."""
 
     task: str
     metric: str
@@ -70,22 +70,22 @@ def distil(
     """Fit the base learner ``name`` on what the finished stack says, by default the best of those that learn soft
     labels, into ``distilled/<task>/``; a fresh finished one is only read again.
 
-    ``teacher`` is a candidate, by default the one that is shipped; of each soft label a share of ``labels`` is the true
+    ``teacher`` is a candidate, by default the whole stack; of each soft label a share of ``labels`` is the true
     one. Out of fold, each fold is predicted by a student of a teacher that was trained without it. Raises StoreError
     where there is no stack or a learner below it cannot be trained again, ConfigError for names there are not.
     """
     inputs = assemble(run, task, settings)
     stack = read_stack(run, inputs)
-    chosen = teacher or stack.report["chosen"]
-    if chosen not in (known := settings.candidates(task)):
-        raise ConfigError(unknown("candidate", chosen, known))
+    if teacher is not None and teacher not in (known := settings.candidates(task)):
+        raise ConfigError(unknown("candidate", teacher, known))
     spec = run.learners.pinned(_student_named(run, stack.report, task, name), task)
-    alone = replace(settings, estimators=(chosen,), learners=_trainable(run, inputs))
-    facts: dict[str, Json] = {"candidate": chosen, "labels": labels, "seed": run.seeds[0]}
+    learned = replace(settings, learners=_trainable(run, inputs))
+    learned = replace(learned, estimators=(teacher,)) if teacher else learned
+    facts: dict[str, Json] = {"candidate": teacher, "labels": labels, "seed": run.seeds[0]}
     provenance = run.learners.provenance(spec, task).with_parts(teacher=teacher_of(stack.report), **facts)
     folder = run.store.distilled(task.name)
     if not folder.is_done(provenance):
-        _make(run, spec, inputs, stack, alone, labels, provenance, track, engine)
+        _make(run, spec, inputs, stack, learned, labels, provenance, track, engine)
     return cast(DistilReport, folder.verify(provenance, f"run {command('distil', '--task', task.name)}"))
 
 
@@ -94,26 +94,26 @@ def _make(
     spec: LearnerSpec,
     inputs: StackInputs,
     stack: FinishedStack,
-    alone: StackSettings,
+    learned: StackSettings,
     labels: float,
     provenance: Provenance,
     track: Track,
     engine: Engine,
 ) -> None:
-    """Fit, judge and write the student of one candidate ``alone``."""
+    """Fit, judge and write the student of a stack of these settings."""
     started, task, table, folder = time.monotonic(), inputs.task, inputs.table, run.store.distilled(inputs.task.name)
     job_spec, rows = job_of(run, spec, task, WHOLE), run.data.take(run.plan.cv_rows)
-    learner = fit_student(run, job_spec, rows, mixed(task, soft_labels(run, task, alone, track), rows, labels))
-    oof = under_rule(table, _out_of_fold(run, spec, task, alone, labels, track, engine).take(table.ids).values)
-    student = Student(job_spec, learner, rule_of(oof.final))
+    learner = fit_student(run, job_spec, rows, mixed(task, soft_labels(run, task, learned, track), rows, labels))
+    oof = under_rule(table, _out_of_fold(run, spec, task, learned, labels, track, engine).take(table.ids).values)
+    student = Student(job_spec, learner, oof.final.rule)
     test = _ruled(student, _ask(run, job_spec, learner, run.plan.outside_rows))
-    models = models_of(table, spec.name, oof.oof, stack.shipped.take(table.ids))
+    models = models_of(table, spec.name, oof.oof, stack.oof.take(table.ids))
     tested = test_cards(run, stack.report, student, test)
     facts: dict[str, object] = {
         "task": task.name,
         "metric": task.metric,
         "learner": spec.name,
-        "teacher": alone.estimators[0],
+        "teacher": learned.estimators[0] if len(learned.estimators) == 1 else STACK,
         "labels": labels,
         "folds": run.plan.settings.k,
         "rule": student.rule.as_json(),

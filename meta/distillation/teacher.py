@@ -39,9 +39,9 @@ class WithoutFold:
 
 
 def soft_labels(run: Run, task: Task, settings: StackSettings, track: Track) -> Predictions:
-    """What the one candidate of ``settings`` says of all rows in folds: of each fold by a fit on the others."""
+    """What a stack of these settings says of all rows in folds: of each as it is chosen and fitted on the others."""
     nested, _ = make_stack(assemble(run, task, settings).table, settings, track)
-    return nested.candidates[settings.estimators[0]]
+    return nested.oof
 
 
 def soft_labels_without(

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import norm
 
 from ensemble.data import Codes, Floats
 from ensemble.metrics import DRAWS, LEVEL, resamples
@@ -78,6 +77,8 @@ def lower_bound(of: Mask, among: Mask, groups: Codes) -> float:
     _, local = np.unique(groups[among], return_inverse=True)
     rows = np.bincount(local)
     trials, rate = len(rows), float((np.bincount(local, of[among]) / rows).mean())
+    from scipy.stats import norm  # a second that nothing else here needs
+
     z = float(norm.ppf((1 + LEVEL) / 2))
     middle, spread = rate + z**2 / (2 * trials), z * np.sqrt(rate * (1 - rate) / trials + z**2 / (4 * trials**2))
     return float((middle - spread) / (1 + z**2 / trials))

@@ -14,7 +14,7 @@ from meta.operating.choice import Rows
 from meta.operating.points import REVIEW, OperatingPoint, as_json, of_json
 from meta.records import StackReport
 from meta.rules import Rule
-from meta.stack import read_report, read_shipped
+from meta.stack import read_report
 
 log = logging.getLogger("ensemble")
 
@@ -46,7 +46,8 @@ def choose_point(run: Run, task: Task, asked: Asked) -> ChosenPoint:
     Raises StoreError where there is no stack, ConfigError where nothing reaches what is asked."""
     report = read_report(run.store.stack(task.name), None, "--task", task.name)
     rule = Rule.of_json(report["rule"])
-    rows = Rows.of(run.data.take(run.plan.cv_rows), read_shipped(run, task), run.plan.fold[run.plan.cv_rows], rule)
+    oof, fold = run.store.stack(task.name).read("oof", task), run.plan.fold[run.plan.cv_rows]
+    rows = Rows.of(run.data.take(run.plan.cv_rows), oof, fold, rule)
     choice = asked.choose(rows)
     labels, review = choice.point.decide(rows.values, rule, rows.decided)
     counts = {name: int(((labels == i) & ~review).sum()) for i, name in enumerate(task.classes)}

@@ -94,13 +94,13 @@ class ModalityTable:
 
 @dataclass(frozen=True)
 class CandidateScores:
-    """A row of Table 8: the nested score of each candidate for a task, the best of them, and what was chosen."""
+    """A row of Table 8: the nested score of each candidate for a task, the best of them, and the stack's members."""
 
     task: str
     subtask: str
     metric: str
     best: str
-    chosen: str
+    members: Sequence[str]
     scores: Mapping[str, Score]
 
 
@@ -147,13 +147,11 @@ class ReportFacts:
 
 
 class SubtaskScore(TypedDict):
-    """The stack's score on the labelled rows of a subtask, its paired differences from its rivals, and what choosing
-    costs, None where that is not known."""
+    """The stack's score on the labelled rows of a subtask, and its paired differences from its rivals."""
 
     score: Score | None
     rows: int
     against: dict[str, Score | None]
-    cost: Score | None
 
 
 class WrittenReport(TypedDict):

@@ -58,9 +58,7 @@ def gather_facts(run: Run, settings: StackSettings, audit: Mapping[str, Any], tr
         test_rows=len(run.plan.test_rows),
         tasks=facts,
         modality=modality,
-        table7=modality_table(
-            run.data, tables, {name: stack.shipped for name, stack in stacks.items()}, modality, cv_rows
-        ),
+        table7=modality_table(run.data, tables, {name: stack.oof for name, stack in stacks.items()}, modality, cv_rows),
         table8=[_candidate_scores(task.report, _subtasks_of(run.data, task.name)) for task in facts],
         audit=audit,
         provenance=read_json(run.store.record) if run.store.record.is_file() else run.identity,
@@ -79,7 +77,7 @@ def _task_facts(
     task, learners = table.task, table.learners
     single = best_single(table)
     models = {
-        "stack": stack.shipped.take(table.ids),
+        "stack": stack.oof.take(table.ids),
         PLAIN: table.plain_mean,
         best_alone(single): table.learner_oof(single),
     }
@@ -94,9 +92,9 @@ def _task_facts(
         seeds={name: scores for name, scores in seeds.items() if scores},
         diversity=diversity(table),
         leaks=leak_signs(table),
-        label_issues=label_issues(cv_rows, stack.shipped, MAX_POSTS),
+        label_issues=label_issues(cv_rows, stack.oof, MAX_POSTS),
         conflicts=conflicts(cv_rows, task)[:MAX_POSTS],
-        hardest=hardest(cv_rows, stack.shipped, MAX_POSTS),
+        hardest=hardest(cv_rows, stack.oof, MAX_POSTS),
         reliability={} if of_numbers else {name: reliability(table.labels, each) for name, each in models.items()},
         curves={name: rows for name, rows in curves.items() if rows},
         numbers=number_facts(table, models, _groups(run, table, stack)) if of_numbers else None,
@@ -112,7 +110,7 @@ def _task_facts(
 def _slices(
     task: Task, stack: FinishedStack, cv_rows: Dataset, cells: Mapping[str, Sequence[str | None]]
 ) -> list[Slices]:
-    return [slices_of(task, stack.shipped, cv_rows, name, column) for name, column in cells.items()]
+    return [slices_of(task, stack.oof, cv_rows, name, column) for name, column in cells.items()]
 
 
 def _known(learners: Sequence[str], find: Callable[[str], Fact | None]) -> dict[str, Fact]:
@@ -123,7 +121,7 @@ def _known(learners: Sequence[str], find: Callable[[str], Fact | None]) -> dict[
 
 def _groups(run: Run, table: MetaTable, stack: FinishedStack) -> GroupFacts | None:
     """Of all learners and the stack, on the rows of each part."""
-    inside = {name: table.learner_oof(name) for name in table.learners} | {"stack": stack.shipped}
+    inside = {name: table.learner_oof(name) for name in table.learners} | {"stack": stack.oof}
     outside = {name: table.learner_test(name) for name in table.learners} | {"stack": stack.test}
     rows = {"oof": run.plan.cv_rows, "dev": run.plan.dev_rows, "test": run.plan.test_rows}
     return group_facts({part: (run.data.take(at), inside if part == "oof" else outside) for part, at in rows.items()})
@@ -142,13 +140,13 @@ def _subtasks_of(data: Dataset, task: str) -> str:
 
 
 def _candidate_scores(report: StackReport, subtask: str) -> CandidateScores:
-    """The nested scores of a task's candidates (the paper's Table 8): the best, beside the one that was chosen."""
+    """The nested scores of a task's candidates (the paper's Table 8): the best, and those that were chosen."""
     metric = report["metric"]
     scores = {name: card["metrics"][metric] for name, card in report["candidates"].items()}
     sign = sign_named(metric)
     known = {name: sign * score["value"] for name, score in scores.items() if score["value"] is not None}
     best = max(scores, key=lambda name: known.get(name, -np.inf))
-    return CandidateScores(report["task"], subtask, metric, best, report["chosen"], scores)
+    return CandidateScores(report["task"], subtask, metric, best, report["members"], scores)
 
 
 def _curve_rows(run: Run, learner: str, task: Task) -> list[CurveRow]:

@@ -8,7 +8,6 @@ from ensemble.metrics import sign_named
 from ensemble.scoring import Mean, Score, ScoreCard, Spread
 from meta.records import StackReport
 from meta.report.facts import TaskFacts
-from meta.stack_report import CHOOSING
 from meta.wording import candidate_name, format_size
 
 PLAIN_MEANS = ("soft_vote", "mean")
@@ -20,13 +19,13 @@ PAPER_METRICS_OF_NUMBERS = ("mae", "pearson", "acc_2", "f1_2", "acc_2_nonzero", 
 
 @dataclass(frozen=True)
 class Model:
-    """One row: ``kind`` is stack, choosing, candidate, learner or baseline; ``card`` its score card; ``mark`` an
+    """One row: ``kind`` is stack, candidate, learner or baseline; ``card`` its score card; ``mark`` an
     asterisk for unknown folds, a dagger for parameters tuned on rows of the score."""
 
     name: str
     kind: str
     card: ScoreCard
-    chosen: bool = False
+    member: bool = False
     mark: str = ""
 
     @property
@@ -45,10 +44,10 @@ def make_leaderboard(facts: TaskFacts) -> list[Model]:
     """Every model of a task that has a score."""
     report = facts.report
     marks = dict.fromkeys(report["unknown_folds"], "*") | dict.fromkeys(report["tuned"], "†")
-    candidates = [Model(n, "candidate", card, chosen=n == report["chosen"]) for n, card in report["candidates"].items()]
+    members = report["members"]
+    candidates = [Model(n, "candidate", card, member=n in members) for n, card in report["candidates"].items()]
     learners = [Model(n, "learner", card, mark=marks.get(n, "")) for n, card in report["learners"].items()]
     stack = [Model("stack", "stack", report["stack"])]
-    stack += [Model(CHOOSING, "choosing", report["choosing"])] if "choosing" in report else []
     beaten = [Model(card["baseline"], "baseline", card) for part, card in facts.baselines.items() if part == "oof"]
     models = [*stack, *_ranked(candidates, report), *_ranked(learners, report), *beaten]
     return [model for model in models if model.card.get("rows")]
@@ -61,12 +60,10 @@ def _ranked(models: Sequence[Model], report: StackReport) -> list[Model]:
 
 
 def most_telling(leaderboard: Sequence[Model], limit: int) -> list[Model]:
-    """What a figure of ``limit`` rows has room for: the stack, the chosen, the plain mean, the baseline, then the
-    best learners and the best other candidates by turns."""
-    always = ("stack", "choosing", "baseline")
-    first = [
-        m for m in leaderboard if m.kind in always or m.chosen or (m.kind == "candidate" and m.name in PLAIN_MEANS)
-    ]
+    """What a figure of ``limit`` rows has room for: the stack, the plain mean, the baseline, then the best learners and
+    the best candidates by turns."""
+    always = ("stack", "baseline")
+    first = [m for m in leaderboard if m.kind in always or (m.kind == "candidate" and m.name in PLAIN_MEANS)]
     rest = [m for m in leaderboard if m not in first]
     ranks = [sum(other.kind == m.kind for other in rest[:position]) for position, m in enumerate(rest)]
     order = sorted(range(len(rest)), key=lambda position: (ranks[position], rest[position].kind == "candidate"))

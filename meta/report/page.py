@@ -17,12 +17,11 @@ from meta.records import RuleRecord
 from meta.report.facts import CandidateScores, ModalityTable, ReportFacts, TaskFacts
 from meta.report.gallery import posts_per_gallery
 from meta.report.task_section import task_section
-from meta.stack_report import CHOOSING, PLAIN, RULED
+from meta.stack_report import PLAIN, RULED
 from meta.wording import (
     GLOSSARY,
     LEAK_POWER,
     candidate_name,
-    choosing_note,
     display_name,
     format_bounds,
     format_interval,
@@ -30,6 +29,7 @@ from meta.wording import (
     format_number,
     layers_note,
     leak_note,
+    members_named,
     printable,
     selection_note,
     tuning_note,
@@ -59,7 +59,6 @@ def draw_page(facts: ReportFacts, root: Path) -> str:
         baselines={task.name: _baseline_score(task) for task in facts.tasks},
         of_baseline=facts.summary["baseline"],
         leak_power=LEAK_POWER,
-        of_choosing=CHOOSING,
         few_rows=FEW,
         glossary=GLOSSARY,
         style=Markup(resources.files("meta.report").joinpath("page.css").read_text(encoding="utf-8")),
@@ -88,7 +87,7 @@ def _environment() -> Environment:
         "display_name": display_name,
         "minus": lambda name: name.replace("-", MINUS),
         "candidate_name": candidate_name,
-        "choosing_note": choosing_note,
+        "members_named": members_named,
         "tuning_note": tuning_note,
         "selection_note": selection_note,
         "warning_notes": warning_notes,

@@ -39,7 +39,7 @@ from meta.wording import display_name
 
 MAX_ROWS, MAX_LEARNERS, MAX_CURVES, MAX_PAIRS, MAX_CONFLICTS, MAX_COURSES = 32, 24, 6, 5, 12, 6
 SAME = 0.0005  # of a share: no eye can tell it
-DRAWN_AS = {"choosing": "stack", "baseline": "muted"}
+DRAWN_AS = {"baseline": "muted"}
 NOT_MEASURES = {"fold", "seed", "epoch", "lr", "seconds"}
 
 

@@ -37,7 +37,6 @@ def write_report(
             "score": models.get("stack"),
             "rows": summary["rows_of"][name],
             "against": summary["against"][name],
-            "cost": summary["cost"][name],
         }
         for name, models in summary["subtasks"].items()
     }

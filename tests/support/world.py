@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -9,7 +10,9 @@ import pandas as pd
 from PIL import Image
 
 from ensemble.data import Codes, Dataset, Task
-from meta.table import MetaTable
+
+if TYPE_CHECKING:  # processes of toys do not wait for what stacks
+    from meta.table import MetaTable
 
 Floats = npt.NDArray[np.float64]
 
@@ -51,8 +54,10 @@ def number_table(values: Sequence[float], dev_rows: int = 0, test_rows: int = 0,
     return Dataset(frame.assign(text=[f"it is {value:.6f}" for value in said]).astype(object), Path(), (NUMBER,))
 
 
-def meta_table(rows: int = 240, seed: int = 0, signal: float = 2.0) -> MetaTable:
+def meta_table(rows: int = 240, seed: int = 0, signal: float = 2.0) -> "MetaTable":
     """Three learners, three classes, as informative as ``signal``."""
+    from meta.table import MetaTable
+
     random = np.random.default_rng(seed)
     labels = random.choice(3, size=rows, p=[0.3, 0.1, 0.6])
     scores = random.normal(size=(rows, 3, 3)) + signal * np.eye(3)[labels][:, None, :]
@@ -68,8 +73,10 @@ def picture(width: int, height: int, seed: int = 0) -> Image.Image:
     return Image.fromarray(pixels)
 
 
-def table_of(labels: Codes, oof: dict[str, Floats], test: dict[str, Floats] | None = None) -> MetaTable:
+def table_of(labels: Codes, oof: dict[str, Floats], test: dict[str, Floats] | None = None) -> "MetaTable":
     """Learners by name, (rows, classes) each; ``test`` the same learners' for rows outside the folds."""
+    from meta.table import MetaTable
+
     classes = next(iter(oof.values())).shape[1]
     task = Task("any", tuple(str(number) for number in range(classes)))
     inside = np.hstack(list(oof.values()))

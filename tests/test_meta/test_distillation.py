@@ -19,7 +19,7 @@ from ensemble.run import Run
 from ensemble.system.files import read_json, write_json
 from meta.distillation.distil import DistilReport, distil
 from meta.distillation.student import fit_student, job_of, load_students, mixed, modalities_needed, predict_posts
-from meta.stack import read_shipped, stack_task
+from meta.stack import stack_task
 from meta.table import StackSettings
 
 WORDS = {
@@ -67,7 +67,7 @@ def test_a_student_of_labels_that_are_noise_is_at_chance_where_one_of_the_runs_o
     run = finish(tmp_path / "run", data, WORDS)
     made = distil(run, SARCASM, SOFT, name="words")
     assert abs(accuracy(made, "distilled") - 0.5) < 0.11  # three standard errors of a coin
-    parts, said = [], read_shipped(run, SARCASM)
+    parts, said = [], run.store.stack(SARCASM.name).read("oof", SARCASM)
     for fold in range(3):
         job, rows = job_of(run, run.specs[0], SARCASM, fold), run.data.take(run.plan.fit_rows(fold))
         leaky = fit_student(run, job, rows, mixed(SARCASM, said, rows, 0.0))
@@ -93,7 +93,7 @@ def test_what_is_done_is_not_done_again_and_another_share_of_labels_is(run: Run,
     other = distil(run, SENTIMENT, SOFT, labels=0.5)
     assert (other["labels"], other["cards"]) != (report["labels"], report["cards"])
     assert distil(run, SENTIMENT, SOFT) != report  # nothing but the time it took
-    said, rows = read_shipped(run, SENTIMENT), run.data.take(run.plan.cv_rows)
+    said, rows = run.store.stack(SENTIMENT.name).read("oof", SENTIMENT), run.data.take(run.plan.cv_rows)
     true = np.eye(3)[rows.labels(SENTIMENT)]
     np.testing.assert_allclose(mixed(SENTIMENT, said, rows, 0.25), 0.75 * said.take(rows.ids).values + 0.25 * true)
 

@@ -8,6 +8,7 @@ from support.world import meta_table
 
 from ensemble.data import Codes
 from ensemble.errors import ConfigError, StoreError
+from ensemble.system.files import write_json
 from meta import META_ESTIMATORS, NUMBER_ESTIMATORS
 from meta.candidates import VARIANTS, StackSpec
 from meta.fitting import Fitted, Option, fit
@@ -27,7 +28,7 @@ def test_a_saved_estimator_loads_back_to_equal_predictions(name: str, calibrate:
     data = meta_table()
     fitted = fitted_on(name, data.oof, data.labels, calibrate)
     fitted.save(tmp_path)
-    assert (Fitted.load(tmp_path).predict(data.oof) == fitted.predict(data.oof)).all()
+    assert (Fitted.load(tmp_path, fitted.option.name).predict(data.oof) == fitted.predict(data.oof)).all()
 
 
 @pytest.mark.parametrize("name", META_ESTIMATORS)
@@ -48,7 +49,7 @@ def test_one_class_only_is_predicted_surely_by_trained_estimators(name: str, tmp
     kept = data.labels == 2
     fitted = fitted_on(name, data.oof[kept], data.labels[kept])
     fitted.save(tmp_path)
-    values = Fitted.load(tmp_path).predict(data.oof)
+    values = Fitted.load(tmp_path, fitted.option.name).predict(data.oof)
     assert values.shape == (len(data.oof), 3)
     if name in TRAINED:
         assert (values[:, 2] == 1).all()
@@ -69,17 +70,38 @@ def test_a_model_file_with_a_strange_type_is_refused_with_its_name(tmp_path: Pat
 
     data = meta_table()
     fitted_on("decision_tree", data.oof, data.labels).save(tmp_path)
-    (tmp_path / "model.skops").write_bytes(skops.io.dumps(Stranger()))
+    (tmp_path / "decision_tree.skops").write_bytes(skops.io.dumps(Stranger()))
     with pytest.raises(StoreError, match="Stranger"):
-        Fitted.load(tmp_path)
+        Fitted.load(tmp_path, "decision_tree")
+
+
+@pytest.mark.parametrize("name", ["best_single", "soft_vote", "rank_mean", "simplex", "greedy"])
+def test_means_and_votes_are_kept_to_the_bit_without_skops(name: str, tmp_path: Path) -> None:
+    data = meta_table()
+    fitted = fitted_on(name, data.oof, data.labels)
+    fitted.save(tmp_path)
+    assert not (tmp_path / f"{name}.skops").exists()
+    loaded = Fitted.load(tmp_path, name)
+    assert (loaded.predict(data.oof) == fitted.predict(data.oof)).all()
+    assert {key: type(value) for key, value in vars(loaded.estimator).items()} == {
+        key: type(value) for key, value in vars(fitted.estimator).items()
+    }
+
+
+@pytest.mark.parametrize("kept", [{"type": "os.system", "state": {}}, {"type": "meta.votes.SoftVote"}, {}])
+def test_what_is_no_mean_or_vote_is_refused(kept: dict[str, object], tmp_path: Path) -> None:
+    fitted_on("soft_vote", meta_table().oof, meta_table().labels).save(tmp_path)
+    write_json(tmp_path / "soft_vote.estimator.json", kept)
+    with pytest.raises(StoreError, match="no mean or vote of ours"):
+        Fitted.load(tmp_path, "soft_vote")
 
 
 def test_a_damaged_model_file_is_refused(tmp_path: Path) -> None:
     data = meta_table()
     fitted_on("decision_tree", data.oof, data.labels).save(tmp_path)
-    (tmp_path / "model.skops").write_bytes(b"PK not really")
+    (tmp_path / "decision_tree.skops").write_bytes(b"PK not really")
     with pytest.raises(StoreError, match="damaged"):
-        Fitted.load(tmp_path)
+        Fitted.load(tmp_path, "decision_tree")
 
 
 def test_an_unknown_estimator_is_refused_with_a_suggestion() -> None:

@@ -61,7 +61,7 @@ def test_a_kind_of_task_more_is_stacked_handed_in_and_reported(counted: Task, tm
     settings = StackSettings()
     report = stack_task(run, counted, settings)
     assert set(report["candidates"]) == {"mean", "median"} and report["metric"] == "rmse"
-    assert Stack.load(run.store.stack("stars")).fitted.kind == "count"
+    assert Stack.load(run.store.stack("stars")).members[0].kind == "count"
     table = assemble(run, counted, settings).table
     assert Stack.load(run.store.stack("stars")).predict(table.test_features)[0].shape == (10, 1)
     assert stack_tasks(run, [counted], settings)["subtasks"]["stars"]["stack"]["value"] < labels.std()

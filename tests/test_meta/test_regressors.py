@@ -34,7 +34,7 @@ def test_a_saved_estimator_loads_back_to_equal_numbers(name: str, tmp_path: Path
     fitted = fit(Option(name), features, labels, SPEC)
     fitted.save(tmp_path)
     values = fitted.predict(features)
-    assert values.shape == (200, 1) and (Fitted.load(tmp_path).predict(features) == values).all()
+    assert values.shape == (200, 1) and (Fitted.load(tmp_path, fitted.option.name).predict(features) == values).all()
 
 
 @pytest.mark.parametrize("name", TRAINED)

@@ -3,7 +3,7 @@
 from typing import cast
 
 from meta.records import StackReport
-from meta.wording import candidate_name, choosing_note, leak_note, selection_note, warning_notes
+from meta.wording import candidate_name, leak_note, members_named, selection_note, warning_notes
 
 QUIET = {"log_loss": None, "rare_classes": {}, "unknown_folds": []}
 
@@ -12,33 +12,31 @@ def report(**facts: object) -> StackReport:
     """As much of a report as the sentences are made of."""
     reason = {"rival": "soft_vote", "best": "random_forest", "gain": 0.0123, "p_value": 0.004, "tried": 9}
     candidates = {"soft_vote": {}, "random_forest": {}}
-    usual = {"metric": "macro_f1", "candidates": candidates, "fallback": False, "reason": reason, "warnings": QUIET}
-    return cast(StackReport, {**usual, "classes": ["a", "b"], "tuned": {}, "stack": {"rows": 3}, **facts})
+    usual = {"metric": "macro_f1", "candidates": candidates, "proven": True, "reason": reason, "warnings": QUIET}
+    return cast(StackReport, {**usual, "members": ["random_forest"], "tuned": {}, "stack": {"rows": 3}, **facts})
 
 
-def test_the_reason_says_what_was_chosen_and_what_it_had_to_beat() -> None:
+def test_the_note_says_what_is_shown_and_what_the_stack_is() -> None:
     assert selection_note(report()) == (
         "The random forest beats the plain mean under a rule by 0.012 macro_f1 where it was chosen, beyond noise "
-        "(p = 0.004, reality check over 9 candidates)."
+        "(p = 0.004, reality check over 9 candidates). The stack is the random forest: all others are further behind "
+        "the best than 1.5 standard errors of their difference."
     )
-    fallen = selection_note(report(fallback=True))
-    assert fallen.startswith("No candidate beats the plain mean under a rule beyond noise (the best, random forest, by")
+    unproven = selection_note(report(proven=False, members=["random_forest", "soft_vote"]))
+    assert unproven.startswith("No candidate is shown to beat the plain mean under a rule beyond noise (the best,")
+    assert "The stack is the mean of random forest and plain mean under a rule: none is further" in unproven
     even = {"rival": "soft_vote", "best": "soft_vote", "gain": 0.0, "p_value": 1.0, "tried": 9}
     assert selection_note(report(reason=even)).startswith(
-        "No candidate scores better than the plain mean under a rule, so"
+        "No candidate scores better than the plain mean under a rule. The stack is"
     )
     assert selection_note(report(candidates={"greedy": {}})) == "The random forest was the only candidate."
 
 
-def test_what_choosing_costs_is_a_sentence_also_of_an_older_stack() -> None:
-    card = {"metrics": {"macro_f1": {"value": 0.5}}, "cost": {"value": 0.1, "low": 0.0, "high": 0.2}}
-    differing = report(chosen="greedy", chosen_by_fold={"0": "greedy", "1": "simplex"}, choosing=card)
-    assert choosing_note(differing).startswith("Choosing costs +.100 [+.000, +.200]: ")
-    assert choosing_note(differing).endswith("score .500.")
-    alike = report(chosen="greedy", chosen_by_fold={"0": "greedy"}, choosing=card)
-    assert choosing_note(alike).endswith("choosing costs nothing.")
-    assert choosing_note(report()).startswith("The score is that of choosing")
-    assert "rule" in choosing_note(differing) and "rule" not in choosing_note({**differing, "classes": []})
+def test_of_many_members_a_few_are_named() -> None:
+    assert members_named(["greedy"], "macro_f1") == "greedy"
+    four = ["greedy", "simplex", "xgboost", "hard_vote"]
+    assert members_named(four, "macro_f1") == "mean of greedy, simplex, xgboost and hard vote"
+    assert members_named([*four, "rank_mean"], "macro_f1") == "mean of greedy, simplex, xgboost and 2 more"
 
 
 def test_a_candidate_that_is_a_rival_by_arg_max_too_says_that_it_has_a_rule() -> None:
@@ -49,7 +47,7 @@ def test_a_candidate_that_is_a_rival_by_arg_max_too_says_that_it_has_a_rule() ->
 
 def test_a_reason_without_any_score_is_a_sentence_too() -> None:
     nothing = {"rival": "soft_vote", "best": "greedy", "gain": None, "p_value": 1.0, "tried": 9}
-    assert "by - macro_f1" in selection_note(report(fallback=True, reason=nothing))
+    assert "by - macro_f1" in selection_note(report(proven=False, reason=nothing))
 
 
 def test_every_warning_is_a_sentence_and_where_there_are_none_nothing_is_said() -> None:

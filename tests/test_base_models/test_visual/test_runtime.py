@@ -10,8 +10,9 @@ import pytest
 import torch
 from support.world import picture
 
+from base_models.exports import checked
 from base_models.visual.encoder import ImageEncoder, load
-from base_models.visual.runtime import checked, make_runtime
+from base_models.visual.runtime import make_runtime
 from ensemble.system.files import read_json, write_json
 
 PIXELS = np.random.default_rng(0).normal(size=(3, 3, 8, 8)).astype(np.float32)

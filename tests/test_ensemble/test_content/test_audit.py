@@ -6,11 +6,12 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from PIL import Image
+from PIL import Image as Picture
 from support.world import SENTIMENT, toy_table
 
 from ensemble.content import text
 from ensemble.content.audit import audit, audit_lines
+from ensemble.content.image import Image
 from ensemble.content.scan import scan
 from ensemble.data import Dataset
 from ensemble.modalities import Scan
@@ -19,9 +20,9 @@ from ensemble.modalities import Scan
 @pytest.fixture
 def found(tmp_path: Path, random) -> dict[str, Any]:  # type: ignore[no-untyped-def]
     for name in ("a.png", "c.png"):
-        Image.fromarray(random.integers(0, 256, (40, 40, 3)).astype("uint8")).save(tmp_path / name)
+        Picture.fromarray(random.integers(0, 256, (40, 40, 3)).astype("uint8")).save(tmp_path / name)
     (tmp_path / "copy.png").write_bytes((tmp_path / "a.png").read_bytes())
-    frames = [Image.new("L", (20, 20), grey) for grey in (10, 200)]
+    frames = [Picture.new("L", (20, 20), grey) for grey in (10, 200)]
     frames[0].save(tmp_path / "moving.gif", save_all=True, append_images=frames[1:])
     (tmp_path / "broken.jpg").write_text("no picture")
     rows = [
@@ -114,3 +115,14 @@ def test_of_very_many_texts_the_languages_of_a_sample_are_told_and_it_is_said(
     found = text.Text().audit(pd.DataFrame({"text": texts}), [*texts, None], Scan.nothing(81))
     assert found["languages"] == {"en": 6, "es": 2} and found["languages_sampled_from"] == 80
     assert dict(text.Text().audit_lines(found))["languages"] == "en 6, es 2, of 8 texts spread evenly over 80"
+
+
+def test_of_too_many_images_to_compare_all_the_audit_says_which_share_of_pairs_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frame = pd.DataFrame({"path": ["a", "b", "c"], "hash": ["1", "2", "3"], "content": b"", "mode": "L", "frames": 1})
+    shown = Scan(frame.assign(problem=None).astype(object))
+    title = "near-identical pairs found, of over 2 images"
+    assert title not in dict(Image().audit_lines(Image().audit(frame, ["a", "b", "c"], shown)))
+    monkeypatch.setattr("ensemble.content.image.ALL", 2)
+    assert dict(Image().audit_lines(Image().audit(frame, ["a", "b", "c"], shown)))[title] == "about 99.7 %"

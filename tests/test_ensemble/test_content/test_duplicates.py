@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,6 +18,7 @@ from ensemble.content.duplicates import Duplicates, find_duplicates
 from ensemble.content.scan import scan
 from ensemble.content.thumbnails import SIDE, content_thumbnail
 from ensemble.data import Dataset
+from ensemble.system.files import write_table
 
 
 def picture(seed: int, size: int = 200) -> Image.Image:
@@ -139,6 +141,44 @@ def test_near_pairs_are_found_in_every_chunk() -> None:
     thumbnails = np.concatenate([originals, others, originals[copied] // 2 + 30])
     found = near_pairs(np.arange(len(thumbnails)) * 3, thumbnails)
     assert found.tolist() == [[3 * row, 3 * (40 + CHUNK + place)] for place, row in enumerate(copied)]
+
+
+def test_pairs_that_were_found_are_read_again_and_a_damaged_file_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thumbnails = np.stack([content_thumbnail(picture(seed)) for seed in (1, 2, 1, 3)])
+    assert near_pairs(np.arange(4), thumbnails, tmp_path).tolist() == [[0, 2]]
+    (kept,) = tmp_path.iterdir()
+    whole = kept.read_bytes()
+    write_table(kept, pa.table({"left": [1], "right": [3]}))
+    assert near_pairs(np.arange(4) * 5, thumbnails, tmp_path).tolist() == [[5, 15]]
+    for damage in (
+        pa.table({"left": [1], "right": [4]}),
+        pa.table({"left": [0]}),
+        pa.table({"left": [0], "right": ["2"]}),
+    ):
+        write_table(kept, damage)
+        assert near_pairs(np.arange(4), thumbnails, tmp_path).tolist() == [[0, 2]]
+        assert kept.read_bytes() == whole
+    kept.write_bytes(whole[:-9])
+    assert near_pairs(np.arange(4), thumbnails, tmp_path).tolist() == [[0, 2]]
+    assert near_pairs(np.arange(4), thumbnails[::-1], tmp_path).tolist() == [[1, 3]]  # another order, another file
+    monkeypatch.setattr("ensemble.content.copies.RULE", -1)
+    near_pairs(np.arange(4), thumbnails, tmp_path)
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_copies_are_looked_for_once_per_dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, seed in (("a.png", 1), ("b.jpg", 1), ("c.png", 2)):
+        picture(seed).save(tmp_path / name)
+    images = ["a.png", "b.jpg", "c.png"]
+    frame = pd.DataFrame(
+        {"id": images, "image": images, "text": None, "part": "train", "sentiment": None}, dtype=object
+    )
+    data = Dataset(frame, tmp_path, (SENTIMENT,))
+    first = find_duplicates(*scan(data, tmp_path / "cache"))
+    monkeypatch.setattr("ensemble.content.copies.candidates", None)  # not asked again
+    assert find_duplicates(*scan(data, tmp_path / "cache")).group.tolist() == first.group.tolist() == [0, 0, 1]
 
 
 @pytest.mark.parametrize("rows", [0, 1])

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 from support.pages import PAGES, as_jpeg, cropped
 
-from ensemble.content.copies import near_pairs
+from ensemble.content import copies
+from ensemble.content.copies import near_pairs, show_the_same
 from ensemble.content.images import open_image
 from ensemble.content.neighbours import ALIKE, LENGTH, NEIGHBOURS, candidates
 from ensemble.content.thumbnails import content_thumbnail
@@ -122,3 +123,22 @@ def test_beyond_the_pictures_that_are_all_compared_copies_are_found_in_cells(mon
     copies = np.stack([content_thumbnail(open_image(as_jpeg(photo(seed), 50))) for seed in range(50)])
     found = near_pairs(np.arange(350), np.concatenate([thumbnails, copies])).tolist()
     assert found == [[seed, 300 + seed] for seed in range(50)]
+
+
+def test_a_first_look_changes_no_decision(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(0)
+    pages = [PAGES[kind](random) for kind in PAGES for _ in range(3)]
+    originals = [*(photo(seed) for seed in range(16)), *pages]
+    altered = [cropped(image, share).resize((150, 150)) for share in (0.0, 0.03, 0.06) for image in originals]
+    left = np.stack([content_thumbnail(image) for image in originals * 4])
+    right = np.stack([content_thumbnail(open_image(as_jpeg(image, 40))) for image in altered + originals[::-1]])
+    found = show_the_same(left, right)
+    monkeypatch.setattr(copies, "FIRST_SIGHT", {})
+    assert 40 < found.sum() < len(left) - 40
+    assert found.tolist() == show_the_same(left, right).tolist()
+
+
+def test_equal_pictures_show_the_same_though_nothing_is_to_be_seen_on_them() -> None:
+    flat = np.stack([np.full((96, 96), grey, dtype=np.uint8) for grey in (0, 77, 255)])
+    assert show_the_same(flat, flat).all()
+    assert show_the_same(flat, flat[::-1]).all()  # up to brightness

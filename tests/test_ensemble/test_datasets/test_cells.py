@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ensemble.datasets.cells import ids, one_of, strings, translate
 from ensemble.errors import DataError
@@ -26,6 +28,12 @@ def test_every_kind_of_missing_value_is_missing() -> None:
 def test_values_become_what_one_would_write() -> None:
     cells = column(True, 3, np.int64(4), 5.0, np.float32(6), decimal.Decimal("7.0"), " x ", datetime.date(2020, 1, 2))
     assert strings(cells).tolist() == ["True", "3", "4", "5", "6", "7", "x", "2020-01-02"]
+
+
+@given(st.lists(st.none() | st.text(st.characters(exclude_categories=[]), max_size=8), max_size=6))
+def test_texts_read_together_are_the_texts_read_one_by_one(texts: list[str | None]) -> None:
+    together = strings(column(*texts))
+    assert together.tolist() == strings(column(*texts, 1)).tolist()[:-1]  # a number, so that each cell is looked at
 
 
 def test_a_list_of_one_is_that_one() -> None:

@@ -22,7 +22,7 @@ from meta.operating.drift import category_drift, divergence, number_drift, predi
 from meta.operating.inputs import Known, compare, input_drift
 from meta.operating.later import Later, Promise, apart, score_later, verdict
 from meta.operating.slices import MISSING, MOST, OTHERS, divide, many_note, slices_of
-from meta.stack import read_report, read_shipped
+from meta.stack import read_report
 
 unit = st.floats(0, 1)
 
@@ -128,7 +128,7 @@ def test_a_run_is_held_to_its_own_word(tmp_path: Path) -> None:
         read_report(run.store.stack(task.name)),
         base,
         np.arange(90),
-        read_shipped(run, task).take(inside.ids),
+        run.store.stack(task.name).read("oof", task).take(inside.ids),
         inside.labels(task),
     )
     later = data.take(run.plan.test_rows)

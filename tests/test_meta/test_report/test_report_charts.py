@@ -63,19 +63,19 @@ def test_the_leaderboard_ranks_within_stack_candidates_and_learners() -> None:
     facts = report_facts(1).tasks[0]
     report, leaderboard = facts.report, make_leaderboard(facts)
     ranked = ["candidate"] * len(CANDIDATES) + ["learner"] * len(LEARNERS)
-    assert [model.kind for model in leaderboard] == ["stack", "choosing", *ranked, "baseline"]
+    assert [model.kind for model in leaderboard] == ["stack", *ranked, "baseline"]
     for kind in ("candidate", "learner"):
         values = [model.score["value"] for model in leaderboard if model.kind == kind]
         assert values == sorted(values, reverse=True)
-    assert [model.name for model in leaderboard if model.chosen] == [report["chosen"]]
+    assert {model.name for model in leaderboard if model.member} == set(report["members"])
     assert [model.title for model in leaderboard if model.mark == "*"] == ["clip_joint *"]
 
 
-def test_a_short_figure_keeps_the_stack_the_chosen_and_the_plain_mean() -> None:
+def test_a_short_figure_keeps_the_stack_and_the_plain_mean() -> None:
     facts = report_facts(1).tasks[0]
-    report, leaderboard = facts.report, make_leaderboard(facts)
+    leaderboard = make_leaderboard(facts)
     few = most_telling(leaderboard, 5)
     assert len(few) == 5
-    assert {"stack", report["chosen"], "soft_vote", "majority class"} <= {model.name for model in few}
+    assert {"stack", "soft_vote", "majority class"} <= {model.name for model in few}
     assert few == [model for model in leaderboard if model in few]
     assert most_telling(leaderboard, 100) == leaderboard

@@ -274,7 +274,7 @@ def test_what_the_stack_gains_on_each_rival_stands_under_that_rival(page: str) -
 
 def test_all_that_share_the_best_score_as_it_is_shown_are_best() -> None:
     values = {"soft_vote": 0.5004, "greedy": 0.4996, "simplex": 0.4994, "xgboost": None}
-    row = CandidateScores("humour", "B", "macro_f1", "", "", {name: {"value": value} for name, value in values.items()})
+    row = CandidateScores("humour", "B", "macro_f1", "", (), {name: {"value": value} for name, value in values.items()})
     assert best_candidates([row]) == {("humour", "soft_vote"), ("humour", "greedy")}
 
 
