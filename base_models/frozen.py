@@ -182,11 +182,11 @@ class Frozen:
 
     def predict_proba(self, data: Dataset) -> npt.NDArray[np.float64]:
         """(rows, classes)."""
-        return self._predictions(data)
+        return self.probe_.predictions(self.features(data))
 
     def predict(self, data: Dataset) -> npt.NDArray[np.float64]:
         """(rows,) of numbers."""
-        return self._predictions(data)[:, 0]
+        return self.predict_proba(data)[:, 0]
 
     def training_info(self) -> TrainingInfo:
         return self._info
@@ -209,9 +209,6 @@ class Frozen:
 
     def _probe(self, objective: Objective) -> Probe:
         return objective.probe(self.probe, self.penalties, self.costs, self.balance)
-
-    def _predictions(self, data: Dataset) -> npt.NDArray[np.float64]:
-        return self.probe_.predictions(self.features(data))
 
     def _blocks(self, data: Dataset) -> list[Features]:
         """(rows, width) features of each encoder; NaN rows where the modality is missing."""
