@@ -105,7 +105,7 @@ def judge(dataset: str, table: MetaTable, oof: Predictions, folder: Path, agains
         rivals["plain mean under a rule"] = mean_under_rule(table, table.learners)
     if against is not None:
         kept = pd.read_parquet(against / dataset / f"{task.name}.parquet").loc[list(oof.ids)].to_numpy()
-        rivals["that of before"] = Predictions(
+        rivals["stack of before"] = Predictions(
             task, oof.ids, kept, decided=kept.argmax(axis=1) if task.classes else None
         )
     said = [

@@ -25,10 +25,10 @@ WARM_UP, TIMED = 8, 64  # posts
 STUDENT, STACK = "distilled", "stack"
 
 
-def models_of(table: MetaTable, name: str, oof: Predictions, shipped: Predictions) -> dict[str, Predictions]:
+def models_of(table: MetaTable, name: str, oof: Predictions, stack: Predictions) -> dict[str, Predictions]:
     """Out of fold: the student, the stack, and where it is stacked the student's learner as it learns labels, decided
     by a rule as the student is."""
-    found = {STUDENT: oof, STACK: shipped}
+    found = {STUDENT: oof, STACK: stack}
     if name in table.learners:
         ruled = target_of(table.task).ruled
         found[f"{name} on labels"] = mean_under_rule(table, [name]) if ruled else table.learner_oof(name)
