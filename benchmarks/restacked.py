@@ -1,7 +1,7 @@
 """The stored predictions stacked anew: what the stack scores, its submissions, and what another checkout's stack says.
 
     python benchmarks/restacked.py mvsa --data ../shared/data --out new
-    python benchmarks/restacked.py memotion mosi --data ../shared/data --out new --learners -uegd
+    python benchmarks/restacked.py memotion mosi --data ../shared/data --out new --without uegd
     python benchmarks/restacked.py mvsa --data ../shared/data --out new --against old     # OLD by another checkout
 
 Scores are of out-of-fold rows, nested: candidates, parameters and rule are chosen for each fold on the others.
@@ -24,7 +24,7 @@ from ensemble.datasets.submission_formats import format_named
 from ensemble.metrics import metric_of, score
 from ensemble.predictions import Predictions
 from ensemble.scoring import difference, metric_input
-from meta.linked_tasks import decode
+from meta.linked_tasks import decide_together
 from meta.nested_cv import mean_under_rule
 from meta.stack import make_stack
 from meta.table import MetaTable, StackSettings
@@ -34,11 +34,11 @@ from meta.wording import format_interval
 FORMATS = {"mvsa": "mvsa", "memotion": "memotion", "mosi": "csv"}
 
 
-def read(dataset: str, task: Task, data: Dataset, plan: pd.DataFrame, learners: Sequence[str]) -> MetaTable:
-    """The learners' stored predictions of a task side by side; ``learners`` with a minus before are left out."""
+def read(dataset: str, task: Task, data: Dataset, plan: pd.DataFrame, without: Sequence[str]) -> MetaTable:
+    """The learners' stored predictions of a task side by side, but for those ``without``."""
     inside = plan[plan["fold"] >= 0]
     files = sorted((PREDICTIONS / dataset).glob(f"*/{task.name}.oof.parquet"))
-    files = [file for file in files if "-" + file.parent.name not in learners]
+    files = [file for file in files if file.parent.name not in without]
     oof, test = (
         [pd.read_parquet(file.with_name(f"{task.name}.{part}.parquet")).set_index("id") for file in files]
         for part in ("oof", "test")
@@ -68,7 +68,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--against", type=Path)
-    parser.add_argument("--learners", nargs="*", default=[])
+    parser.add_argument("--without", nargs="*", default=[])
     options = parser.parse_args()
     for dataset in options.datasets:
         data, plan = READ[dataset](options.data / dataset), pd.read_parquet(PREDICTIONS / dataset / "folds.parquet")
@@ -77,14 +77,13 @@ def main() -> None:
         labels, probabilities, adjusted = {}, {}, {}
         for task in data.tasks:
             task = replace(task, metric=METRICS.get(dataset, task.metric))
-            table, started = read(dataset, task, data, plan, options.learners), time.monotonic()
+            table, started = read(dataset, task, data, plan, options.without), time.monotonic()
             nested, stack = make_stack(table, StackSettings(threads=2))
             judge(dataset, table, nested.oof, folder, options.against, time.monotonic() - started)
             values, labels[task.name] = stack.predict(table.test_features)
             probabilities[task.name] = Predictions(task, table.test_ids, values)
             adjusted[task.name] = stack.rule.adjust(values)
-        for binary, degree in data.linked_tasks:
-            labels[binary], labels[degree] = decode(adjusted[binary], adjusted[degree])
+        labels = decide_together(data.linked_tasks, labels, adjusted)
         outside = data.take(pd.Index(data.ids).get_indexer(pd.Index(table.test_ids)))
         rows = test_rows(outside)
         of_rows = {name: found[rows] for name, found in labels.items()}

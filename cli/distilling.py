@@ -51,7 +51,7 @@ def distil(
 
     The student learns the stack's out-of-fold probabilities of all rows as soft labels. So that its own score is out of
     fold, base learners and stack are trained once more without each fold, in RUN/teachers: with k folds about k times
-    `ensemble train-base`. Finished work is never done again. `ensemble predict --distilled` uses the student.
+    `ensemble train-base`. No learner is trained twice. `ensemble predict --distilled` uses the student.
 
     \b
     ensemble distil

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from cli.tables import card_columns, card_row, line, table
 from meta.distillation.distil import DistilReport
-from meta.distillation.judging import STUDENT
+from meta.distillation.judging import STACK, STUDENT
 from meta.wording import candidate_name, format_interval
 
 
@@ -16,8 +16,8 @@ def print_distilled(reports: Sequence[DistilReport]) -> None:
         rows = [[name + mark, *card_row(card)] for name, card in cards.items()]
         table(title, ["model", *card_columns(cards[STUDENT])], rows)
         mixed = f", {report['labels']:g} of it the true labels" if report["labels"] else ""
-        what = candidate_name(report["teacher"], report["metric"])
-        line(f"{report['learner']} has learned what the stack's {what} says{mixed}.")
+        of = "" if report["teacher"] == STACK else f"'s {candidate_name(report['teacher'], report['metric'])}"
+        line(f"{report['learner']} has learned what the stack{of} says{mixed}.")
         gains = [f"{format_interval(gain, '+')} against {name}" for name, gain in report["against"].items()]
         line(f"The distilled model: {', '.join(gains)}. Each fold was predicted by one whose teacher never saw it.")
         if report["tuned"]:

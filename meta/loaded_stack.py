@@ -17,7 +17,7 @@ from ensemble.records import BaseRecord
 from ensemble.run import Run
 from ensemble.system.progress import Track, silent
 from ensemble.targets import Labels, Mask
-from meta.linked_tasks import decode
+from meta.linked_tasks import decide_together
 from meta.operating.kept import point_of
 from meta.operating.points import OperatingPoint
 from meta.post_predictions import PostPredictions
@@ -149,9 +149,7 @@ def stack_posts(
     stacked = {one.task.name: one.stack.predict(features[one.task.name]) for one in stacks}
     labels = {name: decided for name, (_, decided) in stacked.items()}
     adjusted = {one.task.name: one.stack.rule.adjust(stacked[one.task.name][0]) for one in stacks}
-    for binary, degree in run.data.linked_tasks:
-        if binary in stacked and degree in stacked:
-            labels[binary], labels[degree] = decode(adjusted[binary], adjusted[degree])
+    labels = decide_together(run.data.linked_tasks, labels, adjusted)
     found = []
     for one in stacks:
         name, learners = one.task.name, one.stack.learners

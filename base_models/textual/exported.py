@@ -36,6 +36,7 @@ PROBE = (
 )
 
 log = logging.getLogger("ensemble")
+_failed: set[Path] = set()  # exports that were tried in vain: once in a process
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def keep(path: Path, tokenizer: Any, network: Any, max_length: int, encode: Enco
     """Export a ``network`` of ids and mask, (texts, tokens) each, that gives features, and the ``tokenizer`` before it,
     unless that is done. Where the two give something else than ``encode`` nothing is kept: an exporter raises whatever
     a network's own code does, and takes what it cannot follow for a constant."""
-    if checked(path) is not None:
+    if path in _failed or checked(path) is not None:
         return
     unfinished = temporary_for(path)
     try:
@@ -106,6 +107,7 @@ def keep(path: Path, tokenizer: Any, network: Any, max_length: int, encode: Enco
         unfinished.replace(path)
         note_checked(path, {"tokenizer": content, "padding": padding})
     except Exception as error:
+        _failed.add(path)
         log.info("No ONNX export of a text encoder (%s): PyTorch will encode new posts.", first_line(error))
     finally:
         unfinished.unlink(missing_ok=True)

@@ -31,14 +31,14 @@ ENGLISH = (
 # sum at which it counts as strong.
 TURNED, STRONG = -0.74, 15.0
 PENALTIES = (1.0, 10.0, 100.0)
-REACH = 3  # words behind a negation that it turns
+REACH = 3  # words and marks behind a negation that it turns
 PARTS = re.compile(r"\w+(?:'\w+)*|[^\w\s]")
 
 
 class Lexicon:
     """``lexicon`` is a UTF-8 file with a word or emoticon, a tab, and how good or bad it is (a number) in each line, as
     VADER's and AFINN's are published; what stands behind a second tab is left aside, and of a word that comes twice the
-    last counts. A word up to three behind one of ``negations`` is turned and weakened.
+    last counts. What is one of the three words or marks behind one of ``negations`` is turned and weakened.
 
     Of a text the regression sees what is good and what is bad in it for its length, how strong the sum is and on which
     side, the best and the worst word, and the share of words that the lexicon knows. Classes have the best of
@@ -161,7 +161,7 @@ def read_lexicon(path: Path, content: str) -> Mapping[str, float]:
 
 
 def valences(text: str, scores: Mapping[str, float], negations: frozenset[str]) -> tuple[list[float], int]:
-    """Of each word or emoticon that is known how good it is here; and how many words there are in all."""
+    """Of each word or emoticon that is known how good it is here; and how many words and marks there are in all."""
     found, words, negated = [], 0, -REACH - 1
     for piece in text.replace("\u2019", "'").split():
         for part in [piece] if piece in scores else PARTS.findall(piece.lower()):  # emoticons are pieces: ":D", "<3"

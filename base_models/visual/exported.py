@@ -8,7 +8,6 @@ import hashlib
 import logging
 import tempfile
 from contextlib import suppress
-from functools import cache
 from itertools import chain
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from ensemble.errors import StoreError, first_line
 from ensemble.system.folders import can_write
 
 log = logging.getLogger("ensemble")
+_failed: set[str] = set()  # kinds of networks that do not export: tried once in a process
 
 
 class ExportedClassifier(torch.nn.Module):
@@ -39,6 +39,9 @@ def export_of(network: torch.nn.Module, size: tuple[int, int], kept: Path) -> to
     """The export of a network of (rows, height, width, 3) pixels, equal to 1e-4: that in ``kept`` where it is of these
     weights, else made now, and kept where that can be written. The network itself, with one line, where the export
     fails or computes something else."""
+    kind = f"{type(network).__qualname__} {[tuple(each.shape) for each in network.parameters()]}"
+    if kind in _failed:
+        return network
     weights = hash_of(network)
     try:
         if (checked(kept) or {}).get("weights") == weights:
@@ -51,7 +54,8 @@ def export_of(network: torch.nn.Module, size: tuple[int, int], kept: Path) -> to
                 note_checked(path, {"weights": weights})
             return ExportedClassifier(path)
     except Exception as error:  # the exporters raise whatever the network's own code does
-        _say(first_line(error))
+        _failed.add(kind)
+        log.warning("No ONNX export (%s); the image network runs in eager PyTorch, slower.", first_line(error))
         return network
 
 
@@ -74,9 +78,3 @@ def _export(network: torch.nn.Module, probe: np.ndarray[tuple[int, ...], np.dtyp
             export(network, probe, path)
         except Exception:
             raise reason from None
-
-
-@cache
-def _say(reason: str) -> None:
-    """Once, and not for every fold model."""
-    log.warning("No ONNX export (%s); the image network runs in eager PyTorch, slower.", reason)

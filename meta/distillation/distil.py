@@ -27,7 +27,7 @@ from ensemble.scoring import Score, ScoreCard
 from ensemble.system.files import Json
 from ensemble.system.progress import Track, silent
 from meta.distillation.judging import STACK, against, bytes_of, cards_of, models_of, posts_per_second, test_cards
-from meta.distillation.student import WHOLE, Student, can_learn, fit_student, job_of, mixed, teacher_of
+from meta.distillation.student import WHOLE, Student, can_learn, cannot_learn, fit_student, job_of, mixed, teacher_of
 from meta.distillation.teacher import soft_labels, soft_labels_without
 from meta.nested_cv import under_rule
 from meta.records import StackReport
@@ -40,8 +40,8 @@ class DistilReport(DistilledRecord):
     """``cards`` are score cards out of fold, of the student, the stack, and the student's learner as it learns labels,
     where it is stacked; ``against`` the student's paired differences from the others. ``test`` are cards of a labelled
     test part. ``bytes`` on the disk beside weights of encoders; ``posts_per_second`` once loaded, of the stack where
-    its models were kept. ``teacher`` is the candidate that was learned, or the stack, ``labels`` the share of true
-    labels; ``tuned`` are learners whose parameters were chosen on rows of the folds."""
+    its models were kept and are no larger than KEPT. ``teacher`` is the candidate that was learned, or the stack,
+    ``labels`` the share of true labels; ``tuned`` are learners whose parameters were chosen on rows of the folds."""
 
     task: str
     metric: str
@@ -103,7 +103,8 @@ def _make(
     """Fit, judge and write the student of a stack of these settings."""
     started, task, table, folder = time.monotonic(), inputs.task, inputs.table, run.store.distilled(inputs.task.name)
     job_spec, rows = job_of(run, spec, task, WHOLE), run.data.take(run.plan.cv_rows)
-    learner = fit_student(run, job_spec, rows, mixed(task, soft_labels(run, task, learned, track), rows, labels))
+    said = stack.oof if learned.estimators == inputs.settings.estimators else soft_labels(run, task, learned, track)
+    learner = fit_student(run, job_spec, rows, mixed(task, said, rows, labels))
     oof = under_rule(table, _out_of_fold(run, spec, task, learned, labels, track, engine).take(table.ids).values)
     student = Student(job_spec, learner, oof.final.rule)
     test = _ruled(student, _ask(run, job_spec, learner, run.plan.outside_rows))
@@ -135,7 +136,10 @@ def _make(
 def _student_named(run: Run, report: StackReport, task: Task, name: str | None) -> LearnerSpec:
     """The named learner, or of the stacked ones that learn soft labels the one with the best score."""
     if name is not None:
-        return run.learners.spec(name)
+        spec = run.learners.spec(name)
+        if name not in can_learn(run, task):
+            raise ConfigError(cannot_learn(run, name, task))
+        return spec
     able = [one for one in can_learn(run, task) if one in report["stacked"]]
     if not able:
         raise ConfigError(

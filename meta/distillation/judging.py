@@ -22,6 +22,7 @@ from meta.table import MetaTable
 from meta.targets import target_of
 
 WARM_UP, TIMED = 8, 64  # posts
+KEPT = 2_000_000_000  # bytes of fold models
 STUDENT, STACK = "distilled", "stack"
 
 
@@ -58,15 +59,18 @@ def test_cards(run: Run, report: StackReport, student: Student, test: Prediction
 def bytes_of(run: Run, student: Student, report: StackReport) -> dict[str, int]:
     """Of the models on the disk; the weights of frozen encoders, which both look through, are not among them."""
     task = student.task.name
-    below = [job.model for name in report["stacked"] for job in run.store.base(name, task).finished_jobs()]
-    stack = sum(size_of(path) for path in (*below, run.store.stack(task).model) if path.is_dir())
+    jobs = [job for name in report["stacked"] for job in run.store.base(name, task).finished_jobs()]
+    below = [job.path / file for job in jobs for file in job.read_record()["files"] if file.startswith("model/")]
+    stack = sum(path.stat().st_size for path in below if path.is_file()) + size_of(run.store.stack(task).model)
     return {STUDENT: size_of(run.store.distilled(task).model), STACK: stack}
 
 
 def posts_per_second(run: Run, student: Student, report: StackReport) -> dict[str, float]:
-    """Of the student, and of the stack where its models were kept; from files to labels, once all is loaded."""
+    """Of the student, and of the stack where its models were kept, and all fit into memory at once; from files to
+    labels, once all is loaded."""
     found = {STUDENT: _speed(run, lambda fresh, posts: predict_posts(fresh, [student], posts))}
-    if not loaded_stack.without_models(run, student.task, report["stacked"]):
+    small = bytes_of(run, student, report)[STACK] <= KEPT
+    if small and not loaded_stack.without_models(run, student.task, report["stacked"]):
         stacks = loaded_stack.load_stacks(run, [student.task], operating_points=False)
         kept = loaded_stack.load_models(run, stacks)
         found[STACK] = _speed(run, lambda fresh, posts: loaded_stack.predict_posts(fresh, stacks, posts, silent, kept))
@@ -75,7 +79,7 @@ def posts_per_second(run: Run, student: Student, report: StackReport) -> dict[st
 
 def _speed(run: Run, ask: Callable[[Run, Dataset], object]) -> float:
     """Posts a second with nothing in the cache; the first few, for which encoders are loaded, do not count."""
-    fresh = replace(run, cache=FeatureCache(None, silent, run.cache.image_bytes, run.cache.root))
+    fresh = replace(run, cache=FeatureCache(None, silent, run.cache.image_bytes, run.cache.root, of_new_posts=True))
     rows = run.plan.cv_rows
     rows = rows[np.unique(np.linspace(0, len(rows) - 1, WARM_UP + TIMED).astype(int))]
     posts = run.data.without_labels().take(np.random.default_rng(0).permutation(rows))

@@ -19,7 +19,7 @@ from ensemble.run import Run
 from ensemble.store import Job
 from ensemble.system.paths import relative_to
 from ensemble.system.progress import Track, silent
-from meta.linked_tasks import decode
+from meta.linked_tasks import decide_together
 from meta.loaded_stack import say_who_is_not_looked_at
 from meta.post_predictions import PostPredictions
 from meta.records import StackReport
@@ -65,8 +65,13 @@ def fit_student(run: Run, job_spec: JobSpec, rows: Dataset, soft: Floats) -> Bas
 
 def can_learn(run: Run, task: Task) -> list[str]:
     """The base learners that learn soft labels."""
-    specs = run.learners.specs
-    return [spec.name for spec in specs if isinstance(run.learners.bind(spec, task).example, LearnsSoftLabels)]
+    found = {spec.name: run.learners.bind(spec).example for spec in run.learners.specs}
+    return [name for name, learner in found.items() if isinstance(learner, LearnsSoftLabels) and _learns(learner, task)]
+
+
+def _learns(learner: LearnsSoftLabels, task: Task) -> bool:
+    """Of classes a probe that is no logistic one learns none."""
+    return not task.classes or getattr(learner, "probe", "logistic") == "logistic"
 
 
 def cannot_learn(run: Run, name: str, task: Task) -> str:
@@ -134,9 +139,7 @@ def predict_posts(
     values = {one.task.name: asked[one.job_spec.job.learner, one.task.name].values for one in students}
     labels = {one.task.name: one.rule.decide(values[one.task.name]) for one in students}
     adjusted: Mapping[str, Floats] = {one.task.name: one.rule.adjust(values[one.task.name]) for one in students}
-    for binary, degree in run.data.linked_tasks:
-        if binary in values and degree in values:
-            labels[binary], labels[degree] = decode(adjusted[binary], adjusted[degree])
+    labels = decide_together(run.data.linked_tasks, labels, adjusted)
     found = []
     for one in students:
         name = one.task.name

@@ -63,7 +63,8 @@ def test_the_runs_own_test_rows_as_new_posts_get_what_the_stack_gave_them(networ
     with one_core():
         predicted = ask(networks.store.root, new)[0]
     stacked = networks.store.stack("sentiment").read("test", SENTIMENT).take(new.ids)
-    np.testing.assert_allclose(predicted.predictions.values, stacked.values, rtol=0, atol=1e-9)
+    # New posts are asked of exports, which equal the networks to 1e-4.
+    np.testing.assert_allclose(predicted.predictions.values, stacked.values, rtol=0, atol=1e-5)
     assert (predicted.predictions.labels() == stacked.labels()).all()
     assert predicted.learners == ("tfidf", "text", "image", "textual", "visual")
 

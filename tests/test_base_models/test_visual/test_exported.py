@@ -10,7 +10,7 @@ from support.finished import finish
 from support.photos import photographed
 from support.world import SENTIMENT
 
-from base_models.visual.exported import ExportedClassifier, _say, export_of
+from base_models.visual.exported import ExportedClassifier, _failed, export_of
 from base_models.visual.finetuned import Visual, VisualTraining
 from ensemble.data import Dataset
 from ensemble.jobs.finished import base_probabilities, find_models, predict_with_model
@@ -108,7 +108,7 @@ def test_an_export_is_made_again_where_it_is_damaged_or_of_other_weights(tmp_pat
 def test_a_network_whose_export_differs_runs_itself_and_one_line_says_so(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    _say.cache_clear()
+    _failed.clear()
     with caplog.at_level(logging.WARNING, "ensemble"):
         networks = [Branching(), Branching(2.0)]
         assert [export_of(network, (8, 8), tmp_path / "network.onnx") for network in networks] == networks
