@@ -2,8 +2,9 @@
 
 The best of many candidates owes its place in part to luck, most so on few rows, and so does one that is preferred for
 being simple. Those whose scores differ by no more than chance are averaged instead, which needs no decision between
-them: of eleven rules of choice it alone had less regret on kept rows than "simple unless beaten beyond noise" on each of
-MVSA, Memotion, CMU-MOSI and drawn worlds (benchmarks/choosing.py). Whether anything is shown to be better than what is simple is another question, asked apart.
+them: of eleven rules of choice it alone had less regret on kept rows than to prefer what is simple on each of MVSA,
+Memotion, CMU-MOSI and drawn worlds (benchmarks/choosing.py). Whether anything is shown to be better than what is simple
+is another question, asked apart.
 """
 
 from collections.abc import Mapping, Sequence
