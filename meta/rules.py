@@ -205,9 +205,10 @@ _learned = remembered(_learn, most=1000)
 def averaged_rule(kind: str, metric: Metric, labels: Labels, values: Floats) -> Rule:
     """The same, but class biases are the mean of those of HALVES random halves of the rows, of HALF rows at most: a
     rare class's bias hangs on a few rows, and any of them is in half of these only (subagging: Bühlmann & Yu 2002). On
-    kept rows it loses less than the best bias of all rows (benchmarks/choosing.py)."""
+    kept rows it loses less than the best bias of all rows (benchmarks/choosing.py). Of more than ZOOMED rows it is that
+    one, and hangs on no few."""
     known = np.flatnonzero(metric.known(labels))
-    if kind != "class_biases" or len(known) < 2:
+    if kind != "class_biases" or not 2 <= len(known) <= ZOOMED:
         return fit_rule(kind, metric, labels, values)
     return _averaged(metric, np.asarray(labels[known], dtype=np.int64), values[known])
 

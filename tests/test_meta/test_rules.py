@@ -143,3 +143,5 @@ def test_averaged_biases_are_the_same_every_time_and_know_known_labels_alone() -
     assert rule == averaged_rule("class_biases", MACRO_F1, *unknown)
     assert averaged_rule("class_biases", MACRO_F1, labels[:1], values[:1]).kind == "class_biases"
     assert averaged_rule("cut_points", MACRO_F1, labels, values) == fit_rule("cut_points", MACRO_F1, labels, values)
+    many = np.tile(labels, 300), np.tile(values, (300, 1))
+    assert averaged_rule("class_biases", MACRO_F1, *many) == fit_rule("class_biases", MACRO_F1, *many)
