@@ -61,7 +61,10 @@ class Lexicon:
 
     @staticmethod
     def search_space(trial: Trial) -> dict[str, Any]:
-        return {"balance": trial.suggest_float("balance", 0.0, 1.0)}
+        return {
+            "penalties": [trial.suggest_float("penalty", 0.1, 300.0, log=True)],
+            "balance": trial.suggest_float("balance", 0.0, 1.0),
+        }
 
     def modalities(self) -> tuple[str, ...]:
         return ("text",)

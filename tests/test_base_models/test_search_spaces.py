@@ -41,7 +41,7 @@ def test_what_a_space_proposes_is_accepted(learner: str) -> None:
         space = space_of(LEARNERS, learner, learner, {}, task)
         for found in (outline(space)[1], space(Highest())):
             set_before = {key: value for key, value in NEEDED.get(learner, {}).items() if key not in found}
-            assert make_learner(LEARNERS, learner, {**set_before, **found}, learner)
+            assert found and make_learner(LEARNERS, learner, {**set_before, **found}, learner)
 
 
 @pytest.mark.parametrize("learner", HAVE)
