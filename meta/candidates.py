@@ -16,7 +16,7 @@ VARIANTS: Mapping[str, tuple[Mapping[str, float], ...]] = {
     "ridge": ({"alpha": 100.0}, {"alpha": 10.0}),
 }
 
-NEWTON_ROWS = 50_000
+LARGE = 50_000  # rows
 NEWTON_NUMBERS = 500  # its step takes their square from every row
 
 # Small steps, shallow trees.
@@ -30,6 +30,7 @@ BOOSTING: Mapping[str, Any] = {
     "tree_method": "hist",
     "n_jobs": 1,
 }
+BINS = 64
 
 
 @dataclass(frozen=True)
@@ -88,8 +89,11 @@ def _solver(spec: StackSpec) -> str:
     """Newton's method on large tables, where the numbers that are learned are few beside them: a third to a half of the
     time, and nearer to the optimum. Below, results stay those that L-BFGS has always given."""
     numbers = (spec.learners * spec.classes + 1) * spec.classes
-    large = spec.rows > NEWTON_ROWS or spec.rows * spec.learners * spec.classes > CELLS
-    return "newton-cholesky" if large and numbers <= NEWTON_NUMBERS else "lbfgs"
+    return "newton-cholesky" if _large(spec) and numbers <= NEWTON_NUMBERS else "lbfgs"
+
+
+def _large(spec: StackSpec) -> bool:
+    return spec.rows > LARGE or spec.rows * spec.learners * spec.classes > CELLS
 
 
 def decision_tree(spec: StackSpec, depth: int = 4) -> Any:
@@ -110,4 +114,9 @@ def xgboost(spec: StackSpec) -> Any:
     """On one thread, so that results do not depend on the machine."""
     from xgboost import XGBClassifier
 
-    return XGBClassifier(random_state=spec.seed, **BOOSTING)
+    return XGBClassifier(random_state=spec.seed, **boosting(spec))
+
+
+def boosting(spec: StackSpec) -> Mapping[str, Any]:
+    """On large tables a split is sought among 64 places of a column, not 256, in half to two thirds of the time."""
+    return {**BOOSTING, "max_bin": BINS} if _large(spec) else BOOSTING

@@ -12,7 +12,7 @@ from meta.candidates import VARIANTS
 from meta.fitting import Option
 from meta.nested_fits import NestedPredictions
 from meta.rules import Rule
-from meta.selection import Selection, SelectionData, select
+from meta.selection import Selection, SelectionData, rule_of, select
 from meta.side_by_side import side_by_side
 from meta.table import MetaTable
 from meta.targets import target_of
@@ -41,7 +41,7 @@ def nested_cv(
     table: MetaTable, nested: Mapping[str, Sequence[NestedPredictions]], threads: int = 1, track: Track = silent
 ) -> NestedCV:
     """Choose for each fold on the others, and once on all; as many choices at a time as ``threads``."""
-    rows, folds = SelectionData(table.task, table.labels, table.fold, table.groups), np.unique(table.fold).tolist()
+    rows, folds = rows_of(table), np.unique(table.fold).tolist()
     done = side_by_side(_choose, ((rows, nested, fold) for fold in (*folds, None)), threads)
     *of_folds, final = track(done, f"{table.task.name}: choices", len(folds) + 1)
     by_fold = dict(zip(folds, of_folds, strict=True))
@@ -79,13 +79,21 @@ def options_chosen(selection: Selection) -> list[Option]:
 
 
 def mean_under_rule(table: MetaTable, learners: Sequence[str]) -> Predictions:
-    """The plain mean of some learners, each fold's labels by a rule learned on the other folds: what a stack must be
-    compared with, lest its rule pass for its skill."""
+    """The plain mean of some learners ``under_rule``: what a stack must be compared with, lest its rule pass for its
+    skill."""
     positions = [table.learners.index(name) for name in learners]
-    return under_rule(table, by_learner(table.oof, len(table.learners), table.width)[:, positions].mean(axis=1)).oof
+    return under_rule(table, by_learner(table.oof, len(table.learners), table.width)[:, positions].mean(axis=1))
 
 
-def under_rule(table: MetaTable, values: Floats) -> NestedCV:
-    """Out-of-fold predictions (rows, columns) that are finished, so that nothing but their rule is chosen."""
-    nested = NestedPredictions(values, {int(fold): values for fold in np.unique(table.fold)})
-    return nested_cv(table, {target_of(table.task).mean: [nested]})
+def under_rule(table: MetaTable, values: Floats) -> Predictions:
+    """Out-of-fold predictions (rows, columns) that are finished, each fold's labels by a rule learned on the others."""
+    rows, rules = rows_of(table), {}
+    for fold in np.unique(table.fold).tolist():
+        others = table.fold != fold
+        rules[fold] = values, rule_of(rows.take(others), values[others])
+    return _assembled(table, rules)
+
+
+def rows_of(table: MetaTable) -> SelectionData:
+    """The rows of a table, to choose on."""
+    return SelectionData(table.task, table.labels, table.fold, table.groups)

@@ -8,7 +8,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.tree import DecisionTreeRegressor
 
 from meta.averages import BestSingle, Greedy, Mean, Median, Simplex
-from meta.candidates import BOOSTING, StackSpec
+from meta.candidates import StackSpec, boosting
 from meta.estimators import PooledScaler
 
 
@@ -54,4 +54,4 @@ def xgboost(spec: StackSpec) -> Any:
     from xgboost import XGBRegressor
 
     objective = "reg:absoluteerror" if spec.metric == "mae" else "reg:squarederror"
-    return XGBRegressor(objective=objective, random_state=spec.seed, **BOOSTING)
+    return XGBRegressor(objective=objective, random_state=spec.seed, **boosting(spec))

@@ -104,6 +104,12 @@ def tune(rows: SelectionData, variants: Sequence[Floats], learn: LearnRule = fit
     return TunedCandidate(variant, learn(kind, metric, rows.labels, variants[variant]), scored, float(merit))
 
 
+def rule_of(rows: SelectionData, values: Floats) -> Rule:
+    """The rule for (rows, columns) predictions that are finished: of the kinds there are the one with the best score,
+    learned on all of these rows."""
+    return tune(rows, [values], averaged_rule).rule
+
+
 def select(rows: SelectionData, candidates: Mapping[str, Sequence[Floats]]) -> Selection:
     """Choose on these rows from per candidate the predictions (rows, columns) of its variants."""
     metric, names = rows.metric, list(candidates)
@@ -115,7 +121,7 @@ def select(rows: SelectionData, candidates: Mapping[str, Sequence[Floats]]) -> S
     # scatters less than either score.
     drawn = metric.sign * bootstraps(metric, rows.labels, [tuned[name].scored for name in names], rows.groups)
     members = sorted(np.array(names)[ties(merits, drawn)].tolist(), key=lambda name: -tuned[name].score)
-    rule = tune(rows, [mean_of(candidates, tuned, members)], averaged_rule).rule
+    rule = rule_of(rows, mean_of(candidates, tuned, members))
     others = [name for name in names if name not in simple]
     scored = [names.index(name) for name in others if np.isfinite(tuned[name].score)]
     p_value = 1.0

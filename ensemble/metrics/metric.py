@@ -1,6 +1,6 @@
 """What a metric is, and how sure a score: every metric takes a batch of row weights, so a bootstrap is one product."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ensemble.system.remembered import remembered
 from ensemble.targets import TARGETS, Codes, Floats, Labels, Mask
 
 Weights = Floats
@@ -79,11 +80,19 @@ def bootstraps(metric: Metric, labels: Labels, values: Sequence[Floats], groups:
         one = np.zeros(int(alike.max(initial=-1)) + 1, dtype=np.intp)
         one[alike] = np.arange(len(alike))
         labels, values = labels[one], [each[one] for each in values]
-    found = np.empty((len(values), DRAWS))
-    for chunk, weights in enumerate(resamples(groups, known, DRAWS, seed, alike)):
-        for scores, each in zip(found, values, strict=True):
-            scores[chunk * CHUNK : (chunk + 1) * CHUNK] = metric.score(labels, each, weights)
-    return found
+    weights: Iterable[Weights] = resamples(groups, known, DRAWS, seed, alike)
+    if alike is not None and len(labels) <= FEW_CODES:
+        weights = [_sums(groups, known, seed, alike)]
+    scores = [[metric.score(labels, each, part) for each in values] for part in weights]
+    return np.concatenate(scores, axis=1) if values else np.empty((0, DRAWS))
+
+
+def _sum(groups: Codes, known: Mask, seed: int, alike: Codes) -> Weights:
+    """(DRAWS, codes) the ``resamples`` of few codes."""
+    return np.concatenate(list(resamples(groups, known, DRAWS, seed, alike)))
+
+
+_sums = remembered(_sum, most=50)  # the next metric of the same labels and predictions weighs the same
 
 
 def _alike(labels: Codes, predicted: Sequence[npt.NDArray[np.intp]], classes: int) -> Codes:

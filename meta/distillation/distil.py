@@ -29,8 +29,9 @@ from ensemble.system.progress import Track, silent
 from meta.distillation.judging import STACK, against, bytes_of, cards_of, models_of, posts_per_second, test_cards
 from meta.distillation.student import WHOLE, Student, can_learn, cannot_learn, fit_student, job_of, mixed, teacher_of
 from meta.distillation.teacher import soft_labels, soft_labels_without
-from meta.nested_cv import under_rule
+from meta.nested_cv import rows_of, under_rule
 from meta.records import StackReport
+from meta.selection import rule_of
 from meta.stack import FinishedStack, read_stack
 from meta.table import StackInputs, StackSettings, assemble
 from meta.targets import target_of
@@ -105,10 +106,10 @@ def _make(
     job_spec, rows = job_of(run, spec, task, WHOLE), run.data.take(run.plan.cv_rows)
     said = stack.oof if learned.estimators == inputs.settings.estimators else soft_labels(run, task, learned, track)
     learner = fit_student(run, job_spec, rows, mixed(task, said, rows, labels))
-    oof = under_rule(table, _out_of_fold(run, spec, task, learned, labels, track, engine).take(table.ids).values)
-    student = Student(job_spec, learner, oof.final.rule)
+    values = _out_of_fold(run, spec, task, learned, labels, track, engine).take(table.ids).values
+    oof, student = under_rule(table, values), Student(job_spec, learner, rule_of(rows_of(table), values))
     test = _ruled(student, _ask(run, job_spec, learner, run.plan.outside_rows))
-    models = models_of(table, spec.name, oof.oof, stack.oof.take(table.ids))
+    models = models_of(table, spec.name, oof, stack.oof.take(table.ids))
     tested = test_cards(run, stack.report, student, test)
     facts: dict[str, object] = {
         "task": task.name,
@@ -126,7 +127,7 @@ def _make(
     }
     with run.store.lock():
         folder.clear()
-        folder.write({"oof": oof.oof, "test": test}, provenance)
+        folder.write({"oof": oof, "test": test}, provenance)
         folder.model.mkdir(exist_ok=True)
         learner.save(folder.model)
         size, seconds = bytes_of(run, student, stack.report), round(time.monotonic() - started, 3)
