@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from support.world import meta_table
 
 from meta import META_ESTIMATORS, many_rows
-from meta.candidates import StackSpec, logistic_regression
+from meta.candidates import StackSpec, logistic_regression, xgboost
 from meta.fitting import Option, fit
 from meta.many_rows import left_out, many_rows_notes, sample
 from meta.stack import make_stack
@@ -58,6 +58,14 @@ def test_newtons_method_is_for_many_rows_and_few_numbers_and_finds_the_same() ->
         fit(Option("logistic_regression"), data.oof, data.labels, spec).predict(data.oof) for spec in (few, many)
     )
     np.testing.assert_allclose(ours, theirs, atol=5e-3)
+
+
+def test_boosted_trees_of_a_large_table_look_at_fewer_places_and_say_nearly_the_same() -> None:
+    data, few = meta_table(2000, signal=1.0), StackSpec(3, 3, "macro_f1", 0, rows=50_000)
+    many = replace(few, rows=50_001)
+    assert [xgboost(spec).get_params()["max_bin"] for spec in (few, many)] == [None, 64]
+    ours, theirs = (fit(Option("xgboost"), data.oof, data.labels, spec).predict(data.oof) for spec in (few, many))
+    assert 0 < np.abs(ours - theirs).mean() < 0.02
 
 
 def test_a_forest_is_left_out_of_a_large_table_unless_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
