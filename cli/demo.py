@@ -65,6 +65,7 @@ learner = "visual"
 [base.network.params]
 model = "encoders/image"
 views = 2
+size = 48
 [base.network.params.training]
 epochs = 3
 optimizer = "adamw"
