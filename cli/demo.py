@@ -29,6 +29,7 @@ k = 4
 [run]
 folder = "run"
 cache = "cache"
+threads = 1  # the steps are so small that several threads mostly wait for one another
 
 [base.prior]
 learner = "prior"
@@ -42,7 +43,7 @@ params = {{ text = "encoders/text", max_length = 64 }}
 
 [base.image]
 learner = "frozen"
-params = {{ image = "encoders/image", views = 10 }}
+params = {{ image = "encoders/image", views = 2 }}
 
 [base.both]
 learner = "frozen"
@@ -64,6 +65,7 @@ learner = "visual"
 [base.network.params]
 model = "encoders/image"
 views = 2
+size = 48
 [base.network.params.training]
 epochs = 3
 optimizer = "adamw"
