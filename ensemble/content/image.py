@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from PIL import Image as Picture
-from threadpoolctl import threadpool_limits
 
 from ensemble.content.copies import equal_pairs, near_pairs, without
 from ensemble.content.file_cells import LostFiles, frequent_files, lost_files, lost_lines
@@ -54,8 +53,7 @@ class Image:
         known = pd.Series(without(keys, self.find_placeholders(cells, keys)), dtype=object)
         positions, grey = thumbnails(scan)
         first = (known.notna() & ~known.duplicated()).to_numpy()[positions]
-        with threadpool_limits(1):  # all cores compare already; threads of a library below would wait for one another
-            near = near_pairs(positions[first], grey[first], scan.cache)
+        near = near_pairs(positions[first], grey[first], scan.cache)
         return {"same_image": equal_pairs(known.tolist()), "near_image": near}
 
     def find_placeholders(self, cells: Cells, keys: Cells) -> dict[str, npt.NDArray[np.int64]]:
