@@ -160,16 +160,19 @@ class _Block:
 
 
 def _compare(left: _Block, right: _Block, for_left: bool, for_right: bool) -> None:
-    """Add what two blocks have for one another; one block's own pairs are added once."""
+    """Add what two blocks have for one another; what one has for itself is added once."""
     products = left.seen @ right.seen.T
     if left is right:
         np.fill_diagonal(products, -1)
         for_right = False
-    near = _near(products, left, right, for_left, for_right)
-    if np.count_nonzero(near) > NEIGHBOURS * BLOCK:  # while lists are short all may be near: 16 of a block are enough
-        for block, its, wanted in ((left, products, for_left), (right, products.T, for_right)):
-            if wanted and its.shape[1] > NEIGHBOURS:
-                block.least = np.maximum(block.least, np.partition(its, -NEIGHBOURS, axis=1)[:, -NEIGHBOURS])
+    sides = [(left, products)] * for_left + [(right, products.T)] * for_right
+    many = NEIGHBOURS * BLOCK
+    near = products >= min(block.least.min() for block, _ in sides)  # of most blocks nearly none: a quick look
+    if np.count_nonzero(near) > many:
+        near = _near(products, left, right, for_left, for_right)
+    if np.count_nonzero(near) > many:  # while lists are short all may be near: 16 of a block are enough
+        for block, its in sides:
+            block.least = np.maximum(block.least, np.partition(its, -NEIGHBOURS, axis=1)[:, -NEIGHBOURS])
         near = _near(products, left, right, for_left, for_right)
     a, b = np.divmod(np.flatnonzero(near), products.shape[1])
     alike = products[a, b]
