@@ -11,14 +11,14 @@ from ensemble.content.thumbnails import Thumbnails
 from ensemble.modalities import Pairs
 
 SIDE = 32
-EDGE = 2  # pixels around, which a crop may have cut off
+EDGE = 1  # pixel around, with that of the slopes two: a crop may have cut them off
 FLAT = 2.0  # with less contrast (in grey levels) there is nothing to see
 CHUNK = 128  # pictures or pairs at a time: what is worked on stays in a core's cache
 
 
 @dataclass(frozen=True)
 class SmallPictures:
-    """``levels`` (rows, 28, 28), each picture about its mean and as wide as a byte holds; ``scale`` (rows,) makes them
+    """``levels`` (rows, 30, 30), each picture about its mean and as wide as a byte holds; ``scale`` (rows,) makes them
     of length one; ``contrast`` (rows,) in grey levels."""
 
     levels: npt.NDArray[np.int8]
@@ -67,7 +67,7 @@ def unexplained(pictures: SmallPictures, pairs: Pairs) -> npt.NDArray[np.float32
     flat = design.reshape(len(pairs), 7, -1)
     products = (flat[:, :6] @ flat.transpose(0, 2, 1)).astype(np.float64)
     wanted = products[:, :, 6:]
-    moves = np.linalg.solve(products[:, :, :6] + 1e-6 * np.eye(6), wanted)
+    moves = np.linalg.solve(products[:, :, :6] + 1e-5 * np.eye(6), wanted)
     differs = np.einsum("np,np->n", flat[:, 6], flat[:, 6]) - (moves * wanted).sum(axis=(1, 2))
     contrast = np.minimum(pictures.contrast[left], pictures.contrast[right])
     share: npt.NDArray[np.float32] = np.sqrt(np.maximum(differs, 0)) * np.minimum(contrast / FLAT, 1)

@@ -167,14 +167,14 @@ def _compare(left: _Block, right: _Block, for_left: bool, for_right: bool) -> No
         for_right = False
     sides = [(left, products)] * for_left + [(right, products.T)] * for_right
     many = NEIGHBOURS * BLOCK
-    near = products >= min(block.least.min() for block, _ in sides)  # of most blocks nearly none: a quick look
-    if np.count_nonzero(near) > many:
+    near = np.flatnonzero(products >= min(block.least.min() for block, _ in sides))  # mostly few: one look is enough
+    if len(near) > many:
         near = _near(products, left, right, for_left, for_right)
-    if np.count_nonzero(near) > many:  # while lists are short all may be near: 16 of a block are enough
+    if len(near) > many:  # while lists are short all may be near: 16 of a block are enough
         for block, its in sides:
             block.least = np.maximum(block.least, np.partition(its, -NEIGHBOURS, axis=1)[:, -NEIGHBOURS])
         near = _near(products, left, right, for_left, for_right)
-    a, b = np.divmod(np.flatnonzero(near), products.shape[1])
+    a, b = np.divmod(near, products.shape[1])
     alike = products[a, b]
     if for_left:
         left.add(a, right.rows[b], alike)
@@ -182,8 +182,9 @@ def _compare(left: _Block, right: _Block, for_left: bool, for_right: bool) -> No
         right.add(b, left.rows[a], alike)
 
 
-def _near(products: Whole, left: _Block, right: _Block, for_left: bool, for_right: bool) -> npt.NDArray[np.bool_]:
+def _near(products: Whole, left: _Block, right: _Block, for_left: bool, for_right: bool) -> Rows:
+    """Where, row after row, a product gets a place in a list."""
     nothing = np.float32(np.inf)
-    near: npt.NDArray[np.bool_] = products >= (left.least[:, None] if for_left else nothing)
+    near = products >= (left.least[:, None] if for_left else nothing)
     near |= products >= (right.least if for_right else nothing)
-    return near
+    return np.flatnonzero(near)
