@@ -122,7 +122,7 @@ def _nearest(seen: Whole, groups: Sequence[Rows], near: npt.NDArray[np.bool_]) -
             _compare(blocks[left], blocks[right], bool(for_left[right]), bool(for_right[right]))
 
     on_all_cores(compare, range(len(blocks)))
-    lists = [block.nearest() for block in blocks]
+    lists = on_all_cores(_Block.nearest, blocks)
     nothing = np.empty(0, dtype=np.int64)
     return np.concatenate([nothing, *(a for a, _ in lists)]), np.concatenate([nothing, *(b for _, b in lists)])
 
