@@ -70,6 +70,7 @@ class Inventory:
         if self.run.cache.root is not None:
             for folder in subfolders(self.run.cache.root, "*"):
                 items += cached_blocks(folder)
+            items += cached_copies(self.run.cache.root)
         for root in self.roots:  # one may lie in the other
             items += stale_files(root, {path for item in items for path in item.paths})
         return items
@@ -150,6 +151,12 @@ def cached_blocks(folder: Path) -> list[Removable]:
     files = [path for path in entries(folder) if path.suffix in (".npy", ".onnx", ".json") and path.is_file()]
     own = sorted((path for path in files if not path.is_symlink()), key=lambda path: not path.match("*.ids.npy"))
     return make("cache", folder, "", tuple(own), True, lambda: cached_blocks(folder), folder)
+
+
+def cached_copies(root: Path) -> list[Removable]:
+    """The lists of pictures that are near-copies of one another."""
+    kept = tuple(path for path in entries(root) if path.match("near-copies-*.parquet") and not path.is_symlink())
+    return make("cache", root, "near-copies", kept, True, lambda: cached_copies(root))
 
 
 def stale_files(root: Path, others: set[Path]) -> list[Removable]:

@@ -8,11 +8,12 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 from support.pages import PAGES, as_jpeg, cropped
 
-from ensemble.content import copies
-from ensemble.content.copies import near_pairs, show_the_same
+from ensemble.content import copies, neighbours
+from ensemble.content.copies import UNEXPLAINED, near_pairs, show_the_same
+from ensemble.content.first_sight import small_pictures, unexplained
 from ensemble.content.images import open_image
 from ensemble.content.neighbours import ALIKE, LENGTH, NEIGHBOURS, candidates
-from ensemble.content.thumbnails import content_thumbnail
+from ensemble.content.thumbnails import Thumbnails, content_thumbnail
 
 
 def photo(seed: int, size: int = 300) -> Image.Image:
@@ -115,6 +116,19 @@ def test_what_is_looked_at_closely_is_what_comparing_all_finds_with_half_of_it_w
     assert candidates(thumbnails).tolist() == plainly_nearest(thumbnails)
 
 
+@pytest.mark.parametrize(("most", "noise"), [(1000, 0), (1000, 60), (0, 0), (0, 60)])
+def test_the_nearest_are_the_same_in_blocks_of_any_size_and_where_all_cells_are_near(
+    monkeypatch: pytest.MonkeyPatch, most: int, noise: int
+) -> None:
+    random = np.random.default_rng(most + noise)
+    drawn = random.integers(0, 250, (12, 8, 8))[random.integers(0, 12, 400)]
+    drawn = np.clip(drawn + random.integers(-noise, noise + 1, drawn.shape), 0, 255)
+    thumbnails = np.kron(drawn, np.ones((12, 12))).astype(np.uint8)
+    for name, value in {"BLOCK": 32, "ALL": most, "CELL": 50, "NEAR_CELLS": 8}.items():
+        monkeypatch.setattr(neighbours, name, value)
+    assert candidates(thumbnails).tolist() == plainly_nearest(thumbnails)
+
+
 def test_beyond_the_pictures_that_are_all_compared_copies_are_found_in_cells(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ensemble.content.neighbours.ALL", 100)
     monkeypatch.setattr("ensemble.content.neighbours.CELL", 10)
@@ -125,17 +139,44 @@ def test_beyond_the_pictures_that_are_all_compared_copies_are_found_in_cells(mon
     assert found == [[seed, 300 + seed] for seed in range(50)]
 
 
-def test_a_first_look_changes_no_decision(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="module")
+def altered_copies() -> tuple[Thumbnails, Thumbnails]:
+    """Pictures, and copies of them; pictures, and others of their kind."""
     random = np.random.default_rng(0)
     pages = [PAGES[kind](random) for kind in PAGES for _ in range(3)]
     originals = [*(photo(seed) for seed in range(16)), *pages]
     altered = [cropped(image, share).resize((150, 150)) for share in (0.0, 0.03, 0.06) for image in originals]
     left = np.stack([content_thumbnail(image) for image in originals * 4])
     right = np.stack([content_thumbnail(open_image(as_jpeg(image, 40))) for image in altered + originals[::-1]])
+    return left, right
+
+
+def test_a_first_look_changes_no_decision(
+    altered_copies: tuple[Thumbnails, Thumbnails], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left, right = altered_copies
     found = show_the_same(left, right)
     monkeypatch.setattr(copies, "FIRST_SIGHT", {})
     assert 40 < found.sum() < len(left) - 40
     assert found.tolist() == show_the_same(left, right).tolist()
+
+
+def test_a_small_move_explains_copies_and_not_what_is_merely_alike(
+    altered_copies: tuple[Thumbnails, Thumbnails],
+) -> None:
+    left, right = altered_copies
+    rows = np.arange(len(left))
+    left_over = unexplained(small_pictures(np.concatenate([left, right])), np.column_stack([rows, rows + len(left)]))
+    assert left_over[show_the_same(left, right)].max() < 0.7 * UNEXPLAINED
+    assert (left_over[-len(left) // 4 :] > UNEXPLAINED).mean() > 0.8
+
+
+def test_a_small_move_explains_all_of_a_picture_that_is_equal_but_for_brightness_and_contrast() -> None:
+    grey = np.random.default_rng(0).integers(60, 120, (5, 8, 8)).repeat(12, axis=1).repeat(12, axis=2)
+    pictures = small_pictures(np.concatenate([grey, 2 * grey - 20, grey + 30]).astype(np.uint8))
+    rows = np.arange(5)
+    for first, second in ((0, 5), (0, 10), (10, 5)):
+        assert unexplained(pictures, np.column_stack([rows + first, rows + second])).max() < 0.05
 
 
 def test_equal_pictures_show_the_same_though_nothing_is_to_be_seen_on_them() -> None:

@@ -286,6 +286,18 @@ def test_whatever_was_encoded_goes_with_the_cache(run: Run, what: str) -> None:
     assert not list((run.cache.root / f"{what}-{'1' * 32}").glob("*.npy"))  # type: ignore[operator]
 
 
+def test_lists_of_near_copies_go_with_the_cache_and_tables_beside_them_stay(run: Run) -> None:
+    assert run.cache.root is not None
+    kept, theirs = run.cache.root / f"near-copies-{'1' * 32}.parquet", run.cache.root / "mine.parquet"
+    for path in (kept, theirs):
+        path.write_bytes(bytes(10))
+    clean(run, delete=True)
+    assert kept.exists()  # what has to be made again goes only where it is named
+    found = clean(run, ["cache"], delete=True)
+    assert ("near-copies", 10) in [(item.why, item.bytes) for item in found.items]
+    assert not kept.exists() and theirs.exists()
+
+
 def test_a_match_is_looked_for_in_the_run_folder_and_the_cache_only(trained: Path, tmp_path: Path) -> None:
     shutil.copytree(trained, tmp_path / "home-sarcasm-pixels")
     run = run_in(tmp_path / "home-sarcasm-pixels")
