@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ensemble.content import copies, neighbours
+from ensemble.content import neighbours
 from ensemble.content.alignment import crop
 from ensemble.content.copies import near_pairs, show_the_same
 from ensemble.content.neighbours import ALIKE, LENGTH, NEIGHBOURS
@@ -100,9 +100,7 @@ def screens(rows: int) -> None:
     thumbnails[rows // 2 :] = white_screens(rows - rows // 2)
     thumbnails = np.random.default_rng(2).permutation(thumbnails)
     found, cpu = measured("near_pairs", lambda: near_pairs(np.arange(rows), thumbnails))
-    first_sight, copies.FIRST_SIGHT = copies.FIRST_SIGHT, {}
     plain, plain_cpu = measured("all compared, all looked at closely", lambda: compared_plainly(thumbnails))
-    copies.FIRST_SIGHT = first_sight
     same = "equal" if np.array_equal(found, plain) else "DIFFERENT"
     print(f"  pairs: {same} ({len(found):,} and {len(plain):,}); CPU {plain_cpu / cpu:.1f} times less", flush=True)
 

@@ -45,21 +45,9 @@ def crop(pictures: Greys, crops: Crops) -> tuple[Greys, npt.NDArray[np.bool_]]:
     """``(crops, inside)`` of the same shape, edges repeated outside; ``inside`` says where a picture had pixels."""
     side = pictures.shape[1]
     across, down = (_positions(crops[:, start : start + 2], side) for start in (0, 2))
-    return _weights(down) @ pictures @ _weights(across).transpose(0, 2, 1), within(crops, side)
-
-
-def within(crops: Crops, side: int) -> npt.NDArray[np.bool_]:
-    """(pairs, side, side) where a picture of that side has pixels for its crop."""
-    across, down = (_positions(crops[:, start : start + 2], side) for start in (0, 2))
     inside_across, inside_down = ((at > -0.6) & (at < side - 0.4) for at in (across, down))
-    return inside_down[:, :, None] & inside_across[:, None, :]
-
-
-def sample(pictures: npt.NDArray[np.uint8], crops: Crops, side: int) -> Greys:
-    """(pairs, side, side) of crops of larger pictures, as ``shrink`` and ``crop`` give them but for the interpolation,
-    which is that of the larger ones: means over three of their pixels, about the centres of the smaller ones."""
-    down, across = (_means(crops[:, start : start + 2], side, pictures.shape[1]) for start in (2, 0))
-    return down @ pictures.astype(np.float32) @ across.transpose(0, 2, 1)
+    cropped = _weights(down) @ pictures @ _weights(across).transpose(0, 2, 1)
+    return cropped, inside_down[:, :, None] & inside_across[:, None, :]
 
 
 def blur(pictures: Greys, width: int) -> Greys:
@@ -102,14 +90,3 @@ def _weights(positions: npt.NDArray[np.float32]) -> Greys:
     np.abs(weights, out=weights)
     np.subtract(1, weights, out=weights)
     return np.maximum(weights, 0, out=weights)
-
-
-def _means(stretch_and_shift: npt.NDArray[np.float32], side: int, was: int) -> Greys:
-    """(pairs, side, was) shares of the pixels of a larger picture, of which there are ``was`` in a row."""
-    at = (_positions(stretch_and_shift, side) + np.float32(0.5)) * np.float32(was / side) - np.float32(0.5)
-    weights: Greys = np.clip(at, 1, was - 2)[:, :, None] - np.arange(was, dtype=np.float32)
-    np.abs(weights, out=weights)
-    np.subtract(2, weights, out=weights)
-    np.clip(weights, 0, 1, out=weights)
-    weights /= 3
-    return weights

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from ensemble.content.alignment import MAX_CROP, Greys, align, blur, crop, sample, shrink, within
+from ensemble.content.alignment import MAX_CROP, Greys, align, blur, crop, shrink
 from ensemble.content.first_sight import FLAT, small_pictures, unexplained
 from ensemble.content.neighbours import candidates
 from ensemble.content.parts import on_all_cores, parts
@@ -29,10 +29,8 @@ OUTLINE, DETAIL = (0.16, 0.25), (0.25, 0.4)
 UNEXPLAINED = 0.46
 ROUGHLY = 0.6  # of the contrast of 16 by 16 pixels, before a pair is looked at closely
 LESS_ROUGHLY = 0.6  # and of 32 by 32 pixels: of pictures that show the same at most 0.51 was seen (0.43 but for one)
-# At first sight, by sides and half the steps: of 5,400 pairs that show the same at most 0.6, 0.5 and 0.28 was seen.
-FIRST_SIGHT = {16: (0.65,), 32: (0.6, 0.4)}
 CHUNK = 64  # pairs at a time: more make the memory allocator ask the system for every array
-RULE = 1  # its number, to be raised with whatever changes which pairs are found: those of before are not read again
+RULE = 2  # its number, to be raised with whatever changes which pairs are found: those of before are not read again
 # What so many posts share says nothing of them: a prompt, a placeholder.
 FREQUENT_SHARE, FREQUENT_POSTS = 0.02, 10
 
@@ -128,7 +126,6 @@ def show_the_same(left: Thumbnails, right: Thumbnails) -> npt.NDArray[np.bool_]:
     """(pairs,) whether two pictures show the same: aligned roughly, then, while that looks promising, more closely."""
     same = _are_equal(left, right)
     rows = np.flatnonzero(~same)
-    rows = rows[_worth_a_close_look(left[rows], right[rows])]
     left, right = left[rows], right[rows]
     crops = np.zeros((len(left), 4), dtype=np.float32)
     for side, most in ((16, ROUGHLY), (32, LESS_ROUGHLY)):
@@ -151,20 +148,6 @@ def _are_equal(left: Thumbnails, right: Thumbnails) -> npt.NDArray[np.bool_]:
     return equal
 
 
-def _worth_a_close_look(left: Thumbnails, right: Thumbnails) -> npt.NDArray[np.int64]:
-    """The pairs that may show the same, and a few in a hundred that do not. Half the steps of a close look bring them
-    into line; then one pixel in nine of those that it compares tells enough."""
-    rows, crops = np.arange(len(left)), np.zeros((len(left), 4), dtype=np.float32)
-    for side, limits in FIRST_SIGHT.items():
-        a, b = shrink(left[rows], side), shrink(right[rows], side)
-        for most in limits:
-            crops = align(a, b, crops, rounds=2)
-            seen = crop(b, crops)[0] if side == 16 else sample(right[rows], crops, side)
-            near = _rough_outline(a, seen, within(crops, side)) <= most
-            rows, crops, a, b = rows[near], crops[near], a[near], b[near]
-    return rows
-
-
 def _limit(limits: tuple[float, float], cropped: Greys) -> Greys:
     return np.interp(cropped, (0, 0.8), limits)
 
@@ -184,20 +167,6 @@ def _detail(left: Greys, seen: Greys, inside: npt.NDArray[np.bool_], gain: Greys
     fine = _sums(a**2) + _sums(b**2)  # of one pixel a grey level apart 0.1; what is far less is rounding alone
     detail: Greys = np.sqrt(2 * _sums((a - b) ** 2) / np.maximum(fine, 0.01))
     return detail
-
-
-def _rough_outline(left: Greys, seen: Greys, inside: npt.NDArray[np.bool_]) -> Greys:
-    """``_outline`` to two digits, by sums of products."""
-    shown = np.stack([inside, left * inside, seen * inside], axis=1, dtype=np.float32)
-    shown = shown.reshape(len(left), 3, left.shape[1] ** 2)
-    products = (shown[:, 1:] @ shown.transpose(0, 2, 1)).astype(np.float64)
-    sums, pixels = products[:, :, :1], inside.sum(axis=(1, 2))
-    spread = products[:, :, 1:] - sums @ sums.transpose(0, 2, 1) / pixels[:, None, None]  # about the means
-    a, b, both = spread[:, 0, 0], spread[:, 1, 1], spread[:, 0, 1]
-    gain = np.clip(both / np.maximum(b, 1e-6), 0.5, 2)
-    differs = np.maximum(a - 2 * gain * both + gain**2 * b, 0)
-    outline: Greys = np.sqrt(differs / np.maximum(a, FLAT**2 * pixels))
-    return outline
 
 
 def _centred(pictures: Greys, share: Greys) -> Greys:

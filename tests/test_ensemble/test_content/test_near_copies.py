@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 from support.pages import PAGES, as_jpeg, cropped
 
-from ensemble.content import copies, neighbours
+from ensemble.content import neighbours
 from ensemble.content.copies import UNEXPLAINED, near_pairs, show_the_same
 from ensemble.content.first_sight import small_pictures, unexplained
 from ensemble.content.images import open_image
@@ -149,16 +149,6 @@ def altered_copies() -> tuple[Thumbnails, Thumbnails]:
     left = np.stack([content_thumbnail(image) for image in originals * 4])
     right = np.stack([content_thumbnail(open_image(as_jpeg(image, 40))) for image in altered + originals[::-1]])
     return left, right
-
-
-def test_a_first_look_changes_no_decision(
-    altered_copies: tuple[Thumbnails, Thumbnails], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    left, right = altered_copies
-    found = show_the_same(left, right)
-    monkeypatch.setattr(copies, "FIRST_SIGHT", {})
-    assert 40 < found.sum() < len(left) - 40
-    assert found.tolist() == show_the_same(left, right).tolist()
 
 
 def test_a_small_move_explains_copies_and_not_what_is_merely_alike(
