@@ -229,7 +229,7 @@ def mean_of(count: int) -> Callable[[Draw, Candidates, Biases], Tuned]:
 
 def with_plain_mean(draw: Draw, found: Candidates, biases: Biases) -> Tuned:
     """Half of the best candidate, half of the plain mean."""
-    top, mean = best(draw, found, biases), found[target_of(draw.task).mean]
+    top, mean = best(draw, found, biases), found[target_of(draw.task).simple[1]]
     return tune(draw, (top.inside + mean.inside) / 2, (top.outside + mean.outside) / 2, biases)
 
 
@@ -276,7 +276,7 @@ def regrets(path: Path, rules: Sequence[str], ways: Sequence[str]) -> list[dict[
         found = compared[first]
         hindsight = max(hindsight, *(draw.judge(each.kept) for each in found.values()))
         chosen = {name: CHOICES[name](draw, found, first) for name in rules}
-        chosen["plain mean"] = found[target_of(draw.task).mean]
+        chosen["plain mean"] = found[target_of(draw.task).simple[1]]
         for name, each in chosen.items():
             shipped = each if last is first else tune(draw, each.inside, each.outside, last)
             scored.append((name, way, draw.judge(shipped.kept)))

@@ -20,7 +20,6 @@ class StackedClasses:
 
     estimators: Mapping[str, str] = META_ESTIMATORS
     simple: Sequence[str] = SIMPLE
-    mean = "soft_vote"
     booster = "XGBClassifier"
     ruled = True
     no_score = np.nan

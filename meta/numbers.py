@@ -20,7 +20,6 @@ class StackedNumbers:
 
     estimators: Mapping[str, str] = NUMBER_ESTIMATORS
     simple: Sequence[str] = SIMPLE_NUMBERS
-    mean = "mean"
     booster = "XGBRegressor"
     ruled = False
     no_score = 0.0  # of a correlation: who says the same of every row

@@ -18,14 +18,13 @@ class StackTarget(Protocol):
     numbers, ``values`` (rows, learners, columns) the learners' predictions, ``columns`` how many each has.
 
     ``estimators``: where the candidates are, by name; of equally good ones the earlier is preferred. ``simple``: what
-    the others have to beat beyond noise, ``mean`` the one that is the plain mean. ``booster``: XGBoost's class.
+    the others have to beat beyond noise, the best single learner and the plain mean. ``booster``: XGBoost's class.
     ``ruled``: whether there are decision rules, so that rivals are also compared under one. ``no_score``: what learners
     are worth together whose score does not exist. ``section``: what the report shows, that of classes or of numbers.
     """
 
     estimators: Mapping[str, str]
     simple: Sequence[str]
-    mean: str
     booster: str
     ruled: bool
     no_score: float

@@ -12,12 +12,12 @@ import pyarrow as pa
 from ensemble.content.alignment import MAX_CROP, Greys, align, blur, crop, shrink
 from ensemble.content.first_sight import FLAT, small_pictures, unexplained
 from ensemble.content.neighbours import candidates
-from ensemble.content.parts import on_all_cores, parts
 from ensemble.content.thumbnails import Thumbnails
 from ensemble.errors import StoreError
 from ensemble.modalities import Pairs
 from ensemble.system.files import read_table, write_table
 from ensemble.system.folders import can_write
+from ensemble.system.parts import on_all_cores, parts
 
 # Two pictures are copies where little of what is in them differs, once one is laid over the other: at most OUTLINE of
 # their contrast, and at most DETAIL of their fine contrast. The second keeps apart memes that share a template, and
@@ -30,6 +30,7 @@ UNEXPLAINED = 0.46
 ROUGHLY = 0.6  # of the contrast of 16 by 16 pixels, before a pair is looked at closely
 LESS_ROUGHLY = 0.6  # and of 32 by 32 pixels: of pictures that show the same at most 0.51 was seen (0.43 but for one)
 CHUNK = 64  # pairs at a time: more make the memory allocator ask the system for every array
+NEAR_COPIES = "near-copies"  # the folder of the cache
 RULE = 2  # its number, to be raised with whatever changes which pairs are found: those of before are not read again
 # What so many posts share says nothing of them: a prompt, a placeholder.
 FREQUENT_SHARE, FREQUENT_POSTS = 0.02, 10
@@ -77,7 +78,7 @@ def near_pairs(positions: npt.NDArray[np.int64], thumbnails: Thumbnails, cache: 
 
     ``cache`` is the folder where what was found among just these thumbnails is kept.
     """
-    kept = None if cache is None or len(thumbnails) < 2 else cache / f"near-copies-{_digest(thumbnails)}.parquet"
+    kept = None if cache is None or len(thumbnails) < 2 else cache / NEAR_COPIES / f"{_digest(thumbnails)}.parquet"
     alike = _read_kept(kept, len(thumbnails))
     if alike is None:
         alike = _alike(thumbnails)

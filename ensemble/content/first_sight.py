@@ -6,14 +6,14 @@ import numpy as np
 import numpy.typing as npt
 
 from ensemble.content.alignment import blur, shrink
-from ensemble.content.parts import on_all_cores, parts
 from ensemble.content.thumbnails import Thumbnails
 from ensemble.modalities import Pairs
+from ensemble.system.parts import on_all_cores, parts
 
 SIDE = 32
 EDGE = 1  # pixel around, with that of the slopes two: a crop may have cut them off
 FLAT = 2.0  # with less contrast (in grey levels) there is nothing to see
-CHUNK = 128  # pictures or pairs at a time: what is worked on stays in a core's cache
+CHUNK = 128  # pictures at a time: what is worked on stays in a core's cache
 
 
 @dataclass(frozen=True)

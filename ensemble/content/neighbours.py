@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ensemble.content.alignment import shrink
-from ensemble.content.parts import on_all_cores, parts
 from ensemble.content.thumbnails import Thumbnails
 from ensemble.modalities import Pairs
+from ensemble.system.parts import on_all_cores, parts
 
 # A copy is sought among the pictures most like it, by their correlation at 8 by 8 pixels.
 ALIKE, NEIGHBOURS = 0.8, 16
@@ -173,7 +173,7 @@ def _compare(left: _Block, right: _Block, for_left: bool, for_right: bool) -> No
     if len(near) > many:
         near = _near(products, left, right, for_left, for_right)
     if len(near) > many:  # while lists are short all may be near: 16 of a block are enough
-        for block, its in sides:
+        for block, its in sides:  # without its lock: a bound that gets lost is only less strict
             block.least = np.maximum(block.least, np.partition(its, -NEIGHBOURS, axis=1)[:, -NEIGHBOURS])
         near = _near(products, left, right, for_left, for_right)
     a, b = np.divmod(near, products.shape[1])

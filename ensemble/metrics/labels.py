@@ -32,19 +32,18 @@ def per_class(matrix: Floats) -> PerClass:
     with np.errstate(invalid="ignore", divide="ignore"):
         recall = np.where(support > 0, hit / support, 0.0)
         precision = np.where(predicted > 0, hit / predicted, 0.0)
-    return PerClass(precision, recall, f1_of_classes(matrix), support)
+    return PerClass(precision, recall, f1_per_class(matrix), support)
 
 
-def f1_of_classes(matrix: Floats) -> Floats:
-    """(..., classes) from (..., true, predicted) counts."""
+def f1_per_class(matrix: Floats) -> Floats:
+    """(..., classes) from (..., true, predicted) counts; NaN where a class neither occurs nor is predicted."""
     with np.errstate(invalid="ignore", divide="ignore"):
-        # 0/0 is NaN: the class plays no part
         return np.asarray(2 * np.diagonal(matrix, axis1=-2, axis2=-1) / (matrix.sum(axis=-1) + matrix.sum(axis=-2)))
 
 
 def macro_f1(counts: Floats) -> Floats:
     """Mean F1 over the classes that occur or are predicted, as scikit-learn's f1_score(average="macro")."""
-    f1 = f1_of_classes(counts)
+    f1 = f1_per_class(counts)
     return ratio(np.nansum(f1, axis=-1), (~np.isnan(f1)).sum(axis=-1))
 
 

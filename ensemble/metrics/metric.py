@@ -15,7 +15,7 @@ Weights = Floats
 
 DRAWS = 1000
 CHUNK = 100
-FEW_CODES = 64  # up to which a matrix product sums faster than counting
+FEW_CODES = 64  # up to which a matrix product sums faster than counting, and sums are kept
 LEVEL = 0.95
 
 
@@ -80,19 +80,21 @@ def bootstraps(metric: Metric, labels: Labels, values: Sequence[Floats], groups:
         one = np.zeros(int(alike.max(initial=-1)) + 1, dtype=np.intp)
         one[alike] = np.arange(len(alike))
         labels, values = labels[one], [each[one] for each in values]
-    weights: Iterable[Weights] = resamples(groups, known, DRAWS, seed, alike)
+    weights: Iterable[Weights]
     if alike is not None and len(labels) <= FEW_CODES:
-        weights = [_sums(groups, known, seed, alike)]
+        weights = [_remembered_draws(groups, known, seed, alike)]
+    else:
+        weights = resamples(groups, known, DRAWS, seed, alike)
     scores = [[metric.score(labels, each, part) for each in values] for part in weights]
     return np.concatenate(scores, axis=1) if values else np.empty((0, DRAWS))
 
 
-def _sum(groups: Codes, known: Mask, seed: int, alike: Codes) -> Weights:
+def _all_draws(groups: Codes, known: Mask, seed: int, alike: Codes) -> Weights:
     """(DRAWS, codes) the ``resamples`` of few codes."""
     return np.concatenate(list(resamples(groups, known, DRAWS, seed, alike)))
 
 
-_sums = remembered(_sum, most=50)  # the next metric of the same labels and predictions weighs the same
+_remembered_draws = remembered(_all_draws, most=50)  # the next metric of the same rows asks for the same
 
 
 def _alike(labels: Codes, predicted: Sequence[npt.NDArray[np.intp]], classes: int) -> Codes:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ensemble.content.copies import NEAR_COPIES
 from ensemble.features import ENCODER
 from ensemble.jobs.job import JobSpec
 from ensemble.jobs.status import listed
@@ -20,6 +21,7 @@ from ensemble.system.progress import FILE as PROGRESS
 from ensemble.system.stale_files import is_stale
 
 KEPT = (LOCK, CLAIM, TRAINING, PROGRESS)
+CACHED = (".npy", ".onnx", ".json", ".parquet")
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,6 @@ class Inventory:
         if self.run.cache.root is not None:
             for folder in subfolders(self.run.cache.root, "*"):
                 items += cached_blocks(folder)
-            items += cached_copies(self.run.cache.root)
         for root in self.roots:  # one may lie in the other
             items += stale_files(root, {path for item in items for path in item.paths})
         return items
@@ -145,18 +146,13 @@ def whole_folder(kind: str, folder: Path, lock: Path | None = None) -> list[Remo
 
 
 def cached_blocks(folder: Path) -> list[Removable]:
-    """The cached blocks of an encoder, what says that they are there first; exports to ONNX and notes of them."""
-    if not ENCODER.fullmatch(folder.name) and folder.name != "onnx":
+    """The cached blocks of an encoder, what says that they are there first; exports to ONNX and notes of them; lists of
+    pictures that are near-copies."""
+    if not ENCODER.fullmatch(folder.name) and folder.name not in ("onnx", NEAR_COPIES):
         return []
-    files = [path for path in entries(folder) if path.suffix in (".npy", ".onnx", ".json") and path.is_file()]
+    files = [path for path in entries(folder) if path.suffix in CACHED and path.is_file()]
     own = sorted((path for path in files if not path.is_symlink()), key=lambda path: not path.match("*.ids.npy"))
     return make("cache", folder, "", tuple(own), True, lambda: cached_blocks(folder), folder)
-
-
-def cached_copies(root: Path) -> list[Removable]:
-    """The lists of pictures that are near-copies of one another."""
-    kept = tuple(path for path in entries(root) if path.match("near-copies-*.parquet") and not path.is_symlink())
-    return make("cache", root, "near-copies", kept, True, lambda: cached_copies(root))
 
 
 def stale_files(root: Path, others: set[Path]) -> list[Removable]:

@@ -20,7 +20,7 @@ KINDS = {
     "stale": "results of other data, folds or parameters, or damaged",
     "failed": "what failed jobs left",
     "temporary": "what killed processes left",
-    "cache": "features, pixels, tokens, translations; made again when needed",
+    "cache": "features, pixels, tokens, translations, lists of near-copies; made again when needed",
     "models": "fold models; without them new posts cannot be predicted",
     "trials": "trials of tuning",
     "ablation": "learners trained without a modality",

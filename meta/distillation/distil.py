@@ -107,7 +107,8 @@ def _make(
     said = stack.oof if learned.estimators == inputs.settings.estimators else soft_labels(run, task, learned, track)
     learner = fit_student(run, job_spec, rows, mixed(task, said, rows, labels))
     values = _out_of_fold(run, spec, task, learned, labels, track, engine).take(table.ids).values
-    oof, student = under_rule(table, values), Student(job_spec, learner, rule_of(rows_of(table), values))
+    oof = under_rule(table, values)
+    student = Student(job_spec, learner, rule_of(rows_of(table), values))
     test = _ruled(student, _ask(run, job_spec, learner, run.plan.outside_rows))
     models = models_of(table, spec.name, oof, stack.oof.take(table.ids))
     tested = test_cards(run, stack.report, student, test)

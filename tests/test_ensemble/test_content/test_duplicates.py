@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 from support.world import SENTIMENT, toy_table
 
-from ensemble.content.copies import CHUNK, equal_pairs, near_pairs, positions_by_key
+from ensemble.content.copies import equal_pairs, near_pairs, positions_by_key
 from ensemble.content.duplicates import Duplicates, find_duplicates
 from ensemble.content.scan import scan
 from ensemble.content.thumbnails import SIDE, content_thumbnail
@@ -133,14 +133,15 @@ def test_a_picture_of_very_many_posts_makes_no_copies_of_them(tmp_path: Path) ->
     assert len(set(find(tmp_path, ["gone.png"] * 20 + ["gone.jpg", "a.png", "b.jpg"]).group)) == 22
 
 
-def test_near_pairs_are_found_in_every_chunk() -> None:
+def test_near_pairs_are_found_in_every_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ensemble.content.copies.CHUNK", 2)  # pairs at a time, of which there are seven
     originals = np.stack([content_thumbnail(picture(seed)) for seed in range(40)])
-    noise = np.random.default_rng(0).integers(0, 256, (CHUNK, 8, 8)).astype(np.uint8)
+    noise = np.random.default_rng(0).integers(0, 256, (64, 8, 8)).astype(np.uint8)
     others = np.stack([content_thumbnail(Image.fromarray(one).resize((96, 96))) for one in noise])
-    copied = [0, 7, 39]
+    copied = [0, 7, 8, 11, 20, 38, 39]
     thumbnails = np.concatenate([originals, others, originals[copied] // 2 + 30])
     found = near_pairs(np.arange(len(thumbnails)) * 3, thumbnails)
-    assert found.tolist() == [[3 * row, 3 * (40 + CHUNK + place)] for place, row in enumerate(copied)]
+    assert found.tolist() == [[3 * row, 3 * (40 + 64 + place)] for place, row in enumerate(copied)]
 
 
 def test_pairs_that_were_found_are_read_again_and_a_damaged_file_is_made_anew(
@@ -148,7 +149,7 @@ def test_pairs_that_were_found_are_read_again_and_a_damaged_file_is_made_anew(
 ) -> None:
     thumbnails = np.stack([content_thumbnail(picture(seed)) for seed in (1, 2, 1, 3)])
     assert near_pairs(np.arange(4), thumbnails, tmp_path).tolist() == [[0, 2]]
-    (kept,) = tmp_path.iterdir()
+    (kept,) = (tmp_path / "near-copies").iterdir()
     whole = kept.read_bytes()
     write_table(kept, pa.table({"left": [1], "right": [3]}))
     assert near_pairs(np.arange(4) * 5, thumbnails, tmp_path).tolist() == [[5, 15]]
@@ -165,7 +166,7 @@ def test_pairs_that_were_found_are_read_again_and_a_damaged_file_is_made_anew(
     assert near_pairs(np.arange(4), thumbnails[::-1], tmp_path).tolist() == [[1, 3]]  # another order, another file
     monkeypatch.setattr("ensemble.content.copies.RULE", -1)
     near_pairs(np.arange(4), thumbnails, tmp_path)
-    assert len(list(tmp_path.iterdir())) == 3
+    assert len(list(kept.parent.iterdir())) == 3
 
 
 def test_copies_are_looked_for_once_per_dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

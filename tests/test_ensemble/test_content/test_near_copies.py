@@ -129,6 +129,24 @@ def test_the_nearest_are_the_same_in_blocks_of_any_size_and_where_all_cells_are_
     assert candidates(thumbnails).tolist() == plainly_nearest(thumbnails)
 
 
+@given(st.integers(0, 10_000))
+@settings(max_examples=20, deadline=None)
+def test_each_row_is_compared_with_the_cells_near_its_own_though_these_may_not_be_near_to_it(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    seen = np.rint(1000 * random.normal(size=(4, 64))[random.integers(0, 4, 60)] + 300 * random.normal(size=(60, 64)))
+    seen = np.rint(LENGTH * seen / np.linalg.norm(seen, axis=1, keepdims=True)).astype(np.float32)
+    cells, near = np.array_split(random.permutation(60), 5), np.eye(5, dtype=np.bool_) | (random.random((5, 5)) < 0.4)
+    left, right = neighbours._nearest(seen, [np.sort(cell) for cell in cells], near)
+    expected = set()
+    for cell, row in ((cell, row) for cell, rows in enumerate(cells) for row in rows.tolist()):
+        others = np.sort(np.concatenate([cells[other] for other in np.flatnonzero(near[cell])]))
+        others = others[others != row]
+        alike = seen[others] @ seen[row]
+        best = np.argsort(-alike, kind="stable")[:NEIGHBOURS]
+        expected |= {(row, other) for other in others[best[alike[best] >= ALIKE * LENGTH**2]].tolist()}
+    assert set(zip(left.tolist(), right.tolist(), strict=True)) == expected and len(left) == len(expected)
+
+
 def test_beyond_the_pictures_that_are_all_compared_copies_are_found_in_cells(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ensemble.content.neighbours.ALL", 100)
     monkeypatch.setattr("ensemble.content.neighbours.CELL", 10)

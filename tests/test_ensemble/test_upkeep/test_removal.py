@@ -288,13 +288,14 @@ def test_whatever_was_encoded_goes_with_the_cache(run: Run, what: str) -> None:
 
 def test_lists_of_near_copies_go_with_the_cache_and_tables_beside_them_stay(run: Run) -> None:
     assert run.cache.root is not None
-    kept, theirs = run.cache.root / f"near-copies-{'1' * 32}.parquet", run.cache.root / "mine.parquet"
+    kept, theirs = run.cache.root / "near-copies" / f"{'1' * 32}.parquet", run.cache.root / "mine.parquet"
     for path in (kept, theirs):
+        path.parent.mkdir(exist_ok=True)
         path.write_bytes(bytes(10))
     clean(run, delete=True)
     assert kept.exists()  # what has to be made again goes only where it is named
-    found = clean(run, ["cache"], delete=True)
-    assert ("near-copies", 10) in [(item.why, item.bytes) for item in found.items]
+    found = clean(run, ["cache"], "near-copies", delete=True)
+    assert [(Path(item.folder).name, item.bytes) for item in found.items] == [("near-copies", 10)]
     assert not kept.exists() and theirs.exists()
 
 

@@ -4,8 +4,6 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from threadpoolctl import threadpool_limits
-
 from ensemble.system.processes import cores
 
 Part = TypeVar("Part")
@@ -17,6 +15,9 @@ def parts(rows: int, size: int) -> list[slice]:
 
 
 def on_all_cores(work: Callable[[Part], Result], items: Iterable[Part]) -> list[Result]:
-    """The results in the order of the items; NumPy works without holding the interpreter's lock."""
+    """The results in the order of the items; NumPy works without holding the interpreter's lock, and its libraries on
+    one thread each: theirs would wait for one another."""
+    from threadpoolctl import threadpool_limits
+
     with threadpool_limits(1), ThreadPoolExecutor(cores()) as pool:
         return list(pool.map(work, items))
