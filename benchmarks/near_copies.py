@@ -1,7 +1,7 @@
 """What it takes to find near-copies among many pictures, and whether those are found that comparing all finds.
 
     python benchmarks/near_copies.py screens          # 20,000, half of them white screens, and comparing all plainly
-    python benchmarks/near_copies.py photos           # 100,000 as alike as photos are; also in cells, as above 100,000
+    python benchmarks/near_copies.py photos           # 100,000 as alike as photos are; also in cells, as above 300,000
     python benchmarks/near_copies.py mapped FOLDER    # 1,000,000 in a file of 9 GB in FOLDER, read in parts
     python benchmarks/near_copies.py mapped FOLDER --rows 200000
 
