@@ -34,8 +34,14 @@ def test_it_says_what_the_command_says(
     memes: Path,
     tmp_path: Path,
 ) -> None:
-    unlabelled.to_csv(tmp_path / "new.csv", index=False)
     options = ("--run", finished.folder, "--images", memes / "images", "-o", "a.csv")
+    unseen = unlabelled.assign(caption=unlabelled["caption"] + " once more")
+    unseen.to_csv(tmp_path / "new.csv", index=False)
+    assert ensemble("predict", "new.csv", *options).code == 0
+    answers = predictor.predict(unseen, root=memes / "images")
+    assert answers.to_csv(index=False) == (tmp_path / "a.csv").read_text()
+
+    unlabelled.to_csv(tmp_path / "new.csv", index=False)
     assert ensemble("predict", "new.csv", *options).code == 0
     answers = predictor.predict(unlabelled, root=memes / "images")
     # Whose features lie in the run's cache is answered by these, all others by exports that equal them to 1e-4.
